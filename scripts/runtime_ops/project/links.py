@@ -1,0 +1,192 @@
+"""Link call sites to what they call, and classes to their bases: the call graph of the audited root."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from runtime_ops.libraries import names as libraries
+from runtime_ops.facts import model as m
+from runtime_ops.project.model import Func, Klass, Module, Site, Value
+from runtime_ops.project.modules import ModuleIndex
+from runtime_ops.project.names import Names
+
+# Method names that so many library objects have that a match by name alone says nothing.
+COMMON_METHODS = frozenset(
+    """get post put patch delete head request send close open read write run start stop join wait set clear add remove
+    pop push append extend update items keys values copy format split strip encode decode execute commit rollback
+    connect disconnect flush filter all first count index insert find save load dump dumps loads info debug warning error
+    exception log critical submit result cancel done acquire release put_nowait get_nowait publish subscribe poll next
+    create register name exists render validate init setup reset handle process call apply main""".split()  # noqa: SIM905
+)
+FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
+
+
+class Edge(NamedTuple):
+    """``caller`` can run ``callee``. ``how`` is ``call``, ``reference`` (handed to ``via``), or ``override``."""
+
+    caller: Func
+    callee: Func
+    site: Site
+    how: str
+    via: str
+
+
+class Links:
+    """The call graph. Made once; read by everything after."""
+
+    def __init__(self, index: ModuleIndex, names: Names) -> None:
+        self.index = index
+        self.names = names
+        self.by_dotted: dict[str, list[Site]] = defaultdict(list)
+        self.callers: dict[Func, list[Edge]] = defaultdict(list)
+        self.callees: dict[Func, list[Edge]] = defaultdict(list)
+        self._methods: dict[str, list[Func]] = defaultdict(list)
+        self._link_classes()
+        for module in index:
+            for klass in module.classes.values():
+                for name, method in klass.methods.items():
+                    self._methods[name].append(method)
+        for module in index:
+            for func in module.functions.values():
+                for site in func.sites:
+                    self._link_site(site)
+
+    def _link_classes(self) -> None:
+        for module in self.index:
+            for klass in module.classes.values():
+                scope = module.functions.get(klass.facts.parent or "<module>", module.level)
+                bases: list[Klass | str] = []
+                for expr in klass.facts.bases:
+                    value = self.names.value(expr.value if isinstance(expr, m.Subscript) else expr, scope)
+                    if value is not None and value.kind == "class" and isinstance(value.target, Klass):
+                        if value.target is not klass:
+                            bases.append(value.target)
+                            value.target.subclasses.append(klass)
+                    elif value is not None and value.kind in ("external", "made"):
+                        bases.append(value.name)
+                    elif isinstance(expr, m.Name):
+                        bases.append(expr.id)
+                klass.bases = tuple(bases)
+
+    # ------------------------------------------------------------ sites
+
+    def _link_site(self, site: Site) -> None:
+        function = site.function
+        value = self.names.value(site.call.func, function)
+        how = "call"
+        if value is None:
+            site.targets, how = self._by_method_name(site), "override"
+            site.weak = bool(site.targets)
+        elif isinstance(value.target, Func):
+            site.targets = (value.target, *self._overrides(value))
+        elif value.kind == "class" and isinstance(value.target, Klass):
+            init = value.target.method("__init__")
+            site.targets = tuple(f for f in (init, value.target.method("__post_init__")) if f is not None)
+            if not site.targets and value.target.external_bases:
+                site.dotted = value.target.external_bases[0]
+        elif value.kind == "instance" and isinstance(value.target, Klass):
+            call = value.target.method("__call__")
+            site.targets = (call,) if call is not None else ()
+        elif value.kind in ("external", "made"):
+            site.dotted = value.name
+            site.origin = value.origin
+            if value.name.startswith("super().") and function.cls is not None:
+                site.dotted = None
+        if site.dotted is not None:
+            self.by_dotted[site.dotted].append(site)
+        for target in site.targets:
+            self._edge(Edge(function, target, site, how, site.dotted or site.text))
+        self._link_references(site)
+
+    def _edge(self, edge: Edge) -> None:
+        self.callees[edge.caller].append(edge)
+        self.callers[edge.callee].append(edge)
+
+    def _overrides(self, value: Value) -> tuple[Func, ...]:
+        """Methods of subclasses that a call on an instance of the base may mean."""
+        method = value.target
+        if not isinstance(method, Func) or method.cls is None:
+            return ()
+        found = [k.methods[method.name] for k in method.cls.descendants() if method.name in k.methods]
+        return tuple(found) if len(found) <= FAMILY_LIMIT else ()
+
+    def _by_method_name(self, site: Site) -> tuple[Func, ...]:
+        """For a receiver of unknown type: the methods of that name, when they are few or one family's."""
+        func = site.call.func
+        if isinstance(func, m.Name) and "." not in func.id:
+            return ()
+        name = site.method
+        found = self._methods.get(name, [])
+        if not found or name.startswith("__"):
+            return ()
+        if len(found) > 1:
+            family = self._family(found)
+            if family is not None and (name not in COMMON_METHODS or len(found) > 3):
+                return tuple(found) if len(found) <= FAMILY_LIMIT else ()
+        if name in COMMON_METHODS or len(found) > 2:
+            return ()
+        return tuple(found)
+
+    def _family(self, methods: Iterable[Func]) -> Klass | None:
+        """The one project class that all the methods' classes descend from (or are)."""
+        common: set[Klass] | None = None
+        for method in methods:
+            if method.cls is None:
+                return None
+            bases = {b for b in method.cls.ancestry if isinstance(b, Klass)}
+            common = bases if common is None else common & bases
+            if not common:
+                return None
+        return next(iter(common)) if common else None
+
+    def _link_references(self, site: Site) -> None:
+        """Functions handed over as arguments: ``Thread(target=f)``, ``submit(f)``, ``signal.signal(SIGTERM, f)``."""
+        exprs = [*site.call.args, *(value for _, value in site.call.keywords)]
+        for expr in exprs:
+            for part in expr.items if isinstance(expr, m.Sequence) else (expr,):
+                for func in self.referenced(part, site.function):
+                    self._edge(Edge(site.function, func, site, "reference", site.dotted or site.text))
+
+    def referenced(self, expr: m.Expr, function: Func) -> Iterator[Func]:
+        """The project's functions that an expression names without calling them (also through partial and lambda)."""
+        if isinstance(expr, m.Star):
+            expr = expr.value
+        if isinstance(expr, m.Name | m.Attr):
+            value = self.names.value(expr, function)
+            if value is not None and isinstance(value.target, Func):
+                yield value.target
+                yield from self._overrides(value)
+            elif value is not None and value.kind == "instance" and isinstance(value.target, Klass):
+                call = value.target.method("__call__")
+                if call is not None:
+                    yield call
+        elif isinstance(expr, m.Call):
+            value = self.names.value(expr.func, function)
+            if value is not None and value.name in ("functools.partial", "partial") and expr.args:
+                yield from self.referenced(expr.args[0], function)
+        elif isinstance(expr, m.Lambda):
+            for made in m.calls(expr.body):
+                value = self.names.value(made.func, function)
+                if value is not None and isinstance(value.target, Func):
+                    yield value.target
+
+    # ------------------------------------------------------------ queries
+
+    def sites(self, *patterns: str) -> Iterator[Site]:
+        """Sites whose dotted name is one of the patterns; ``x.*`` matches anything below ``x``. Path order."""
+        found: dict[int, Site] = {}
+        for pattern in patterns:
+            if pattern.endswith(".*"):
+                prefix = pattern[:-1]
+                for dotted, sites in self.by_dotted.items():
+                    if dotted.startswith(prefix):
+                        found.update((id(s), s) for s in sites)
+            else:
+                found.update((id(s), s) for s in self.by_dotted.get(libraries.canonical(pattern), ()))
+                found.update((id(s), s) for s in self.by_dotted.get(pattern, ()))
+        yield from sorted(found.values(), key=lambda s: (s.path, s.line, s.call.col))
+
+    def modules(self) -> Iterable[Module]:
+        return self.index.modules.values()

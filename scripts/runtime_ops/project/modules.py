@@ -1,0 +1,117 @@
+"""Which file an import names: import roots found from the folders, as Python would see them.
+
+A folder without ``__init__.py`` that holds modules or packages is an import root for the files below it: a repository
+may hold one service a folder, each run from its own folder. ``src``-like folders beside an ancestor count as well.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.model import Module
+
+
+class ModuleIndex:
+    """Finds modules by path and by imported name. ``modules`` is by path relative to the audited root."""
+
+    def __init__(self, facts: Iterable[m.ModuleFacts]) -> None:
+        listed = list(facts)
+        self._packages = {f.path.rpartition("/")[0] for f in listed if f.path.rpartition("/")[2] == "__init__.py"}
+        self._folders: set[str] = {""}
+        for fact in listed:
+            folder = fact.path.rpartition("/")[0]
+            while folder and folder not in self._folders:
+                self._folders.add(folder)
+                folder = folder.rpartition("/")[0]
+        self.modules: dict[str, Module] = {f.path: Module(f, self._name(f.path)) for f in listed}
+        self._roots: dict[str, tuple[str, ...]] = {}
+        self._found: dict[tuple[str, str], tuple[Module | None, str]] = {}
+        self._children: dict[str, list[str]] = {}
+        for folder in self._folders:
+            if folder:
+                self._children.setdefault(folder.rpartition("/")[0], []).append(folder)
+
+    def _name(self, path: str) -> str:
+        """Dotted name below the nearest folder that is no package."""
+        folder, _, file = path.rpartition("/")
+        parts = [] if file == "__init__.py" else [file.removesuffix(".py")]
+        while folder in self._packages:
+            folder, _, last = folder.rpartition("/")
+            parts.insert(0, last)
+        return ".".join(parts) or file.removesuffix(".py")
+
+    def roots(self, folder: str) -> tuple[str, ...]:
+        """Import roots for files of a folder, nearest first; folders of packages come last."""
+        if folder not in self._roots:
+            chain = [folder]
+            while chain[-1]:
+                chain.append(chain[-1].rpartition("/")[0])
+            plain = [f for f in chain if f not in self._packages]
+            beside = [
+                child
+                for f in plain
+                for child in sorted(self._children.get(f, ()))
+                if child not in self._packages and child not in chain
+            ]
+            self._roots[folder] = tuple(dict.fromkeys((*plain, *beside, *chain)))
+        return self._roots[folder]
+
+    def _file(self, stem: str) -> Module | None:
+        return self.modules.get(f"{stem}.py") or self.modules.get(f"{stem}/__init__.py")
+
+    def find(self, module: Module, target: str) -> tuple[Module | None, str]:
+        """The module that an import target of ``module`` begins with, and what is left of the target.
+
+        ``target`` is dotted, with leading dots for relative imports. Gives ``(None, target)`` for libraries; a
+        namespace package (a folder without ``__init__.py``) that holds the rest counts as far as files are found.
+        """
+        key = (module.folder, target)
+        if key not in self._found:
+            self._found[key] = self._search(module, target)
+        return self._found[key]
+
+    def _search(self, module: Module, target: str) -> tuple[Module | None, str]:
+        if target.startswith("."):
+            level = len(target) - len(target.lstrip("."))
+            folder = module.folder
+            for _ in range(level - 1):
+                folder = folder.rpartition("/")[0]
+            found = self._descend(folder, target[level:].split("."))
+            if found is None:  # a name of the package itself
+                own = self.modules.get(f"{folder}/__init__.py" if folder else "__init__.py")
+                return own, target[level:] if own is not None else target
+            return found
+        parts = target.split(".")
+        if parts[0] in sys.stdlib_module_names:
+            return None, target
+        for root in self.roots(module.folder):
+            found = self._descend(root, parts)
+            # a file is no import of itself unless it stands at an import root: ``import redis`` in pkg/redis.py
+            if found is not None and not (found[0] is module and root in self._packages):
+                return found
+        return None, target
+
+    def _descend(self, folder: str, parts: list[str]) -> tuple[Module, str] | None:
+        """Follow dotted parts below a folder as far as modules go."""
+        best: tuple[Module, str] | None = None
+        stem = f"{folder}/" if folder else ""
+        for number, part in enumerate(parts):
+            stem = f"{stem}{part}"
+            found = self._file(stem)
+            if found is not None:
+                best = (found, ".".join(parts[number + 1 :]))
+            elif stem not in self._folders:
+                break
+            stem += "/"
+        return best
+
+    def submodule(self, module: Module, name: str) -> Module | None:
+        """The module ``name`` below a package."""
+        if module.path.endswith("__init__.py"):
+            return self._file(f"{module.folder}/{name}" if module.folder else name)
+        return None
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.modules.values())

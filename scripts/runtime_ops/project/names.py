@@ -1,0 +1,391 @@
+"""What a name or an expression stands for: through imports, re-exports, simple assignments, attributes and classes.
+
+The answers are deliberately shallow: the first binding that says something is believed, arms of conditions are not
+told apart, and after a fixed depth the answer is None (unknown). A rule that gets None stays silent.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+
+from runtime_ops.libraries import names as libraries
+from runtime_ops.facts import model as m
+from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value
+from runtime_ops.project.modules import ModuleIndex
+
+DEPTH = 12  # steps through assignments, returns and re-exports before the answer is "unknown"
+ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar|Type|type)\[(.+)\]$")
+BUILTINS = frozenset(dir(builtins))
+
+
+class Names:
+    """Resolves names within the modules of one audited root."""
+
+    def __init__(self, index: ModuleIndex) -> None:
+        self.index = index
+        self._values: dict[tuple[int, str], Value | None] = {}
+        self._busy: set[tuple[int, str]] = set()
+
+    # ------------------------------------------------------------ names
+
+    def value(self, expr: m.Expr | None, function: Func, depth: int = 0) -> Value | None:
+        """What ``expr``, written in ``function``, stands for."""
+        if depth > DEPTH or expr is None:
+            return None
+        if isinstance(expr, m.Name):
+            return self.name(expr.id, function, depth)
+        if isinstance(expr, m.Call):
+            return self.result(expr, function, depth)
+        if isinstance(expr, m.Attr):
+            return self.member(self.value(expr.value, function, depth + 1), expr.name, depth + 1)
+        if isinstance(expr, m.Const):
+            return Value("const", type(expr.value).__name__, const=expr.value)
+        if isinstance(expr, m.Await):
+            return self.awaited(expr.value, function, depth)
+        if isinstance(expr, m.BoolOp):
+            return self.first(expr.values, function, depth)
+        if isinstance(expr, m.IfExp):
+            return self.first((expr.body, expr.orelse), function, depth)
+        if isinstance(expr, m.Walrus):
+            return self.value(expr.value, function, depth + 1)
+        if isinstance(expr, m.Subscript):
+            return self.subscripted(expr, function, depth)
+        return None
+
+    def first(self, exprs: tuple[m.Expr, ...], function: Func, depth: int) -> Value | None:
+        """The first value that is known and more than a constant, else the first known one."""
+        found = [v for e in exprs if (v := self.value(e, function, depth + 1)) is not None]
+        return next((v for v in found if v.kind != "const"), found[0] if found else None)
+
+    def awaited(self, expr: m.Expr, function: Func, depth: int) -> Value | None:
+        value = self.value(expr, function, depth + 1)
+        if value is not None and value.kind == "made" and isinstance(expr, m.Call):
+            row = libraries.returned(value.name.removesuffix("()"))
+            if row is not None and row.how == "await":
+                return Value("made", row.type, origin=value.origin)
+        return value
+
+    def subscripted(self, expr: m.Subscript, function: Func, depth: int) -> Value | None:
+        base = self.value(expr.value, function, depth + 1)
+        if base is not None and base.kind in ("external", "made"):
+            return Value("made", f"{base.name}[]", origin=base.origin)
+        return None
+
+    def name(self, dotted: str, function: Func, depth: int = 0) -> Value | None:
+        """What a dotted name stands for where it is written. Remembered for each function."""
+        key = (id(function), dotted)
+        if key in self._values:
+            return self._values[key]
+        if key in self._busy:
+            return None
+        self._busy.add(key)
+        try:
+            found = self._name(dotted, function, depth)
+        finally:
+            self._busy.discard(key)
+        if depth < DEPTH // 2 or found is not None:  # an answer cut short by depth must not be remembered
+            self._values[key] = found
+        return found
+
+    def _name(self, dotted: str, function: Func, depth: int) -> Value | None:
+        bound = function.bindings.get(dotted)
+        if bound is not None and "." in dotted and not dotted.startswith("self."):
+            found = self.bound(bound, function, depth)
+            if found is not None:
+                return found
+        head, *rest = dotted.split(".")
+        # ``import a.b`` binds the whole dotted name
+        value = self.head(head, function, depth)
+        for attribute in rest:
+            if value is None:
+                return None
+            value = self.member(value, attribute, depth + 1)
+        return value
+
+    def head(self, name: str, function: Func, depth: int) -> Value | None:
+        scope: Func | None = function
+        while scope is not None:
+            if not scope.is_module and scope.param(name) is not None:
+                return self.parameter(name, scope, depth)
+            bindings = scope.bindings.get(name)
+            if bindings:
+                return self.bound(bindings, scope, depth)
+            if not scope.is_module and name in declared_global(scope):
+                scope = scope.module.level
+                continue
+            scope = scope.parent
+        module = function.module
+        for binding in module.level.bindings.get("*", ()):
+            found = self.star(module, binding, name, depth)
+            if found is not None:
+                return found
+        if any(n.split(".")[0] == name for n in module.level.bindings if "." in n):
+            for scope_ in (function, module.level):
+                for bound_name, bindings in scope_.bindings.items():
+                    if bound_name.startswith(f"{name}.") and bindings[0].kind == "import":
+                        return self.imported(module, name, depth)
+        return Value("external", name) if name in BUILTINS else None
+
+    def star(self, module: Module, binding: Binding, name: str, depth: int) -> Value | None:
+        other, rest = self.index.find(module, binding.text.removesuffix(".*").removesuffix("*") or ".")
+        if other is None or rest or other is module or depth > DEPTH:
+            return None
+        return self.of_module(other, name, depth + 1)
+
+    def parameter(self, name: str, scope: Func, depth: int) -> Value | None:
+        params = scope.facts.params
+        if scope.cls is not None and params and params[0].name == name and not is_static(scope):
+            kind = "class" if is_classmethod(scope) else "instance"
+            return Value(kind, scope.cls.name, scope.cls)
+        param = scope.param(name)
+        if param is None:
+            return None
+        if param.annotation:
+            found = self.annotated(param.annotation, scope, depth)
+            if found is not None:
+                return found
+        if param.default is not None and not isinstance(param.default, m.Const):
+            return self.value(param.default, scope.parent or scope, depth + 1)
+        return None
+
+    def annotated(self, text: str, function: Func, depth: int) -> Value | None:
+        """An instance of the class that an annotation names (``X``, ``X | None``, ``Optional[X]``, ``"X"``)."""
+        text = text.strip("'\" ")
+        wrapped = ANNOTATION_WRAPPERS.match(text)
+        if wrapped:
+            text = wrapped.group(1).split(",")[0].strip("'\" ")
+        options = [o.strip() for o in text.split("|") if o.strip() not in ("None", "")]
+        if len(options) != 1:
+            return None
+        name = options[0].partition("[")[0]
+        if not all(part.isidentifier() for part in name.split(".")):
+            return None
+        scope = function.parent or function.module.level
+        value = self.name(name, scope, depth + 1)
+        return self.instance(value, None) if value is not None else None
+
+    def bound(self, bindings: list[Binding], scope: Func, depth: int) -> Value | None:
+        """The first binding that says something; a mere constant (``x = None``) gives way to a later one."""
+        fallback: Value | None = None
+        for binding in bindings:
+            value = self.binding(binding, scope, depth + 1)
+            if value is None:
+                continue
+            if value.kind != "const":
+                return value
+            fallback = fallback or value
+        return fallback
+
+    def binding(self, binding: Binding, scope: Func, depth: int) -> Value | None:
+        kind = binding.kind
+        if kind == "import":
+            return self.imported(scope.module, binding.text, depth)
+        if kind == "def":
+            target = scope.module.functions.get(binding.text)
+            return Value("function", target.name, target) if target else None
+        if kind == "class":
+            klass = scope.module.classes.get(binding.text)
+            return Value("class", klass.name, klass) if klass else None
+        if kind in ("assign", "walrus"):
+            return self.value(binding.expr, scope, depth)
+        if kind == "annotation":
+            return self.annotated(binding.text, scope, depth)
+        if kind == "with":
+            return self.entered(self.value(binding.expr, scope, depth), binding.expr, scope, depth)
+        if kind == "except":
+            return None
+        return None
+
+    def entered(self, value: Value | None, expr: m.Expr | None, scope: Func, depth: int) -> Value | None:
+        """What ``with value as x`` binds."""
+        if value is None or value.kind != "made":
+            if isinstance(expr, m.Call) and value is None:
+                target = self.value(expr.func, scope, depth + 1)
+                if target is not None and isinstance(target.target, Func):
+                    return self.yielded(target.target, depth + 1)
+            return value
+        row = libraries.returned(f"{value.name}.__enter__")
+        return Value("made", row.type, origin=value.origin) if row is not None else value
+
+    def yielded(self, func: Func, depth: int) -> Value | None:
+        """What a context manager function of the project hands over."""
+        for place in func.places:
+            for node in m.walk(place.stmt) if isinstance(place.stmt, m.ExprStmt | m.Assign) else ():
+                if isinstance(node, m.Yield) and node.value is not None:
+                    return self.value(node.value, func, depth + 1)
+        return None
+
+    # ------------------------------------------------------------ imports
+
+    def imported(self, module: Module, target: str, depth: int) -> Value | None:
+        found, rest = self.index.find(module, target)
+        if found is None:
+            return None if target.startswith(".") else Value("external", libraries.canonical(target))
+        value: Value | None = Value("module", found.name, found)
+        for part in rest.split(".") if rest else ():
+            if value is None:
+                return None
+            value = self.member(value, part, depth + 1)
+        return value
+
+    def of_module(self, module: Module, name: str, depth: int) -> Value | None:
+        level = module.level
+        if name in level.bindings:
+            return self.name(name, level, depth)
+        sub = self.index.submodule(module, name)
+        if sub is not None:
+            return Value("module", sub.name, sub)
+        for binding in level.bindings.get("*", ()):
+            found = self.star(module, binding, name, depth)
+            if found is not None:
+                return found
+        return None
+
+    # ------------------------------------------------------------ members and calls
+
+    def member(self, value: Value | None, name: str, depth: int) -> Value | None:
+        """``value.name``."""
+        if value is None or depth > DEPTH * 2:
+            return None
+        if value.kind == "module" and isinstance(value.target, Module):
+            return self.of_module(value.target, name, depth)
+        if value.kind in ("class", "instance") and isinstance(value.target, Klass):
+            return self.of_class(value, value.target, name, depth)
+        if value.kind == "external":
+            return self.attribute(f"{value.name}.{name}", value.origin)
+        if value.kind == "made":
+            return self.attribute(f"{value.name}.{name}", value.origin)
+        return None
+
+    def attribute(self, dotted: str, origin: Origin | None) -> Value:
+        row = libraries.returned(dotted)
+        if row is not None and row.how == "attribute":
+            return Value("made", row.type, origin=origin)
+        return Value("external", libraries.canonical(dotted), origin=origin)
+
+    def of_class(self, value: Value, klass: Klass, name: str, depth: int) -> Value | None:
+        method = klass.method(name)
+        if method is not None:
+            if any(decorator_name(d) in ("property", "cached_property", "functools.cached_property")
+                   for d in method.facts.decorators):
+                return self.returned_by(method, depth + 1)
+            return Value("function", name, method, value.origin)
+        for base in klass.ancestry:
+            if isinstance(base, Klass):
+                found = self.class_attribute(base, name, depth)
+                if found is not None:
+                    return found
+        external = klass.external_bases
+        if external:
+            # an attribute set by the project but not understood must not be taken for the library's
+            if any(isinstance(b, Klass) and name in b.attributes for b in klass.ancestry):
+                return None
+            return self.attribute(f"{external[0]}.{name}", value.origin)
+        return None
+
+    def class_attribute(self, klass: Klass, name: str, depth: int) -> Value | None:
+        key = (id(klass), name)
+        if key in self._values:
+            return self._values[key]
+        if key in self._busy or depth > DEPTH:
+            return None
+        self._busy.add(key)
+        fallback: Value | None = None
+        try:
+            for function, binding in klass.attributes.get(name, ()):
+                found = self.binding(binding, function, depth + 1)
+                if found is not None and found.kind != "const":
+                    fallback = found
+                    break
+                fallback = fallback or found
+        finally:
+            self._busy.discard(key)
+        self._values[key] = fallback
+        return fallback
+
+    def result(self, call: m.Call, function: Func, depth: int) -> Value | None:
+        """What a call gives back."""
+        callee = self.value(call.func, function, depth + 1)
+        if callee is None:
+            return None
+        origin = Origin(function, call)
+        if isinstance(callee.target, Func):
+            return self.returned_by(callee.target, depth + 1)
+        if callee.name in ("super",) and function.cls is not None:
+            return self.parent_of(function.cls)
+        return self.instance(callee, origin)
+
+    def parent_of(self, klass: Klass) -> Value | None:
+        for base in klass.bases:
+            if isinstance(base, Klass):
+                return Value("instance", base.name, base)
+            return Value("made", base)
+        return None
+
+    def instance(self, callee: Value, origin: Origin | None) -> Value | None:
+        """What calling a class or a library's callable gives."""
+        if callee.kind == "class" and isinstance(callee.target, Klass):
+            return Value("instance", callee.name, callee.target, origin)
+        if callee.kind == "external":
+            argument = None
+            if origin is not None and origin.call.args and isinstance(origin.call.args[0], m.Const):
+                text = origin.call.args[0].value
+                argument = text if isinstance(text, str) else None
+            known = libraries.returns(callee.name, argument)
+            if known is not None:
+                return Value("made", known, origin=origin)
+            last = callee.name.rpartition(".")[2]
+            name = callee.name if last[:1].isupper() else f"{callee.name}()"
+            return Value("made", name, origin=origin)
+        return None
+
+    def returned_by(self, func: Func, depth: int) -> Value | None:
+        """What a function of the project returns: its annotation, else its return statements."""
+        key = (id(func), "return")
+        if key in self._values:
+            return self._values[key]
+        if key in self._busy or depth > DEPTH:
+            return None
+        self._busy.add(key)
+        found: Value | None = None
+        try:
+            if func.facts.is_generator:
+                return None
+            exprs = tuple(p.stmt.value for p in func.places if isinstance(p.stmt, m.Return) and p.stmt.value is not None)
+            found = self.first(exprs, func, depth + 1)
+            if (found is None or found.kind == "const") and func.facts.returns:
+                found = self.annotated(func.facts.returns, func, depth) or found
+        finally:
+            self._busy.discard(key)
+        self._values[key] = found
+        return found
+
+    # ------------------------------------------------------------ constants
+
+    def constant(self, expr: m.Expr | None, function: Func) -> object | None:
+        """The literal that an expression comes to (through names bound once), or None when it is no known literal."""
+        if isinstance(expr, m.Const):
+            return expr.value  # type: ignore[no-any-return]
+        value = self.value(expr, function)
+        return value.const if value is not None and value.kind == "const" else None
+
+
+def decorator_name(expr: m.Expr) -> str:
+    """The dotted name of a decorator, called or not."""
+    if isinstance(expr, m.Call):
+        expr = expr.func
+    return expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
+
+
+def is_static(func: Func) -> bool:
+    return any(decorator_name(d) == "staticmethod" for d in func.facts.decorators)
+
+
+def is_classmethod(func: Func) -> bool:
+    return any(decorator_name(d) == "classmethod" for d in func.facts.decorators)
+
+
+def declared_global(func: Func) -> frozenset[str]:
+    """Names that the function declares global or nonlocal."""
+    return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
