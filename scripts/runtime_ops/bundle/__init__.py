@@ -1,1 +1,1 @@
-
+"""Check, build and verify the skill's own folder as the archive that users install."""
