@@ -447,7 +447,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellScript(Artifact):
-    """A shell script: all simple commands in order of the text, nested ones with their context."""
+    """A shell script: all simple commands in order of the text, nested ones with their context.
+
+    ``interpreter`` is ``sh``, ``bash`` … (``sh`` where the first line names none). ``other_uses``: variables outside
+    simple commands (``case`` subjects, ``for`` lists, here-documents).
+    """
 
     interpreter: str = ""
     commands: tuple[SimpleCommand, ...] = ()
@@ -455,6 +459,7 @@ class ShellScript(Artifact):
     options: tuple[ShellOption, ...] = ()
     traps: tuple[Trap, ...] = ()
     cases: tuple[Case, ...] = ()
+    other_uses: tuple[VariableUse, ...] = ()
 
     @property
     def sources(self) -> tuple[SimpleCommand, ...]:
