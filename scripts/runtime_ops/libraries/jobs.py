@@ -127,7 +127,9 @@ def worker_program(words: tuple[str, ...]) -> JobSystem | None:
     """
     best: tuple[int, JobSystem | None] = (0, None)
     for row in all_job_systems():
-        for command in [tuple(program.split()) for program in row.programs] + [("-m", module) for module in row.modules]:
+        for command in [tuple(program.split()) for program in row.programs] + [
+            ("-m", module) for module in row.modules
+        ]:
             starts = words[: 1 if command[0] != "-m" else 2] == command[: 1 if command[0] != "-m" else 2]
             rest = command[1:] if command[0] != "-m" else command[2:]
             if starts and all(word in words for word in rest) and len(command) > best[0]:
