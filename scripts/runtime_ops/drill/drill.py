@@ -1,0 +1,110 @@
+"""The drill itself: the chosen scenarios one after the other, and what they say together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runtime_ops.drill.bench import Bench, TimeIsUp
+from runtime_ops.drill.launcher import CannotStart, Launcher, SupervisorGone
+from runtime_ops.drill.options import Options, WrongOption
+from runtime_ops.drill.scenarios import Scenario, load
+from runtime_ops.drill.verdict import Event, Note, Result, Timeline
+
+Progress = Callable[[int, int, Scenario, Result | None], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a drill. `complete` is false when it was cut short, so that scenarios are missing."""
+
+    command: tuple[str, ...]
+    entrypoint: str
+    complete: bool
+    results: tuple[Result, ...]
+    seconds: float
+    strays: tuple[str, ...] = ()
+    """Command lines of processes that could not be ended; always empty unless the kernel holds on to one."""
+
+    @property
+    def exit_code(self) -> int:
+        """0: nothing is broken; 1: something is; 3: cut short, or nothing could be assessed."""
+        if any(result.verdict == "broken" for result in self.results):
+            return 1
+        assessed = any(result.verdict == "kept" for result in self.results)
+        return 0 if self.complete and assessed else 3
+
+
+def chosen(options: Options) -> list[Scenario]:
+    """The scenarios that `--only` and `--skip` leave. Raises WrongOption for a name that does not exist."""
+    scenarios = load()
+    names = [scenario.name for scenario in scenarios]
+    for name in [*options.only, *options.skip]:
+        if name not in names:
+            raise WrongOption(f"{name!r} is no scenario; there are {', '.join(names)}")
+    return [s for s in scenarios if (not options.only or s.name in options.only) and s.name not in options.skip]
+
+
+def run(options: Options, progress: Progress = lambda *_: None) -> Report:
+    """Run the drill. An interruption (KeyboardInterrupt, SystemExit) ends it with an incomplete report.
+
+    Raises WrongOption when an option turns out not to fit, CannotStart when the command cannot be started at all.
+    """
+    scenarios = chosen(options)
+    if not scenarios:
+        raise WrongOption("no scenario is left by --only and --skip")
+    began = time.monotonic()
+    results: list[Result] = []
+    complete = True
+    bench: Bench | None = None
+    launcher = Launcher()
+    try:
+        with launcher:
+            bench = Bench(options, launcher)
+            for number, scenario in enumerate(scenarios, 1):
+                progress(number, len(scenarios), scenario, None)
+                result = _one(bench, scenario)
+                results.append(result)
+                complete = complete and result.reason != TIME_IS_UP
+                progress(number, len(scenarios), scenario, result)
+    except (KeyboardInterrupt, SystemExit, SupervisorGone):
+        complete = False
+    finally:
+        if bench:
+            bench.close()
+    for scenario in scenarios[len(results) :]:
+        results.append(Result(scenario.name, scenario.promise, "not assessed", "the drill was cut short", ()))
+    strays = tuple(str(stray["command"]) for stray in launcher.strays)
+    command = tuple(bench.mask(word) for word in options.command) if bench else ()
+    return Report(command, options.entrypoint, complete, tuple(results), time.monotonic() - began, strays)
+
+
+TIME_IS_UP = "the total limit was reached"
+
+
+def _one(bench: Bench, scenario: Scenario) -> Result:
+    began = time.monotonic()
+    bench.scenario, bench.timelines = scenario.name, []
+    try:
+        finding = scenario.run(bench)
+    except TimeIsUp:
+        return Result(scenario.name, scenario.promise, "not assessed", TIME_IS_UP, ())
+    mask = bench.mask
+    reason = "; ".join(finding.faults) or finding.why_not
+    return Result(
+        scenario.name,
+        scenario.promise,
+        finding.verdict,
+        mask(reason),
+        tuple(Note(note.at, mask(note.note)) for note in finding.notes),
+        tuple(replace(line, events=tuple(_masked(line, bench))) for line in bench.timelines),
+        time.monotonic() - began,
+    )
+
+
+def _masked(line: Timeline, bench: Bench) -> list[Event]:
+    return [Event(event.at, bench.mask(event.what)) for event in line.events]
+
+
+__all__ = ["CannotStart", "Report", "chosen", "run"]

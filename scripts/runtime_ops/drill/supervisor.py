@@ -1,0 +1,306 @@
+"""The supervisor: a small process of its own that starts the programs and ends them whatever happens to the drill.
+
+The drill starts it by `command()` and talks to it over a Unix socket. It is the nearest
+"child subreaper" of all it starts (prctl(2), PR_SET_CHILD_SUBREAPER), so a process that detaches itself becomes
+its child again and is never lost. When the socket ends, because the drill ended or was killed, or when the
+parent-death signal arrives (PR_SET_PDEATHSIG), it kills everything below itself and goes.
+
+Wire: one JSON object a line. The drill sends
+
+    {"op": "spawn", "id": 1, "pid1": false}    plus three file descriptors: request (JSON: argv, env, cwd), stdout, stderr
+    {"op": "signal", "id": 1, "signal": 15, "group": false}
+    {"op": "left", "id": 1}                    what of this program is alive
+    {"op": "end", "id": 1}                     kill all of it
+    {"op": "close"}                            kill everything and exit
+
+and gets one answer each, in order (`{"answer": …}`), between them events: `{"exit": 1, "status": -15, "at": 12.5}`.
+`at` is CLOCK_MONOTONIC, which all processes share.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from runtime_ops.drill import processes
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+CLEAN_LIMIT = 3.0
+"""Seconds within which everything is gone: SIGKILL cannot be refused, but the kernel may be slow to free memory."""
+
+
+@dataclass
+class Started:
+    """One program that the supervisor started."""
+
+    pid: int
+    session: int
+    exited: bool = False
+
+
+def prctl(option: int, value: int) -> None:
+    """Call prctl(2) where there is one (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+class Supervisor:
+    """Answers the drill's requests until it goes away. `mark` is in the environment of all that is started."""
+
+    def __init__(self, channel: socket.socket, mark: str) -> None:
+        self.channel = channel
+        self.mark = mark
+        self.started: dict[int, Started] = {}
+        self.buffer = b""
+        self.descriptors: list[int] = []
+
+    def serve(self) -> None:
+        """Work until the channel ends or SIGTERM arrives; then leave nothing behind."""
+        read_end, write_end = os.pipe()
+        for fd in (read_end, write_end):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        stop = False
+
+        def ask_to_stop(*_: object) -> None:
+            nonlocal stop
+            stop = True
+
+        signal.signal(signal.SIGTERM, ask_to_stop)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        try:
+            self.tell({"ready": os.getpid()})
+            while not stop:
+                ready, _, _ = select.select([self.channel, read_end], [], [])
+                if read_end in ready:
+                    os.read(read_end, 4096)
+                    self.reap()
+                if self.channel in ready and not self.receive():
+                    break
+        except OSError:
+            pass  # the drill is gone: nothing is left to answer to, only to clean up
+        finally:
+            self.end_all()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        self.channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self) -> bool:
+        """Read what has come and answer whole lines. False when the drill is gone or said `close`."""
+        data, ancillary, _, _ = self.channel.recvmsg(65536, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds = array.array("i")
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+                self.descriptors += fds
+        if not data:
+            return False
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        for line in lines:
+            request = json.loads(line)
+            if request["op"] == "close":
+                self.end_all()
+                self.tell({"answer": self.strays()})
+                return False
+            answer = getattr(self, f"on_{request['op']}")(request)
+            self.tell({"answer": answer})
+        return True
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def on_spawn(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Start one program in a session of its own. Answers its pid, or the error that kept it from starting."""
+        wanted, out, err = self.descriptors
+        self.descriptors = []
+        with os.fdopen(wanted, "rb") as file:
+            file.seek(0)
+            order = json.load(file)
+        report, told = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _become(order, out, err, told, request["pid1"])
+        for fd in (out, err, told):
+            os.close(fd)
+        with os.fdopen(report, "rb") as file:
+            text = file.read().decode()
+        lines = dict(line.split(" ", 1) for line in text.splitlines())
+        if request["pid1"]:
+            os.waitpid(pid, 0)
+            pid = int(lines.get("pid", 0))
+        if "error" in lines:
+            if pid:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+            return {"error": lines["error"]}
+        self.started[request["id"]] = Started(pid, pid)
+        self.reap()  # a program that ended at once sent its SIGCHLD before it was written down
+        return {"pid": pid, "at": time.monotonic()}
+
+    def on_signal(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a signal to the program, or to its process group. `sent` is false when it is gone already."""
+        self.reap()
+        program = self.started[request["id"]]
+        if program.exited:
+            return {"sent": False, "at": time.monotonic()}
+        disposition = processes.disposition(program.pid, request["signal"])
+        at = time.monotonic()
+        try:
+            # The process is our unreaped child, so its pid cannot have been given to another one.
+            (os.killpg if request["group"] else os.kill)(program.pid, request["signal"])
+        except ProcessLookupError:
+            return {"sent": False, "at": at}
+        return {"sent": True, "at": at, "disposition": disposition}
+
+    def on_left(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """The living processes of one program, itself included."""
+        return [{"pid": p.pid, "command": processes.command_line(p.pid)} for p in self.of(request["id"])]
+
+    def on_end(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """Kill what is alive of one program; answers what was still there when the time was up."""
+        limit = time.monotonic() + CLEAN_LIMIT
+        while (left := self.of(request["id"])) and time.monotonic() < limit:
+            self.kill(left)
+        return self.on_left(request)
+
+    # -- cleaning up -------------------------------------------------------------------------------------------
+
+    def of(self, number: int) -> list[Any]:
+        """The living processes of one program: of its session, of its mark, below it, or detached from it.
+
+        A process that has left its session and written over its environment cannot be told apart by looks, so
+        a child of the supervisor that belongs to no other program counts for the one that is asked about.
+        """
+        program = self.started[number]
+        everything = processes.table()
+        if not everything:
+            return []
+        others = {p.session for key, p in self.started.items() if key != number}
+        below = {p.pid: p for p in processes.descendants(os.getpid(), everything) if p.alive}
+        tree = {program.pid, *(p.pid for p in processes.descendants(program.pid, everything))}
+        found = {}
+        for process in below.values():
+            mark = processes.environment(process.pid).get(processes.MARK, "")
+            if process.pid in tree or process.session == program.session or mark == f"{self.mark}.{number}" or (not mark and process.session not in others and process.parent == os.getpid()):
+                found[process.pid] = process
+        return list(found.values())
+
+    def kill(self, victims: list[Any]) -> None:
+        for process in victims:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+        time.sleep(0.01)
+        self.reap()
+
+    def strays(self) -> list[dict[str, Any]]:
+        """All that is alive below the supervisor or carries its mark."""
+        everything = processes.table()
+        below = {p.pid: p for p in processes.descendants(os.getpid(), everything) if p.alive}
+        below |= {p.pid: p for p in processes.marked(self.mark + ".", everything)}
+        return [{"pid": pid, "command": processes.command_line(pid)} for pid in below]
+
+    def end_all(self) -> None:
+        """Kill everything that was started, in rounds, as a dying process may still start another one."""
+        for program in self.started.values():
+            if not program.exited:
+                with contextlib.suppress(OSError):
+                    os.killpg(program.pid, signal.SIGKILL)
+        limit = time.monotonic() + CLEAN_LIMIT
+        while (left := self.strays()) and time.monotonic() < limit:
+            self.kill([p for p in (processes.read(entry["pid"]) for entry in left) if p])
+
+    def reap(self) -> None:
+        """Collect ended children, adopted ones too, and tell the drill of the programs among them."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            at = time.monotonic()
+            for number, program in self.started.items():
+                if program.pid == pid and not program.exited:
+                    program.exited = True
+                    with contextlib.suppress(OSError):  # the drill may be gone while its programs are being ended
+                        self.tell({"exit": number, "status": os.waitstatus_to_exitcode(status), "at": at})
+
+
+def _become(order: dict[str, Any], out: int, err: int, told: int, pid1: bool) -> NoReturn:
+    """In the forked child: become the program. Never returns. Errors go to the pipe `told` as `error TEXT`."""
+    try:
+        if pid1:
+            _enter_pid_namespace(told)
+        else:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (out, 1), (err, 2)):
+            os.dup2(source, target)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        os.chdir(order["cwd"])
+        # All other descriptors are closed by exec: Python makes them not inheritable (PEP 446).
+        os.execvpe(order["argv"][0], order["argv"], order["env"])
+    except BaseException as error:
+        os.write(told, f"error {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _enter_pid_namespace(told: int) -> None:
+    """Become process 1 of a new PID namespace. The forked child stays outside and ends; its own child goes on.
+
+    Needs the right to make namespaces: CAP_SYS_ADMIN, or unprivileged user namespaces (unshare(2)).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(name: str, *arguments: Any) -> None:
+        if getattr(libc, name)(*arguments) != 0:
+            raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+
+    uid, gid = os.getuid(), os.getgid()
+    if os.geteuid() == 0:
+        call("unshare", CLONE_NEWPID | CLONE_NEWNS)
+    else:
+        call("unshare", CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+    inner = os.fork()
+    if inner:
+        os.write(told, f"pid {inner}\n".encode())
+        os._exit(0)
+    # Its own /proc: the old one would show foreign pids, and /proc/self would point nowhere.
+    call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+    call("mount", b"proc", b"/proc", b"proc", 0, None)
+
+
+def command(fd: int, mark: str) -> list[str]:
+    """The command that runs the supervisor: isolated from the user's Python settings, without `site`, no bytecode."""
+    root = str(Path(__file__).resolve().parents[2])
+    code = f"import sys; sys.path.insert(0, {root!r}); from runtime_ops.drill.supervisor import main; main()"
+    return [sys.executable, "-I", "-S", "-B", "-c", code, str(fd), mark]
+
+
+def main() -> None:
+    """Entry of the process: arguments are the descriptor of the socket and the mark."""
+    # A session of its own: Ctrl-C and `kill -9 -GROUP` at the drill must not take the one that cleans up.
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Supervisor(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]).serve()
