@@ -69,11 +69,12 @@ def in_code(path: str, number: int, piece: str, fenced: bool) -> Iterator[Mentio
 def problems(tree: Tree, mentions: list[Mention]) -> Iterator[Problem]:
     """The options that no program has, and programs that cannot tell theirs."""
     known: dict[str, set[str]] = {}
-    for program in sorted({mention.program for mention in mentions if mention.program} & set(tree.paths)):
+    mentioned = {mention.program for mention in mentions}
+    for program in (program for program in PROGRAMS if program in tree.paths and mentioned & {program, ""}):
         options = known_options(tree, program)
         if options:
             known[program] = options
-        else:
+        elif program in mentioned:
             yield Problem(program, 0, "its --help names no option; expected a list of them and exit code 0")
     everything: set[str] = set().union(*known.values()) if known else set()
     for mention in mentions:

@@ -1,0 +1,1 @@
+"""Made-up skills, checkouts and bundles for the tests of packing, installing and clients."""
