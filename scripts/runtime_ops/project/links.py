@@ -10,7 +10,7 @@ from runtime_ops.libraries import names as libraries
 from runtime_ops.facts import model as m
 from runtime_ops.project.model import Func, Klass, Module, Site, Value
 from runtime_ops.project.modules import ModuleIndex
-from runtime_ops.project.names import Names
+from runtime_ops.project.names import Names, is_static
 
 # Method names that so many library objects have that a match by name alone says nothing.
 COMMON_METHODS = frozenset(
@@ -48,10 +48,42 @@ class Links:
             for klass in module.classes.values():
                 for name, method in klass.methods.items():
                     self._methods[name].append(method)
-        for module in index:
-            for func in module.functions.values():
-                for site in func.sites:
-                    self._link_site(site)
+        all_sites = [s for module in index for func in module.functions.values() for s in func.sites]
+        for site in all_sites:
+            self._resolve(site)
+        if self._learn_parameters(all_sites):
+            names.forget_unknown()
+            for site in all_sites:
+                if site.dotted is None and (site.weak or not site.targets):
+                    self._resolve(site)
+        for site in all_sites:
+            self._connect(site)
+
+    def _learn_parameters(self, sites: Iterable[Site]) -> bool:
+        """Remember for each unannotated parameter what callers hand over, when they hand over one kind of thing."""
+        given: dict[tuple[Func, str], Value | None] = {}
+        for site in sites:
+            if site.weak or site.dotted is not None:
+                continue
+            for target in site.targets[:4]:
+                params = [p for p in target.facts.params if p.kind == "positional"]
+                if target.cls is not None and not is_static(target):
+                    params = params[1:]
+                pairs = [(p.name, a) for p, a in zip(params, site.call.args, strict=False)]
+                pairs += [(k, v) for k, v in site.call.keywords if k is not None]
+                for name, expr in pairs:
+                    if isinstance(expr, m.Const | m.Star | m.Format | m.Mapping | m.Comprehension):
+                        continue
+                    value = self.names.value(expr, site.function)
+                    if value is None or value.kind not in ("instance", "made"):
+                        continue
+                    key = (target, name)
+                    old = given.get(key, value)
+                    same = old is not None and (old.kind, old.name, old.target) == (value.kind, value.name, value.target)
+                    given[key] = old if same else None
+        learnt = {key: value for key, value in given.items() if value is not None}
+        self.names.given.update(learnt)
+        return bool(learnt)
 
     def _link_classes(self) -> None:
         for module in self.index:
@@ -72,19 +104,21 @@ class Links:
 
     # ------------------------------------------------------------ sites
 
-    def _link_site(self, site: Site) -> None:
+    def _resolve(self, site: Site) -> None:
         function = site.function
         value = self.names.value(site.call.func, function)
-        how = "call"
         if value is None:
-            site.targets, how = self._by_method_name(site), "override"
+            site.targets = self._by_method_name(site)
             site.weak = bool(site.targets)
-        elif isinstance(value.target, Func):
+            return
+        site.targets, site.weak = (), False
+        if isinstance(value.target, Func):
             site.targets = (value.target, *self._overrides(value))
+            site.origin = value.origin
         elif value.kind == "class" and isinstance(value.target, Klass):
             init = value.target.method("__init__")
             site.targets = tuple(f for f in (init, value.target.method("__post_init__")) if f is not None)
-            if not site.targets and value.target.external_bases:
+            if value.target.external_bases and (init is None or init.cls is not value.target):
                 site.dotted = value.target.external_bases[0]
         elif value.kind == "instance" and isinstance(value.target, Klass):
             call = value.target.method("__call__")
@@ -92,12 +126,24 @@ class Links:
         elif value.kind in ("external", "made"):
             site.dotted = value.name
             site.origin = value.origin
-            if value.name.startswith("super().") and function.cls is not None:
-                site.dotted = None
+            site.targets = self._started(site)
+
+    def _started(self, site: Site) -> tuple[Func, ...]:
+        """``worker.start()`` on an instance of a project class that extends a library's thread or process runs its ``run``."""
+        if site.method not in ("start", "run") or not isinstance(site.call.func, m.Name):
+            return ()
+        receiver = self.names.name(site.call.func.id.rpartition(".")[0], site.function)
+        if receiver is None or not isinstance(receiver.target, Klass):
+            return ()
+        run = receiver.target.method("run")
+        return (run,) if run is not None else ()
+
+    def _connect(self, site: Site) -> None:
         if site.dotted is not None:
             self.by_dotted[site.dotted].append(site)
         for target in site.targets:
-            self._edge(Edge(function, target, site, how, site.dotted or site.text))
+            how = "override" if site.weak else "reference" if site.dotted is not None and site.method == "start" else "call"
+            self._edge(Edge(site.function, target, site, how, site.dotted or site.text))
         self._link_references(site)
 
     def _edge(self, edge: Edge) -> None:

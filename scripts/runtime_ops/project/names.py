@@ -26,6 +26,12 @@ class Names:
         self.index = index
         self._values: dict[tuple[int, str], Value | None] = {}
         self._busy: set[tuple[int, str]] = set()
+        self.given: dict[tuple[Func, str], Value] = {}
+        """What callers hand over for a parameter that nothing else says anything about."""
+
+    def forget_unknown(self) -> None:
+        """Drop remembered "unknown" answers, after `given` has learnt something."""
+        self._values = {key: value for key, value in self._values.items() if value is not None}
 
     # ------------------------------------------------------------ names
 
@@ -145,6 +151,9 @@ class Names:
             found = self.annotated(param.annotation, scope, depth)
             if found is not None:
                 return found
+        given = self.given.get((scope, name))
+        if given is not None:
+            return given
         if param.default is not None and not isinstance(param.default, m.Const):
             return self.value(param.default, scope.parent or scope, depth + 1)
         return None

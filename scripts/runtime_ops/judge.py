@@ -1,0 +1,72 @@
+"""Run the rules over a linked project, settle overlaps, number and sort what they found."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runtime_ops.findings import CONFIDENCES, SEVERITIES, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.rules.api import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rules said. ``failed``: rules that crashed, with the error; the others' findings stand."""
+
+    findings: tuple[Finding, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+def judge(project: Project, rules: Sequence[Rule]) -> Judged:
+    """Findings of the rules, overlaps settled, in a stable order: what matters most first."""
+    found: list[Finding] = []
+    failed: list[tuple[str, str]] = []
+    for rule in rules:
+        if rule.run is None:
+            continue
+        try:
+            found.extend(rule.run(project))
+        except Exception as error:  # a broken rule must not take the others' findings with it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            failed.append((rule.id, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"))
+    by_id = {rule.id: rule for rule in rules}
+    return Judged(tuple(sorted(settle(found, by_id), key=rank)), tuple(failed))
+
+
+def rank(finding: Finding) -> tuple[int, int, str, int, str]:
+    """Sort key: severity, confidence, then place."""
+    return (
+        SEVERITIES.index(finding.severity), CONFIDENCES.index(finding.confidence), finding.path, finding.line, finding.rule,
+    )  # fmt: skip
+
+
+def settle(findings: Iterable[Finding], rules: dict[str, Rule]) -> list[Finding]:
+    """One finding for one cause: equal ones merged, those that yield to another on the same lines dropped, and of two
+    rules of one concern on one line the heavier kept."""
+    unique: dict[tuple[str, str, int, str], Finding] = {}
+    for finding in findings:
+        key = (finding.rule, finding.path, finding.line, finding.anchor)
+        if key not in unique or rank(finding) < rank(unique[key]):
+            unique[key] = finding
+    by_path: dict[str, list[Finding]] = {}
+    for finding in unique.values():
+        by_path.setdefault(finding.path, []).append(finding)
+    kept = []
+    for each in by_path.values():
+        kept.extend(f for f in each if not any(_gives_way(f, other, rules) for other in each if other is not f))
+    return kept
+
+
+def _gives_way(finding: Finding, other: Finding, rules: dict[str, Rule]) -> bool:
+    rule, against = rules.get(finding.rule), rules.get(other.rule)
+    if rule is None or against is None or rule is against:
+        return False
+    overlaps = finding.line <= other.end_line and other.line <= finding.end_line
+    if other.rule in rule.yields_to:
+        return overlaps
+    if finding.rule in against.yields_to or not (rule.alone and against.alone):
+        return False
+    same_line = finding.line == other.line and finding.concern == other.concern
+    return same_line and (rank(other), other.rule) < (rank(finding), finding.rule)

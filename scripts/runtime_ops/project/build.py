@@ -1,0 +1,136 @@
+"""The linked `Project`: everything that rules may ask about an audited root, each part made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import Artifact
+from runtime_ops.findings import Evidence
+from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
+from runtime_ops.project.hooks import Hook, find_hooks
+from runtime_ops.project.launch import Launch
+from runtime_ops.project.launches import find_launches
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Module, Site, Step
+from runtime_ops.project.modules import ModuleIndex
+from runtime_ops.project.names import Names
+from runtime_ops.project.phases import Life, Phases
+from runtime_ops.project.resources import Resource, find_resources
+from runtime_ops.project.routes import Routes
+from runtime_ops.project.settings import Settings
+from runtime_ops.project.spine import Spine
+from runtime_ops.project.versions import Versions
+from runtime_ops.project.waits import WaitSite, find_waits
+
+Kind = TypeVar("Kind", bound=Artifact)
+
+
+class Project:
+    """One audited root, linked. ``files`` are the relative paths of all files that were seen, read or not."""
+
+    def __init__(self, modules: Iterable[m.ModuleFacts], artifacts: Sequence[Artifact], files: Iterable[str] = ()) -> None:
+        self.index = ModuleIndex(modules)
+        self.names = Names(self.index)
+        self.links = Links(self.index, self.names)
+        self.artifacts: tuple[Artifact, ...] = tuple(artifacts)
+        self.files = frozenset(files) | set(self.index.modules) | {a.path for a in self.artifacts}
+
+    # ------------------------------------------------------------ parts
+
+    @cached_property
+    def launches(self) -> tuple[Launch, ...]:
+        return find_launches(self.artifacts, self.index, self.files)
+
+    @cached_property
+    def spine(self) -> Spine:
+        return Spine(self.links)
+
+    @cached_property
+    def closure(self) -> Closure:
+        return Closure(self.links)
+
+    @cached_property
+    def entrypoints(self) -> tuple[Entrypoint, ...]:
+        return EntrypointFinder(self.links, self.spine, self.closure, self.launches).find()
+
+    @cached_property
+    def hooks(self) -> tuple[Hook, ...]:
+        return find_hooks(self.links)
+
+    @cached_property
+    def lives(self) -> dict[Entrypoint, Life]:
+        phases = Phases(self.links, self.spine, self.hooks)
+        return {e: phases.live(e) for e in self.entrypoints}
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings(self.links)
+
+    @cached_property
+    def routes(self) -> Routes:
+        return Routes(self.links)
+
+    @cached_property
+    def versions(self) -> Versions:
+        return Versions(self.artifacts)
+
+    @cached_property
+    def waits(self) -> tuple[WaitSite, ...]:
+        return find_waits(self.links, self.versions)
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        return find_resources(self.links)
+
+    def artifacts_of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """The artifacts of one type, in path order."""
+        return tuple(a for a in self.artifacts if isinstance(a, kind))
+
+    @property
+    def modules(self) -> Iterable[Module]:
+        return self.index.modules.values()
+
+    @cached_property
+    def functions(self) -> tuple[Func, ...]:
+        """Every function and module level, in path and line order."""
+        return tuple(f for path in sorted(self.index.modules) for f in self.index.modules[path].functions.values())
+
+    # ------------------------------------------------------------ questions
+
+    def sites(self, *patterns: str) -> Iterable[Site]:
+        """Calls by canonical dotted name (see `Links.sites`)."""
+        return self.links.sites(*patterns)
+
+    def phases_by_entrypoint(
+        self, func: Func, line: int | None = None, steps: tuple[Step, ...] = ()
+    ) -> dict[Entrypoint, frozenset[str]]:
+        """For each entrypoint that reaches the function (or the place in it): the phases. Empty when none does."""
+        found = {}
+        for entrypoint, life in self.lives.items():
+            phases = life.of(func) if line is None else life.at(func, line, steps)
+            if phases:
+                found[entrypoint] = phases
+        return found
+
+    def phases(self, site: Site) -> dict[Entrypoint, frozenset[str]]:
+        """For each entrypoint that reaches a call: the phases in which it can run."""
+        return self.phases_by_entrypoint(site.function, site.line, site.steps)
+
+    def runs_in(self, site: Site, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")) -> tuple[Entrypoint, ...]:
+        """The entrypoints (of the kinds) that can run a call in one of the phases."""
+        return tuple(e for e, found in self.phases(site).items() if e.kind in kinds and found & set(phases))
+
+    def function_runs_in(self, func: Func, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")) -> tuple[Entrypoint, ...]:
+        """The entrypoints (of the kinds) that can run a function in one of the phases."""
+        return tuple(e for e, found in self.phases_by_entrypoint(func).items() if e.kind in kinds and found & set(phases))
+
+    def imported_by(self, module: Module, *kinds: str) -> tuple[Entrypoint, ...]:
+        """The entrypoints (of the kinds) that import a module: what to name where no phase is known."""
+        return tuple(e for e in self.entrypoints if module in e.modules and (not kinds or e.kind in kinds))
+
+    def trace(self, entrypoint: Entrypoint, func: Func, phase: str) -> tuple[Evidence, ...]:
+        """The way from an entrypoint to a function."""
+        return self.lives[entrypoint].trace(func, phase)

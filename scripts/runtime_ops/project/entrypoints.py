@@ -1,0 +1,410 @@
+"""The entrypoints of the audited root: what a platform, a user or a scheduler starts, and what kind of program it is.
+
+From the artifacts (launches), from ``if __name__ == "__main__"``, from console scripts, and from application objects
+and commands in the code that no launch was found for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runtime_ops.facts import model as m
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.launch import Launch
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Klass, Module, Site
+from runtime_ops.project.names import decorator_name
+from runtime_ops.project.spine import ServingPlace, Spine
+
+DOTTED = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?$")
+CLI_LIBRARIES = ("argparse.", "click.", "typer.", "optparse.", "docopt", "fire.", "absl.", "cyclopts.", "cleo.", "invoke.")
+WORKER_PROGRAMS = ("celery", "rq", "rqworker", "dramatiq", "arq", "huey_consumer", "huey_consumer.py", "taskiq", "faust", "locust")
+
+
+@dataclass(eq=False)
+class Entrypoint:
+    """One entrypoint. ``main`` is the function (or module level) in which its life begins; ``app`` the application object
+    that a server loads from that module, when one does. ``guarded``: only the ``__main__`` block of ``main`` is its life,
+    the rest of the module level is import."""
+
+    id: str
+    kind: str
+    path: str
+    line: int
+    framework: str
+    main: Func
+    app: str | None = None
+    guarded: bool = False
+    launches: tuple[Launch, ...] = ()
+    modules: frozenset[Module] = frozenset()
+    """Every module that it imports, directly or not, at any time."""
+    places: tuple[ServingPlace, ...] = ()
+    """Serving places of ``main`` (see `runtime_ops.project.spine`)."""
+    commands: tuple[Func, ...] = field(default=())
+    """Command functions of a command-line program."""
+
+    @property
+    def long_running(self) -> bool:
+        """Whether it stays up until it is stopped."""
+        return self.kind in ("service", "worker")
+
+    @property
+    def production(self) -> tuple[Launch, ...]:
+        """Launches that are not for development only."""
+        return tuple(x for x in self.launches if not x.development and x.role in ("main", "job"))
+
+    @property
+    def started(self) -> bool:
+        """Whether any artifact starts it."""
+        return bool(self.launches)
+
+    def __repr__(self) -> str:
+        return f"<Entrypoint {self.kind} {self.id}>"
+
+
+class Closure:
+    """Modules that a module imports, directly or not, by statements or by dotted names in texts."""
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        self._direct: dict[Module, frozenset[Module]] = {}
+        self._all: dict[Module, frozenset[Module]] = {}
+
+    def direct(self, module: Module) -> frozenset[Module]:
+        if module not in self._direct:
+            self._direct[module] = frozenset(self._imports(module)) - {module}
+        return self._direct[module]
+
+    def _imports(self, module: Module) -> Iterable[Module]:
+        index = self.links.index
+        for func in module.functions.values():
+            for place in func.places:
+                if isinstance(place.stmt, m.Import):
+                    found, rest = index.find(module, place.stmt.target.removesuffix(".*").removesuffix("*"))
+                    if found is not None:
+                        yield found
+                        head = rest.split(".")[0]
+                        sub = index.submodule(found, head) if head else None
+                        if sub is not None:
+                            yield sub
+        # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
+        texts: set[str] = set()
+        for body in (module.level.facts.body, *(c.facts.body for c in module.classes.values())):
+            for node in m.walk(body):
+                if isinstance(node, m.Const) and isinstance(node.value, str) and DOTTED.match(node.value):
+                    texts.add(node.value.partition(":")[0])
+        for text in sorted(texts):
+            found, rest = index.find(module, text)
+            if found is not None and rest.count(".") == 0:
+                yield found
+
+    def of(self, module: Module) -> frozenset[Module]:
+        """The module itself and everything that it imports; parent packages are imported too."""
+        if module not in self._all:
+            seen = {module}
+            pending = [module]
+            while pending:
+                current = pending.pop()
+                for found in (*self.direct(current), *self._parents(current)):
+                    if found not in seen:
+                        seen.add(found)
+                        pending.append(found)
+            self._all[module] = frozenset(seen)
+        return self._all[module]
+
+    def _parents(self, module: Module) -> Iterable[Module]:
+        folder = module.folder
+        while folder:
+            package = self.links.index.modules.get(f"{folder}/__init__.py")
+            if package is None:
+                return
+            yield package
+            folder = folder.rpartition("/")[0]
+
+
+class EntrypointFinder:
+    """Finds all entrypoints; `find` gives them in a stable order."""
+
+    def __init__(self, links: Links, spine: Spine, closure: Closure, launches: Iterable[Launch]) -> None:
+        self.links = links
+        self.spine = spine
+        self.closure = closure
+        self.launches = [x for x in launches if x.role != "probe"]
+        self.found: dict[tuple[str, str], Entrypoint] = {}
+        self.apps = self._apps()
+
+    def find(self) -> tuple[Entrypoint, ...]:
+        for launch in self.launches:
+            self._from_launch(launch)
+        for module in self.links.index:
+            if main_block(module) is not None:
+                self._add(module, module.level, None, guarded=True)
+        self._commands_that_serve()
+        self._unstarted_apps()
+        self._unstarted_jobs()
+        ordered = sorted(self.found.values(), key=lambda e: (not e.started, e.path, e.line))
+        return tuple(ordered)
+
+    # ------------------------------------------------------------ making
+
+    def _add(
+        self, module: Module, main: Func, app: str | None, launch: Launch | None = None, guarded: bool = False
+    ) -> Entrypoint:
+        key = (module.path, app or main.qualname)
+        entry = self.found.get(key)
+        if entry is None:
+            places = () if app else self._spine_places(main, guarded)
+            entry = Entrypoint(
+                id=module.path if main.is_module and not app else f"{module.path}::{app or main.qualname}",
+                kind="", path=module.path, line=self._line(module, main, app, places, guarded), framework="", main=main,
+                app=app, guarded=guarded and main.is_module, modules=self.closure.of(module), places=places,
+            )  # fmt: skip
+            self.found[key] = entry
+        if launch is not None:
+            entry.launches = (*entry.launches, launch)
+        entry.commands = self._commands(entry)
+        entry.kind, entry.framework = self._classify(entry)
+        return entry
+
+    def _spine_places(self, main: Func, guarded: bool) -> tuple[ServingPlace, ...]:
+        places = self.spine.places(main)
+        if guarded and main.is_module:
+            block = main_block(main.module)
+            places = tuple(p for p in places if any(s.stmt is block for s in p.steps))
+        return places
+
+    def _line(self, module: Module, main: Func, app: str | None, places: tuple[ServingPlace, ...], guarded: bool) -> int:
+        if app:
+            name = app.partition("(")[0]
+            bindings = module.level.bindings.get(name)
+            if bindings:
+                target = module.functions.get(bindings[0].text) if bindings[0].kind == "def" else None
+                return target.line if target else bindings[0].line
+            return 1
+        if not main.is_module:
+            return main.line
+        block = main_block(module)
+        return block.line if block is not None else places[0].line if places else 1
+
+    def _from_launch(self, launch: Launch) -> None:
+        target = launch.target
+        module = self.links.index.modules.get(target.path or "")
+        if module is None:
+            return
+        if target.kind == "app":
+            name = (target.attribute or "app").partition("(")[0]
+            self._add(module, module.level, name, launch)
+        elif target.kind == "console-script":
+            name = (target.attribute or "main").partition(".")[0]
+            value = self.links.names.name(name, module.level)
+            main = value.target if value is not None and isinstance(value.target, Func) else None
+            if main is None and module.level.bindings.get(name):
+                main = module.level
+            if main is not None:
+                self._add(main.module, main, None, launch)
+        elif target.kind in ("script", "module"):
+            self._add(module, module.level, None, launch, guarded=main_block(module) is not None)
+
+    def _commands_that_serve(self) -> None:
+        """A command that serves is an entrypoint of its own beside its group."""
+        for module in self.links.index:
+            for func in module.functions.values():
+                if self._is_command(func) and self.spine.places(func):
+                    key = (module.path, func.qualname)
+                    if key in self.found:
+                        continue
+                    launches = [x for x in self.launches if command_name(func) in x.argv and self._reaches(x, func)]
+                    entry = self._add(module, func, None)
+                    for launch in launches:
+                        entry.launches = (*entry.launches, launch)
+                        self._withdraw(launch, entry)
+                    entry.kind, entry.framework = self._classify(entry)
+
+    def _reaches(self, launch: Launch, func: Func) -> bool:
+        module = self.links.index.modules.get(launch.target.path or "")
+        return module is not None and func.module in self.closure.of(module)
+
+    def _withdraw(self, launch: Launch, keeper: Entrypoint) -> None:
+        """The launch names a command, so it does not start the whole group as well."""
+        for entry in self.found.values():
+            if entry is not keeper and launch in entry.launches and len(entry.launches) > 1:
+                entry.launches = tuple(x for x in entry.launches if x is not launch)
+                entry.kind, entry.framework = self._classify(entry)
+
+    # ------------------------------------------------------------ code without launches
+
+    def _apps(self) -> list[tuple[Site, str, str]]:
+        """Calls that make an application: the site, the kind of program, the name it is bound to."""
+        found = []
+        for module in self.links.index:
+            for func in module.functions.values():
+                for site in func.sites:
+                    row = surface("app", site.dotted) if site.dotted else None
+                    if row is not None:
+                        found.append((site, row.kind, bound_name(site)))
+        return found
+
+    def _unstarted_apps(self) -> None:
+        for site, kind, name in self.apps:
+            module = site.function.module
+            if any(module in e.modules and e.kind == kind for e in self.found.values()):
+                continue
+            top = site.function.is_module
+            entry = self._add(module, module.level, name if top else f"{site.function.name}()")
+            entry.line = site.line if top else site.function.line
+            entry.kind = kind
+
+    def _unstarted_jobs(self) -> None:
+        for module in self.links.index:
+            for func in module.functions.values():
+                if not is_job(func, self.links):
+                    continue
+                if any(module in e.modules and e.kind == "worker" for e in self.found.values()):
+                    continue
+                entry = self._add(module, module.level, func.name)
+                entry.kind = "worker"
+
+    def _is_command(self, func: Func) -> bool:
+        for decorator in func.facts.decorators:
+            dotted = decorated_by(decorator, func, self.links)
+            if dotted is not None and surface("command-decorator", dotted) is not None:
+                return True
+            if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
+                return True
+        return False
+
+    def _commands(self, entry: Entrypoint) -> tuple[Func, ...]:
+        if entry.app:
+            return ()
+        own = [f for f in (entry.main, *entry.main.module.functions.values()) if self._is_command(f)]
+        if not own and not any(f for f in entry.modules if f is not entry.main.module):
+            return ()
+        if entry.main in own and not _is_group(entry.main):
+            return (entry.main,)
+        if not own and not entry.guarded and not entry.launches:
+            return ()
+        reached = [f for module in entry.modules for f in module.functions.values() if self._is_command(f)]
+        return tuple(sorted(reached, key=lambda f: (f.path, f.line)))
+
+    # ------------------------------------------------------------ kinds
+
+    def _classify(self, entry: Entrypoint) -> tuple[str, str]:
+        framework = self._framework(entry)
+        for launch in entry.production or entry.launches:
+            if launch.server in WORKER_PROGRAMS or launch.program in WORKER_PROGRAMS:
+                return "worker", launch.server or launch.program
+            if entry.app and launch.target.kind == "app":
+                return "service", framework or launch.server or launch.program
+            if launch.program == "manage.py" and "runserver" in launch.argv:
+                return "service", "django"
+            if launch.server and launch.server not in ("python",):
+                return "service", framework or launch.server
+        if entry.app:
+            made = [kind for site, kind, _ in self.apps if site.function.module in entry.modules]
+            return entry.kind or (made[0] if made else "service"), framework
+        if entry.places:
+            kind = deepest(entry.places[0], self.spine).kind or "worker"
+            if kind == "worker" and framework in SERVICE_FRAMEWORKS and entry.places[0].how == "wait":
+                kind = "service"
+            return kind, framework or _of_place(deepest(entry.places[0], self.spine))
+        if any(x.role in ("job", "init") for x in entry.launches):
+            return "job", framework if framework in ("argparse", "click", "typer") else ""
+        return "cli", self._cli_library(entry) or framework
+
+    def _framework(self, entry: Entrypoint) -> str:
+        for site, _, _ in self.apps:
+            if site.function.module is entry.main.module and site.dotted:
+                return site.dotted.partition(".")[0]
+        for site, kind, _ in self.apps:
+            if site.function.module in entry.modules and site.dotted and (entry.app or kind == "service"):
+                return site.dotted.partition(".")[0]
+        return ""
+
+    def _cli_library(self, entry: Entrypoint) -> str:
+        modules = [entry.main.module, *(f.module for f in entry.commands)]
+        for module in modules:
+            for name, bindings in module.level.bindings.items():
+                for binding in bindings:
+                    if binding.kind == "import":
+                        text = f"{binding.text}."
+                        for library in CLI_LIBRARIES:
+                            if text.startswith(library):
+                                return library.rstrip(".")
+        return ""
+
+
+SERVICE_FRAMEWORKS = frozenset(("grpc", "flask", "fastapi", "starlette", "aiohttp", "tornado", "sanic", "quart", "falcon", "websockets"))
+
+
+def _of_place(place: ServingPlace) -> str:
+    return (place.site.dotted or "").partition(".")[0] if place.site is not None else "loop"
+
+
+def deepest(place: ServingPlace, spine: Spine) -> ServingPlace:
+    """The serving place itself, behind the functions that lead to it."""
+    for _ in range(12):
+        if place.how != "through" or place.inner is None:
+            return place
+        inner = spine.places(place.inner)
+        if not inner:
+            return place
+        place = inner[0]
+    return place
+
+
+def _is_group(func: Func) -> bool:
+    return any(decorator_name(d).rpartition(".")[2] in ("group", "callback") for d in func.facts.decorators)
+
+
+def command_name(func: Func) -> str:
+    """The word by which a user calls a command function."""
+    for decorator in func.facts.decorators:
+        if isinstance(decorator, m.Call) and decorator_name(decorator).rpartition(".")[2] in ("command", "group"):
+            given = decorator.argument("name", 0)
+            if isinstance(given, m.Const) and isinstance(given.value, str):
+                return given.value
+    return func.name.replace("_", "-")
+
+
+def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
+    """Canonical dotted name of a library's decorator, None for the project's own or unknown ones."""
+    expr = decorator.func if isinstance(decorator, m.Call) else decorator
+    scope = func.parent or func.module.level
+    value = links.names.value(expr, scope)
+    if value is None or value.kind not in ("external", "made"):
+        if value is not None and value.kind == "instance" and isinstance(value.target, Klass):
+            external = value.target.external_bases
+            return external[0] if external else None
+        return None
+    return value.name
+
+
+def is_job(func: Func, links: Links) -> bool:
+    """Whether a job system runs the function."""
+    for decorator in func.facts.decorators:
+        dotted = decorated_by(decorator, func, links)
+        if dotted is not None and surface("job-decorator", dotted) is not None:
+            return True
+    return False
+
+
+def main_block(module: Module) -> m.If | None:
+    """The ``if __name__ == "__main__":`` of a module."""
+    for stmt in module.level.facts.body:
+        if isinstance(stmt, m.If) and isinstance(stmt.test, m.Compare):
+            sides = (stmt.test.left, *stmt.test.rights)
+            if any(isinstance(s, m.Name) and s.id == "__name__" for s in sides) and any(
+                isinstance(s, m.Const) and s.value == "__main__" for s in sides
+            ):
+                return stmt
+    return None
+
+
+def bound_name(site: Site) -> str:
+    """The name that the result of a call is bound to, else the function it stands in."""
+    stmt = site.stmt
+    if isinstance(stmt, m.Assign) and isinstance(stmt.targets[0], m.Name):
+        return stmt.targets[0].id
+    return site.function.name

@@ -1,0 +1,290 @@
+"""In which phases of which entrypoint's life a function can run: import → startup → serving → shutdown.
+
+Seeds come from the entrypoint (module levels, the spine around its serving place, handlers, jobs, commands, hooks);
+phases flow along resolved calls. A function that no entrypoint reaches has no phase, and rules that need one stay
+silent about it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_job, main_block
+from runtime_ops.project.links import Edge, Links
+from runtime_ops.project.model import Func, Klass, Site, Step
+from runtime_ops.project.names import decorator_name
+from runtime_ops.project.spine import ServingPlace, Spine, phase_at
+
+if TYPE_CHECKING:
+    from runtime_ops.project.hooks import Hook
+
+HOOK_PHASES = {
+    "startup": "startup", "lifespan": "startup", "worker-init": "startup", "shutdown": "shutdown",
+    "worker-exit": "shutdown", "before-request": "serving", "after-request": "serving", "error-handler": "serving",
+    "middleware": "serving", "teardown": "serving",
+}  # fmt: skip
+INERT_DECORATORS = (
+    "property", "staticmethod", "classmethod", "functools.", "contextlib.", "abc.", "typing.", "dataclasses.", "enum.",
+    "overload", "cached_property", "pytest.", "unittest.", "warnings.", "deprecated", "attr.", "attrs.", "typing_extensions.",
+)  # fmt: skip
+PLAIN_BASES = (
+    "object", "Exception", "BaseException", "abc.ABC", "ABC", "enum.", "Enum", "typing.", "dict", "list", "set", "str",
+    "int", "tuple", "ValueError", "RuntimeError", "TypeError", "KeyError", "pydantic.", "unittest.", "json.JSONEncoder",
+    "collections.", "argparse.", "dataclasses.", "Error",
+)  # fmt: skip
+
+
+class Reach(NamedTuple):
+    """How a function came by a phase: the edge that led to it (None for a seed), and whether the way is certain."""
+
+    edge: Edge | None
+    note: str
+    sure: bool
+
+
+class Life:
+    """Phases of one entrypoint."""
+
+    def __init__(self, entrypoint: Entrypoint) -> None:
+        self.entrypoint = entrypoint
+        self.reach: dict[Func, dict[str, Reach]] = defaultdict(dict)
+        self.spine: dict[Func, tuple[ServingPlace, ...]] = {}
+
+    def of(self, func: Func) -> frozenset[str]:
+        """Phases in which the function can run, as a whole."""
+        found = set(self.reach.get(func, ()))
+        places = self.spine.get(func)
+        if places:
+            found |= {"startup", "serving", "shutdown"}
+        return frozenset(found)
+
+    def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
+        """Phases of one place of a function: exact on the spine, the function's own elsewhere."""
+        if func in self.spine:
+            if func.is_module and self.entrypoint.guarded:
+                block = main_block(func.module)
+                if not any(s.stmt is block for s in steps):
+                    return frozenset(("import",))
+            places = self.spine[func]
+            return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
+        return frozenset(self.reach.get(func, ()))
+
+    def sure(self, func: Func) -> bool:
+        """Whether some way to the function is made of certain steps only."""
+        return func in self.spine or any(r.sure for r in self.reach.get(func, {}).values())
+
+    def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
+        """The way from the entrypoint to a function in a phase, at most eight steps."""
+        steps: list[Evidence] = []
+        current = func
+        for _ in range(12):
+            reach = self.reach.get(current, {}).get(phase) or next(iter(self.reach.get(current, {}).values()), None)
+            if reach is None or reach.edge is None:
+                if reach is not None and reach.note:
+                    steps.append(Evidence(current.path, current.line, reach.note))
+                break
+            edge = reach.edge
+            steps.append(Evidence(edge.site.path, edge.site.line, f"{edge.caller.name} → {current.name}"))
+            current = edge.caller
+        return tuple(reversed(steps[:8]))
+
+
+class Phases:
+    """Makes the life of each entrypoint."""
+
+    def __init__(self, links: Links, spine: Spine, hooks: Iterable[Hook]) -> None:
+        self.links = links
+        self.spine = spine
+        self.hooks = tuple(hooks)
+        self._roles: dict[Func, tuple[str, str] | None] = {}
+
+    def live(self, entrypoint: Entrypoint) -> Life:
+        life = Life(entrypoint)
+        work: list[tuple[Func, str]] = []
+
+        def add(func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None:
+            known = life.reach[func].get(phase)
+            if func in life.spine or (known is not None and (known.sure or not sure)):
+                return
+            life.reach[func][phase] = Reach(edge, note, sure)
+            work.append((func, phase))
+
+        self._seed(entrypoint, life, add)
+        self._drain(life, work, add)
+        if entrypoint.long_running:
+            self._called_by_libraries(entrypoint, life, add)
+            self._drain(life, work, add)
+        self._implicit(life, add)
+        self._drain(life, work, add)
+        return life
+
+    # ------------------------------------------------------------ seeds
+
+    def _seed(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
+        main = entrypoint.main
+        if not entrypoint.app:
+            self._walk_spine(entrypoint, life, main, entrypoint.places, add)
+        for module in entrypoint.modules:
+            if module.level not in life.spine:
+                add(module.level, "import", None, f"import of {module.name}", True)
+        for command in entrypoint.commands:
+            if command is not main and not self.spine.places(command):
+                add(command, "serving", None, f"command {command.name}", True)
+        if entrypoint.app and "(" in entrypoint.app:
+            factory = main.module.functions.get(entrypoint.app.partition("(")[0])
+            if factory is not None:
+                add(factory, "startup", None, f"application factory {factory.name}", True)
+        elif entrypoint.app:
+            value = self.links.names.name(entrypoint.app, main)
+            if value is not None and isinstance(value.target, Func):
+                # create_app named without its call, as servers with --factory take it
+                add(value.target, "startup", None, f"application factory {value.target.name}", True)
+        for hook in self.hooks:
+            if hook.func is not None and hook.func.module in entrypoint.modules and entrypoint.long_running:
+                add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", True)
+                if hook.kind == "lifespan":
+                    add(hook.func, "shutdown", None, "lifespan hook", True)
+        if not entrypoint.long_running:
+            return
+        for module in entrypoint.modules:
+            for func in module.functions.values():
+                role = self.role(func)
+                if role is not None and (role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service")):
+                    add(func, "serving", None, role[1], True)
+
+    def role(self, func: Func) -> tuple[str, str] | None:
+        """Kind of entrypoint whose library runs the function by itself, with a note; None when nothing says so."""
+        if func not in self._roles:
+            self._roles[func] = self._role(func)
+        return self._roles[func]
+
+    def _role(self, func: Func) -> tuple[str, str] | None:
+        if is_job(func, self.links):
+            return "worker", f"job {func.name}"
+        for decorator in func.facts.decorators:
+            dotted = decorated_by(decorator, func, self.links)
+            row = surface("handler-decorator", dotted) if dotted is not None else None
+            if row is not None:
+                return row.kind, f"handler {func.name}"
+            if dotted is None and _looks_like_route(decorator):
+                return "service", f"handler {func.name}"
+        if func.cls is not None and not func.name.startswith("__"):
+            for base in func.cls.external_bases:
+                row = surface("handler-base", base)
+                if row is not None and not base.endswith(("threading.Thread", ".Process")):
+                    return row.kind, f"{base} calls {func.name}"
+                if base.endswith("Servicer"):
+                    return "service", f"rpc {func.name}"
+        for edge in self.links.callers.get(func, ()):
+            if edge.how == "reference":
+                row = surface("handler-registration", edge.via)
+                if row is not None:
+                    return row.kind, f"handler {func.name}"
+        return None
+
+    def _walk_spine(
+        self, entrypoint: Entrypoint, life: Life, func: Func, places: tuple[ServingPlace, ...], add: Add, depth: int = 0
+    ) -> None:
+        if func in life.spine or depth > 12:
+            return
+        life.spine[func] = places
+        inner = {id(p.site): p.inner for p in places if p.how == "through" and p.inner is not None}
+        for edge in self.links.callees.get(func, ()):
+            phases = life.at(func, edge.site.line, edge.site.steps)
+            target = inner.get(id(edge.site))
+            if target is edge.callee and target is not None:
+                self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
+                continue
+            for phase in phases:
+                add(edge.callee, self.flow(edge, phase), edge, "", edge.how != "override")
+
+    # ------------------------------------------------------------ flow
+
+    def flow(self, edge: Edge, phase: str) -> str:
+        """The phase of the callee when the caller runs in ``phase``."""
+        if edge.how == "reference":
+            if surface("on-signal", edge.via) or surface("on-exit", edge.via):
+                return "shutdown"
+            if phase != "shutdown" and (surface("starter", edge.via) or surface("handler-registration", edge.via)):
+                return "serving"
+            if edge.site.method in ("start", "add_job", "every") and phase != "shutdown":
+                return "serving"
+        return phase
+
+    def _drain(self, life: Life, work: list[tuple[Func, str]], add: Add) -> None:
+        while work:
+            func, phase = work.pop()
+            reach = life.reach[func].get(phase)
+            sure = reach.sure if reach is not None else False
+            for edge in self.links.callees.get(func, ()):
+                add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how != "override")
+
+    def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
+        """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
+        for module in entrypoint.modules:
+            for func in module.functions.values():
+                if func.is_module or life.of(func) or self.links.callers.get(func):
+                    continue
+                role = self.role(func)
+                if role is not None and role[0] != entrypoint.kind:
+                    continue
+                if any(_registers(d, func, self.links) for d in func.facts.decorators):
+                    add(func, "serving", None, f"registered by its decorator: {func.name}", False)
+                elif func.cls is not None and _library_may_call(func.cls) and not func.name.startswith("_"):
+                    add(func, "serving", None, f"called by {func.cls.external_bases[0]}: {func.name}", False)
+
+    def _implicit(self, life: Life, add: Add) -> None:
+        """Properties and special methods run when their class is used: they get the phases of its other methods."""
+        classes: dict[Klass, set[str]] = defaultdict(set)
+        for func, reached in list(life.reach.items()):
+            if func.cls is not None:
+                classes[func.cls].update(reached)
+        for klass, phases in classes.items():
+            for method in klass.methods.values():
+                special = method.name.startswith("__") and method.name.endswith("__") and method.name != "__init__"
+                if special or any(decorator_name(d).endswith("property") for d in method.facts.decorators):
+                    for phase in phases:
+                        add(method, phase, None, f"used with {klass.name}", False)
+
+
+def _looks_like_route(decorator: m.Expr) -> bool:
+    """``@something.route("/x")`` or ``@something.get("/x")`` on an object of unknown type."""
+    if not isinstance(decorator, m.Call) or not decorator.args:
+        return False
+    first = decorator.args[0]
+    name = decorator_name(decorator).rpartition(".")[2]
+    return (
+        isinstance(first, m.Const)
+        and isinstance(first.value, str)
+        and first.value.startswith("/")
+        and name in ("route", "get", "post", "put", "delete", "patch", "websocket", "api_route", "head", "options")
+    )
+
+
+def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
+    dotted = decorated_by(decorator, func, links)
+    name = dotted if dotted is not None else decorator_name(decorator)
+    if not name or name.startswith(INERT_DECORATORS) or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps"):
+        return False
+    return dotted is None or surface("command-decorator", dotted) is None
+
+
+def _library_may_call(klass: Klass) -> bool:
+    bases = klass.external_bases
+    return bool(bases) and not all(base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")) for base in bases)
+
+
+class Add(Protocol):
+    """The shape of the callback that records one reach (for the type checker)."""
+
+    def __call__(self, func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None: ...
+
+
+def site_phases(life: Life, site: Site) -> frozenset[str]:
+    """Phases in which one call can run."""
+    return life.at(site.function, site.line, site.steps)

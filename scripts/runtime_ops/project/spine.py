@@ -1,0 +1,228 @@
+"""Where a program serves: the call or loop in which it stays until it is stopped, and the way there from ``main``.
+
+A function is on the *spine* when it holds that place, or calls (not: hands over) a function that does. What stands
+before the place on the spine is start-up; what stands in the loop is serving; what stands after it, in the ``finally``
+around it, or in the handlers of the ``try`` around it, is shutdown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runtime_ops.facts import model as m
+from runtime_ops.libraries import names as libraries
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Place, Site, Step
+
+DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
+ENDLESS_NAMES = ("run", "stop", "shutdown", "exit", "quit", "alive", "active", "closed", "terminat", "kill", "done", "cancel")
+CONSUMER_KINDS = ("consumer",)
+
+
+class ServingPlace(NamedTuple):
+    """One place where the program serves.
+
+    ``how`` is ``call`` (a library's serving call), ``loop`` (an endless loop of its own), ``wait`` (main waits for a
+    stop event) or ``through`` (a call into another function of the spine). ``kind`` is service or worker, empty for
+    ``through``.
+    """
+
+    how: str
+    kind: str
+    function: Func
+    line: int
+    steps: tuple[Step, ...]
+    site: Site | None
+    loop: m.While | m.For | None
+    inner: Func | None = None
+
+
+class Spine:
+    """Finds serving places; remembers the answer for each function."""
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        self._places: dict[Func, tuple[ServingPlace, ...]] = {}
+        self._busy: set[Func] = set()
+
+    def places(self, func: Func, depth: int = 0) -> tuple[ServingPlace, ...]:
+        """Serving places of a function, in source order; empty when it does not serve."""
+        if func in self._places:
+            return self._places[func]
+        if func in self._busy or depth > DEPTH:
+            return ()
+        self._busy.add(func)
+        try:
+            found = self._own(func)
+            if not found:
+                found = self._through(func, depth)
+            if not found:
+                found = self._waits(func)
+        finally:
+            self._busy.discard(func)
+        if depth == 0 or found:
+            self._places[func] = found
+        return found
+
+    def _own(self, func: Func) -> tuple[ServingPlace, ...]:
+        found = []
+        for site in func.sites:
+            if site.dotted is not None and not _in_definition(site):
+                row = surface("serve", site.dotted)
+                if row is not None and not _bounded_run(site):
+                    found.append(ServingPlace("call", row.kind, func, site.line, site.steps, site, None))
+        for place in func.places:
+            if is_serving_loop(place, func, self.links):
+                found.append(ServingPlace("loop", "worker", func, place.stmt.line, place.steps, None, place.stmt))  # type: ignore[arg-type]
+        return tuple(sorted(found, key=lambda p: p.line))
+
+    def _through(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
+        found = []
+        for site in func.sites:
+            if site.weak or len(site.targets) > 3:
+                continue
+            for target in site.targets:
+                if target is func or target.facts.is_generator:
+                    continue
+                if target.facts.is_async and not (site.awaited or _driven(site, func)):
+                    continue
+                inner = self.places(target, depth + 1)
+                if inner:
+                    found.append(ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, target))
+                    break
+        return tuple(found)
+
+    def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
+        for site in reversed(func.sites):
+            if site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords:
+                return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
+        return ()
+
+
+def _driven(site: Site, func: Func) -> bool:
+    """Whether a coroutine made here is run to its end here: an argument of run, gather, run_until_complete, wait_for."""
+    for other in func.sites:
+        if other is not site and other.line <= site.line <= other.call.end_line and any(
+            site.call is part for part in m.calls((*other.call.args, *(v for _, v in other.call.keywords)))
+        ):
+            last = (other.dotted or other.text).rpartition(".")[2]
+            if last in ("run", "gather", "run_until_complete", "wait_for", "wait", "main", "shield", "start_soon"):
+                return True
+    return False
+
+
+def _bounded_run(site: Site) -> bool:
+    """A serving call that is given a bound (``rq worker.work(burst=True)``)."""
+    burst = site.call.keyword("burst")
+    return isinstance(burst, m.Const) and burst.value is True
+
+
+def _in_definition(site: Site) -> bool:
+    return False
+
+
+def is_endless(loop: m.While) -> bool:
+    """``while True``, ``while not stop.is_set()``, ``while self.running``: a loop that ends by being told to."""
+    test = loop.test
+    if isinstance(test, m.Const):
+        return bool(test.value)
+    negated = isinstance(test, m.UnaryOp) and test.op == "not"
+    inner = test.operand if isinstance(test, m.UnaryOp) and negated else test
+    if isinstance(inner, m.Call):
+        inner = inner.func
+    if isinstance(inner, m.Name | m.Attr):
+        text = (inner.id if isinstance(inner, m.Name) else inner.name).lower()
+        return any(word in text for word in ENDLESS_NAMES) or text.endswith(("is_set", ".wait"))
+    if isinstance(test, m.BoolOp) and test.op == "and":
+        return any(isinstance(v, m.UnaryOp | m.Name | m.Call) and is_endless(loop._replace(test=v)) for v in test.values)
+    return False
+
+
+def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
+    """An endless loop that does outside work in each turn: the program's own serving loop."""
+    stmt = place.stmt
+    if isinstance(stmt, m.While):
+        if func.facts.is_generator or not is_endless(stmt):
+            return False
+        return _works(stmt, func) and not _ends_by_itself(stmt)
+    if isinstance(stmt, m.For):
+        value = links.names.value(stmt.iterable, func)
+        if value is None or value.kind not in ("made", "external"):
+            return False
+        row = libraries.type_of(value.name) or libraries.type_of(value.name.removesuffix("()").rpartition(".")[0])
+        listening = value.name.removesuffix("()").rpartition(".")[2] in ("listen", "consume", "iterator", "subscribe")
+        return row is not None and (row.kind in CONSUMER_KINDS or listening)
+    return False
+
+
+WAITING = frozenset(
+    """sleep wait get recv recvfrom recv_json recv_multipart poll accept receive_message receive_messages read readline
+    get_message xread xreadgroup blpop brpop blmove brpoplpush consume select pop fetch run_pending pull receive
+    receive_many dequeue reserve get_job work run""".split()
+)
+
+
+def _works(loop: m.While, func: Func) -> bool:
+    """Whether a turn of the loop waits for something (a pause, a message): else it is a computation or a prompt."""
+    for site in func.sites:
+        if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
+            if site.method in ("input", "readline", "prompt"):
+                return False
+            if site.method in WAITING or site.awaited:
+                return True
+    return False
+
+
+def _ends_by_itself(loop: m.While) -> bool:
+    """``while True`` with a break or return at the loop's own level of work is a retry or a read loop."""
+    ends = 0
+
+    def scan(block: m.Block, nested: bool) -> None:
+        nonlocal ends
+        for stmt in block:
+            if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
+                ends += 1
+            elif isinstance(stmt, m.If):
+                scan(stmt.body, nested)
+                scan(stmt.orelse, nested)
+            elif isinstance(stmt, m.While | m.For):
+                scan(stmt.body, True)
+            elif isinstance(stmt, m.With):
+                scan(stmt.body, nested)
+            elif isinstance(stmt, m.Try):
+                scan(stmt.body, nested)
+                scan(stmt.orelse, nested)
+
+    if not isinstance(loop.test, m.Const):
+        return False
+    scan(loop.body, False)
+    return ends > 0
+
+
+def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...]) -> str:
+    """The phase of a statement of a spine function: ``startup``, ``serving`` or ``shutdown``."""
+    own = [step.stmt for step in steps]
+    for place in places:
+        if place.loop is not None and any(stmt is place.loop for stmt in own):
+            return "serving"
+    after = False
+    for place in places:
+        for step in place.steps:
+            match = next((s for s in steps if s.stmt is step.stmt), None)
+            if match is None:
+                continue
+            if isinstance(step.stmt, m.Try) and step.arm in ("body", "orelse") and match.arm in ("handler", "final"):
+                return "shutdown"
+        if line > place.line and not _other_branch(place.steps, steps):
+            after = True
+    return "shutdown" if after else "startup"
+
+
+def _other_branch(one: tuple[Step, ...], other: tuple[Step, ...]) -> bool:
+    """Whether two places stand in different arms of one condition, so that not both run in one turn."""
+    for step in one:
+        for match in other:
+            if match.stmt is step.stmt and isinstance(step.stmt, m.If | m.Match) and match.arm != step.arm:
+                return True
+    return False

@@ -1,0 +1,165 @@
+"""What a rule is made of. One rule is one file, ``rules/<concern>/<slug with underscores>.py``, that binds ``RULE``::
+
+    RULE = Rule(__name__, severity="high", summary="A network call in serving has no deadline.")
+
+    @RULE.check
+    def check(project: Project) -> Iterator[Finding]:
+        for site in project.sites("requests.get"):
+            yield RULE.at(project, site, message="…", remedy="…")
+
+Its documentation is the guide section whose heading is the slug; the section's snippets are its first test. Nothing is
+registered anywhere: `runtime_ops.rules.load` finds the files.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from runtime_ops.findings import CONCERNS, PHASES, SEVERITIES, Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func, Site
+
+Check = Callable[[Project], Iterator[Finding]]
+PHASE_WEIGHT = {"serving": 0, "shutdown": 1, "startup": 2, "import": 3}
+
+
+class RuleError(Exception):
+    """A rule file that does not have the shape a rule needs."""
+
+
+class Rule:
+    """One rule: ``id`` and ``concern`` follow from the file's place.
+
+    ``yields_to``: ids of rules whose finding on the same lines says the same thing better. ``alone``: whether a finding
+    may share its line with another rule of the same concern.
+    """
+
+    def __init__(self, module: str, *, severity: str, summary: str, yields_to: tuple[str, ...] = (), alone: bool = True) -> None:
+        *_, concern, slug = module.split(".")
+        self.id = slug.replace("_", "-")
+        self.concern = concern
+        self.severity = severity
+        self.summary = summary
+        self.yields_to = yields_to
+        self.alone = alone
+        self.run: Check | None = None
+        if concern not in CONCERNS:
+            raise RuleError(f"{module}: the folder {concern!r} is no concern; expected one of {', '.join(CONCERNS)}")
+        if severity not in SEVERITIES:
+            raise RuleError(f"{module}: severity {severity!r}; expected one of {', '.join(SEVERITIES)}")
+        if not summary.endswith(".") or "\n" in summary:
+            raise RuleError(f"{module}: the summary must be one sentence that ends in a full stop")
+
+    def check(self, function: Check) -> Check:
+        """Decorator: the generator that finds."""
+        self.run = function
+        return function
+
+    def finding(
+        self,
+        path: str,
+        line: int,
+        message: str,
+        remedy: str,
+        *,
+        end_line: int = 0,
+        severity: str | None = None,
+        confidence: str = "likely",
+        phase: str | None = None,
+        entrypoints: Iterable[Entrypoint] = (),
+        trace: Iterable[Evidence] = (),
+        anchor: str = "",
+        count: int = 1,
+        also: Iterable[Evidence] = (),
+    ) -> Finding:
+        """A finding at a place of a file."""
+        return Finding(
+            self.id, self.concern, severity or self.severity, confidence, path, line, message, remedy, end_line, phase,
+            tuple(e.id for e in entrypoints), tuple(trace), anchor or message, count, tuple(also),
+        )  # fmt: skip
+
+    def at(
+        self,
+        project: Project,
+        site: Site,
+        message: str,
+        remedy: str,
+        *,
+        severity: str | None = None,
+        confidence: str | None = None,
+        phases: tuple[str, ...] = PHASES,
+        kinds: tuple[str, ...] = ("service", "worker", "job", "cli"),
+    ) -> Finding:
+        """A finding at a call: entrypoints, phase (the one that matters most) and trace are filled in.
+
+        Confidence, when not given, is ``likely`` on a certain way from an entrypoint, else ``possible``… unless the
+        module is imported by one: then ``likely`` as well.
+        """
+        found = {e: p & set(phases) for e, p in project.phases(site).items() if e.kind in kinds and p & set(phases)}
+        phase = worst_phase(p for each in found.values() for p in each)
+        entrypoints = tuple(found)
+        trace: tuple[Evidence, ...] = ()
+        if found and phase is not None:
+            first = next(e for e, each in found.items() if phase in each)
+            trace = project.trace(first, site.function, phase)
+        if not found:
+            entrypoints = project.imported_by(site.function.module)
+        return self.finding(
+            site.path, site.line, message, remedy, end_line=site.call.end_line, severity=severity,
+            confidence=confidence or "likely", phase=phase, entrypoints=entrypoints, trace=trace,
+            anchor=f"{site.function.qualname}:{site.dotted or site.text}",
+        )  # fmt: skip
+
+    def in_function(
+        self,
+        project: Project,
+        func: Func,
+        line: int,
+        message: str,
+        remedy: str,
+        *,
+        end_line: int = 0,
+        severity: str | None = None,
+        confidence: str = "likely",
+        phase: str | None = None,
+    ) -> Finding:
+        """A finding at a line of a function: entrypoints, phase and trace from the function's phases."""
+        found = project.phases_by_entrypoint(func)
+        phase = phase or worst_phase(p for each in found.values() for p in each)
+        entrypoints = tuple(found) or project.imported_by(func.module)
+        trace: tuple[Evidence, ...] = ()
+        if found and phase is not None:
+            first = next((e for e, each in found.items() if phase in each), next(iter(found)))
+            trace = project.trace(first, func, phase)
+        return self.finding(
+            func.path, line, message, remedy, end_line=end_line, severity=severity, confidence=confidence, phase=phase,
+            entrypoints=entrypoints, trace=trace, anchor=f"{func.qualname}:{message}",
+        )  # fmt: skip
+
+
+def worst_phase(phases: Iterable[str]) -> str | None:
+    """The phase in which a defect weighs most."""
+    return min(phases, key=PHASE_WEIGHT.__getitem__, default=None)
+
+
+@cache
+def load() -> dict[str, Rule]:
+    """Every rule of the package by id, in concern and id order. Raises RuleError for a file that is no rule."""
+    folder = Path(__file__).parent
+    rules: dict[str, Rule] = {}
+    for concern in CONCERNS:
+        for file in sorted((folder / concern).glob("*.py")):
+            if file.stem.startswith("_"):
+                continue
+            module = importlib.import_module(f"runtime_ops.rules.{concern}.{file.stem}")
+            rule = getattr(module, "RULE", None)
+            if not isinstance(rule, Rule) or rule.run is None:
+                raise RuleError(f"{file}: expected RULE = Rule(__name__, …) and a function decorated with @RULE.check")
+            rules[rule.id] = rule
+    if not rules:
+        raise RuleError(f"no rule found below {folder}")
+    return rules
