@@ -241,7 +241,8 @@ class EntrypointFinder:
         for module in self.links.index:
             for func in module.functions.values():
                 for site in func.sites:
-                    row = surface("app", site.dotted) if site.dotted else None
+                    made = site.dotted or site.made
+                    row = surface("app", made) if made else None
                     if row is not None:
                         found.append((site, row.kind, bound_name(site)))
         return found
@@ -305,21 +306,27 @@ class EntrypointFinder:
             made = [kind for site, kind, _ in self.apps if site.function.module in entry.modules]
             return entry.kind or (made[0] if made else "service"), framework
         if entry.places:
-            kind = deepest(entry.places[0], self.spine).kind or "worker"
-            if kind == "worker" and framework in SERVICE_FRAMEWORKS and entry.places[0].how == "wait":
+            last = deepest(entry.places[0], self.spine)
+            kind = last.kind or "worker"
+            # a server that runs in threads of its own while main sleeps in a loop
+            if last.how in ("loop", "wait") and framework and self._serves(entry):
                 kind = "service"
-            return kind, framework or _of_place(deepest(entry.places[0], self.spine))
+            own = _of_place(last)
+            return kind, own if kind == "worker" and last.how == "call" else framework or own
         if any(x.role in ("job", "init") for x in entry.launches):
             return "job", framework if framework in ("argparse", "click", "typer") else ""
         return "cli", self._cli_library(entry) or framework
 
+    def _serves(self, entry: Entrypoint) -> bool:
+        return any(kind == "service" and site.function.module in entry.modules for site, kind, _ in self.apps)
+
     def _framework(self, entry: Entrypoint) -> str:
         for site, _, _ in self.apps:
-            if site.function.module is entry.main.module and site.dotted:
-                return site.dotted.partition(".")[0]
+            if site.function.module is entry.main.module:
+                return (site.dotted or site.made or "").partition(".")[0]
         for site, kind, _ in self.apps:
-            if site.function.module in entry.modules and site.dotted and (entry.app or kind == "service"):
-                return site.dotted.partition(".")[0]
+            if site.function.module in entry.modules and (entry.app or kind == "service"):
+                return (site.dotted or site.made or "").partition(".")[0]
         return ""
 
     def _cli_library(self, entry: Entrypoint) -> str:
@@ -333,9 +340,6 @@ class EntrypointFinder:
                             if text.startswith(library):
                                 return library.rstrip(".")
         return ""
-
-
-SERVICE_FRAMEWORKS = frozenset(("grpc", "flask", "fastapi", "starlette", "aiohttp", "tornado", "sanic", "quart", "falcon", "websockets"))
 
 
 def _of_place(place: ServingPlace) -> str:

@@ -24,7 +24,8 @@ FAMILY_LIMIT = 120  # a base class with more overriding methods than this is lin
 
 
 class Edge(NamedTuple):
-    """``caller`` can run ``callee``. ``how`` is ``call``, ``reference`` (handed to ``via``), or ``override``."""
+    """``caller`` can run ``callee``. ``how`` is ``call``, ``reference`` (handed to ``via``), ``override`` (found
+    by the method's name alone), or ``data`` (named in a list, mapping, assignment or return; ``site`` is made up)."""
 
     caller: Func
     callee: Func
@@ -58,6 +59,9 @@ class Links:
                     self._resolve(site)
         for site in all_sites:
             self._connect(site)
+        for module in index:
+            for func in module.functions.values():
+                self._link_data(func)
 
     def _learn_parameters(self, sites: Iterable[Site]) -> bool:
         """Remember for each unannotated parameter what callers hand over, when they hand over one kind of thing."""
@@ -118,6 +122,7 @@ class Links:
         elif value.kind == "class" and isinstance(value.target, Klass):
             init = value.target.method("__init__")
             site.targets = tuple(f for f in (init, value.target.method("__post_init__")) if f is not None)
+            site.made = next(iter(value.target.external_bases), None)
             if value.target.external_bases and (init is None or init.cls is not value.target):
                 site.dotted = value.target.external_bases[0]
         elif value.kind == "instance" and isinstance(value.target, Klass):
@@ -127,6 +132,10 @@ class Links:
             site.dotted = value.name
             site.origin = value.origin
             site.targets = self._started(site)
+            if "()" in value.name and not site.targets and site.method not in COMMON_METHODS:
+                # what an unknown call returned may well be an object of the project (a row of an ORM's query)
+                site.targets = self._by_method_name(site)
+                site.weak = bool(site.targets)
 
     def _started(self, site: Site) -> tuple[Func, ...]:
         """``worker.start()`` on an instance of a project class that extends a library's thread or process runs its ``run``."""
@@ -167,25 +176,39 @@ class Links:
         found = self._methods.get(name, [])
         if not found or name.startswith("__"):
             return ()
-        if len(found) > 1:
-            family = self._family(found)
-            if family is not None and (name not in COMMON_METHODS or len(found) > 3):
-                return tuple(found) if len(found) <= FAMILY_LIMIT else ()
-        if name in COMMON_METHODS or len(found) > 2:
-            return ()
-        return tuple(found)
+        roots = {self._root(method) for method in found}
+        if name in COMMON_METHODS:
+            return tuple(found) if len(roots) == 1 and 3 < len(found) <= FAMILY_LIMIT else ()
+        return tuple(found) if len(roots) <= 3 and len(found) <= FAMILY_LIMIT else ()
 
-    def _family(self, methods: Iterable[Func]) -> Klass | None:
-        """The one project class that all the methods' classes descend from (or are)."""
-        common: set[Klass] | None = None
-        for method in methods:
-            if method.cls is None:
-                return None
-            bases = {b for b in method.cls.ancestry if isinstance(b, Klass)}
-            common = bases if common is None else common & bases
-            if not common:
-                return None
-        return next(iter(common)) if common else None
+    @staticmethod
+    def _root(method: Func) -> Klass | None:
+        """The topmost project class that declares a method of this name."""
+        if method.cls is None:
+            return None
+        return [k for k in method.cls.ancestry if isinstance(k, Klass) and method.name in k.methods][-1]
+
+    def _link_data(self, func: Func) -> None:
+        """Functions named in a list, a mapping, an assignment or a return: something may call them from there."""
+        level_site: Site | None = None
+        for place in func.places:
+            stmt = place.stmt
+            value = stmt.value if isinstance(stmt, m.Assign | m.Return | m.ExprStmt) else None
+            if not isinstance(value, m.Mapping | m.Sequence | m.Name | m.Call):
+                continue
+            named: list[m.Expr] = [value] if isinstance(value, m.Name) else []
+            for node in m.walk(value):
+                if isinstance(node, m.Mapping):
+                    named.extend(v for _, v in node.items)
+                elif isinstance(node, m.Sequence):
+                    named.extend(node.items)
+            for expr in named:
+                if isinstance(expr, m.Name):
+                    for target in self.referenced(expr, func):
+                        if level_site is None or level_site.stmt is not stmt:
+                            call = m.Call(expr, (), (), stmt.line, 0, stmt.end_line)
+                            level_site = Site(func, call, place, False, True)
+                        self._edge(Edge(func, target, level_site, "data", ""))
 
     def _link_references(self, site: Site) -> None:
         """Functions handed over as arguments: ``Thread(target=f)``, ``submit(f)``, ``signal.signal(SIGTERM, f)``."""

@@ -57,7 +57,7 @@ class Value(NamedTuple):
 class Site:
     """One call: where it stands, what it calls."""
 
-    __slots__ = ("awaited", "call", "dotted", "function", "origin", "stmt", "steps", "targets", "used", "weak")
+    __slots__ = ("awaited", "call", "dotted", "function", "made", "origin", "stmt", "steps", "targets", "used", "weak")
 
     def __init__(self, function: Func, call: m.Call, place: Place, awaited: bool, used: bool) -> None:
         self.function = function
@@ -67,6 +67,7 @@ class Site:
         self.awaited = awaited  # stands directly under ``await``
         self.used = used  # False when the result is dropped (an expression statement)
         self.dotted: str | None = None  # canonical name of a library's callable, ``Class.method`` for made receivers
+        self.made: str | None = None  # the library's class that an instantiated project class extends
         self.targets: tuple[Func, ...] = ()  # functions of the project that it can call
         self.weak = False  # targets were found by the method's name alone
         self.origin: Origin | None = None  # the call that made the receiver

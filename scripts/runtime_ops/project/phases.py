@@ -201,12 +201,14 @@ class Phases:
                 self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
                 continue
             for phase in phases:
-                add(edge.callee, self.flow(edge, phase), edge, "", edge.how != "override")
+                add(edge.callee, self.flow(edge, phase), edge, "", edge.how in ("call", "reference"))
 
     # ------------------------------------------------------------ flow
 
     def flow(self, edge: Edge, phase: str) -> str:
         """The phase of the callee when the caller runs in ``phase``."""
+        if edge.how == "data" and phase != "shutdown":
+            return "serving"
         if edge.how == "reference":
             if surface("on-signal", edge.via) or surface("on-exit", edge.via):
                 return "shutdown"
@@ -222,7 +224,7 @@ class Phases:
             reach = life.reach[func].get(phase)
             sure = reach.sure if reach is not None else False
             for edge in self.links.callees.get(func, ()):
-                add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how != "override")
+                add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how in ("call", "reference"))
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
