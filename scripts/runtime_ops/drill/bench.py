@@ -61,7 +61,7 @@ class Command:
 
 
 class Bench:
-    """Starts and ends runs. `timelines` collects those of the scenario at work; `observers` see all output lines."""
+    """Starts and ends runs. `timelines` collects those of the scenario at work, `seen` the output of all."""
 
     def __init__(self, options: Options, launcher: Launcher, own: Mapping[str, str] = os.environ) -> None:
         self.options = options
@@ -72,7 +72,6 @@ class Bench:
         self.scenario = ""
         self.seen: list[tuple[str, str, Line]] = []
         """All kept output lines of ended runs: scenario, label of the run, line."""
-        self.finished: list[tuple[str, Run]] = []
         self.until = time.monotonic() + options.total_limit
         self._base = environment.base(options, own)
         self._own = own

@@ -1,0 +1,133 @@
+"""interrupt: does Ctrl-C end it properly, and leave no half-written output?"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+from runtime_ops.drill.bench import Bench
+from runtime_ops.drill.ending import judge_exit, judge_left, tell_last_lines
+from runtime_ops.drill.options import fill
+from runtime_ops.drill.run import Run
+from runtime_ops.drill.scenarios import Scenario
+from runtime_ops.drill.verdict import Finding, exit_text, not_assessed
+
+MOMENTS = 10
+SERVICE_CODES = [0, 130, -2]
+"""Right codes of a service after SIGINT: done, 128+2 as shells say it, and ended by SIGINT itself."""
+
+
+def run(bench: Bench) -> Finding:
+    survey = bench.survey()
+    if survey.state == "exited" and survey.exit_status == 0:
+        return _command(bench)
+    why_not = bench.why_not_ready()
+    if why_not:
+        return not_assessed(why_not)
+    finding = Finding()
+    with bench.run("SIGINT when ready") as program:
+        if program.wait_ready() != "ready":
+            return not_assessed("it became ready before, but not in this run")
+        # A terminal sends it to the whole foreground group.
+        program.signal(signal.SIGINT, group=True)
+        codes = sorted({*SERVICE_CODES, *bench.options.accepted()})
+        if judge_exit(program, finding, bench.options.grace, program.signals[0], codes) is not None:
+            judge_left(program, finding)
+    return finding
+
+
+def _output(bench: Bench, program: Run) -> bytes | None:
+    """What stands in the output file; None where there is none."""
+    if not bench.options.output:
+        return None
+    path = Path(bench.options.cwd, fill(bench.options.output, program.port, program.scratch))
+    return path.read_bytes() if path.is_file() else None
+
+
+def _remove(bench: Bench, program: Run) -> None:
+    if bench.options.output:
+        Path(bench.options.cwd, fill(bench.options.output, program.port, program.scratch)).unlink(missing_ok=True)
+
+
+def _whole_run(bench: Bench, label: str, finding: Finding) -> tuple[float, bytes | None] | None:
+    """A run to its end: its seconds and its output. None, with a fault, when it does not end well."""
+    with bench.run(label) as program:
+        status = program.wait_exit(bench.options.startup_limit)
+        result = _output(bench, program)
+        _remove(bench, program)
+        if status != 0:
+            said = "still running" if status is None else exit_text(status)
+            finding.fault(program.now, f"{label}: {said}")
+            tell_last_lines(program, finding)
+            return None
+        if bench.options.output and result is None:
+            finding.fault(program.now, f"{label}: wrote no {bench.options.output}")
+            return None
+    return program.exit_at, result
+
+
+def _command(bench: Bench) -> Finding:
+    options, finding = bench.options, Finding()
+    if options.output and "{scratch}" not in options.output and os.path.exists(os.path.join(options.cwd, options.output)):
+        return not_assessed(f"{options.output} exists and would be overwritten; write it below {{scratch}}")
+    whole = _whole_run(bench, "undisturbed", finding)
+    again = _whole_run(bench, "undisturbed again", finding) if whole and options.output else whole
+    if not whole or not again:
+        return finding
+    seconds, wanted = whole
+    steady = wanted == again[1]
+    generator = random.Random(options.seed)
+    hit = 0
+    for number in range(MOMENTS):
+        # One moment in each tenth, so that ten of them cover the run.
+        moment = (number + generator.random()) / MOMENTS * seconds
+        with bench.run(f"SIGINT after {moment:.2f} s") as program:
+            program.wait_exit(moment - program.now)
+            if not program.signal(signal.SIGINT, group=True):
+                _remove(bench, program)
+                continue
+            status = judge_exit(program, finding, options.grace, program.signals[0], None)
+            partial = _output(bench, program)
+            _remove(bench, program)
+            if status is None:
+                break
+            judge_left(program, finding, files=False)
+            complete = partial is not None and (partial == wanted or (not steady and _as_long(partial, wanted)))
+            if status == 0 and not _just_done(program, complete, bool(options.output)):
+                finding.fault(program.exit_at, f"exit code 0 after SIGINT at {moment:.2f} s of {seconds:.2f} s")
+            if partial is not None and not complete:
+                size = f"{len(partial)} of {len(wanted or b'')} bytes"
+                finding.fault(program.exit_at, f"half-written output after SIGINT at {moment:.2f} s: {size}")
+            hit += 1
+        if len(finding.faults) >= 2:
+            break
+    if not hit and not finding.faults:
+        return not_assessed(f"it ended in {seconds:.2f} s, before any of {MOMENTS} signals")
+    after = _whole_run(bench, "run again", finding)
+    if after and steady and after[1] != wanted:
+        finding.fault(None, "the output of the run after the interruptions differs from before")
+    if not finding.faults:
+        finding.notes = [note for note in finding.notes if note.note][-3:]
+        finding.note(None, f"{hit} of {MOMENTS} moments hit the run of {seconds:.2f} s; the run afterwards was whole")
+    return finding
+
+
+def _as_long(partial: bytes, wanted: bytes | None) -> bool:
+    """Where two whole runs differ, an output as long as a whole one is taken for whole."""
+    return wanted is not None and len(partial) >= 0.98 * len(wanted)
+
+
+def _just_done(program: Run, complete: bool, has_output: bool) -> bool:
+    """Whether a run that ended with 0 had done its work: its output is whole, or it ended at the signal's instant."""
+    return complete if has_output else program.exit_at - program.moment(program.signals[0]) < 0.05
+
+
+SCENARIO = Scenario(
+    "interrupt",
+    "shutdown",
+    70,
+    "SIGINT, for commands at ten random moments; kept when it ends non-zero without half-written output, and runs again.",
+    run,
+)

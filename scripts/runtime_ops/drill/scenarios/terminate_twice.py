@@ -1,0 +1,41 @@
+"""terminate-twice: does a second SIGTERM during shutdown leave the shutdown whole?"""
+
+from __future__ import annotations
+
+import signal
+
+from runtime_ops.drill.bench import Bench
+from runtime_ops.drill.ending import judge_disposition, judge_exit, judge_left
+from runtime_ops.drill.scenarios import Scenario
+from runtime_ops.drill.verdict import Finding, not_assessed
+
+PAUSE = 0.1
+"""Seconds between the two signals: some platforms send several (facts 7.16), a person presses a key again."""
+
+
+def run(bench: Bench) -> Finding:
+    why_not = bench.why_not_ready()
+    if why_not:
+        return not_assessed(why_not)
+    options, finding = bench.options, Finding()
+    with bench.run("SIGTERM twice") as program:
+        if program.wait_ready() != "ready":
+            return not_assessed("it became ready before, but not in this run")
+        program.signal(signal.SIGTERM)
+        if program.wait_exit(PAUSE) is None:
+            program.signal(signal.SIGTERM)
+        else:
+            finding.note(program.exit_at, "it had ended before the second SIGTERM was sent")
+        if judge_exit(program, finding, options.grace, program.signals[0], options.accepted()) is not None:
+            judge_left(program, finding)
+        judge_disposition(program, finding, options)
+    return finding
+
+
+SCENARIO = Scenario(
+    "terminate-twice",
+    "shutdown",
+    50,
+    "SIGTERM when ready and another one 0.1 s later; kept when it still ends as it should.",
+    run,
+)
