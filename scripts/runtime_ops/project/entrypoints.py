@@ -211,7 +211,7 @@ class EntrypointFinder:
         """A command that serves is an entrypoint of its own beside its group."""
         for module in self.links.index:
             for func in module.functions.values():
-                if self._is_command(func) and self.spine.places(func):
+                if is_command(func, self.links) and self.spine.places(func):
                     key = (module.path, func.qualname)
                     if key in self.found:
                         continue
@@ -267,26 +267,17 @@ class EntrypointFinder:
                 entry = self._add(module, module.level, func.name)
                 entry.kind = "worker"
 
-    def _is_command(self, func: Func) -> bool:
-        for decorator in func.facts.decorators:
-            dotted = decorated_by(decorator, func, self.links)
-            if dotted is not None and surface("command-decorator", dotted) is not None:
-                return True
-            if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
-                return True
-        return False
-
     def _commands(self, entry: Entrypoint) -> tuple[Func, ...]:
         if entry.app:
             return ()
-        own = [f for f in (entry.main, *entry.main.module.functions.values()) if self._is_command(f)]
+        own = [f for f in (entry.main, *entry.main.module.functions.values()) if is_command(f, self.links)]
         if not own and not any(f for f in entry.modules if f is not entry.main.module):
             return ()
         if entry.main in own and not _is_group(entry.main):
             return (entry.main,)
         if not own and not entry.guarded and not entry.launches:
             return ()
-        reached = [f for module in entry.modules for f in module.functions.values() if self._is_command(f)]
+        reached = [f for module in entry.modules for f in module.functions.values() if is_command(f, self.links)]
         return tuple(sorted(reached, key=lambda f: (f.path, f.line)))
 
     # ------------------------------------------------------------ kinds
@@ -383,6 +374,17 @@ def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
             return external[0] if external else None
         return None
     return value.name
+
+
+def is_command(func: Func, links: Links) -> bool:
+    """Whether a user runs the function by its name on a command line."""
+    for decorator in func.facts.decorators:
+        dotted = decorated_by(decorator, func, links)
+        if dotted is not None and surface("command-decorator", dotted) is not None:
+            return True
+        if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
+            return True
+    return False
 
 
 def is_job(func: Func, links: Links) -> bool:

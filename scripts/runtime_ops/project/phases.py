@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.surface import surface
-from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_job, main_block
+from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links
 from runtime_ops.project.model import Func, Klass, Site, Step
 from runtime_ops.project.names import decorator_name
@@ -230,7 +230,7 @@ class Phases:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
         for module in entrypoint.modules:
             for func in module.functions.values():
-                if func.is_module or life.of(func) or self.links.callers.get(func):
+                if func.is_module or life.of(func) or self.links.callers.get(func) or is_command(func, self.links):
                     continue
                 role = self.role(func)
                 if role is not None and role[0] != entrypoint.kind:
@@ -273,7 +273,7 @@ def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
     name = dotted if dotted is not None else decorator_name(decorator)
     if not name or name.startswith(INERT_DECORATORS) or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps"):
         return False
-    return dotted is None or surface("command-decorator", dotted) is None
+    return True
 
 
 def _library_may_call(klass: Klass) -> bool:

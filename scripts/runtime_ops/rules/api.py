@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -139,6 +140,25 @@ class Rule:
             func.path, line, message, remedy, end_line=end_line, severity=severity, confidence=confidence, phase=phase,
             entrypoints=entrypoints, trace=trace, anchor=f"{func.qualname}:{message}",
         )  # fmt: skip
+
+
+def together(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
+    """One finding a file for a habit: the first place stands for all, the others are listed in ``also``.
+
+    Findings of different phase or severity stay apart, so that a heavy one is not hidden behind a light one.
+    """
+    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.path, finding.severity, finding.phase), []).append(finding)
+    for group in groups.values():
+        group.sort(key=lambda f: f.line)
+        first = group[0]
+        if len(group) == 1:
+            yield first
+            continue
+        also = tuple(Evidence(f.path, f.line, "the same") for f in group[1 : limit + 1])
+        entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
+        yield replace(first, count=len(group), also=also, entrypoints=entrypoints)
 
 
 def worst_phase(phases: Iterable[str]) -> str | None:
