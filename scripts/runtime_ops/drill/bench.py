@@ -1,4 +1,4 @@
-"""What scenarios work with: it starts runs of the program in fresh folders and ends them, and remembers what it learned."""
+"""What scenarios work with: it starts and ends runs in fresh folders, and remembers what it learned."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ from runtime_ops.drill.verdict import Timeline, exit_text
 
 F_SETPIPE_SZ = 1031
 """fcntl(2) command of Linux; a larger pipe bears a burst while the drill is not scheduled."""
+
+
+KEPT_LINES = 5000
+"""Lines of one run that are remembered for the scenario that judges the logs of all: its first and last ones."""
 
 
 class TimeIsUp(Exception):
@@ -99,9 +103,7 @@ class Bench:
         return dict(self.given)
 
     @contextlib.contextmanager
-    def run(
-        self, label: str = "", *, without: str = "", change: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    def run(self, label: str = "", *, without: str = "", change: Mapping[str, str] | None = None) -> Iterator[Run]:
         """Start the program afresh, without one variable or with changed ones, and end it after the block.
 
         Raises CannotStart, and TimeIsUp when the total limit is over.
@@ -131,7 +133,10 @@ class Bench:
             if run.exited and run.program.exit_status is not None:
                 run.wait_exit(0)
             self.timelines.append(run.timeline())
-            self.seen += [(self.scenario, label, line) for line in run.lines()]
+            lines = run.lines()
+            half = KEPT_LINES // 2
+            kept_lines = lines if len(lines) <= KEPT_LINES else lines[:half] + lines[-half:]
+            self.seen += [(self.scenario, label, line) for line in kept_lines]
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _start(self, argv: list[str], env: dict[str, str], label: str, port: int, scratch: str) -> Run:
@@ -143,7 +148,9 @@ class Bench:
             os.close(stdout)
             os.close(stderr)
             raise CannotStart(f"{argv[0]}: {error}") from None
-        return Run(self.launcher, program, Capture(stdout, stderr), self.options, label, port, scratch)
+        return Run(
+            self.launcher, program, Capture(stdout, stderr), self.options, label=label, port=port, scratch=scratch
+        )
 
     def _uses_port(self) -> bool:
         texts = [*self.options.command, *self.given.values(), self.options.ready_probe]
@@ -161,7 +168,9 @@ class Bench:
                 if kind == "auto":
                     kind = "cli" if state == "exited" else "service" if run.ports or run.port else "worker"
                 text = "\n".join(line.text for line in run.lines())
-                withheld = [n for n in self._own if n not in self._base and n not in self.given and len(n) > 3 and n in text]
+                withheld = [
+                    n for n in self._own if n not in self._base and n not in self.given and len(n) > 3 and n in text
+                ]
                 found = (run.how_ready, run.last_lines())
             self._survey = Survey(state, seconds, kind, status, *found, self.timelines[0], withheld)
             self.timelines = kept
@@ -183,7 +192,9 @@ class Bench:
         """
         with self.background(text, run, token) as other:
             status = other.wait_exit(limit)
-            return Command(status, [line.text for line in other.lines()], other.exit_at if status is not None else limit)
+            return Command(
+                status, [line.text for line in other.lines()], other.exit_at if status is not None else limit
+            )
 
     @contextlib.contextmanager
     def background(self, text: str, run: Run, token: str = "") -> Iterator[Run]:
@@ -198,7 +209,15 @@ class Bench:
             os.close(stdout)
             os.close(stderr)
             raise WrongOption(f"{text!r}: cannot be started: {error}") from None
-        other = Run(self.launcher, program, Capture(stdout, stderr), self.options, text, run.port, run.scratch)
+        other = Run(
+            self.launcher,
+            program,
+            Capture(stdout, stderr),
+            self.options,
+            label=text,
+            port=run.port,
+            scratch=run.scratch,
+        )
         try:
             yield other
         finally:

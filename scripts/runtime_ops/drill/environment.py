@@ -15,7 +15,9 @@ HARMLESS = re.compile(
     r"|LD_LIBRARY_PATH|SSL_CERT_FILE|SSL_CERT_DIR|XDG_\w+"
 )
 """Names that are passed on: what finds programs, libraries and the user's language, and says nothing of a service."""
-SECRET = re.compile(r"secret|passw|passphrase|token|credential|private|api_?key|access_?key|_key$|_pat$|cookie|dsn$", re.I)
+SECRET = re.compile(
+    r"secret|passw|passphrase|token|credential|private|api_?key|access_?key|_key$|_pat$|cookie|dsn$", re.I
+)
 """Names whose values are taken for secrets."""
 SHORTEST_SECRET = 4
 """Values shorter than this are not masked: they would be found inside ordinary words."""

@@ -44,7 +44,9 @@ class Answer:
         return f"{said} after {self.seconds:.2f} s"
 
 
-def request(url: str, limit: float, headers: Mapping[str, str] | None = None, sent: threading.Event | None = None) -> Answer:
+def request(
+    url: str, limit: float, headers: Mapping[str, str] | None = None, sent: threading.Event | None = None
+) -> Answer:
     """GET `url` (http only) within `limit` seconds in all. Never raises for what the network does.
 
     `sent` is set as soon as the whole request has been handed to the kernel.
@@ -113,3 +115,12 @@ def _whole(head: bytes, body: bytes, ended: bool) -> bool:
     if re.search(rb"\r\ntransfer-encoding:[^\r]*chunked", lower):
         return body == b"0\r\n\r\n" or body.endswith(b"\r\n0\r\n\r\n")
     return ended
+
+
+def connect(host: str, port: int, limit: float) -> str:
+    """Why a TCP connection cannot be made; empty when it can."""
+    try:
+        socket.create_connection((host, port), timeout=limit).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -36,7 +36,15 @@ class Run:
     """A started program. Times given out are seconds since its start; `moment` turns clock times into them."""
 
     def __init__(
-        self, launcher: Launcher, program: Launched, capture: Capture, options: Options, label: str, port: int, scratch: str
+        self,
+        launcher: Launcher,
+        program: Launched,
+        capture: Capture,
+        options: Options,
+        *,
+        label: str,
+        port: int,
+        scratch: str,
     ) -> None:
         self.program = program
         self.label = label
@@ -137,7 +145,7 @@ class Run:
     # -- readiness ---------------------------------------------------------------------------------------------
 
     def wait_ready(self, limit: float | None = None) -> Readiness:
-        """Wait until it is ready by the best sign that the options know, or ended, or `limit` (startup limit) is over."""
+        """Wait until it is ready by the best sign that the options know, or ended, or the limit is over."""
         options = self._options
         until = self.program.at + (options.startup_limit if limit is None else limit)
         probe = options.ready_probe or ("" if options.ready_log or options.ready_after else options.readiness)
@@ -155,7 +163,9 @@ class Run:
             elif options.ready_after:
                 wanted = f"alive for {options.ready_after:g} s" if self.now >= options.ready_after else ""
             elif self.port:
-                wanted = self._sees_port(quiet) if processes.port_listens(self.port) or not processes.supported() else ""
+                wanted = (
+                    self._sees_port(quiet) if processes.port_listens(self.port) or not processes.supported() else ""
+                )
             else:
                 wanted = self._sees_port(quiet) if self.find_ports() else quiet.long_enough()
             if wanted and not self.exited:

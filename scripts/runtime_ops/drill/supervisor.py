@@ -7,7 +7,7 @@ parent-death signal arrives (PR_SET_PDEATHSIG), it kills everything below itself
 
 Wire: one JSON object a line. The drill sends
 
-    {"op": "spawn", "id": 1, "pid1": false}    plus three file descriptors: request (JSON: argv, env, cwd), stdout, stderr
+    {"op": "spawn", "id": 1, "pid1": false}    with three descriptors: order (JSON: argv, env, cwd), stdout, stderr
     {"op": "signal", "id": 1, "signal": 15, "group": false}
     {"op": "left", "id": 1}                    what of this program is alive
     {"op": "end", "id": 1}                     kill all of it
@@ -87,11 +87,11 @@ class Supervisor:
         try:
             self.tell({"ready": os.getpid()})
             while not stop:
-                ready, _, _ = select.select([self.channel, read_end], [], [])
+                ready = select.select([self.channel.fileno(), read_end], [], [])[0]
                 if read_end in ready:
                     os.read(read_end, 4096)
                     self.reap()
-                if self.channel in ready and not self.receive():
+                if self.channel.fileno() in ready and not self.receive():
                     break
         except OSError:
             pass  # the drill is gone: nothing is left to answer to, only to clean up
@@ -196,7 +196,12 @@ class Supervisor:
         found = {}
         for process in below.values():
             mark = processes.environment(process.pid).get(processes.MARK, "")
-            if process.pid in tree or process.session == program.session or mark == f"{self.mark}.{number}" or (not mark and process.session not in others and process.parent == os.getpid()):
+            if (
+                process.pid in tree
+                or process.session == program.session
+                or mark == f"{self.mark}.{number}"
+                or (not mark and process.session not in others and process.parent == os.getpid())
+            ):
                 found[process.pid] = process
         return list(found.values())
 

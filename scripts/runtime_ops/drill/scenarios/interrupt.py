@@ -70,7 +70,11 @@ def _whole_run(bench: Bench, label: str, finding: Finding) -> tuple[float, bytes
 
 def _command(bench: Bench) -> Finding:
     options, finding = bench.options, Finding()
-    if options.output and "{scratch}" not in options.output and os.path.exists(os.path.join(options.cwd, options.output)):
+    if (
+        options.output
+        and "{scratch}" not in options.output
+        and os.path.exists(os.path.join(options.cwd, options.output))
+    ):
         return not_assessed(f"{options.output} exists and would be overwritten; write it below {{scratch}}")
     whole = _whole_run(bench, "undisturbed", finding)
     again = _whole_run(bench, "undisturbed again", finding) if whole and options.output else whole
@@ -128,6 +132,6 @@ SCENARIO = Scenario(
     "interrupt",
     "shutdown",
     70,
-    "SIGINT, for commands at ten random moments; kept when it ends non-zero without half-written output, and runs again.",
+    "SIGINT, for commands at ten moments; kept when it ends non-zero, leaves no half-written output, and runs again.",
     run,
 )

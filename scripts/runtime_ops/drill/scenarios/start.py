@@ -14,7 +14,12 @@ def run(bench: Bench) -> Finding:
     if survey.state == "ready":
         finding.note(survey.seconds, f"ready in {survey.seconds:.2f} s ({survey.how_ready})")
         return finding
-    if survey.state == "exited" and survey.kind in ("cli", "job") and survey.exit_status == 0 and not options.ready_probe:
+    if (
+        survey.state == "exited"
+        and survey.kind in ("cli", "job")
+        and survey.exit_status == 0
+        and not options.ready_probe
+    ):
         finding.note(survey.seconds, f"ran to its end in {survey.seconds:.2f} s: exit code 0")
         return finding
     if survey.state == "exited":

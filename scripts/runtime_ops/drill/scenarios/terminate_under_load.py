@@ -16,6 +16,8 @@ from runtime_ops.drill.verdict import Finding, not_assessed
 
 EDGE = 0.05
 """Seconds before SIGTERM in which a request may still wait in the kernel, unseen by the program: it counts as new."""
+LATECOMERS = 2
+"""Clients that come only after SIGTERM, as those before it may all be busy until the end."""
 HELD = 1.0
 """A new request that is dropped sooner than this counts as refused: its client can go elsewhere at once."""
 
@@ -43,6 +45,7 @@ def _with_requests(bench: Bench, program: Run) -> Finding:
         return not_assessed(f"{path} gave no HTTP answer when idle: {first}; --load-path or --load-command makes load")
     if first.status >= 400:
         return not_assessed(f"{path} answers {first.status}; --load-path names a request that works")
+    answers: list[Answer] = []
     load = Load(program.url(path), options.load_clients, options.grace + 1)
     try:
         # In the middle of the first round, when requests are slow enough to have a middle.
@@ -52,8 +55,11 @@ def _with_requests(bench: Bench, program: Run) -> Finding:
         program.event(f"{load.in_flight(0)} requests in flight")
         program.signal(signal.SIGTERM)
         load.slow_down()
+        late = Load(program.url(path), LATECOMERS, options.grace + 1)
+        late.slow_down()
         status = judge_exit(program, finding, options.grace, program.signals[0], options.accepted())
-        answers = load.stop()
+        for source in (load, late):
+            answers += source.stop()
     finally:
         load.stop()
     judge_disposition(program, finding, options)

@@ -1,0 +1,149 @@
+"""signals: are startup latency, work in flight, errors and shutdown duration there, and do they move?"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+
+from runtime_ops.drill.bench import Bench
+from runtime_ops.drill.load import Load
+from runtime_ops.drill.run import Run
+from runtime_ops.drill.scenarios import Scenario
+from runtime_ops.drill.verdict import Finding, not_assessed
+
+DURATION = r"(second|_s\b|_ms\b|milli|duration|latency|time|took|elapsed)"
+START, STOP = r"(start|boot|ready|init)", r"(shut_?down|stop|drain|terminat)"
+SIGNALS = {
+    "startup latency": rf"{START}[a-z_ -]*{DURATION}|{DURATION}[a-z_ -]*{START}",
+    "in flight or queue depth": r"in_?(flight|progress)|active|queue|pending|backlog|depth|inflight|concurren",
+    "errors": r"error|fail|exception|5xx|dead_?letter",
+    "shutdown duration": rf"{STOP}[a-z_ -]*{DURATION}|{DURATION}[a-z_ -]*{STOP}",
+}
+NOT_STARTUP = re.compile(r"process_start_time|_created\b")
+"""A moment on the calendar, not a duration: prometheus_client's own start time and `_created` series."""
+MOVING = ("in flight or queue depth", "errors")
+Samples = dict[str, float]
+
+
+def run(bench: Bench) -> Finding:
+    why_not = bench.why_not_ready()
+    if why_not:
+        return not_assessed(why_not)
+    options = bench.options
+    with bench.run("requests and metrics") as program:
+        if program.wait_ready() != "ready":
+            return not_assessed("it became ready before, but not in this run")
+        path = options.metrics or "/metrics"
+        before = _scrape(program, path) if bench.survey().kind == "service" or options.metrics else None
+        if before is None and options.metrics:
+            finding = Finding()
+            finding.fault(program.now, f"{path} gives no metrics: {program.get(path, 2)}")
+            return finding
+        during = _work(bench, program, path, before is not None)
+        after = _scrape(program, path) if before is not None else None
+        program.signal(signal.SIGTERM)
+        program.wait_exit(options.grace)
+    return _judge(program, path, before, [*during, after or {}])
+
+
+def _scrape(program: Run, path: str) -> Samples | None:
+    """The samples of a Prometheus text page by name and labels; None when there is no such page."""
+    answer = program.get(path, 2.0)
+    if not answer.good:
+        return None
+    found = {}
+    for line in answer.body.decode(errors="replace").splitlines():
+        match = re.match(r"([A-Za-z_:][\w:]*(?:\{.*\})?)\s+(\S+)", line)
+        if match and not line.startswith("#"):
+            try:
+                found[match[1]] = float(match[2])
+            except ValueError:
+                continue
+    return found or None
+
+
+def _work(bench: Bench, program: Run, path: str, scraping: bool) -> list[Samples]:
+    """Make work and a failure; meanwhile look at the metrics."""
+    options, seen = bench.options, []
+    if options.load_command:
+        bench.command(options.load_command, 5, program)
+        time.sleep(0.3)
+        seen += [_scrape(program, path)] if scraping else []
+    if bench.survey().kind == "service":
+        load = Load(program.url(options.load_path or options.readiness or "/"), 4, options.deadline)
+        for _ in range(5):
+            time.sleep(0.1)
+            seen += [_scrape(program, path)] if scraping else []
+        load.stop()
+        if options.error_path:
+            for _ in range(2):
+                program.get(options.error_path, options.deadline)
+    return [sample for sample in seen if sample]
+
+
+def _judge(program: Run, path: str, before: Samples | None, later: list[Samples]) -> Finding:
+    finding, missing, still = Finding(), [], []
+    after_stop = [line.text for line in program.lines() if line.at >= program.signals[0]] if program.signals else []
+    events = _events([line.text for line in program.lines()])
+    for name, pattern in SIGNALS.items():
+        metric = _metric(pattern, before, later)
+        event = _find(pattern, _events(after_stop) if name == "shutdown duration" else events)
+        if metric:
+            moved = len({sample.get(metric) for sample in (before or {}, *later)}) > 1
+            finding.note(None, f"{name}: metric {metric} {'moves' if moved else 'is there'}")
+            if name in MOVING and not moved and not event:
+                still.append(f"{name} ({metric})")
+        elif event:
+            finding.note(None, f"{name}: log event {event[:120]}")
+        else:
+            missing.append(name)
+    if not missing and not still:
+        return finding
+    if before is None and len(missing) == len(SIGNALS):
+        return not_assessed(f"{path} has no metrics, and the output has no such events; --metrics names the endpoint")
+    if missing:
+        where = f"{path} and the output" if before is not None else "the output"
+        finding.fault(None, f"{where} do not show: {', '.join(missing)}")
+    elif still:
+        hint = "; --load-path and --error-path name requests that move them"
+        finding.why_not = f"did not move: {', '.join(still)}{hint}"
+    return finding
+
+
+def _metric(pattern: str, before: Samples | None, later: list[Samples]) -> str:
+    """The sample that shows a signal, one that moves if there is any."""
+    names = [name for sample in (before or {}, *later) for name in sample]
+    found = [n for n in dict.fromkeys(names) if re.search(pattern, n, re.I) and not NOT_STARTUP.search(n)]
+    found.sort(key=lambda n: len({sample.get(n) for sample in (before or {}, *later)}) == 1)
+    return found[0] if found else ""
+
+
+def _events(lines: list[str]) -> list[str]:
+    """Log records in a form in which a key, or a message, and a number stand together."""
+    found = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            found.append(line)
+            continue
+        if isinstance(record, dict):
+            found += [f"{key}={value}" for key, value in record.items() if isinstance(value, int | float)]
+            found += [str(value) for value in record.values() if isinstance(value, str)]
+    return found
+
+
+def _find(pattern: str, events: list[str]) -> str:
+    """The first event that names a signal and gives a number with it."""
+    return next((text for text in events if re.search(pattern, text, re.I) and re.search(r"\d", text)), "")
+
+
+SCENARIO = Scenario(
+    "signals",
+    "metrics",
+    110,
+    "Reads metrics and log events around work and SIGTERM; kept when the four core signals are there and move.",
+    run,
+)
