@@ -91,6 +91,12 @@ class Wait:
                 return self.positions[spelling].get(parameter)
         return self.positions.get("*", {}).get(parameter)
 
+    def awaited(self, dotted: str) -> bool:
+        """Whether this call must be awaited; where a row holds both kinds, the name tells them apart (``aio``, ``async``)."""
+        if self.asynchronous == "both":
+            return any(word in dotted.lower() for word in ("aio", "async"))
+        return self.asynchronous == "yes"
+
     @property
     def versioned_by(self) -> str:
         """The distribution whose version decides about ``changed``."""

@@ -1,0 +1,74 @@
+"""Exceptions with a meaning at run time: a lost connection (``data/connection_errors.json``), a limit or a stop (``interrupts.json``)."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from .names import spellings
+from .table import load
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionErrors:
+    """What one library raises when its connection is gone."""
+
+    library: str
+    """First segment, or segments, of the client's dotted names."""
+    distribution: str
+    raised: tuple[str, ...]
+    """Each may be raised for a loss: a reconnect must name all, or a base of each."""
+    source: str
+    bases: tuple[str, ...] = ()
+    """A base of all of them, narrow enough to catch."""
+    note: str = ""
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """An exception by which a library delivers a limit, a stop or a cancellation into running code."""
+
+    exception: str
+    source: str
+    carries: str = "limit"
+    """``limit``, ``stop``, ``cancel`` or ``retry``."""
+    system: str = ""
+    """Row of jobs.json, if a job system raises it."""
+    caught_by_exception: bool = True
+    """Whether ``except Exception`` swallows it."""
+    changed: str = ""
+    """How it was in other versions."""
+    sure: bool = True
+
+
+@cache
+def all_connection_errors() -> tuple[ConnectionErrors, ...]:
+    """Every row."""
+    return load("connection_errors", ConnectionErrors)
+
+
+@cache
+def all_interrupts() -> tuple[Interrupt, ...]:
+    """Every row."""
+    return load("interrupts", Interrupt)
+
+
+def connection_errors(dotted: str) -> ConnectionErrors | None:
+    """The row of the library that a call, class or exception belongs to; the longest library name wins."""
+    best: ConnectionErrors | None = None
+    for name in spellings(dotted):
+        for row in all_connection_errors():
+            fits = name == row.library or name.startswith(row.library + ".")
+            if fits and (best is None or len(row.library) > len(best.library)):
+                best = row
+    return best
+
+
+def interrupt(dotted: str) -> Interrupt | None:
+    """The row of an exception, by its dotted name."""
+    names = set(spellings(dotted))
+    return next((row for row in all_interrupts() if row.exception in names), None)
+
+
+def interrupts_of(system: str) -> tuple[Interrupt, ...]:
+    """The exceptions that a job system (a name in jobs.json) raises in its jobs."""
+    return tuple(row for row in all_interrupts() if row.system == system)
