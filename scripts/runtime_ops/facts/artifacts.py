@@ -204,6 +204,8 @@ class Command:
     ``shell`` (the platform runs ``sh -c TEXT``). ``argv``: the words; for the shell form those of its only simple
     command, None when there are several or the text could not be split. ``word_lines`` runs beside ``argv``. ``parts``:
     the simple commands that run as far as read: of the shell text, also of the text after ``sh -c``; else one for argv.
+    Their ``variables`` are those that a shell or the platform (compose, systemd) fills in: an exec-form ``$X`` that
+    nobody expands is not among them.
     """
 
     argv: tuple[str, ...] | None
@@ -230,10 +232,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """A variable that an artifact sets. ``value`` None: taken from elsewhere, then ``source`` says from where
-    (``secretKeyRef``, ``configMapKeyRef``, ``fieldRef``, ``resourceFieldRef``, ``host`` for a bare name in compose,
-    ``secret``, ``service``, ``prompt``, ``generated`` …) and ``source_name``/``source_key`` what. ``optional``: may be
-    missing there."""
+    """A variable that an artifact sets.
+
+    ``value`` None: taken from elsewhere, then ``source`` says from where (``secretKeyRef``, ``configMapKeyRef``,
+    ``fieldRef``, ``resourceFieldRef``, ``host`` for a bare name in compose, ``build`` for an ARG, ``template``,
+    ``empty``, ``removed`` by a patch, ``secret``, ``service``, ``generated`` …) and ``source_name``/``source_key`` what.
+    ``optional``: may be missing there. ``variables``: what the platform fills into the value.
+    """
 
     name: str
     value: Value | None

@@ -169,7 +169,10 @@ class _Maker:
         node, default = evaluate(expression, self.scopes, values)
         if isinstance(node, Scalar):
             text = "" if node.null else node.text
-            self.template.known[number] = default if default is not None and text in ("", "0", "false") else text
+            if "default" not in expression or text not in ("", "0", "false"):
+                self.template.known[number] = text
+            elif default is not None:  # ``default`` replaces what counts as empty
+                self.template.known[number] = default
         elif node is not None:
             if "toYaml" in expression:
                 self.blocks[number] = node
