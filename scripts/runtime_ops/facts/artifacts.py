@@ -236,8 +236,8 @@ class EnvironmentVariable:
 
     ``value`` None: taken from elsewhere, then ``source`` says from where (``secretKeyRef``, ``configMapKeyRef``,
     ``fieldRef``, ``resourceFieldRef``, ``host`` for a bare name in compose, ``build`` for an ARG, ``template``,
-    ``empty``, ``removed`` by a patch, ``secret``, ``service``, ``generated`` …) and ``source_name``/``source_key`` what.
-    ``optional``: may be missing there. ``variables``: what the platform fills into the value.
+    ``empty``, ``removed`` by a patch, ``secret``, ``service``, ``generated`` …) and ``source_name``/
+    ``source_key`` what. ``optional``: may be missing there. ``variables``: what the platform fills into the value.
     """
 
     name: str

@@ -46,6 +46,25 @@ _SERVICE_KEYS = frozenset(("image", "build", "command", "entrypoint", "extends")
 _JOINED = frozenset(
     ("environment", "env_file", "ports", "expose", "volumes", "healthcheck", "build", "deploy", "depends_on")
 )
+_MAX_EXTENDS = 10
+
+
+def read_compose(path: str, text: str) -> ComposeFile | None:
+    """The services of a compose file; None when the text is YAML but no compose file. Never raises."""
+    unread: list[Unread] = []
+    root = _parse(text, unread)
+    if root is None:
+        return ComposeFile(path=path, unread=tuple(unread)) if unread else None
+    services = child(root, "services")
+    if services is None:  # the first version of the format had the services at the top
+        found = [value for _, value in pairs_of(root) if isinstance(value, Mapping)]
+        if not found or not all(_SERVICE_KEYS & value.index.keys() for value in found):
+            return None
+        services = root
+    made = []
+    for key, node in pairs_of(services):
+        if isinstance(node, Mapping):
+            made.append(_service(key, _extended(node, services, 0)))
         elif not (isinstance(node, Scalar) and node.null):
             unread.append(Unread(key.line, f"the service {key.text[:60]!r} is no mapping"))
     includes: list[Value] = []
@@ -200,7 +219,8 @@ def _command(node: Node | None) -> Command | None:
     command = text_command(_unescaped(node), shell=False)
     if command is None or len(command.parts) != 1 or command.shell:
         return command
-    uses = [use for at, word in enumerate(command.argv or ()) for use in variable_uses(word, command.word_lines[at], at)]
+    words = zip(command.argv or (), command.word_lines, strict=True)
+    uses = [use for at, (word, line) in enumerate(words) for use in variable_uses(word, line, at)]
     return replace(command, parts=(replace(command.parts[0], variables=tuple(uses)),)) if uses else command
 
 
