@@ -81,8 +81,14 @@ read_options() {
     if [ -n "$DEST" ] && [ -n "$AGENT$SCOPE" ]; then misused "--dest says where already; leave out --agent and --scope"; fi
     if [ -n "$REF" ] && [ -n "$FROM" ]; then misused "--ref downloads a release, --from does not; give one of them"; fi
     AGENT="${AGENT:-claude}" SCOPE="${SCOPE:-user}"
-    case "$AGENT" in claude | agents | gemini | opencode) ;; *) misused "--agent is $AGENT, expected claude, agents, gemini or opencode" ;; esac
-    case "$SCOPE" in user | project) ;; *) misused "--scope is $SCOPE, expected user or project" ;; esac
+    case "$AGENT" in
+        claude | agents | gemini | opencode) ;;
+        *) misused "--agent is $AGENT, expected claude, agents, gemini or opencode" ;;
+    esac
+    case "$SCOPE" in
+        user | project) ;;
+        *) misused "--scope is $SCOPE, expected user or project" ;;
+    esac
     case "$REF" in *[!A-Za-z0-9._-]*) misused "--ref is $REF, expected a tag like v0.1.0" ;; esac
 }
 
@@ -239,6 +245,7 @@ mend() {
 }
 
 # Runs at the end, however it comes: no temporary file, no lock, no empty folder of ours stays.
+# shellcheck disable=SC2329 # the trap calls it
 clean_up() {
     STATUS=$?
     trap - EXIT INT TERM HUP
@@ -297,7 +304,7 @@ choose_source() {
     fi
     [ "$REF" != "v$VERSION" ] || [ -z "$SHA256" ] || REF=""
     if [ -z "$REF" ] && [ -z "$SHA256" ]; then
-        fail "this copy of the installer is from the source tree and knows no archive's hash; give --from with a checkout, or use $PAGE/releases/latest/download/install.sh"
+        fail "this copy of the installer is from the source tree and knows no archive's hash; give --from with a checkout, or use the installer of a release, $PAGE/releases"
     fi
     URL="${PYRUNOPS_BASE_URL:-$PAGE/releases/download/${REF:-v$VERSION}}"
     SOURCE="$URL/$NAME.zip"
@@ -592,7 +599,11 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     trap 'exit 129' HUP
-    "$ACTION"
+    case "$ACTION" in
+        install) install ;;
+        uninstall) uninstall ;;
+        check) check ;;
+    esac
 }
 
 { main "$@"; exit $?; }

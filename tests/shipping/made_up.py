@@ -71,7 +71,7 @@ def files() -> dict[str, str]:
         "scripts/runtime_ops/rules/startup/__init__.py": "",
         "scripts/runtime_ops/rules/startup/lazy_config.py": '"""A rule."""\n',
         "install/install.sh": f'#!/bin/sh\nVERSION="{VERSION}"\nSHA256=""\n',
-        "install/install.ps1": f'    $Version = "{VERSION}"\n    $Sha256 = ""\n',
+        "install/install.ps1": f'    $InstallerVersion = "{VERSION}"\n    $Sha256 = ""\n',
         ".claude-plugin/plugin.json": f'{{"name": "{NAME}", "version": "{VERSION}"}}\n',
         "tests/test_something.py": "",
     }

@@ -14,7 +14,7 @@ SOURCE = "scripts/runtime_ops/__init__.py"
 PLACES = (
     (".claude-plugin/plugin.json", r'"version":\s*"([^"]*)"'),
     ("install/install.sh", r'(?m)^VERSION="([^"]*)"'),
-    ("install/install.ps1", r'(?m)^\s*\$Version = "([^"]*)"'),
+    ("install/install.ps1", r'(?m)^\s*\$InstallerVersion = "([^"]*)"'),
 )
 SEMANTIC = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?")
 ANY_OWNER = re.compile(rf"(?:github\.com[/:]|githubusercontent\.com/|skills add |marketplace add )([\w.-]+)/{NAME}\b")
