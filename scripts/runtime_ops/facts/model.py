@@ -491,6 +491,8 @@ class ModuleFacts(NamedTuple):
     classes: tuple[Class, ...]
     comments: tuple[Comment, ...]
     lines: int
+    walrus: bool = True
+    """Whether any name is bound by ``:=``: few files have one, and looking for it means walking every expression."""
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -500,7 +502,7 @@ def walk(node: Any) -> Iterator[Any]:
         current = stack.pop()
         if type(current) is not tuple:
             yield current
-        stack.extend(part for part in reversed(current) if isinstance(part, tuple))
+        stack.extend([part for part in current[::-1] if isinstance(part, tuple)])
 
 
 def calls(node: Any) -> Iterator[Call]:

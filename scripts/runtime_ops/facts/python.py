@@ -108,7 +108,18 @@ class Extractor:
     def module(self, tree: ast.Module, data: bytes) -> m.ModuleFacts:
         body = self.block(tree.body)
         own = m.Function(
-            "<module>", "<module>", None, None, False, False, (), (), None, body, ast.get_docstring(tree, False), 1,
+            "<module>",
+            "<module>",
+            None,
+            None,
+            False,
+            False,
+            (),
+            (),
+            None,
+            body,
+            ast.get_docstring(tree, False),
+            1,
             max(1, data.count(b"\n")),
         )
         comments: tuple[m.Comment, ...] = ()
@@ -119,7 +130,9 @@ class Extractor:
                 for number, line in enumerate(text.splitlines(), 1)
                 if (found := COMMENT.search(line))
             )
-        return m.ModuleFacts(self.path, (own, *self.functions), tuple(self.classes), comments, own.end_line)
+        return m.ModuleFacts(
+            self.path, (own, *self.functions), tuple(self.classes), comments, own.end_line, b":=" in data
+        )
 
     # -------------------------------------------------------- definitions
 
@@ -145,8 +158,19 @@ class Extractor:
         self.functions.insert(
             place,
             m.Function(
-                qualname, node.name, cls, outer.function, isinstance(node, ast.AsyncFunctionDef), generator, decorators,
-                params, ast.unparse(node.returns) if node.returns else None, body, doc_of(node.body), node.lineno, end,
+                qualname,
+                node.name,
+                cls,
+                outer.function,
+                isinstance(node, ast.AsyncFunctionDef),
+                generator,
+                decorators,
+                params,
+                ast.unparse(node.returns) if node.returns else None,
+                body,
+                doc_of(node.body),
+                node.lineno,
+                end,
             ),
         )
         return m.Def(qualname, node.lineno, end)
@@ -191,8 +215,17 @@ class Extractor:
         self.classes.insert(
             place,
             m.Class(
-                qualname, node.name, outer.function, bases, keywords, decorators, tuple(body), tuple(methods),
-                doc_of(node.body), node.lineno, end,
+                qualname,
+                node.name,
+                outer.function,
+                bases,
+                keywords,
+                decorators,
+                tuple(body),
+                tuple(methods),
+                doc_of(node.body),
+                node.lineno,
+                end,
             ),
         )
         return m.ClassDef(qualname, node.lineno, end)
@@ -212,7 +245,9 @@ class Extractor:
         end = node.end_lineno or node.lineno
         if isinstance(node, ast.Import):
             return [
-                m.Import(a.asname or a.name.split(".")[0], a.name if a.asname else a.name.split(".")[0], node.lineno, end)
+                m.Import(
+                    a.asname or a.name.split(".")[0], a.name if a.asname else a.name.split(".")[0], node.lineno, end
+                )
                 if a.asname or "." not in a.name
                 else m.Import(a.name, a.name, node.lineno, end)
                 for a in node.names
@@ -257,14 +292,23 @@ class Extractor:
 
     def for_(self, node: ast.For | ast.AsyncFor, line: int, end: int) -> m.Stmt:
         return m.For(
-            self.expr(node.target), self.expr(node.iter), self.block(node.body), self.block(node.orelse),
-            isinstance(node, ast.AsyncFor), line, end,
+            self.expr(node.target),
+            self.expr(node.iter),
+            self.block(node.body),
+            self.block(node.orelse),
+            isinstance(node, ast.AsyncFor),
+            line,
+            end,
         )
 
     def try_(self, node: ast.Try | Any, line: int, end: int) -> m.Stmt:
         return m.Try(
-            self.block(node.body), tuple(self.handler(h) for h in node.handlers), self.block(node.orelse),
-            self.block(node.finalbody), line, end,
+            self.block(node.body),
+            tuple(self.handler(h) for h in node.handlers),
+            self.block(node.orelse),
+            self.block(node.finalbody),
+            line,
+            end,
         )
 
     def handler(self, node: ast.ExceptHandler) -> m.Handler:

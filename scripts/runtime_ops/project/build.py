@@ -31,7 +31,9 @@ Kind = TypeVar("Kind", bound=Artifact)
 class Project:
     """One audited root, linked. ``files`` are the relative paths of all files that were seen, read or not."""
 
-    def __init__(self, modules: Iterable[m.ModuleFacts], artifacts: Sequence[Artifact], files: Iterable[str] = ()) -> None:
+    def __init__(
+        self, modules: Iterable[m.ModuleFacts], artifacts: Sequence[Artifact], files: Iterable[str] = ()
+    ) -> None:
         self.index = ModuleIndex(modules)
         self.names = Names(self.index)
         self.links = Links(self.index, self.names)
@@ -119,13 +121,19 @@ class Project:
         """For each entrypoint that reaches a call: the phases in which it can run."""
         return self.phases_by_entrypoint(site.function, site.line, site.steps)
 
-    def runs_in(self, site: Site, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")) -> tuple[Entrypoint, ...]:
+    def runs_in(
+        self, site: Site, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")
+    ) -> tuple[Entrypoint, ...]:
         """The entrypoints (of the kinds) that can run a call in one of the phases."""
         return tuple(e for e, found in self.phases(site).items() if e.kind in kinds and found & set(phases))
 
-    def function_runs_in(self, func: Func, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")) -> tuple[Entrypoint, ...]:
+    def function_runs_in(
+        self, func: Func, *phases: str, kinds: tuple[str, ...] = ("service", "worker", "job", "cli")
+    ) -> tuple[Entrypoint, ...]:
         """The entrypoints (of the kinds) that can run a function in one of the phases."""
-        return tuple(e for e, found in self.phases_by_entrypoint(func).items() if e.kind in kinds and found & set(phases))
+        return tuple(
+            e for e, found in self.phases_by_entrypoint(func).items() if e.kind in kinds and found & set(phases)
+        )
 
     def imported_by(self, module: Module, *kinds: str) -> tuple[Entrypoint, ...]:
         """The entrypoints (of the kinds) that import a module: what to name where no phase is known."""

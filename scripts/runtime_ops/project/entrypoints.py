@@ -19,8 +19,30 @@ from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import ServingPlace, Spine
 
 DOTTED = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?$")
-CLI_LIBRARIES = ("argparse.", "click.", "typer.", "optparse.", "docopt", "fire.", "absl.", "cyclopts.", "cleo.", "invoke.")
-WORKER_PROGRAMS = ("celery", "rq", "rqworker", "dramatiq", "arq", "huey_consumer", "huey_consumer.py", "taskiq", "faust", "locust")
+CLI_LIBRARIES = (
+    "argparse.",
+    "click.",
+    "typer.",
+    "optparse.",
+    "docopt",
+    "fire.",
+    "absl.",
+    "cyclopts.",
+    "cleo.",
+    "invoke.",
+)
+WORKER_PROGRAMS = (
+    "celery",
+    "rq",
+    "rqworker",
+    "dramatiq",
+    "arq",
+    "huey_consumer",
+    "huey_consumer.py",
+    "taskiq",
+    "faust",
+    "locust",
+)
 
 
 @dataclass(eq=False)
@@ -175,7 +197,9 @@ class EntrypointFinder:
             places = tuple(p for p in places if any(s.stmt is block for s in p.steps))
         return places
 
-    def _line(self, module: Module, main: Func, app: str | None, places: tuple[ServingPlace, ...], guarded: bool) -> int:
+    def _line(
+        self, module: Module, main: Func, app: str | None, places: tuple[ServingPlace, ...], guarded: bool
+    ) -> int:
         if app:
             name = app.partition("(")[0]
             bindings = module.level.bindings.get(name)
@@ -323,7 +347,7 @@ class EntrypointFinder:
     def _cli_library(self, entry: Entrypoint) -> str:
         modules = [entry.main.module, *(f.module for f in entry.commands)]
         for module in modules:
-            for name, bindings in module.level.bindings.items():
+            for bindings in module.level.bindings.values():
                 for binding in bindings:
                     if binding.kind == "import":
                         text = f"{binding.text}."

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from runtime_ops.libraries import names as libraries
 from runtime_ops.facts import model as m
+from runtime_ops.libraries import names as libraries
 from runtime_ops.project.model import Func, Klass, Module, Site, Value
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
@@ -21,6 +21,15 @@ COMMON_METHODS = frozenset(
     create register name exists render validate init setup reset handle process call apply main""".split()  # noqa: SIM905
 )
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
+
+
+def _items(data: m.Mapping | m.Sequence) -> Iterator[m.Expr]:
+    """The items of a display, nested ones included."""
+    for item in data.items if isinstance(data, m.Sequence) else [v for _, v in data.items]:
+        if isinstance(item, m.Mapping | m.Sequence):
+            yield from _items(item)
+        else:
+            yield item
 
 
 class Edge(NamedTuple):
@@ -83,7 +92,11 @@ class Links:
                         continue
                     key = (target, name)
                     old = given.get(key, value)
-                    same = old is not None and (old.kind, old.name, old.target) == (value.kind, value.name, value.target)
+                    same = old is not None and (old.kind, old.name, old.target) == (
+                        value.kind,
+                        value.name,
+                        value.target,
+                    )
                     given[key] = old if same else None
         learnt = {key: value for key, value in given.items() if value is not None}
         self.names.given.update(learnt)
@@ -151,7 +164,13 @@ class Links:
         if site.dotted is not None:
             self.by_dotted[site.dotted].append(site)
         for target in site.targets:
-            how = "override" if site.weak else "reference" if site.dotted is not None and site.method == "start" else "call"
+            how = (
+                "override"
+                if site.weak
+                else "reference"
+                if site.dotted is not None and site.method == "start"
+                else "call"
+            )
             self._edge(Edge(site.function, target, site, how, site.dotted or site.text))
         self._link_references(site)
 
@@ -194,14 +213,14 @@ class Links:
         for place in func.places:
             stmt = place.stmt
             value = stmt.value if isinstance(stmt, m.Assign | m.Return | m.ExprStmt) else None
-            if not isinstance(value, m.Mapping | m.Sequence | m.Name | m.Call):
-                continue
-            named: list[m.Expr] = [value] if isinstance(value, m.Name) else []
-            for node in m.walk(value):
-                if isinstance(node, m.Mapping):
-                    named.extend(v for _, v in node.items)
-                elif isinstance(node, m.Sequence):
-                    named.extend(node.items)
+            if isinstance(value, m.Name):
+                named: list[m.Expr] = [value]
+            else:
+                named = list(_items(value)) if isinstance(value, m.Mapping | m.Sequence) else []
+                if isinstance(value, m.Call):
+                    for given in (*value.args, *(v for _, v in value.keywords)):
+                        if isinstance(given, m.Mapping | m.Sequence):
+                            named.extend(_items(given))
             for expr in named:
                 if isinstance(expr, m.Name):
                     for target in self.referenced(expr, func):

@@ -57,7 +57,7 @@ class Value(NamedTuple):
 class Site:
     """One call: where it stands, what it calls."""
 
-    __slots__ = ("awaited", "call", "dotted", "function", "made", "origin", "stmt", "steps", "targets", "used", "weak")
+    __slots__ = ("awaited", "call", "dotted", "function", "made", "origin", "steps", "stmt", "targets", "used", "weak")
 
     def __init__(self, function: Func, call: m.Call, place: Place, awaited: bool, used: bool) -> None:
         self.function = function
@@ -361,9 +361,8 @@ def _sites_of(function: Func, expr: m.Expr, place: Place, dropped: bool, found: 
         if isinstance(node, m.Call):
             found.append(Site(function, node, place, awaited, not unused))
         inner_await = isinstance(node, m.Await)
-        for part in reversed(node):  # type: ignore[call-overload]
-            if isinstance(part, tuple):
-                stack.append((part, inner_await, unused and inner_await))
+        unused = unused and inner_await
+        stack.extend([(part, inner_await, unused) for part in node[::-1] if isinstance(part, tuple)])  # type: ignore[index]
 
 
 def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
@@ -401,6 +400,10 @@ def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
         for handler in stmt.handlers:
             if handler.bound:
                 yield handler.bound, Binding("except", None, "|".join(handler.types), handler.line)
+
+
+def walrus_bindings(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
+    """The names that a statement binds by ``:=``."""
     for expr in own_expressions(stmt):
         for node in m.walk(expr):
             if isinstance(node, m.Walrus):
@@ -424,4 +427,7 @@ def bindings_of(function: Func) -> dict[str, list[Binding]]:
     for place in function.places:
         for name, binding in bindings_in(place.stmt):
             found.setdefault(name, []).append(binding)
+        if function.module.facts.walrus:
+            for name, binding in walrus_bindings(place.stmt):
+                found.setdefault(name, []).append(binding)
     return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 import builtins
 import re
 
-from runtime_ops.libraries import names as libraries
 from runtime_ops.facts import model as m
+from runtime_ops.libraries import names as libraries
 from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value
 from runtime_ops.project.modules import ModuleIndex
 
@@ -276,8 +276,10 @@ class Names:
     def of_class(self, value: Value, klass: Klass, name: str, depth: int) -> Value | None:
         method = klass.method(name)
         if method is not None:
-            if any(decorator_name(d) in ("property", "cached_property", "functools.cached_property")
-                   for d in method.facts.decorators):
+            if any(
+                decorator_name(d) in ("property", "cached_property", "functools.cached_property")
+                for d in method.facts.decorators
+            ):
                 return self.returned_by(method, depth + 1)
             return Value("function", name, method, value.origin)
         for base in klass.ancestry:
@@ -361,7 +363,9 @@ class Names:
         try:
             if func.facts.is_generator:
                 return None
-            exprs = tuple(p.stmt.value for p in func.places if isinstance(p.stmt, m.Return) and p.stmt.value is not None)
+            exprs = tuple(
+                p.stmt.value for p in func.places if isinstance(p.stmt, m.Return) and p.stmt.value is not None
+            )
             found = self.first(exprs, func, depth + 1)
             if (found is None or found.kind == "const") and func.facts.returns:
                 found = self.annotated(func.facts.returns, func, depth) or found

@@ -154,7 +154,9 @@ class Phases:
         for module in entrypoint.modules:
             for func in module.functions.values():
                 role = self.role(func)
-                if role is not None and (role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service")):
+                if role is not None and (
+                    role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service")
+                ):
                     add(func, "serving", None, role[1], True)
 
     def role(self, func: Func) -> tuple[str, str] | None:
@@ -271,14 +273,20 @@ def _looks_like_route(decorator: m.Expr) -> bool:
 def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
     dotted = decorated_by(decorator, func, links)
     name = dotted if dotted is not None else decorator_name(decorator)
-    if not name or name.startswith(INERT_DECORATORS) or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps"):
+    if (
+        not name
+        or name.startswith(INERT_DECORATORS)
+        or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps")
+    ):
         return False
     return True
 
 
 def _library_may_call(klass: Klass) -> bool:
     bases = klass.external_bases
-    return bool(bases) and not all(base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")) for base in bases)
+    return bool(bases) and not all(
+        base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")) for base in bases
+    )
 
 
 class Add(Protocol):

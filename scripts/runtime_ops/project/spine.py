@@ -16,7 +16,23 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Place, Site, Step
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
-ENDLESS_NAMES = ("run", "stop", "shutdown", "exit", "quit", "alive", "active", "closed", "terminat", "kill", "done", "cancel")
+ENDLESS_NAMES = (
+    "run",
+    "stop",
+    "shutdown",
+    "exit",
+    "quit",
+    "alive",
+    "active",
+    "closed",
+    "terminat",
+    "kill",
+    "done",
+    "cancel",
+)
+DRIVERS = frozenset(("run", "gather", "run_until_complete", "wait_for", "wait", "shield", "start_soon", "create_task"))
+WAITED_FOR = frozenset(("asyncio.to_thread", "anyio.to_thread.run_sync", "asyncio.AbstractEventLoop.run_in_executor"))
+"""Starters whose result main waits for: a server that runs in such a thread is what the program serves by."""
 CONSUMER_KINDS = ("consumer",)
 
 
@@ -68,7 +84,7 @@ class Spine:
     def _own(self, func: Func) -> tuple[ServingPlace, ...]:
         found = []
         for site in func.sites:
-            if site.dotted is not None and not _in_definition(site):
+            if site.dotted is not None:
                 row = surface("serve", site.dotted)
                 if row is not None and not _bounded_run(site):
                     found.append(ServingPlace("call", row.kind, func, site.line, site.steps, site, None))
@@ -79,17 +95,28 @@ class Spine:
 
     def _through(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
         found = []
+        drives = _drives_coroutines(func)
+        for edge in self.links.callees.get(func, ()):
+            if edge.how == "reference" and edge.via in WAITED_FOR:
+                inner = self.places(edge.callee, depth + 1)
+                if inner:
+                    site = edge.site
+                    found.append(
+                        ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee)
+                    )
         for site in func.sites:
             if site.weak or len(site.targets) > 3:
                 continue
             for target in site.targets:
                 if target is func or target.facts.is_generator:
                     continue
-                if target.facts.is_async and not (site.awaited or _driven(site, func)):
+                if target.facts.is_async and not (site.awaited or drives):
                     continue
                 inner = self.places(target, depth + 1)
                 if inner:
-                    found.append(ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, target))
+                    found.append(
+                        ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, target)
+                    )
                     break
         return tuple(found)
 
@@ -100,26 +127,15 @@ class Spine:
         return ()
 
 
-def _driven(site: Site, func: Func) -> bool:
-    """Whether a coroutine made here is run to its end here: an argument of run, gather, run_until_complete, wait_for."""
-    for other in func.sites:
-        if other is not site and other.line <= site.line <= other.call.end_line and any(
-            site.call is part for part in m.calls((*other.call.args, *(v for _, v in other.call.keywords)))
-        ):
-            last = (other.dotted or other.text).rpartition(".")[2]
-            if last in ("run", "gather", "run_until_complete", "wait_for", "wait", "main", "shield", "start_soon"):
-                return True
-    return False
+def _drives_coroutines(func: Func) -> bool:
+    """Whether coroutines made in the function are run to their end in it: by run, gather, run_until_complete, wait."""
+    return any(site.method in DRIVERS for site in func.sites)
 
 
 def _bounded_run(site: Site) -> bool:
     """A serving call that is given a bound (``rq worker.work(burst=True)``)."""
     burst = site.call.keyword("burst")
     return isinstance(burst, m.Const) and burst.value is True
-
-
-def _in_definition(site: Site) -> bool:
-    return False
 
 
 def is_endless(loop: m.While) -> bool:
@@ -135,7 +151,9 @@ def is_endless(loop: m.While) -> bool:
         text = (inner.id if isinstance(inner, m.Name) else inner.name).lower()
         return any(word in text for word in ENDLESS_NAMES) or text.endswith(("is_set", ".wait"))
     if isinstance(test, m.BoolOp) and test.op == "and":
-        return any(isinstance(v, m.UnaryOp | m.Name | m.Call) and is_endless(loop._replace(test=v)) for v in test.values)
+        return any(
+            isinstance(v, m.UnaryOp | m.Name | m.Call) and is_endless(loop._replace(test=v)) for v in test.values
+        )
     return False
 
 
@@ -157,9 +175,11 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
 
 
 WAITING = frozenset(
-    """sleep wait get recv recvfrom recv_json recv_multipart poll accept receive_message receive_messages read readline
-    get_message xread xreadgroup blpop brpop blmove brpoplpush consume select pop fetch run_pending pull receive
-    receive_many dequeue reserve get_job work run""".split()
+    (
+        "sleep wait get recv recvfrom recv_json recv_multipart poll accept receive_message receive_messages read readline "
+        "get_message xread xreadgroup blpop brpop blmove brpoplpush consume select pop fetch run_pending pull receive "
+        "receive_many dequeue reserve get_job work run"
+    ).split()
 )
 
 

@@ -39,7 +39,9 @@ class Rule:
     may share its line with another rule of the same concern.
     """
 
-    def __init__(self, module: str, *, severity: str, summary: str, yields_to: tuple[str, ...] = (), alone: bool = True) -> None:
+    def __init__(
+        self, module: str, *, severity: str, summary: str, yields_to: tuple[str, ...] = (), alone: bool = True
+    ) -> None:
         *_, concern, slug = module.split(".")
         self.id = slug.replace("_", "-")
         self.concern = concern

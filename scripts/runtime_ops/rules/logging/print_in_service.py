@@ -33,7 +33,10 @@ def check(project: Project) -> Iterator[Finding]:
         )
         for site in project.sites(*WRITES[:3])
         for kind in _kinds(project, site)
-        if not _goes_elsewhere(site) and not _behind_debug(site) and not _last_words(site) and not _own_process(project, site.function)
+        if not _goes_elsewhere(site)
+        and not _behind_debug(site)
+        and not _last_words(site)
+        and not _own_process(project, site.function)
     )
 
 
@@ -53,7 +56,8 @@ def _goes_elsewhere(site: Site) -> bool:
 def _behind_debug(site: Site) -> bool:
     for step in site.steps:
         if isinstance(step.stmt, m.If) and any(
-            isinstance(n, m.Name) and any(w in n.id.lower() for w in ("debug", "verbose", "dry_run")) for n in m.walk(step.stmt.test)
+            isinstance(n, m.Name) and any(w in n.id.lower() for w in ("debug", "verbose", "dry_run"))
+            for n in m.walk(step.stmt.test)
         ):
             return True
     return False
@@ -71,7 +75,12 @@ def _ends(place: Place) -> bool:
     stmt = place.stmt
     if isinstance(stmt, m.Raise):
         return True
-    return isinstance(stmt, m.ExprStmt) and isinstance(stmt.value, m.Call) and isinstance(stmt.value.func, m.Name) and stmt.value.func.id in ENDS
+    return (
+        isinstance(stmt, m.ExprStmt)
+        and isinstance(stmt.value, m.Call)
+        and isinstance(stmt.value.func, m.Name)
+        and stmt.value.func.id in ENDS
+    )
 
 
 def _own_process(project: Project, func: Func) -> bool:
