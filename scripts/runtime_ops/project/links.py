@@ -18,7 +18,7 @@ COMMON_METHODS = frozenset(
     pop push append extend update items keys values copy format split strip encode decode execute commit rollback
     connect disconnect flush filter all first count index insert find save load dump dumps loads info debug warning error
     exception log critical submit result cancel done acquire release put_nowait get_nowait publish subscribe poll next
-    create register name exists render validate init setup reset handle process call apply main""".split()  # noqa: SIM905
+    create register name exists render validate init setup reset handle process call apply main""".split()
 )
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 

@@ -1,0 +1,179 @@
+"""Who handles which signal: every registration, and what its handler does.
+
+A handler matters by what serving sees of it: it raises, or it changes something (an event, a flag, a cancel, a server's
+``should_exit``) that the serving loop looks at. `Registration.acts` lists those changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runtime_ops.facts import model as m
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Klass, Site
+
+TERMINATION = frozenset(("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"))
+RAISING_CALLS = frozenset(("sys.exit", "exit", "quit", "os._exit", "os.abort"))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that a handler does: ``kind`` is ``raise``, ``exit``, ``set`` (an attribute, global or element),
+    ``call`` (anything else that is called). ``name`` is the dotted target or callee as written."""
+
+    kind: str
+    name: str
+    line: int
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One registration of a signal handler.
+
+    ``signals``: names as ``SIGTERM``; empty when they cannot be read. ``how``: ``signal`` (`signal.signal`) or ``loop``
+    (``add_signal_handler``). ``handler``: the project's function when it is one. ``disposition``: ``SIG_IGN`` or
+    ``SIG_DFL`` when that is set. ``lambda_``: the lambda's body. ``callback``: dotted name of a library's bound method
+    handed over (``asyncio.Event.set``).
+    """
+
+    site: Site
+    signals: tuple[str, ...]
+    how: str
+    handler: Func | None
+    disposition: str = ""
+    lambda_: m.Lambda | None = None
+    callback: str = ""
+    acts: tuple[Act, ...] = ()
+
+    @property
+    def terminates(self) -> bool:
+        """Whether it is about a termination signal and does something with it."""
+        return bool(TERMINATION & set(self.signals)) and self.disposition != "SIG_DFL"
+
+
+def find_registrations(links: Links) -> tuple[Registration, ...]:
+    """Every signal registration of the project, in path and line order."""
+    found: list[Registration] = []
+    for dotted, sites in links.by_dotted.items():
+        row = surface("on-signal", dotted)
+        if row is None:
+            continue
+        for site in sites:
+            found.extend(_registrations(site, dotted, links))
+    # loops of unknown type: ``loop.add_signal_handler`` says itself what it is
+    for module in links.modules():
+        for func in module.functions.values():
+            for site in func.sites:
+                if site.method == "add_signal_handler" and (
+                    site.dotted is None or not surface("on-signal", site.dotted)
+                ):
+                    found.extend(_registrations(site, "add_signal_handler", links))
+    return tuple(sorted(found, key=lambda r: (r.site.path, r.site.line)))
+
+
+def _registrations(site: Site, dotted: str, links: Links) -> Iterator[Registration]:
+    how = "loop" if dotted.rpartition(".")[2] == "add_signal_handler" else "signal"
+    given = site.call.argument("signalnum" if how == "signal" else "sig", 0)
+    handler = site.call.argument("handler" if how == "signal" else "callback", 1)
+    if given is None:
+        return
+    signals = tuple(dict.fromkeys(_signal_names(given, site, links)))
+    disposition = callback = ""
+    target: Func | None = None
+    if handler is not None:
+        target = next(iter(links.referenced(handler, site.function)), None)
+        value = links.names.value(handler, site.function)
+        if value is not None and value.kind in ("external", "made"):
+            last = value.name.rpartition(".")[2]
+            disposition = last if last in ("SIG_IGN", "SIG_DFL") else ""
+            callback = "" if disposition else value.name
+    acts: tuple[Act, ...] = ()
+    if isinstance(handler, m.Lambda):
+        acts = tuple(_lambda_acts(handler, site, links))
+    elif target is not None:
+        acts = tuple(acts_of(target))
+    yield Registration(
+        site, signals, how, target, disposition, handler if isinstance(handler, m.Lambda) else None, callback, acts
+    )
+
+
+def _signal_names(expr: m.Expr, site: Site, links: Links, depth: int = 0) -> Iterator[str]:
+    """``signal.SIGTERM``, ``Signals.SIGTERM``, 15, or the variable of a ``for`` over a display of them."""
+    if isinstance(expr, m.Const):
+        if expr.value in (15, 2, 3, 1):
+            yield {15: "SIGTERM", 2: "SIGINT", 3: "SIGQUIT", 1: "SIGHUP"}[expr.value]
+        return
+    if isinstance(expr, m.Sequence):
+        for item in expr.items:
+            yield from _signal_names(item, site, links, depth + 1)
+        return
+    if isinstance(expr, m.Call) and expr.args:
+        yield from _signal_names(expr.args[0], site, links, depth + 1)
+        return
+    if not isinstance(expr, m.Name):
+        return
+    last = expr.id.rpartition(".")[2]
+    if last.startswith("SIG"):
+        yield last
+        return
+    if depth > 2:
+        return
+    for scope in (site.function, site.function.module.level):
+        for binding in scope.bindings.get(expr.id, ()):
+            if binding.expr is not None and binding.kind in ("for", "assign", "unpack"):
+                iterable = binding.expr
+                yield from _signal_names(iterable, site, links, depth + 1)
+
+
+def _lambda_acts(handler: m.Lambda, site: Site, links: Links) -> Iterator[Act]:
+    for call in m.calls(handler.body):
+        name = (
+            call.func.id if isinstance(call.func, m.Name) else call.func.name if isinstance(call.func, m.Attr) else ""
+        )
+        known = next((s for s in site.function.sites if s.call is call), None)
+        yield Act("exit" if name in RAISING_CALLS else "call", name, call.line, known)
+        value = links.names.value(call.func, site.function)
+        if value is not None and isinstance(value.target, Func):
+            yield from acts_of(value.target, 1)
+
+
+def acts_of(func: Func, depth: int = 0) -> Iterator[Act]:
+    """What a handler does, functions of the project that it calls included (three calls deep)."""
+    for place in func.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Raise):
+            yield Act("raise", stmt.exc.id if isinstance(stmt.exc, m.Name) else "", stmt.line)
+        elif isinstance(stmt, m.Assign):
+            for target in stmt.targets:
+                name = _target_name(target)
+                local = "." not in name and name not in _globals(func)
+                if name and not local:
+                    yield Act("set", name, stmt.line)
+        elif isinstance(stmt, m.AugAssign):
+            yield Act("set", _target_name(stmt.target), stmt.line)
+    for site in func.sites:
+        name = site.dotted or site.text
+        yield Act("exit" if name in RAISING_CALLS else "call", name, site.line, site)
+        if depth < 3 and not site.weak:
+            for target_func in site.targets[:2]:
+                yield from acts_of(target_func, depth + 1)
+
+
+def _target_name(expr: m.Expr) -> str:
+    if isinstance(expr, m.Name):
+        return expr.id
+    if isinstance(expr, m.Subscript) and isinstance(expr.value, m.Name):
+        return f"{expr.value.id}[]"
+    return ""
+
+
+def _globals(func: Func) -> frozenset[str]:
+    return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
+
+
+def handler_class(registration: Registration) -> Klass | None:
+    """The class whose method handles the signal."""
+    return registration.handler.cls if registration.handler is not None else None
