@@ -162,7 +162,7 @@ class Bench:
             kept, self.timelines = self.timelines, []
             with self.run("survey") as run:
                 state = run.wait_ready()
-                seconds = run.exit_at if state == "exited" else run.now
+                seconds = run.exit_at if state == "exited" else run.ready_at or run.now
                 status = run.wait_exit(0)
                 kind = self.options.kind
                 if kind == "auto":

@@ -14,9 +14,8 @@ def merge(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
 
     For the entrypoint that was drilled, `unknown` becomes `met` or `broken` with the drill's evidence. Where the
     audit had a verdict of its own it stays, except that what broke in a run is broken whatever was read; in both
-    cases evidence says where reading and run disagree. Evidence of the drill has `path` null, `line` null and a
-    `note` that begins with "drill". A promise is only met by a run when no scenario of it was broken and all of
-    the drill's scenarios for it that could be assessed were kept. The merged report has, beside the audit's keys,
+    cases evidence says where reading and run disagree. Evidence of the drill has `drill:SCENARIO` as its path and
+    line 1. A promise is only met by a run when all scenarios of it that could be assessed were kept. The merged report has, beside the audit's keys,
     `drill`: `{"entrypoint", "complete", "settled": [promise], "disagreements": [{"promise", "read", "run"}]}`.
 
     Raises ValueError when either document is not of schema 1, or the drilled entrypoint cannot be told: name it by
@@ -36,15 +35,16 @@ def merge(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
             continue
         run = "broken" if any(s["verdict"] == "broken" for s in scenarios) else "met"
         evidence = clause.setdefault("evidence", [])
-        if read in ("unknown", "n/a"):
+        if read == "unknown":
             clause["verdict"] = run
             # What the audit gave as its reason for not knowing is answered now.
             clause.pop("reason", None)
             settled.append(promise)
         elif read != run:
             disagreements.append({"promise": promise, "read": read, "run": run})
-            clause["verdict"] = "broken"
-            evidence.append(_evidence(f"drill: reading says {read}, the run says {run}"))
+            clause["verdict"] = "broken" if "broken" in (read, run) else run
+            clause.pop("reason", None)
+            evidence.append(_evidence(scenarios[0]["name"], f"reading says {read}, the run says {run}"))
         evidence += _notes(scenarios, run)
     merged["drill"] = {
         "entrypoint": entrypoint.get("id"),
@@ -77,8 +77,9 @@ def _drilled(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _evidence(note: str) -> dict[str, Any]:
-    return {"path": None, "line": None, "note": note}
+def _evidence(scenario: str, note: str) -> dict[str, Any]:
+    """Evidence in the audit's shape; it has no place in the code, so the scenario stands for the path."""
+    return {"path": f"drill:{scenario}", "line": 1, "note": note}
 
 
 def _notes(scenarios: list[dict[str, Any]], run: str) -> Iterator[dict[str, Any]]:
@@ -88,4 +89,4 @@ def _notes(scenarios: list[dict[str, Any]], run: str) -> Iterator[dict[str, Any]
             continue
         notes = [entry["note"] for entry in scenario.get("evidence", [])]
         text = scenario.get("reason") or (notes[0] if notes else scenario["verdict"])
-        yield _evidence(f"drill {scenario['name']}: {text}")
+        yield _evidence(scenario["name"], text)

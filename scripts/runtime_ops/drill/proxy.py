@@ -25,6 +25,9 @@ class _Pair:
     def __init__(self, near: socket.socket, far: socket.socket | None) -> None:
         self.near, self.far = near, far
         self.pending: list[tuple[float, socket.socket, bytes]] = []
+        """When, where to, and what; no bytes are the end of that direction."""
+        self.ended: set[socket.socket] = set()
+        """Ends from which nothing more comes."""
 
 
 class Proxy:
@@ -119,11 +122,12 @@ class Proxy:
         if wanted != "stop":
             self.mode = wanted
 
-    def _drop(self, pair: _Pair) -> None:
+    def _drop(self, pair: _Pair, *, politely: bool = False) -> None:
         for end in (pair.near, pair.far):
             if end is not None:
-                with contextlib.suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                if not politely:
+                    with contextlib.suppress(OSError):
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 end.close()
         if pair in self._pairs:
             self._pairs.remove(pair)
@@ -131,7 +135,8 @@ class Proxy:
 
     def _serve(self) -> None:
         while True:
-            sources = {end: pair for pair in self._pairs for end in (pair.near, pair.far) if end}
+            ends = [(end, pair) for pair in self._pairs for end in (pair.near, pair.far)]
+            sources = {end: pair for end, pair in ends if end and end not in pair.ended}
             listeners = [self._listener] if self._listener else []
             due = min((pair.pending[0][0] for pair in self._pairs if pair.pending), default=None)
             limit = None if due is None else max(due - time.monotonic(), 0)
@@ -173,14 +178,17 @@ class Proxy:
         try:
             data = source.recv(PIECE)
         except OSError:
-            data = b""
-        if not data:
             self._drop(pair)
             return
         if source is pair.near:
             self.bytes_from_program += len(data)
         target = pair.far if source is pair.near else pair.near
+        if not data:
+            pair.ended.add(source)
         if self.mode == "swallow" or target is None:
+            # What is swallowed has no end either, but a program that hangs up is not kept.
+            if not data:
+                self._drop(pair, politely=True)
             return
         due = time.monotonic() + (self.delay_seconds if self.mode == "delay" else 0)
         pair.pending.append((due, target, data))
@@ -193,10 +201,15 @@ class Proxy:
                 if self.mode == "swallow":
                     continue
                 try:
-                    target.sendall(data)
+                    if data:
+                        target.sendall(data)
+                    else:
+                        target.shutdown(socket.SHUT_WR)
                 except OSError:
                     self._drop(pair)
                     break
+            if len(pair.ended) == 2 and not pair.pending:
+                self._drop(pair, politely=True)
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

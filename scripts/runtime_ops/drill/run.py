@@ -52,6 +52,8 @@ class Run:
         self.scratch = scratch
         self.how_ready = ""
         """What readiness was seen by: `probe …`, `port …`, `log line …`, `alive for …`."""
+        self.ready_at = 0.0
+        """Seconds from start to readiness, once it was seen."""
         self.ports: set[int] = set()
         self.signals: list[float] = []
         """Clock times of the signals sent."""
@@ -170,7 +172,10 @@ class Run:
                 wanted = self._sees_port(quiet) if self.find_ports() else quiet.long_enough()
             if wanted and not self.exited:
                 self.how_ready = wanted
-                self.event("ready")
+                # What was seen by silence was ready when the silence began.
+                at = quiet.since if wanted.startswith("quiet") else time.monotonic()
+                self.ready_at = self.moment(at)
+                self.event("ready", at)
                 self.find_ports()
                 return "ready"
             if now > until:
@@ -254,12 +259,12 @@ class _Quiet:
         self._run = run
         self._cpu = -1.0
         self._lines = -1
-        self._since = time.monotonic()
+        self.since = time.monotonic()
 
     def long_enough(self) -> str:
         cpu, lines = self._run.cpu(), len(self._run.lines())
         now = time.monotonic()
         # Two ticks of the clock: a waiting event loop uses a little.
         if cpu - self._cpu > 0.03 or lines != self._lines:
-            self._cpu, self._lines, self._since = cpu, lines, now
-        return f"quiet for {QUIET:g} s, no port" if now - self._since >= QUIET else ""
+            self._cpu, self._lines, self.since = cpu, lines, now
+        return f"quiet for {QUIET:g} s, no port" if now - self.since >= QUIET else ""
