@@ -1,0 +1,191 @@
+"""Questions about one loop: can it end, does it pause, does it count its tries."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.flows import ends, sites_by_call, sites_in
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Site, blocks_of
+from runtime_ops.project.source_text import source_of
+
+Loop = m.While | m.For
+STOP_WORDS = tuple("run stop shutdown exit quit alive active closed terminat kill done cancel abort".split())
+SLEEPS = frozenset(
+    """time.sleep asyncio.sleep anyio.sleep trio.sleep gevent.sleep eventlet.sleep eventlet.greenthread.sleep
+    curio.sleep tornado.gen.sleep twisted.internet.task.deferLater anyio.sleep_until trio.sleep_until signal.pause
+    signal.sigtimedwait""".split()
+)
+TIMED_WAITS = frozenset("wait get poll join acquire wait_for select getmany receive get_message".split())
+DEPTH = 2  # project functions followed to find a pause
+
+
+class Bound(NamedTuple):
+    """What limits the turns of a loop.
+
+    ``how``: ``range`` (a for loop over a range), ``items`` (a for loop over a collection), ``counter`` (a variable that
+    is counted and compared), ``deadline`` (a clock is compared). ``text`` is the limit as it is written.
+    """
+
+    how: str
+    text: str
+    line: int
+
+
+def is_endless(loop: Loop) -> bool:
+    """A loop that ends only by being told to: ``while True``, ``while not stop.is_set()``, ``while self.running``,
+    ``for n in itertools.count()``."""
+    if isinstance(loop, m.For):
+        return isinstance(loop.iterable, m.Call) and _endless_call(loop.iterable)
+    return _endless_test(loop.test)
+
+
+def _endless_call(call: m.Call) -> bool:
+    name = call.func.id if isinstance(call.func, m.Name) else ""
+    if name == "iter":
+        return len(call.args) == 2 and isinstance(call.args[0], m.Name) and call.args[0].id == "int"
+    if name in ("count", "cycle", "itertools.count", "itertools.cycle"):
+        return True
+    return name in ("repeat", "itertools.repeat") and len(call.args) == 1 and not call.keywords
+
+
+def _endless_test(test: m.Expr) -> bool:
+    if isinstance(test, m.Const):
+        return bool(test.value)
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        return _endless_test(test.operand) or _is_stop_flag(test.operand)
+    if isinstance(test, m.BoolOp):
+        parts = [_endless_test(v) for v in test.values]
+        return all(parts) if test.op == "and" else any(parts)
+    if isinstance(test, m.Compare) and len(test.rights) == 1 and isinstance(test.rights[0], m.Const):
+        # ``self.state is not STOPPED`` is no constant; ``running == True``, ``stop is False`` are
+        return isinstance(test.rights[0].value, bool) and _is_stop_flag(test.left)
+    return _is_stop_flag(test)
+
+
+def _is_stop_flag(expr: m.Expr) -> bool:
+    if isinstance(expr, m.Call):
+        expr = expr.func
+    if isinstance(expr, m.Subscript):
+        expr = expr.key
+    if isinstance(expr, m.Const) and isinstance(expr.value, str):
+        text = expr.value.lower()
+    elif isinstance(expr, m.Name):
+        text = expr.id.lower()
+    elif isinstance(expr, m.Attr):
+        text = expr.name.lower()
+    else:
+        return False
+    return text.endswith(("is_set", ".wait")) or any(word in text for word in STOP_WORDS)
+
+
+def loop_ends(loop: Loop, func: Func) -> frozenset[str]:
+    """The ways in which a loop can end: ``test`` (its condition, or its items run out), ``break``, ``return``,
+    ``raise``, ``exit``."""
+    found = set(ends(loop.body, func) & {"break", "return", "raise", "exit"})
+    if isinstance(loop, m.For):
+        if not is_endless(loop):
+            found.add("test")
+    elif not (isinstance(loop.test, m.Const) and loop.test.value):
+        found.add("test")
+    return frozenset(found)
+
+
+def loop_can_end(loop: Loop, func: Func) -> bool:
+    """Whether anything that is written can end the loop."""
+    return bool(loop_ends(loop, func))
+
+
+def sleep_sites(block: object, func: Func, links: Links, depth: int = 0) -> tuple[Site, ...]:
+    """The calls in a block (or statement, handler) that pause: sleeps, timed waits, project functions that pause."""
+    return tuple(site for site in sites_in(block, func) if _pauses(site, links, depth))
+
+
+def has_sleep(block: object, func: Func, links: Links) -> bool:
+    """Whether a block pauses: ``time.sleep``, ``stop.wait(n)``, ``queue.get(timeout=n)``, a helper that sleeps."""
+    return bool(sleep_sites(block, func, links))
+
+
+def _pauses(site: Site, links: Links, depth: int) -> bool:
+    if site.dotted in SLEEPS or (site.method in ("sleep", "_sleep") and not site.targets):
+        zero = site.call.args and isinstance(site.call.args[0], m.Const) and not site.call.args[0].value
+        return not zero
+    if site.method in TIMED_WAITS and not site.targets:
+        given = site.call.keyword("timeout") or site.call.keyword("timeout_ms") or site.call.keyword("block")
+        if given is None and site.method in ("wait", "poll") and site.call.args:
+            given = site.call.args[0]
+        return given is not None and not (isinstance(given, m.Const) and not given.value)
+    if depth >= DEPTH or site.weak or not 1 <= len(site.targets) <= 3:
+        return False
+    return any(sleep_sites(t.facts.body, t, links, depth + 1) for t in site.targets)
+
+
+def counts_attempts(loop: Loop, func: Func | None = None) -> Bound | None:
+    """What limits the turns of the loop, or None when nothing that is written does."""
+    if isinstance(loop, m.For):
+        if is_endless(loop):
+            return _compared_counter(loop, loop.target)
+        if isinstance(loop.iterable, m.Call) and source_of(loop.iterable.func) in (
+            "range",
+            "trange",
+            "six.moves.range",
+        ):
+            return Bound("range", source_of(loop.iterable), loop.line)
+        return Bound("items", source_of(loop.iterable), loop.line)
+    return _compared_counter(loop, None) or _deadline(loop, func)
+
+
+def _tests(loop: Loop) -> list[m.Expr]:
+    """The conditions that can end the loop: its own, and those of ``if`` statements whose arms leave it."""
+    found: list[m.Expr] = [loop.test] if isinstance(loop, m.While) else []
+    stack: list[m.Stmt] = list(loop.body)
+    while stack:
+        stmt = stack.pop()
+        if isinstance(stmt, m.If):
+            leaves = {"break", "return", "raise", "exit"}
+            if (ends(stmt.body) | (ends(stmt.orelse) if stmt.orelse else frozenset())) & leaves:
+                found.append(stmt.test)
+        for block, _ in blocks_of(stmt):
+            stack.extend(block)
+    return found
+
+
+def _compared_counter(loop: Loop, target: m.Expr | None) -> Bound | None:
+    counted = {target.id} if isinstance(target, m.Name) else set()
+    for node in m.walk(loop.body):
+        if isinstance(node, m.AugAssign) and node.op.strip("=") in ("+", "-") and isinstance(node.target, m.Name):
+            counted.add(node.target.id)
+        elif isinstance(node, m.Assign) and isinstance(node.value, m.BinOp) and node.value.op in ("+", "-"):
+            names = {t.id for t in node.targets if isinstance(t, m.Name)}
+            counted |= {n.id for n in m.walk(node.value) if isinstance(n, m.Name) and n.id in names}
+    for test in _tests(loop):
+        for node in m.walk(test):
+            if not isinstance(node, m.Compare):
+                if isinstance(node, m.Name) and node.id in counted and not isinstance(test, m.Compare | m.BoolOp):
+                    return Bound("counter", source_of(test), loop.line)  # ``while retries:``
+                continue
+            if any(isinstance(n, m.Name) and n.id in counted for n in m.walk(node)):
+                return Bound("counter", source_of(node), node.line)
+    return None
+
+
+CLOCKS = frozenset("time.time time.monotonic time.perf_counter monotonic perf_counter now utcnow".split())
+
+
+def _deadline(loop: m.While, func: Func | None) -> Bound | None:
+    for test in _tests(loop):
+        for node in m.walk(test):
+            if not isinstance(node, m.Compare):
+                continue
+            names = [n.id for n in m.walk(node) if isinstance(n, m.Name)]
+            timed = any(word in name for name in names for word in ("elapsed", "deadline", "waited"))
+            if timed or any(_reads_clock(c, func) for c in m.calls(node)):
+                return Bound("deadline", source_of(node), node.line)
+    return None
+
+
+def _reads_clock(call: m.Call, func: Func | None) -> bool:
+    site = sites_by_call(func).get(id(call)) if func is not None else None
+    text = (site.dotted if site is not None else None) or source_of(call.func)
+    return text in CLOCKS or text.endswith((".now", ".utcnow", ".time", ".monotonic"))
