@@ -1,0 +1,50 @@
+"""Reads uWSGI options of ini and YAML files. Source: uWSGI's "Configuring uWSGI"."""
+
+from __future__ import annotations
+
+import re
+
+from runtime_ops.facts.artifacts import OptionSection, Setting, UwsgiConfig
+from runtime_ops.facts.ini_sections import read_sections
+from runtime_ops.facts.yaml_nodes import Node, Scalar, items_of, pairs_of, parse_yaml
+
+_INI = re.compile(r"^\s*\[uwsgi(?::[^\]]*)?\]", re.MULTILINE)
+_YAML = re.compile(r"^uwsgi:\s*$", re.MULTILINE)
+
+
+def is_uwsgi_ini(text: str) -> bool:
+    """Whether an ini text has a uWSGI section."""
+    return _INI.search(text) is not None
+
+
+def is_uwsgi_yaml(text: str) -> bool:
+    """Whether a YAML text is a uWSGI configuration."""
+    return _YAML.search(text) is not None
+
+
+def read_uwsgi(path: str, text: str) -> UwsgiConfig:
+    """The options of an ini file. Never raises on bad text."""
+    sections, unread = read_sections(text, bare="true")
+    named = tuple(
+        OptionSection("uwsgi", section.options, section.line, section.end_line)
+        if section.name.startswith("uwsgi:")
+        else section
+        for section in sections
+    )
+    return UwsgiConfig(path=path, unread=tuple(unread), sections=named)
+
+
+def read_uwsgi_yaml(path: str, text: str) -> UwsgiConfig:
+    """The options of a YAML file."""
+    nodes, unread = parse_yaml(text)
+    sections = []
+    for node in nodes:
+        options: list[Setting] = []
+        for key, value in pairs_of(node, "uwsgi"):
+            scalars: list[Node] = [value] if isinstance(value, Scalar) else items_of(value)
+            options.extend(
+                Setting(key.text, item.value, key.line, item.end_line) for item in scalars if isinstance(item, Scalar)
+            )
+        if options:
+            sections.append(OptionSection("uwsgi", tuple(options), node.line, node.end_line))
+    return UwsgiConfig(path=path, unread=tuple(unread), sections=tuple(sections))
