@@ -25,6 +25,8 @@ class Surface:
     source: str
     kind: str = ""
     match: str = ""
+    sigterm: str = ""
+    """For ``serve``: ``none`` where SIGTERM is left to its default; empty: it is handled, or `servers` knows."""
 
 
 @cache

@@ -21,6 +21,7 @@ from runtime_ops.project.phases import Life, Phases
 from runtime_ops.project.resources import Resource, find_resources
 from runtime_ops.project.routes import Routes
 from runtime_ops.project.settings import Settings
+from runtime_ops.project.signals import Registration, find_registrations
 from runtime_ops.project.spine import Spine
 from runtime_ops.project.versions import Versions
 from runtime_ops.project.waits import WaitSite, find_waits
@@ -66,6 +67,11 @@ class Project:
     def lives(self) -> dict[Entrypoint, Life]:
         phases = Phases(self.links, self.spine, self.hooks)
         return {e: phases.live(e) for e in self.entrypoints}
+
+    @cached_property
+    def registrations(self) -> tuple[Registration, ...]:
+        """Signal handlers."""
+        return find_registrations(self.links)
 
     @cached_property
     def settings(self) -> Settings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.surface import surface
@@ -31,6 +32,7 @@ CLI_LIBRARIES = (
     "cleo.",
     "invoke.",
 )
+DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
 WORKER_PROGRAMS = (
     "celery",
     "rq",
@@ -111,6 +113,10 @@ class Closure:
                         sub = index.submodule(found, head) if head else None
                         if sub is not None:
                             yield sub
+        if module.path.endswith("/apps.py"):
+            # a Django application: models, signals, tasks, admin, checks are found by name, not by imports
+            prefix = module.folder + "/"
+            yield from (other for path, other in index.modules.items() if path.startswith(prefix))
         # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
         texts: set[str] = set()
         for body in (module.level.facts.body, *(c.facts.body for c in module.classes.values())):
@@ -156,6 +162,18 @@ class EntrypointFinder:
         self.launches = [x for x in launches if x.role != "probe"]
         self.found: dict[tuple[str, str], Entrypoint] = {}
         self.apps = self._apps()
+
+    @cached_property
+    def management_commands(self) -> tuple[Func, ...]:
+        """The ``handle`` of each Django management command."""
+        found = [
+            func
+            for module in self.links.index
+            if "/management/commands/" in f"/{module.path}"
+            for func in module.functions.values()
+            if func.name == "handle" and is_command(func, self.links)
+        ]
+        return tuple(sorted(found, key=lambda f: f.path))
 
     def find(self) -> tuple[Entrypoint, ...]:
         for launch in self.launches:
@@ -248,7 +266,10 @@ class EntrypointFinder:
 
     def _reaches(self, launch: Launch, func: Func) -> bool:
         module = self.links.index.modules.get(launch.target.path or "")
-        return module is not None and func.module in self.closure.of(module)
+        if module is None:
+            return False
+        # management commands are found by their folder, not by imports
+        return func.module in self.closure.of(module) or (func.name == "handle" and func.path.startswith(module.folder))
 
     def _withdraw(self, launch: Launch, keeper: Entrypoint) -> None:
         """The launch names a command, so it does not start the whole group as well."""
@@ -294,6 +315,8 @@ class EntrypointFinder:
     def _commands(self, entry: Entrypoint) -> tuple[Func, ...]:
         if entry.app:
             return ()
+        if any(s.dotted == DJANGO_COMMANDS for f in entry.main.module.functions.values() for s in f.sites):
+            return tuple(f for f in self.management_commands if f.path.startswith(entry.main.module.folder))
         own = [f for f in (entry.main, *entry.main.module.functions.values()) if is_command(f, self.links)]
         if not own and not any(f for f in entry.modules if f is not entry.main.module):
             return ()
@@ -384,6 +407,8 @@ def command_name(func: Func) -> str:
             given = decorator.argument("name", 0)
             if isinstance(given, m.Const) and isinstance(given.value, str):
                 return given.value
+    if func.cls is not None and func.name == "handle":
+        return func.module.name.rpartition(".")[2]
     return func.name.replace("_", "-")
 
 
@@ -408,6 +433,9 @@ def is_command(func: Func, links: Links) -> bool:
             return True
         if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
             return True
+    if func.cls is not None and func.name == "handle":
+        rows = [surface("handler-base", base) for base in func.cls.external_bases]
+        return any(row is not None and row.kind == "cli" for row in rows)
     return False
 
 

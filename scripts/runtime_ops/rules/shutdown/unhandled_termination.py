@@ -1,0 +1,109 @@
+"""A long-running program whose way of serving leaves SIGTERM to its default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.servers import server_run_by
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.signals import Registration
+from runtime_ops.project.spine import ServingPlace
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A service or worker does not handle SIGTERM: a stop is a crash, or, as PID 1, is ignored until SIGKILL.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    reported = set()
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running or entrypoint.app or started_otherwise(project, entrypoint):
+            continue
+        for place in serving_places(project, entrypoint):
+            key = (place.function.path, place.line)
+            if key in reported or not leaves_sigterm(place) or handled(project, entrypoint):
+                continue
+            reported.add(key)
+            yield _finding(project, entrypoint, place)
+
+
+def serving_places(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
+    """The places where the entrypoint stays, behind the functions that lead there."""
+    pending = list(entrypoint.places)
+    seen = set()
+    while pending:
+        place = pending.pop(0)
+        if place.how == "through" and place.inner is not None:
+            if place.inner not in seen:
+                seen.add(place.inner)
+                pending.extend(project.spine.places(place.inner))
+        else:
+            yield place
+
+
+def leaves_sigterm(place: ServingPlace) -> bool:
+    """Whether the serving place itself does nothing about SIGTERM. Unknown libraries are believed to handle it."""
+    if place.how in ("loop", "wait"):
+        return True
+    if place.site is None or place.site.dotted is None:
+        return False
+    server = server_run_by(place.site.dotted)
+    if server is not None:
+        return server.sigterm in ("none", "reloader")
+    row = surface("serve", place.site.dotted)
+    return row is not None and row.sigterm == "none"
+
+
+def handled(project: Project, entrypoint: Entrypoint) -> Registration | None:
+    """The registration by which the entrypoint handles SIGTERM, wherever it is made."""
+    life = project.lives[entrypoint]
+    for registration in project.registrations:
+        if "SIGTERM" not in registration.signals and registration.signals:
+            continue
+        if registration.disposition == "SIG_DFL":
+            continue
+        site = registration.site
+        if life.at(site.function, site.line, site.steps) or site.function in life.spine:
+            return registration
+    return None
+
+
+def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
+    """A ``__main__`` block for the desk: the artifacts start the same module through a server."""
+    if entrypoint.launches:
+        return not entrypoint.production
+    others = (other for other in project.entrypoints if other is not entrypoint)
+    return any(other.launches and other.main.module is entrypoint.main.module for other in others)
+
+
+def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> Finding:
+    launch = next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
+    if launch is not None:
+        effect = (
+            "as PID 1 of its container the kernel drops SIGTERM, so each stop waits the whole grace period and ends in "
+            "SIGKILL with work in flight"
+        )
+    else:
+        effect = "SIGTERM kills it at once: no finally, no flush, no answer to what is in flight"
+    how = f"{place.site.dotted}()" if place.site is not None and place.how == "call" else "its own loop"
+    trace = [Evidence(link.path, link.line, link.text) for link in launch.chain] if launch is not None else []
+    return RULE.finding(
+        place.function.path,
+        place.line,
+        f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}",
+        "install a SIGTERM handler in the main thread before serving that ends the wait (set an Event, stop the server), "
+        "then drain and flush within the grace period",
+        severity="high" if launch is not None else "medium",
+        confidence="certain" if launch is not None else "likely",
+        phase="shutdown",
+        entrypoints=(entrypoint,),
+        trace=trace,
+        anchor=place.function.qualname,
+    )
