@@ -1,0 +1,284 @@
+"""Read and extract every discovered file: Python into `ModuleFacts`, the rest into artifacts.
+
+Pure work on bytes, so it is spread over processes when there is enough of it. The parent is one of the workers: only
+the other ones' facts are pickled. Measured on 5.9 MB of Python in 806 files (two cores): 0.70 s in one process, of
+which 0.55 s is `ast.parse`; pickling the facts of all of it costs 0.23 s, loading them 0.11 s.
+
+Leaving out files that hold no word of interest was measured too and saves nothing: of those 806 files only empty ones
+and tables of constants have no ``import``, ``def`` or ``class`` (1.4 % of the bytes), and constants are what settings
+and server configurations are made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime_ops import not_runtime
+from runtime_ops.artifact_reading import artifact_kind, read_artifact
+from runtime_ops.discover import PYTHON, SIZE_LIMIT, Discovery, File
+from runtime_ops.facts import model, python
+from runtime_ops.facts.artifacts import Artifact
+from runtime_ops.findings import Skipped, Unparsed
+from runtime_ops.reading import read_bounded
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+
+BREAK_EVEN = 600_000
+"""Bytes of Python and artifacts from which a second process pays (its start, import and pickling cost about 40 ms)."""
+MOST_WORKERS = 8
+CHUNKS_A_WORKER = 12
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything extracted from a root. ``python_files`` and ``artifact_files`` count what was read and understood;
+    ``unparsed`` holds also what discovery could not read; ``partial`` is what a reader left out of a file that it read
+    (a template expression). ``paths`` are all files of the root."""
+
+    modules: tuple[model.ModuleFacts, ...]
+    artifacts: tuple[Artifact, ...]
+    unparsed: tuple[Unparsed, ...]
+    partial: tuple[Unparsed, ...]
+    skipped: tuple[Skipped, ...]
+    python_files: int
+    artifact_files: int
+    paths: tuple[str, ...]
+
+
+Extract = model.ModuleFacts | Artifact | Unparsed | Skipped
+
+
+def gather(
+    root: Path, discovery: Discovery, progress: Progress | None = None, workers: int | None = None
+) -> Gathered:
+    """Read all files of a discovery. Never raises for what is in them.
+
+    ``progress`` is called with the number of files done and of all; ``workers`` sets the number of processes (None:
+    chosen by the amount of work; 1: this process alone).
+    """
+    root = root.resolve()
+    chunks = split(discovery.files)
+    count = workers if workers is not None else choose_workers(discovery.files)
+    with collector_off():
+        results = Work(root, chunks, min(count, len(chunks)) or 1, progress).run()
+    return assemble(discovery, chain.from_iterable(results))
+
+
+def assemble(discovery: Discovery, extracts: Iterator[Extract]) -> Gathered:
+    """Sort the extracts of all files by what they are, in path order."""
+    modules: list[model.ModuleFacts] = []
+    artifacts: list[Artifact] = []
+    unparsed: list[Unparsed] = list(discovery.unreadable)
+    skipped: list[Skipped] = list(discovery.skipped)
+    for extract in extracts:
+        if isinstance(extract, model.ModuleFacts):
+            modules.append(extract)
+        elif isinstance(extract, Unparsed):
+            unparsed.append(extract)
+        elif isinstance(extract, Skipped):
+            skipped.append(extract)
+        else:
+            artifacts.append(extract)
+    left_out = {s.path for s in skipped}
+    return Gathered(
+        modules=tuple(sorted(modules, key=lambda m: m.path)),
+        artifacts=tuple(sorted(artifacts, key=lambda a: (a.path, type(a).__name__))),
+        unparsed=tuple(sorted(unparsed, key=lambda u: (u.path, u.line))),
+        partial=tuple(Unparsed(a.path, u.line, u.reason) for a in artifacts for u in a.unread),
+        skipped=tuple(sorted(skipped, key=lambda s: (s.path, s.reason))),
+        python_files=len(modules),
+        artifact_files=len({a.path for a in artifacts}),
+        paths=tuple(p for p in discovery.paths if p not in left_out),
+    )
+
+
+def extract(root: Path, file: File) -> list[Extract]:
+    """What one file holds: one extract, or two for a Python file that is an artifact as well (setup.py)."""
+    data = read_bounded(root / file.path, SIZE_LIMIT)
+    if isinstance(data, str):
+        return [Unparsed(file.path, 1, data)]
+    if file.kind != PYTHON:
+        return [read_safely(file.kind, file.path, data)]
+    if not_runtime.is_generated(data):
+        return [Skipped(file.path, not_runtime.GENERATED)]
+    facts = python.read_python(file.path, data)
+    if isinstance(facts, python.Unparsed):
+        return [Unparsed(facts.path, facts.line, facts.reason)]
+    kind = artifact_kind(file.path)
+    return [facts] if kind is None else [facts, read_safely(kind, file.path, data)]
+
+
+def read_safely(kind: str, path: str, data: bytes) -> Artifact | Unparsed:
+    """An artifact, or the reason why there is none: a reader that fails must not end the audit."""
+    try:
+        found: Artifact = read_artifact(kind, path, data)
+        return found
+    except (Exception, RecursionError) as error:
+        return Unparsed(path, 1, f"the reader for {kind} failed: {type(error).__name__}: {error}"[:300])
+
+
+# ---------------------------------------------------------------- spreading the work
+
+
+def choose_workers(files: Sequence[File]) -> int:
+    """How many processes pay for themselves: one for each `BREAK_EVEN` bytes, at most one a core."""
+    size = sum(file.size for file in files)
+    if threading.active_count() > 1 and start_method() == "fork":
+        return 1  # a fork copies the locks that other threads hold
+    return max(1, min(cores(), MOST_WORKERS, size // BREAK_EVEN + (size >= BREAK_EVEN)))
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_method() -> str:
+    """``fork`` where it is cheap and safe: on Linux, in a process with one thread."""
+    return "fork" if sys.platform == "linux" else "spawn"
+
+
+def split(files: Sequence[File]) -> list[list[File]]:
+    """Runs of files of about the same number of bytes."""
+    size = sum(file.size for file in files)
+    most = max(20_000, size // (CHUNKS_A_WORKER * min(cores(), MOST_WORKERS)))
+    chunks: list[list[File]] = []
+    filled = most
+    for file in files:
+        if filled >= most:
+            chunks.append([])
+            filled = 0
+        chunks[-1].append(file)
+        filled += file.size + 500
+    return chunks
+
+
+@contextlib.contextmanager
+def collector_off() -> Iterator[None]:
+    """Run without the cyclic collector: facts hold no cycles, and each collection would walk all of them again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+class Work:
+    """One gathering: chunks are taken from a shared counter by this process and its helpers."""
+
+    def __init__(self, root: Path, chunks: list[list[File]], workers: int, progress: Progress | None) -> None:
+        self.root = root
+        self.chunks = chunks
+        self.workers = workers
+        self.progress = progress
+        self.results: list[list[Extract] | None] = [None] * len(chunks)
+        self.files = sum(map(len, chunks))
+
+    def run(self) -> list[list[Extract]]:
+        """The extracts of each chunk, in the order of the chunks."""
+        if self.workers > 1:
+            self.shared()
+        for number, chunk in enumerate(self.chunks):  # all of it, or what a helper that was killed left over
+            if self.results[number] is None:
+                self.results[number] = [e for file in chunk for e in extract(self.root, file)]
+                self.report(number + 1)
+        return [result for result in self.results if result is not None]
+
+    def shared(self) -> None:
+        import multiprocessing
+
+        context: BaseContext = multiprocessing.get_context(start_method())
+        counter: Any = context.Value("l", 0)
+        helpers = []
+        for _ in range(self.workers - 1):
+            ours, theirs = context.Pipe(duplex=False)
+            helper = context.Process(  # type: ignore[attr-defined]
+                target=help_out, args=(self.root, self.chunks, counter, theirs), daemon=True
+            )
+            helper.start()
+            theirs.close()
+            helpers.append((helper, ours))
+        try:
+            while (number := take(counter)) < len(self.chunks):
+                self.results[number] = [e for file in self.chunks[number] for e in extract(self.root, file)]
+                self.report(number + 1)
+            for _, connection in helpers:
+                with contextlib.suppress(EOFError, OSError):
+                    for number, result in pickle.loads(connection.recv_bytes()):
+                        self.results[number] = pickle.loads(result)
+        finally:
+            for helper, connection in helpers:
+                connection.close()
+                helper.terminate()
+                helper.join()
+
+    def report(self, chunks: int) -> None:
+        if self.progress is not None:
+            self.progress(self.files * chunks // len(self.chunks), self.files)
+
+
+def take(counter: Any) -> int:
+    """The number of the next chunk that nobody has taken."""
+    with counter.get_lock():
+        number: int = counter.value
+        counter.value = number + 1
+    return number
+
+
+def help_out(root: Path, chunks: list[list[File]], counter: Any, answer: Connection) -> None:
+    """The life of a helper process: take chunks until there are none, then send all results at once.
+
+    A chunk that cannot be pickled (an expression nested thousands deep) is left to the parent.
+    """
+    gc.disable()
+    found = []
+    try:
+        while (number := take(counter)) < len(chunks):
+            result = [e for file in chunks[number] for e in extract(root, file)]
+            with contextlib.suppress(RecursionError):
+                found.append((number, packed(result)))
+        answer.send_bytes(pickle.dumps(found, 5))
+    except (KeyboardInterrupt, BrokenPipeError):
+        return  # the parent was interrupted and says so itself
+    finally:
+        answer.close()
+
+
+def packed(results: object) -> bytes:
+    """The results as a pickle. A `NamedTuple` is written as its class and a plain tuple, which takes half the time of
+    its own ``__getnewargs__``."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, 5)
+    pickler.dispatch_table = dict.fromkeys(NODES, as_plain)
+    pickler.dump(results)
+    return buffer.getvalue()
+
+
+def as_plain(node: Any) -> tuple[Any, Any]:
+    """How a node is made again: its class and its fields."""
+    return type(node), node[:]
+
+
+NODES = tuple(
+    value for value in vars(model).values() if isinstance(value, type) and issubclass(value, tuple) and value is not tuple
+)
