@@ -83,7 +83,7 @@ def _registrations(site: Site, dotted: str, links: Links) -> Iterator[Registrati
     signals = tuple(dict.fromkeys(_signal_names(given, site, links)))
     disposition = callback = ""
     target: Func | None = None
-    if handler is not None:
+    if handler is not None and not isinstance(handler, m.Lambda):
         target = next(iter(links.referenced(handler, site.function)), None)
         value = links.names.value(handler, site.function)
         if value is not None and value.kind in ("external", "made"):
@@ -122,10 +122,12 @@ def _signal_names(expr: m.Expr, site: Site, links: Links, depth: int = 0) -> Ite
     if depth > 2:
         return
     for scope in (site.function, site.function.module.level):
-        for binding in scope.bindings.get(expr.id, ()):
-            if binding.expr is not None and binding.kind in ("for", "assign", "unpack"):
-                iterable = binding.expr
-                yield from _signal_names(iterable, site, links, depth + 1)
+        bindings = [b for b in scope.bindings.get(expr.id, ()) if b.kind in ("for", "assign", "unpack")]
+        # of several loops over a variable of this name, the one that stands nearest before the call
+        before = [b for b in bindings if b.line <= site.line and scope is site.function] or bindings
+        if before and before[-1].expr is not None:
+            yield from _signal_names(before[-1].expr, site, links, depth + 1)
+            return
 
 
 def _lambda_acts(handler: m.Lambda, site: Site, links: Links) -> Iterator[Act]:

@@ -12,6 +12,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
 
 RULE = Rule(
     __name__,
@@ -34,20 +35,6 @@ def check(project: Project) -> Iterator[Finding]:
             yield _finding(project, entrypoint, place)
 
 
-def serving_places(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
-    """The places where the entrypoint stays, behind the functions that lead there."""
-    pending = list(entrypoint.places)
-    seen = set()
-    while pending:
-        place = pending.pop(0)
-        if place.how == "through" and place.inner is not None:
-            if place.inner not in seen:
-                seen.add(place.inner)
-                pending.extend(project.spine.places(place.inner))
-        else:
-            yield place
-
-
 def leaves_sigterm(place: ServingPlace) -> bool:
     """Whether the serving place itself does nothing about SIGTERM. Unknown libraries are believed to handle it."""
     if place.how in ("loop", "wait"):
@@ -62,15 +49,9 @@ def leaves_sigterm(place: ServingPlace) -> bool:
 
 
 def handled(project: Project, entrypoint: Entrypoint) -> Registration | None:
-    """The registration by which the entrypoint handles SIGTERM, wherever it is made."""
-    life = project.lives[entrypoint]
-    for registration in project.registrations:
-        if "SIGTERM" not in registration.signals and registration.signals:
-            continue
-        if registration.disposition == "SIG_DFL":
-            continue
-        site = registration.site
-        if life.at(site.function, site.line, site.steps) or site.function in life.spine:
+    """The registration by which the entrypoint handles SIGTERM, wherever it is made; one that cannot be read counts."""
+    for registration in registrations_of(project, entrypoint):
+        if ("SIGTERM" in registration.signals or not registration.signals) and registration.disposition != "SIG_DFL":
             return registration
     return None
 
