@@ -10,6 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Evidence
 from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
+from runtime_ops.project.failures import HandlerEffects, find_failures
 from runtime_ops.project.hooks import Hook, find_hooks
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
@@ -67,6 +68,11 @@ class Project:
     def lives(self) -> dict[Entrypoint, Life]:
         phases = Phases(self.links, self.spine, self.hooks)
         return {e: phases.live(e) for e in self.entrypoints}
+
+    @cached_property
+    def failures(self) -> tuple[HandlerEffects, ...]:
+        """Every ``except`` arm and what it does, in path and line order."""
+        return find_failures(self.links)
 
     @cached_property
     def registrations(self) -> tuple[Registration, ...]:
