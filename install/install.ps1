@@ -183,6 +183,10 @@ function Open-Lock {
             return [System.IO.File]::Open($Lock, "OpenOrCreate", "ReadWrite", "None")
         }
         catch {
+            # A removal at the same time may have taken the empty folders away.
+            if ((-not $Uninstall) -and (-not (Test-Exists $Skills))) {
+                [void](New-Item -ItemType Directory -Path $Skills -Force)
+            }
             Start-Sleep -Seconds 1
         }
     }
@@ -509,6 +513,7 @@ function Install-Skill {
     $Done = $false
     try {
         $LockStream = Open-Lock
+        [void](New-Item -ItemType Directory -Path $Skills -Force)
         foreach ($Left in @(Get-ChildItem -LiteralPath $Base -Filter "$Key.staging.*" -Force -Directory)) {
             Restore-Interrupted $Left.FullName
         }
@@ -601,19 +606,27 @@ function Close-Run($LockStream) {
     Remove-Item -LiteralPath $Lock -Force -ErrorAction SilentlyContinue
 }
 
+# What an earlier removal left: a folder that holds somebody's files, and no skill.
+function Test-OnlyAdditions {
+    if ((-not (Test-Path -LiteralPath $Dest -PathType Container)) -or (Test-Link $Dest)) {
+        return $false
+    }
+    return -not ((Test-Exists (Join-Path $Dest "SKILL.md")) -or (Test-Exists (Join-Path $Dest $Receipt)))
+}
+
 function Uninstall-Skill {
     if ($DryRun) {
         if (Test-Exists $Dest) {
             Say "would remove $Dest, except files that you added"
         }
         else {
-            Say "there is no $Dest; nothing to remove"
+            Say "there is no $Name in $Skills; nothing to remove"
         }
         return
     }
     if (-not (Test-Path -LiteralPath $Skills -PathType Container)) {
         Remove-Cache
-        Say "there is no $Dest; nothing to remove"
+        Say "there is no $Name in $Skills; nothing to remove"
         return
     }
     $CreatedLines = @()
@@ -622,9 +635,9 @@ function Uninstall-Skill {
         foreach ($Left in @(Get-ChildItem -LiteralPath $Base -Filter "$Key.staging.*" -Force -Directory)) {
             Restore-Interrupted $Left.FullName
         }
-        if (-not (Test-Exists $Dest)) {
+        if ((-not (Test-Exists $Dest)) -or (Test-OnlyAdditions)) {
             Remove-Cache
-            Say "there is no $Dest; nothing to remove"
+            Say "there is no $Name in $Skills; nothing to remove"
             return
         }
         [void](New-Item -ItemType Directory -Path $Stage)
@@ -658,7 +671,7 @@ function Uninstall-Skill {
 
 function Test-Skill {
     if (-not (Test-Exists $Dest)) {
-        Say "there is no $Dest; the skill is not installed there"
+        Say "there is no $Name in $Skills"
         return
     }
     $Objection = Get-Objection

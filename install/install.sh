@@ -185,13 +185,13 @@ choose_base() {
 }
 
 make_folder() {
-    CREATED=""
-    MISSING="$SKILLS"
+    MISSING="$SKILLS" MADE=""
     while ! exists "$MISSING"; do
-        CREATED="created: $MISSING
-$CREATED"
+        MADE="created: $MISSING
+$MADE"
         MISSING="$(dirname "$MISSING")"
     done
+    CREATED="${MADE:-$CREATED}"
     MKDIR_ERROR="$(mkdir -p "$SKILLS" 2>&1)" || fail "cannot create $SKILLS ($MKDIR_ERROR)"
     [ -d "$SKILLS" ] && [ -w "$SKILLS" ] || fail "cannot write to $SKILLS; make it writable or choose another with --dest"
 }
@@ -201,6 +201,8 @@ lock() {
     EMPTY_SEEN="" WAITED=0 TRIES=0
     until (set -C && printf '%s\n' "$$ $(uname -n)" >"$LOCK") 2>/dev/null; do
         TRIES=$((TRIES + 1))
+        # A removal at the same time took the empty folders away.
+        if [ "$ACTION" = install ] && ! exists "$SKILLS"; then make_folder; fi
         if [ ! -w "$BASE" ] || [ "$TRIES" -gt $((LOCK_SECONDS + 10)) ]; then fail "cannot write to $BASE"; fi
         HOLDER="$(cat "$LOCK" 2>/dev/null)"
         HOLDER_PROCESS="${HOLDER%% *}"
@@ -265,6 +267,7 @@ remove_created() {
 begin() {
     choose_base
     lock
+    if [ "$ACTION" = install ]; then make_folder; fi
     mend
     STAGE="$BASE/$KEY.staging.$$"
     mkdir "$STAGE" 2>/dev/null || fail "cannot write to $BASE"
@@ -527,15 +530,15 @@ install() {
 
 uninstall() {
     if [ -n "$DRY_RUN" ]; then
-        if exists "$DEST"; then say "would remove $DEST, except files that you added"; else say "there is no $DEST; nothing to remove"; fi
+        if exists "$DEST"; then say "would remove $DEST, except files that you added"; else say "there is no $NAME in $SKILLS; nothing to remove"; fi
         return 0
     fi
     if [ -d "$SKILLS" ]; then
         begin
     fi
-    if ! exists "$DEST"; then
+    if ! exists "$DEST" || only_additions; then
         remove_cache
-        say "there is no $DEST; nothing to remove"
+        say "there is no $NAME in $SKILLS; nothing to remove"
         return 0
     fi
     OBJECTION="$(objection "$STAGE")"
@@ -556,10 +559,14 @@ uninstall() {
     say "removed $NAME from $SKILLS"
     remove_cache
     rm -rf "$STAGE"
+    remove_created "$CREATED"
     rm -f "$LOCK"
     STAGE="" LOCKED=""
     remove_created "$CREATED"
 }
+
+# What an earlier removal left: a folder that holds somebody's files, and no skill.
+only_additions() { [ -d "$DEST" ] && [ ! -L "$DEST" ] && ! exists "$DEST/SKILL.md" && ! exists "$DEST/$RECEIPT"; }
 
 # The scripts keep their libraries and results in a cache folder; it goes with the last copy of the skill.
 remove_cache() {
@@ -575,7 +582,7 @@ remove_cache() {
 
 check() {
     if ! exists "$DEST"; then
-        say "there is no $DEST; the skill is not installed there"
+        say "there is no $NAME in $SKILLS"
         return 1
     fi
     CHECK_FOLDER="$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX")" || fail "cannot write to the temporary folder"

@@ -144,6 +144,8 @@ def test_added_files_outlive_update_and_removal(machine: Machine, old_release: P
     message = machine.run("--uninstall")
     assert "left the files that you added" in message
     assert [path for path in machine.skill.rglob("*") if path.is_file()] == [mine]
+    assert "nothing to remove" in machine.run("--uninstall")
+    assert mine.read_text() == "mine"
 
 
 def test_added_file_that_the_new_version_brings_too(machine: Machine, old_release: Path) -> None:
@@ -237,7 +239,7 @@ def test_dry_run_writes_nothing(machine: Machine, old_release: Path) -> None:
 
 
 def test_check_and_uninstall_where_there_is_nothing(machine: Machine) -> None:
-    assert "not installed" in machine.run("--check", code=1)
+    assert f"there is no {NAME}" in machine.run("--check", code=1)
     assert "nothing to remove" in machine.run("--uninstall")
     assert picture(machine.home) == {}
 
