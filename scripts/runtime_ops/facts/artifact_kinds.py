@@ -69,6 +69,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r".*(?:marathon|ecs|task[-_]?def|dcos).*\.json\Z", "scheduler"),
     )
 )
+_NEVER = (".py", ".md", ".rst", ".lock", ".dockerignore", ".patch", ".diff", ".orig", ".html", ".png", ".svg")
 _NOT_SHELL = frozenset(
     ("license", "licence", "copying", "notice", "authors", "contributors", "readme", "changelog", "changes", "makefile",
      "gemfile", "rakefile", "vagrantfile", "jenkinsfile", "codeowners", "maintainers", "version", "install", "todo",
@@ -104,7 +105,7 @@ def artifact_kind(relative_path: str) -> str | None:
         return None
     if lowered in _NAMES:
         return _NAMES[lowered]
-    if lowered in ("setup.py",) or lowered.endswith((".py", ".md", ".rst", ".lock")):
+    if lowered.endswith(_NEVER):
         return None
     if ".service.d/" in path and lowered.endswith(".conf"):
         return "systemd"
@@ -233,6 +234,12 @@ def _late(module: str, function: str) -> Callable[[str, str], Artifact | None]:
     return read
 
 
+def _read_setup_py(path: str, text: str) -> Artifact | None:
+    if "setup(" not in text.replace(" ", ""):
+        return None  # a module of that name which packages nothing
+    return _late("setup_py", "read_setup_py")(path, text)
+
+
 _READERS: dict[str, Callable[[str, str], Artifact | None]] = {
     "compose": _read_compose,
     "config": _read_config,
@@ -250,7 +257,7 @@ _READERS: dict[str, Callable[[str, str], Artifact | None]] = {
     "scheduler": read_scheduler,
     "script": _read_script,
     "setup-cfg": _late("packaging_files", "read_setup_cfg"),
-    "setup-py": _late("setup_py", "read_setup_py"),
+    "setup-py": _read_setup_py,
     "shell": read_shell,
     "systemd": read_systemd,
     "toml-lock": _late("lock_files", "read_toml_lock"),

@@ -28,6 +28,7 @@ _PAIR = re.compile(r"([A-Za-z_][\w.-]*)=((?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\(?!\n
 _PIECE = re.compile(r"\"((?:\\.|[^\"\\])*)\"|'([^']*)'|\\(.)|([^\"'\\]+)", re.DOTALL)
 _VARIABLE = re.compile(r"\\\$|\$(?:\{([A-Za-z_]\w*)(?:(:?[-+?])([^}]*))?\}|([A-Za-z_]\w*))")
 _FROM = re.compile(r"(\S+)(?:\s+[Aa][Ss]\s+(\S+))?\s*\Z")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}")
 _IGNORED = frozenset(("LABEL", "MAINTAINER", "VOLUME", "ONBUILD"))
 _HEALTH_OPTIONS = {
     "interval": "period",
@@ -121,7 +122,8 @@ def _from(instruction: Instruction, stages: list[_Build], global_args: list[Envi
     rest = instruction.rest
     while flag := _FLAG.match(rest):
         rest = rest[flag.end() :]
-    found = _FROM.match(rest.replace("\\\n", " "))
+    rest = _TEMPLATE.sub(lambda found: found.group().replace(" ", ""), rest.replace("\\\n", " "))
+    found = _FROM.match(rest)
     if found is None:
         return None
     known = {v.name: v.value.text for v in global_args if v.value is not None}

@@ -1,4 +1,4 @@
-"""Makes YAML of a Helm template without running it: each line keeps its number, expressions become marks.
+"""Makes YAML of a Helm (or Jinja) template without running it: each line keeps its number, expressions become marks.
 
 An expression inside a line becomes a mark of private-use characters around a number, so that the line stays YAML;
 `Template.settle` puts its text back after parsing, or its value where the chart's values say it. Lines that only
@@ -22,7 +22,9 @@ INJECTED = "\ue002"
 """Begins the key of a mapping entry that a template injects."""
 _MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _STRING_OR_END = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|/\*.*?\*/|\}\}", re.DOTALL)
-_CONTROL = re.compile(r"(?:if|else|end|range|with|define|block|break|continue)\b|\$\w*\s*(?:,\s*\$\w+\s*)?:?=|/\*")
+_OPENING = re.compile(r"\{\{|\{%|\{#(?=[-\s])")
+_CLOSING = {"{%": "%}", "{#": "#}"}
+_CONTROL = re.compile(r"(?:if|else|end|range|with|define|block|break|continue|fail)\b|\$\w*\s*(?:,\s*\$\w+\s*)?:?=|/\*")
 _INJECTS = re.compile(r"\b(?:toYaml|include|template|tpl|nindent|indent)\b")
 _INDENT = re.compile(r"\bn?indent\s+(\d+)")
 _MAX_ACTION = 5_000
@@ -89,7 +91,7 @@ def _is_mark(node: Node) -> bool:
 
 def is_template(text: str) -> bool:
     """Whether a text holds template expressions."""
-    return "{{" in text and "}}" in text
+    return ("{{" in text and "}}" in text) or ("{%" in text and "%}" in text)
 
 
 def make_yaml(text: str, values: Node | None = None) -> Template:
@@ -98,20 +100,25 @@ def make_yaml(text: str, values: Node | None = None) -> Template:
 
 
 def _actions(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and inside of each ``{{ … }}``; what is not closed within reach is left as it stands."""
+    """Start, end and inside of each ``{{ … }}`` (Helm, Jinja), ``{% … %}`` and ``{# … #}`` (Jinja; given as ``/*``, a
+    comment); what is not closed within reach is left as it stands."""
     at = 0
-    while (start := text.find("{{", at)) >= 0:
-        position, limit = start + 2, start + 2 + _MAX_ACTION
-        while True:
-            found = _STRING_OR_END.search(text, position, limit)
-            if found is None:
-                at = start + 2
-                break
+    while opening := _OPENING.search(text, at):
+        start, position = opening.start(), opening.end()
+        limit = position + _MAX_ACTION
+        at = position
+        if opening.group() != "{{":
+            close = text.find(_CLOSING[opening.group()], position, limit)
+            if close >= 0:
+                at = close + 2
+                yield start, at, "/* Jinja */"
+            continue
+        while found := _STRING_OR_END.search(text, position, limit):
             position = found.end()
             if found.group() == "}}":
                 inside = text[start + 2 : found.start()].strip()
-                yield start, found.end(), inside.removeprefix("-").removesuffix("-").strip()
-                at = found.end()
+                yield start, position, inside.removeprefix("-").removesuffix("-").strip()
+                at = position
                 break
 
 
@@ -182,25 +189,33 @@ class _Maker:
     # -- lines
 
     def _line(self, index: int, line: str) -> str:
-        bare = line.replace(INJECTED, "")
-        text = bare.strip()
-        if not text:
+        if not line.replace(INJECTED, "").strip():
             return ""
+        bare = self._without_controls(line)
+        text = bare.strip()
         whole = _MARK.fullmatch(text)
         if whole:
             number = int(whole.group(1))
-            expression = self.template.expressions[number]
-            if _INJECTS.search(expression):
-                found = _INDENT.search(expression)
-                indent = int(found.group(1)) if found else len(bare) - len(bare.lstrip())
-                self.injections[index] = _Injection(number, min(indent, 200))
-                return ""
+            found = _INDENT.search(self.template.expressions[number])
+            indent = int(found.group(1)) if found else len(bare) - len(bare.lstrip())
+            self.injections[index] = _Injection(number, min(indent, 200))
+            return ""
         key, colon, rest = bare.partition(": ")
         inline = _MARK.fullmatch(rest.strip()) if colon else None
         if inline and int(inline.group(1)) in self.blocks:
             flow = _flow(self.blocks[int(inline.group(1))])
             return f"{key}: {flow}" if flow else bare
         return bare
+
+    def _without_controls(self, line: str) -> str:
+        """The line without the controls around its content; one amid the content leaves a mark: it is uncertain."""
+        text = line.strip(f" {INJECTED}\r")
+        at = line.index(text)
+        indent = line[:at].replace(INJECTED, "")
+        if INJECTED in text:
+            self.template.expressions.append("…")
+            text = text.replace(INJECTED, f"{OPEN}{len(self.template.expressions) - 1}{CLOSE}")
+        return indent + text
 
     def _inject(self, lines: list[str], index: int, injection: _Injection) -> str:
         """The line for a block that is injected here: an entry of the list or mapping that it stands in."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runtime_ops.facts.artifacts import (
+    Container,
     HelmValues,
     KubernetesFile,
     Kustomization,
@@ -16,7 +17,7 @@ from runtime_ops.facts.artifacts import (
 )
 from runtime_ops.facts.helm_templates import is_template, make_yaml
 from runtime_ops.facts.kubernetes_network import Collected, read_object
-from runtime_ops.facts.kubernetes_pods import read_containers, uncertain_pod
+from runtime_ops.facts.kubernetes_pods import read_containers, read_env, uncertain_pod
 from runtime_ops.facts.yaml_commands import settings_of
 from runtime_ops.facts.yaml_nodes import (
     Mapping,
@@ -226,7 +227,7 @@ def _kustomization(node: Node, into: Collected) -> None:
             if file is not None:
                 patches.append(file)
             elif isinstance(inline, Scalar) and "\n" in inline.text:
-                _inline_patch(inline, into)
+                _inline_patch(inline, child(item, "target"), into)
             elif isinstance(inline, Scalar):
                 patches.append(inline.value)
     for item in items_of(node, "replicas"):
@@ -246,17 +247,37 @@ def _kustomization(node: Node, into: Collected) -> None:
     read_object(node, "Kustomization", "", into)
 
 
-def _inline_patch(scalar: Scalar, into: Collected) -> None:
-    """A patch written as a text: a partial object is a workload with ``patch=True``; a JSON patch is not applied."""
+def _inline_patch(scalar: Scalar, target: Node | None, into: Collected) -> None:
+    """A patch written as a text: a partial object, or the operations of a JSON patch on the target."""
     try:
         node = parse_document(scalar.text, scalar.text_line)
     except YamlProblem as problem:
         into.unread.append(Unread(problem.line, problem.reason))
         return
     if isinstance(node, Sequence):
-        if any("/containers" in text_of(item, "path") for item in node.items):
-            into.unread.append(Unread(scalar.line, "a JSON patch of containers is not applied"))
+        _json_patch(node, target, into)
     elif node is not None:
         before = len(into.workloads)
         read_node(node, "", into, patch=True)
         into.workloads[before:] = [replace(workload, patch=True) for workload in into.workloads[before:]]
+
+
+def _json_patch(node: Sequence, target: Node | None, into: Collected) -> None:
+    """The operations that set the environment or the replicas of a workload; others on containers are unread."""
+    name = value_of(target, "name")
+    empty = Workload(text_of(target, "kind") or "Deployment", name, node.line, node.end_line, patch=True)
+    for item in node.items:
+        path = text_of(item, "path")
+        value = child(item, "value")
+        if "/env" in path and path.rsplit("/", 1)[-1] in ("env", "-") and value is not None:
+            env = read_env(
+                value if isinstance(value, Sequence) else Sequence(value.line, value.end_line, items=[value])
+            )
+            container = Container(None, item.line, item.end_line, env=env)
+            into.workloads.append(replace(empty, line=item.line, end_line=item.end_line, containers=(container,)))
+        elif path == "/spec/replicas":
+            into.workloads.append(
+                replace(empty, line=item.line, end_line=item.end_line, replicas=value_of(item, "value"))
+            )
+        elif "/containers" in path and not path.endswith("/image"):
+            into.unread.append(Unread(item.line, f"a JSON patch of {path[:80]} is not applied"))

@@ -9,7 +9,8 @@ from runtime_ops.facts.shell_commands import read_text, split_shell
 
 __all__ = ["interpreter_of", "read_shell", "split_shell"]
 
-SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh", "mksh", "busybox"))
+SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh", "mksh", "busybox", "bashio"))
+_SHELL_OF = {"busybox": "sh", "bashio": "bash"}
 _OPTION_LETTERS = {
     "e": "errexit", "u": "nounset", "x": "xtrace", "m": "monitor", "n": "noexec", "f": "noglob", "a": "allexport",
     "b": "notify", "v": "verbose", "E": "errtrace", "T": "functrace", "C": "noclobber",
@@ -38,13 +39,16 @@ def interpreter_of(first_line: str) -> tuple[str, tuple[str, ...]] | None:
     for index, word in enumerate(words):
         name = word.rsplit("/", 1)[-1]
         if name in SHELLS:
-            return ("sh" if name == "busybox" else name), tuple(words[index + 1 :])
+            return _SHELL_OF.get(name, name), tuple(words[index + 1 :])
     return None
 
 
 def read_shell(path: str, text: str) -> ShellScript:
     """The facts of a script's text. Never raises on bad text: the place where reading ended is in ``unread``."""
     found = interpreter_of(text[:500].split("\n", 1)[0])
+    if found is None and text.startswith("#!"):
+        reason = f"not a shell that is understood: {text[:80].splitlines()[0]}"
+        return ShellScript(path=path, unread=(Unread(1, reason),))
     interpreter, flags = found or ("sh", ())
     facts = read_text(text)
     options = [ShellOption(name, on, None, 1, 1) for name, on in _options(flags)]
@@ -59,12 +63,9 @@ def read_shell(path: str, text: str) -> ShellScript:
             trap = _trap(command)
             if trap is not None:
                 traps.append(trap)
-    unread = list(facts.unread)
-    if text.startswith("#!") and found is None:
-        unread.append(Unread(1, f"not a shell that is understood: {text[:80].splitlines()[0]}"))
     return ShellScript(
         path=path,
-        unread=tuple(unread),
+        unread=tuple(facts.unread),
         interpreter=interpreter,
         commands=tuple(facts.commands),
         functions=tuple(facts.functions),
