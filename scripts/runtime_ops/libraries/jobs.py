@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from .commands import matched
 from .names import spellings, supertypes
 from .table import load
 
@@ -41,6 +42,8 @@ class JobSystem:
     """Worker commands, subcommand included."""
     modules: tuple[str, ...] = ()
     """For ``python -m``."""
+    value_options: tuple[str, ...] = ()
+    """Options that take a word and may stand before the subcommand."""
     runs: tuple[str, ...] = ()
     """Dotted calls that work until stopped."""
     settings_classes: tuple[str, ...] = ()
@@ -125,13 +128,6 @@ def worker_program(words: tuple[str, ...]) -> JobSystem | None:
 
     Options between program and subcommand are passed over: ``celery -A proj worker``.
     """
-    best: tuple[int, JobSystem | None] = (0, None)
-    for row in all_job_systems():
-        for command in [tuple(program.split()) for program in row.programs] + [
-            ("-m", module) for module in row.modules
-        ]:
-            starts = words[: 1 if command[0] != "-m" else 2] == command[: 1 if command[0] != "-m" else 2]
-            rest = command[1:] if command[0] != "-m" else command[2:]
-            if starts and all(word in words for word in rest) and len(command) > best[0]:
-                best = (len(command), row)
-    return best[1]
+    found = [(matched(words, row.programs, row.modules, row.value_options), row) for row in all_job_systems()]
+    length, best = max(found, key=lambda pair: pair[0])
+    return best if length else None

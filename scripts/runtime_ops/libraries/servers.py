@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from .commands import matched
 from .names import spellings
 from .table import load
 
@@ -42,6 +43,8 @@ class Server:
     """Commands, subcommand included: ``uvicorn``, ``flask run``, ``manage.py runserver``."""
     modules: tuple[str, ...] = ()
     """For ``python -m``."""
+    value_options: tuple[str, ...] = ()
+    """Options that take a word and may stand before the subcommand."""
     runs: tuple[str, ...] = ()
     """Dotted calls that block while serving."""
     starts: tuple[str, ...] = ()
@@ -125,13 +128,9 @@ def server_program(words: tuple[str, ...]) -> Server | None:
     ``words`` begin with the program, without its folder; interpreters and wrappers should be stripped, except ``-m module``.
     The longest match wins, so ``flask run`` is not ``flask``.
     """
-    best: tuple[int, Server | None] = (0, None)
-    for row in all_servers():
-        commands = [tuple(program.split()) for program in row.programs] + [("-m", module) for module in row.modules]
-        for command in commands:
-            if words[: len(command)] == command and len(command) > best[0]:
-                best = (len(command), row)
-    return best[1]
+    found = [(matched(words, row.programs, row.modules, row.value_options), row) for row in all_servers()]
+    length, best = max(found, key=lambda pair: pair[0])
+    return best if length else None
 
 
 def worker_class(name: str) -> Server | None:
