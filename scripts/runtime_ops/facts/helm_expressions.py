@@ -19,6 +19,12 @@ class Scopes:
 
     def __init__(self) -> None:
         self._stack: list[str | None] = []
+        self._definitions: list[int] = []  # depths at which ``define`` stands
+
+    @property
+    def defining(self) -> bool:
+        """Whether a ``define`` is open: its text belongs to whoever includes it, not to this file."""
+        return bool(self._definitions)
 
     def enter(self, expression: str) -> None:
         """Follow one control expression (``if …``, ``with …``, ``range …``, ``else``, ``end``)."""
@@ -26,12 +32,16 @@ class Scopes:
         if word == "end":
             if self._stack:
                 self._stack.pop()
+            if self._definitions and self._definitions[-1] > len(self._stack):
+                self._definitions.pop()
         elif word == "if":
             self._stack.append(self._stack[-1] if self._stack else "")
         elif word == "with":
             self._stack.append(self.absolute(rest.strip()))
         elif word in ("range", "define", "block"):
             self._stack.append(None)
+            if word == "define":
+                self._definitions.append(len(self._stack))
 
     def absolute(self, path: str) -> str | None:
         """The path from the root (``Values.a.b``; empty for the root), None when it is not known or no path."""

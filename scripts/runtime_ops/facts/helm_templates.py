@@ -27,6 +27,7 @@ _CLOSING = {"{%": "%}", "{#": "#}"}
 _CONTROL = re.compile(r"(?:if|else|end|range|with|define|block|break|continue|fail)\b|\$\w*\s*(?:,\s*\$\w+\s*)?:?=|/\*")
 _INJECTS = re.compile(r"\b(?:toYaml|include|template|tpl|nindent|indent)\b")
 _INDENT = re.compile(r"\bn?indent\s+(\d+)")
+_BLOCK_SCALAR = re.compile(r"(?:^|[:\-]\s+)[|>][-+0-9]*\s*(?:#.*)?$")
 _MAX_ACTION = 5_000
 _MAX_ACTIONS = 20_000
 _MAX_FLOW_NODES = 2_000
@@ -156,10 +157,15 @@ class _Maker:
         for start, end, inside in _actions(self.source):
             if len(self.template.expressions) >= _MAX_ACTIONS:
                 break
-            pieces.append(self.source[at:start])
+            between = self.source[at:start]
+            defining = self.scopes.defining
+            pieces.append("\n" * between.count("\n") if defining else between)
             at = end
             newlines = "\n" * self.source.count("\n", start, end)
             expression = " ".join(inside.split())
+            if defining and not _CONTROL.match(expression):
+                pieces.append(newlines)
+                continue
             if _CONTROL.match(expression):
                 self.scopes.enter(expression)
                 pieces.append(INJECTED + newlines)
@@ -221,6 +227,8 @@ class _Maker:
         """The line for a block that is injected here: an entry of the list or mapping that it stands in."""
         indent, number = injection.indent, injection.number
         pad, mark = " " * indent, f'"{OPEN}{number}{CLOSE}"'
+        if _in_block_scalar(lines, index, indent):
+            return pad + mark.strip('"')
         node = self.blocks.get(number)
         before, nearest = _sibling(lines, index, -1, indent)
         after, _ = _sibling(lines, index, 1, indent)
@@ -244,6 +252,20 @@ class _Maker:
 
 def _indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def _in_block_scalar(lines: list[str], index: int, indent: int) -> bool:
+    """Whether the place is text of a ``key: |`` further up."""
+    for at in range(index - 1, max(index - 400, -1), -1):
+        line = lines[at]
+        own = _indent_of(line)
+        if own < indent and line.strip():
+            if _BLOCK_SCALAR.search(line):
+                return True
+            indent = own
+            if not indent:
+                return False
+    return False
 
 
 def _sibling(lines: list[str], index: int, step: int, indent: int) -> tuple[str, bool]:

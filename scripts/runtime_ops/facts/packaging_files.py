@@ -9,7 +9,12 @@ from typing import Any
 
 from runtime_ops.facts.artifacts import PackagingFile, Requirement, ScriptEntry, Value
 from runtime_ops.facts.ini_sections import read_sections
-from runtime_ops.facts.requirement_lines import loose_requirement, make_requirement, read_requirement_lines
+from runtime_ops.facts.requirement_lines import (
+    loose_requirement,
+    make_requirement,
+    pep440_specifier,
+    read_requirement_lines,
+)
 from runtime_ops.facts.toml_lines import TomlText
 
 
@@ -39,8 +44,7 @@ def read_pyproject(path: str, text: str) -> PackagingFile:
         flavour="pyproject",
         name=_text(toml.get("project", "name")) or _text(toml.get("tool", "poetry", "name")),
         version=_text(toml.get("project", "version")) or _text(toml.get("tool", "poetry", "version")),
-        requires_python=_text(toml.get("project", "requires-python"))
-        or _text(toml.get("tool", "poetry", "dependencies", "python")),
+        requires_python=_text(toml.get("project", "requires-python")) or _poetry_python(toml),
         scripts=tuple(_scripts(toml)),
         requirements=tuple(requirements),
         package_roots=tuple(_package_roots(toml)),
@@ -50,6 +54,11 @@ def read_pyproject(path: str, text: str) -> PackagingFile:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _poetry_python(toml: TomlText) -> str | None:
+    constraint = _text(toml.get("tool", "poetry", "dependencies", "python"))
+    return pep440_specifier(constraint) if constraint else None
 
 
 def _scripts(toml: TomlText) -> list[ScriptEntry]:
