@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime_ops import ignore, not_runtime
-from runtime_ops.artifact_reading import artifact_kind
+from runtime_ops.facts.artifact_kinds import MAX_LOCK_BYTES, artifact_kind
 from runtime_ops.findings import Skipped, Unparsed
 from runtime_ops.reading import kind_of, read_bounded, size_text
 
 SIZE_LIMIT = 2_000_000
 PYTHON = "python"
+SCRIPT = "script"
 SHEBANG_LIMIT = 200_000
 SHEBANG = re.compile(rb"^#!\s*\S*?(?:/env\s+(?:-S\s+)?)?([\w.+-]+)(?:\s|$)")
 
@@ -128,8 +129,8 @@ def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore
     if not stat.S_ISREG(status.st_mode):
         walk.skipped.append(Skipped(path, f"is {kind_of(status.st_mode)}, not a file"))
         return
-    if kind is None and "." not in entry.name and 4 < status.st_size <= SHEBANG_LIMIT:
-        kind = kind_by_shebang(walk.root / path)
+    if kind == SCRIPT and is_python_script(walk.root / path, status.st_size):
+        kind = PYTHON
     if kind is None and not entry.name.endswith(".ipynb"):
         walk.paths.append(path)
         return
@@ -138,8 +139,8 @@ def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore
         reason = not_runtime.python_file_reason(entry.name)
     if reason is None and kind is None:
         reason = not_runtime.NOTEBOOKS
-    if reason is None and status.st_size > SIZE_LIMIT:
-        reason = f"too large: {size_text(status.st_size)}, the limit is {size_text(SIZE_LIMIT)}"
+    if reason is None and status.st_size > size_limit(kind):
+        reason = f"too large: {size_text(status.st_size)}, the limit is {size_text(size_limit(kind))}"
     if reason is not None or kind is None:
         walk.skipped.append(Skipped(path, reason or ""))
         return
@@ -149,20 +150,21 @@ def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore
 
 def kind_by_name(path: str) -> str | None:
     """``python``, an artifact's kind, or None for a file that the audit has no reader for."""
-    kind = artifact_kind(path)  # first: setup.py and gunicorn.conf.py are artifacts too
-    return PYTHON if path.endswith((".py", ".pyw")) else kind
+    return PYTHON if path.endswith((".py", ".pyw")) else artifact_kind(path)
 
 
-def kind_by_shebang(file: Path) -> str | None:
-    """The kind of a script without a suffix, by its first line."""
+def is_python_script(file: Path, size: int) -> bool:
+    """Whether a file without a suffix begins by naming Python as its interpreter."""
+    if not 8 < size <= SHEBANG_LIMIT:
+        return False
     data = read_bounded(file, SHEBANG_LIMIT)
     found = SHEBANG.match(data[:200]) if isinstance(data, bytes) else None
-    if found is None:
-        return None
-    program = found[1].decode("ascii", "replace")
-    if program.startswith(("python", "pypy")):
-        return PYTHON
-    return "shell" if program in ("sh", "bash", "dash", "ash", "zsh", "ksh") else None
+    return found is not None and found[1].startswith((b"python", b"pypy"))
+
+
+def size_limit(kind: str | None) -> int:
+    """Bytes of a file of a kind that are still read: lock files are larger than what people write."""
+    return MAX_LOCK_BYTES if kind is not None and kind.endswith("-lock") else SIZE_LIMIT
 
 
 def _ignored(walk: _Walk, path: str, ignores: Sequence[ignore.IgnoreFile]) -> str | None:

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime_ops import not_runtime
-from runtime_ops.artifact_reading import artifact_kind, read_artifact
-from runtime_ops.discover import PYTHON, SIZE_LIMIT, Discovery, File
+from runtime_ops.discover import PYTHON, Discovery, File, size_limit
 from runtime_ops.facts import model, python
+from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Skipped, Unparsed
 from runtime_ops.reading import read_bounded
@@ -45,22 +45,32 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class FileComments:
+    """The comments of one file that begin with ``runtime-ops:``."""
+
+    path: str
+    comments: tuple[model.Comment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """Everything extracted from a root. ``python_files`` and ``artifact_files`` count what was read and understood;
     ``unparsed`` holds also what discovery could not read; ``partial`` is what a reader left out of a file that it read
-    (a template expression). ``paths`` are all files of the root."""
+    (a template expression). ``comments`` are those that speak to the audit (waivers), with their file. ``paths`` are
+    all files of the root."""
 
     modules: tuple[model.ModuleFacts, ...]
     artifacts: tuple[Artifact, ...]
     unparsed: tuple[Unparsed, ...]
     partial: tuple[Unparsed, ...]
     skipped: tuple[Skipped, ...]
+    comments: tuple[FileComments, ...]
     python_files: int
     artifact_files: int
     paths: tuple[str, ...]
 
 
-Extract = model.ModuleFacts | Artifact | Unparsed | Skipped
+Extract = model.ModuleFacts | Artifact | Unparsed | Skipped | FileComments
 
 
 def gather(
@@ -85,13 +95,20 @@ def assemble(discovery: Discovery, extracts: Iterator[Extract]) -> Gathered:
     artifacts: list[Artifact] = []
     unparsed: list[Unparsed] = list(discovery.unreadable)
     skipped: list[Skipped] = list(discovery.skipped)
+    comments: list[FileComments] = []
     for extract in extracts:
         if isinstance(extract, model.ModuleFacts):
             modules.append(extract)
+            if extract.comments:
+                comments.append(FileComments(extract.path, extract.comments))
+        elif isinstance(extract, FileComments):
+            comments.append(extract)
         elif isinstance(extract, Unparsed):
             unparsed.append(extract)
         elif isinstance(extract, Skipped):
             skipped.append(extract)
+        elif type(extract) is Artifact:  # no subclass: the reader understood nothing of it
+            unparsed.extend(Unparsed(extract.path, u.line, u.reason) for u in extract.unread)
         else:
             artifacts.append(extract)
     left_out = {s.path for s in skipped}
@@ -101,6 +118,7 @@ def assemble(discovery: Discovery, extracts: Iterator[Extract]) -> Gathered:
         unparsed=tuple(sorted(unparsed, key=lambda u: (u.path, u.line))),
         partial=tuple(Unparsed(a.path, u.line, u.reason) for a in artifacts for u in a.unread),
         skipped=tuple(sorted(skipped, key=lambda s: (s.path, s.reason))),
+        comments=tuple(sorted(comments, key=lambda c: c.path)),
         python_files=len(modules),
         artifact_files=len({a.path for a in artifacts}),
         paths=tuple(p for p in discovery.paths if p not in left_out),
@@ -108,28 +126,34 @@ def assemble(discovery: Discovery, extracts: Iterator[Extract]) -> Gathered:
 
 
 def extract(root: Path, file: File) -> list[Extract]:
-    """What one file holds: one extract, or two for a Python file that is an artifact as well (setup.py)."""
-    data = read_bounded(root / file.path, SIZE_LIMIT)
+    """What one file holds: facts, an artifact (setup.py is both), comments, or the reason why there is nothing."""
+    data = read_bounded(root / file.path, size_limit(file.kind))
     if isinstance(data, str):
         return [Unparsed(file.path, 1, data)]
     if file.kind != PYTHON:
-        return [read_safely(file.kind, file.path, data)]
+        return read_one_artifact(file.kind, file.path, data)
     if not_runtime.is_generated(data):
         return [Skipped(file.path, not_runtime.GENERATED)]
     facts = python.read_python(file.path, data)
     if isinstance(facts, python.Unparsed):
         return [Unparsed(facts.path, facts.line, facts.reason)]
-    kind = artifact_kind(file.path)
-    return [facts] if kind is None else [facts, read_safely(kind, file.path, data)]
+    kind = artifact_kind(file.path) if file.path.endswith("setup.py") else None
+    artifact = read_artifact(kind, file.path, data) if kind is not None else None
+    return [facts] if artifact is None else [facts, artifact]
 
 
-def read_safely(kind: str, path: str, data: bytes) -> Artifact | Unparsed:
-    """An artifact, or the reason why there is none: a reader that fails must not end the audit."""
-    try:
-        found: Artifact = read_artifact(kind, path, data)
-        return found
-    except (Exception, RecursionError) as error:
-        return Unparsed(path, 1, f"the reader for {kind} failed: {type(error).__name__}: {error}"[:300])
+def read_one_artifact(kind: str, path: str, data: bytes) -> list[Extract]:
+    """The artifact in a file, and its comments to the audit; empty when the text is nothing that the audit reads."""
+    artifact = read_artifact(kind, path, data)
+    if artifact is None:
+        return []
+    if b"runtime-ops:" not in data:
+        return [artifact]
+    lines = enumerate(data.decode("utf-8", "replace").splitlines(), 1)
+    comments = tuple(
+        model.Comment(found.group(1), number) for number, line in lines if (found := python.COMMENT.search(line))
+    )
+    return [artifact, FileComments(path, comments)] if comments else [artifact]
 
 
 # ---------------------------------------------------------------- spreading the work
