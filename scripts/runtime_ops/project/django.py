@@ -19,7 +19,13 @@ PATTERN_LISTS = ("urlpatterns", "websocket_urlpatterns")
 LIST_METHODS = {"list": ("GET",), "create": ("POST",)}
 DETAIL_METHODS = {"retrieve": ("GET",), "update": ("PUT",), "partial_update": ("PATCH",), "destroy": ("DELETE",)}
 ROUTERS = ("DefaultRouter", "SimpleRouter", "Router", "NestedSimpleRouter", "NestedDefaultRouter", "BulkRouter")
-HEALTH_URLS = "health_check.urls"
+EXTRA_ACTIONS = ("action", "detail_route", "list_route")
+MIXINS = {
+    "ListModelMixin": "list",
+    "CreateModelMixin": "create",
+    "RetrieveModelMixin": "retrieve",
+    "DestroyModelMixin": "destroy",
+}
 
 
 class DjangoUrls:
@@ -188,7 +194,7 @@ class DjangoUrls:
             value.origin.call if value.origin is not None else None, router, where
         ):
             base = join(prefix, path)
-            for route_path, methods, func in _actions(handler, self.links):
+            for route_path, methods, func in _actions(handler):
                 self.builder.local[key].append(
                     Route(
                         join(base, route_path),
@@ -223,7 +229,7 @@ class DjangoUrls:
                         yield site, handler, template_of_regex(text) if text != UNKNOWN else text
 
 
-def _actions(handler: Given, links: object) -> Iterator[tuple[str, tuple[str, ...], Func | None]]:
+def _actions(handler: Given) -> Iterator[tuple[str, tuple[str, ...], Func | None]]:
     """Path below the prefix, methods and function of each action of a view set."""
     klass = handler.klass
     if klass is None:
@@ -233,26 +239,39 @@ def _actions(handler: Given, links: object) -> Iterator[tuple[str, tuple[str, ..
     for table, path in ((LIST_METHODS, "/"), (DETAIL_METHODS, "/<pk>/")):
         for name, methods in table.items():
             func = klass.method(name)
-            if func is not None:
+            if func is not None or any(_brings(base, name) for base in klass.external_bases):
                 some = True
                 yield path, methods, func
     for base in klass.ancestry:
         for func in base.methods.values() if isinstance(base, Klass) else ():
-            for decorator in func.facts.decorators:
-                if isinstance(decorator, m.Call) and spelled(decorator.func).rpartition(".")[2] in (
-                    "action",
-                    "detail_route",
-                    "list_route",
-                ):
-                    detail = decorator.keyword("detail")
-                    given_path = decorator.keyword("url_path")
-                    name = str(given_path.value) if isinstance(given_path, m.Const) and given_path.value else func.name
-                    verbs = decorator.keyword("methods")
-                    items = verbs.items if isinstance(verbs, m.Sequence) else ()
-                    named = tuple(str(v.value).upper() for v in items if isinstance(v, m.Const))
-                    on_item = not (isinstance(detail, m.Const) and detail.value is False)
-                    yield f"/<pk>/{name}/" if on_item else f"/{name}/", named or ("GET",), func
-    if not some:
-        read_only = any("ReadOnly" in b for b in klass.external_bases)
-        yield "/", ("GET",) if read_only else ("GET", "POST"), None
-        yield "/<pk>/", ("GET",) if read_only else ("GET", "PUT", "PATCH", "DELETE"), None
+            yield from _extra(func)
+    if not some and not any(base.startswith("rest_framework.") for base in klass.external_bases):
+        yield "/", (), None
+
+
+def _brings(base: str, action: str) -> bool:
+    """Whether a class of DRF has an action (its documentation, "ViewSets" and "Generic views")."""
+    last = base.rpartition(".")[2]
+    if last == "ModelViewSet":
+        return True
+    if last == "ReadOnlyModelViewSet":
+        return action in ("list", "retrieve")
+    return MIXINS.get(last) == action or (last == "UpdateModelMixin" and action in ("update", "partial_update"))
+
+
+def _extra(func: Func) -> Iterator[tuple[str, tuple[str, ...], Func]]:
+    """``@action(detail=True, methods=["post"])``."""
+    for decorator in func.facts.decorators:
+        if not isinstance(decorator, m.Call) or spelled(decorator.func).rpartition(".")[2] not in EXTRA_ACTIONS:
+            continue
+        detail = decorator.keyword("detail")
+        given_path = decorator.keyword("url_path")
+        text = str(given_path.value) if isinstance(given_path, m.Const) and given_path.value else func.name
+        verbs = decorator.argument("methods", 0)
+        items = verbs.items if isinstance(verbs, m.Sequence) else ()
+        methods = tuple(str(v.value).upper() for v in items if isinstance(v, m.Const)) or ("GET",)
+        on_list = spelled(decorator.func).endswith("list_route") or (
+            isinstance(detail, m.Const) and detail.value is False
+        )
+        name = template_of_regex(text)
+        yield f"/{name}/" if on_list else f"/<pk>/{name}/", methods, func

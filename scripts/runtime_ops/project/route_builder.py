@@ -12,9 +12,9 @@ from runtime_ops.libraries.frameworks import Framework, Registration, all_framew
 from runtime_ops.libraries.names import spellings, supertypes
 from runtime_ops.project.handlers import Given, given
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Klass, Value
+from runtime_ops.project.model import Func, Klass, Origin, Value
 from runtime_ops.project.route_model import Route, join, template_of_regex
-from runtime_ops.project.texts import UNKNOWN, spelled, text_of
+from runtime_ops.project.texts import UNKNOWN, bound_expression, spelled, text_of
 
 PREFIX_LIMIT = 12  # places under which one router may hang; more say nothing more
 DEPTH = 8  # routers in routers
@@ -51,7 +51,20 @@ class Builder:
         if expr is None:
             return None, None
         value = self.links.names.value(expr, function)
-        return self.router_of(value, expr, function)
+        key, row = self.router_of(value, expr, function)
+        return (key, row) if key is not None else self._by_class_name(expr, function)
+
+    def _by_class_name(self, expr: m.Expr, function: Func) -> tuple[Key | None, Framework | None]:
+        """A call of something unknown that is named as a router's class: of a subclass made by a function, or unread."""
+        bound = (expr, function) if isinstance(expr, m.Call) else bound_expression(self.links, expr, function)
+        call, where = bound if bound is not None else (None, function)
+        if not isinstance(call, m.Call):
+            return None, None
+        found = router_names().get(spelled(call.func).rpartition(".")[2])
+        if found is None or self.links.names.value(call.func, where) is not None:
+            return None, None
+        name, row = found
+        return self._made(Value("made", name, origin=Origin(where, call)), row), row
 
     def router_of(self, value: Value | None, expr: m.Expr, function: Func) -> tuple[Key | None, Framework | None]:
         if value is None or value.kind not in ("made", "instance"):
@@ -72,11 +85,30 @@ class Builder:
         if row is None:
             return None, None
         if value.origin is None and isinstance(expr, m.Name):
-            handed = self.links.names.given.get((function, expr.id))
-            value = handed if handed is not None and handed.origin is not None and handed.kind == "made" else value
+            value = self._handed(expr.id, function) or value
         if value.origin is None:
             return f"name {function.path}::{spelled(expr)}", row
         return self._made(value, row), row
+
+    def _handed(self, name: str, function: Func, depth: int = 0) -> Value | None:
+        """The router that callers hand over for a parameter."""
+        params = [p.name for p in function.facts.params if p.kind == "positional"]
+        if function.param(name) is None or depth > DEPTH:
+            return None
+        if function.cls is not None:
+            params = params[1:]
+        for edge in self.links.callers.get(function, ()):
+            if edge.how != "call" or edge.site.weak or edge.caller is function:
+                continue
+            expr = edge.site.call.argument(name, params.index(name) if name in params else None)
+            value = self.links.names.value(expr, edge.caller)
+            if value is not None and value.kind == "made" and value.origin is not None:
+                return value
+            if isinstance(expr, m.Name):
+                value = self._handed(expr.id, edge.caller, depth + 1)
+                if value is not None:
+                    return value
+        return None
 
     def _made(self, value: Value, row: Framework) -> Key:
         origin = value.origin
@@ -158,7 +190,7 @@ class Builder:
                     "mount",
                     app,
                     site=call,
-                )  # fmt: skip
+                )
             )
 
     def members(self, expr: m.Expr | None, function: Func) -> Iterator[tuple[m.Expr, Func]]:
@@ -304,6 +336,18 @@ def answering(
             (n for n in ("dispatch", "dispatch_request", "__call__", "handle", "connect") if klass.method(n)), ""
         )
         yield klass.method(name) if name else None, klass, methods
+
+
+@cache
+def router_names() -> dict[str, tuple[str, Framework]]:
+    """Classes of applications and routers by their bare names, where the name says enough."""
+    found: dict[str, tuple[str, Framework]] = {}
+    for row in all_frameworks():
+        for dotted in (*row.apps, *row.routers):
+            bare = dotted.rpartition(".")[2]
+            if bare in ("APIRouter", "FastAPI", "Flask", "Blueprint", "Starlette", "Quart", "Sanic"):
+                found.setdefault(bare, (dotted, row))
+    return found
 
 
 @cache

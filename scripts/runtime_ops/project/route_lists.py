@@ -8,7 +8,7 @@ from dataclasses import replace
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.frameworks import Framework
 from runtime_ops.project.handlers import given
-from runtime_ops.project.model import Func, Klass, Site
+from runtime_ops.project.model import Func, Klass, Module, Site
 from runtime_ops.project.route_builder import Builder, Include, Key, framework_row, receiver_of, registration_of
 from runtime_ops.project.route_model import Route, join, template_of_regex
 from runtime_ops.project.route_registrations import controller_path
@@ -117,12 +117,33 @@ class RouteLists:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.links = builder.links
+        self.read_lists: set[int] = set()
 
     def read(self) -> None:
         for module in self.links.index:
             for func in module.functions.values():
                 for site in func.sites:
                     self._site(site)
+        for module in self.links.index:
+            self._tables(module)
+
+    def _tables(self, module: Module) -> None:
+        """Lists of tornado's pairs at module level that reach an application on a way that was not followed."""
+        level = module.level
+        for name, bindings in level.bindings.items():
+            for binding in bindings:
+                listed = binding.expr
+                if binding.kind != "assign" or not isinstance(listed, m.Sequence) or id(listed) in self.read_lists:
+                    continue
+                pairs = [i for i in listed.items if isinstance(i, m.Sequence) and len(i.items) >= 2]
+                if any(self._is_tornado_pair(pair, level) for pair in pairs):
+                    row = framework_row("tornado.web.Application")
+                    self._list(listed, level, f"name {module.path}::{name}", row, "", name)
+
+    def _is_tornado_pair(self, pair: m.Sequence, level: Func) -> bool:
+        handler = given(self.links, pair.items[1], level)
+        bases = handler.klass.external_bases if handler.klass is not None else ()
+        return any(base.startswith("tornado.web") for base in bases)
 
     def _site(self, site: Site) -> None:
         if site.dotted is None:
@@ -161,6 +182,7 @@ class RouteLists:
     ) -> None:
         if depth > DEPTH:
             return
+        self.read_lists.add(id(expr))
         for item, where in items_of(self.builder, expr, function):
             if isinstance(item, m.Call):
                 self._item(item, where, key, row, prefix, app, depth)

@@ -189,7 +189,10 @@ HEALTH_SEGMENT = re.compile(
     r"readiness|live|livez|liveness|alive|is[-_]?alive|is[-_]?ready|started|startup|startupz|statusz|healthcheckz)[_]*$",
     re.IGNORECASE,
 )
-LAST_ONLY = frozenset(("status", "up", "ht", "state", "ok", "monitor", "selfcheck", "check"))
+LAST_ONLY = frozenset(("status", "up", "ht"))  # names that say it only where nothing but a common prefix stands before
+COMMON_PREFIX = re.compile(
+    r"^([_.\-]|api|v\d+|internal|_?system|app|service|actuator|monitoring|admin|metrics|management|_.*)$"
+)
 
 
 def looks_like_health(route: Route) -> bool:
@@ -201,6 +204,7 @@ def looks_like_health(route: Route) -> bool:
     segments = [s for s in route.path.replace(UNKNOWN, "").split("/") if s]
     if not segments or VARIABLE.search(route.path):
         return False
-    if any(HEALTH_SEGMENT.match(s.removesuffix(".json").removesuffix(".txt")) for s in segments[-2:]):
+    segments = [s.removesuffix(".json").removesuffix(".txt").lower() for s in segments]
+    if any(HEALTH_SEGMENT.match(s) for s in segments[-2:]):
         return True
-    return segments[-1].lower() in LAST_ONLY and len(segments) <= 3
+    return segments[-1] in LAST_ONLY and all(COMMON_PREFIX.match(s) for s in segments[:-1])

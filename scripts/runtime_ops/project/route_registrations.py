@@ -62,10 +62,12 @@ class Registrations:
                 and text.rpartition(".")[2] in LOOSE_DECORATORS
             ):
                 paths = [t for a in call.args[:1] if (t := text_of(self.links, a, scope)).startswith("/")]
-                if paths:
-                    key = f"name {scope.path}::{spelled(receiver)}"
+                key, row = self.builder.router(receiver, scope)
+                if paths or key is not None:
+                    text = paths[0] if paths else text_of(self.links, call.args[0] if call.args else None, scope)
+                    key = key if key is not None else f"name {scope.path}::{spelled(receiver)}"
                     self.builder.add(
-                        key, paths[0], None, None, call, scope, handler, call.line, spelled(receiver), decorator
+                        key, text, None, row, call, scope, handler, call.line, spelled(receiver), decorator
                     )
             return
         registration, row = known

@@ -14,6 +14,7 @@ from runtime_ops.project.texts import UNKNOWN, spelled, text_of
 
 SERVICER = re.compile(r"^add_(\w+)Servicer_to_server$")
 HEALTH_SERVICE = "grpc.health.v1.Health"
+HEALTH_METHODS = ("Check", "Watch", "List")
 HTTP_HANDLERS = (
     "http.server.BaseHTTPRequestHandler",
     "http.server.SimpleHTTPRequestHandler",
@@ -60,31 +61,25 @@ def _grpc(links: Links, site: Site) -> Iterator[Route]:
     path = f"/{HEALTH_SERVICE if health else service}"
     handler = given(links, site.call.args[0], site.function)
     app = spelled(site.call.args[1]) if len(site.call.args) > 1 else ""
-    methods = (
-        [f for name, f in handler.klass.methods.items() if not name.startswith("_")]
-        if handler.klass is not None
-        else []
-    )
-    for func in methods:
-        if func.name[:1].isupper():
-            yield Route(
-                f"{path}/{func.name}",
-                (),
-                func,
-                handler.klass,
-                handler.name,
-                site.path,
-                site.line,
-                "grpc",
-                "grpc",
-                app,
-                site=site.call,
-            )
-    if not any(func.name[:1].isupper() for func in methods):
-        whole = f"{path}/Check" if health else path
+    names = _methods_of(service, handler.klass) if handler.klass is not None else []
+    for name in names or ["Check" if health else ""]:
+        func = handler.klass.method(name) if handler.klass is not None else None
+        whole = f"{path}/{name}" if name else path
         yield Route(
-            whole, (), None, handler.klass, handler.name, site.path, site.line, "grpc", "grpc", app, site=site.call
+            whole, (), func, handler.klass, handler.name, site.path, site.line, "grpc", "grpc", app, site=site.call
         )
+
+
+def _methods_of(service: str, klass: Klass) -> list[str]:
+    """The service's methods: of the generated base class where it was read, else the capitalised ones of the servicer."""
+    if service == "Health":
+        return [name for name in HEALTH_METHODS if klass.method(name)]
+    bases = [k for k in klass.ancestry if isinstance(k, Klass)]
+    base = next((k for k in bases if k.name == f"{service}Servicer"), None)
+    if base is not None and base is not klass:
+        return list(base.methods)
+    names = dict.fromkeys(name for k in bases for name in k.methods if name[:1].isupper())
+    return [name for name in names if name not in HEALTH_METHODS]
 
 
 # ---------------------------------------------------------------- http.server

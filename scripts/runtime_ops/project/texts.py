@@ -42,8 +42,12 @@ def _joined(text: str) -> str:
 
 
 def _of_call(links: Links, call: m.Call, function: Func, depth: int) -> str:
-    """``"/x".rstrip("/")``, ``_("^x")`` of a translation, ``str(x)``, ``prefix.strip()``."""
+    """``"/x".rstrip("/")``, ``_("^x")`` of a translation, ``str(x)``, ``prefix.strip()``, a function of the project."""
     func = call.func
+    if len(call.args) == 1 and isinstance(func, m.Name | m.Attr):
+        value = links.names.value(func, function)
+        if value is not None and isinstance(value.target, Func):
+            return _of_project_call(links, value.target, text_of(links, call.args[0], function, depth + 1), depth)
     if isinstance(func, m.Attr | m.Name):
         name = func.name if isinstance(func, m.Attr) else func.id
         receiver: m.Expr | None = func.value if isinstance(func, m.Attr) else None
@@ -61,6 +65,30 @@ def _of_call(links: Links, call: m.Call, function: Func, depth: int) -> str:
         if method in ("_", "gettext_lazy", "str", "compile", "gettext", "ugettext_lazy") and call.args:
             return text_of(links, call.args[0], function, depth + 1)
     return UNKNOWN
+
+
+def _of_project_call(links: Links, callee: Func, argument: str, depth: int) -> str:
+    """What a function of one text gives back, where each return puts something before it or leaves it as it is."""
+    params = [p.name for p in callee.facts.params if p.kind == "positional" and p.name not in ("self", "cls")]
+    returned = [p.stmt.value for p in callee.places if isinstance(p.stmt, m.Return)]
+    if not params or not returned or argument == UNKNOWN:
+        return UNKNOWN
+    texts: set[str] = set()
+    for expr in returned:
+        if isinstance(expr, m.Name) and expr.id == params[0]:
+            texts.add(argument)
+        elif (
+            isinstance(expr, m.BinOp)
+            and expr.op == "+"
+            and isinstance(expr.right, m.Name)
+            and expr.right.id == params[0]
+        ):
+            texts.add(text_of(links, expr.left, callee, depth + 1) + argument)
+        elif isinstance(expr, m.Format) and isinstance(expr.parts[-1], m.Name) and expr.parts[-1].id == params[0]:
+            texts.add("".join(text_of(links, part, callee, depth + 1) for part in expr.parts[:-1]) + argument)
+        else:
+            return UNKNOWN
+    return texts.pop() if len(texts) == 1 else UNKNOWN + argument
 
 
 def bound_expression(links: Links, expr: m.Expr, function: Func) -> tuple[m.Expr, Func] | None:
