@@ -31,6 +31,10 @@ KEPT_LINES = 5000
 """Lines of one run that are remembered for the scenario that judges the logs of all: its first and last ones."""
 
 
+GENTLE = 4.0
+"""Seconds to end by SIGTERM for a run whose end is not judged, before it is killed."""
+
+
 class TimeIsUp(Exception):
     """The total limit was reached; what has not been judged is not assessed."""
 
@@ -81,7 +85,9 @@ class Bench:
         self._own = own
         self._folder = tempfile.mkdtemp(prefix="drill-")
         self._survey: Survey | None = None
-        self._gentle = options.grace
+        self._gentle = min(options.grace, GENTLE)
+        self.endless = False
+        """Whether one SIGTERM to the idle program was seen not to end it within grace."""
         self.proxies: dict[str, Proxy] = {}
         try:
             for dependency in options.dependencies():
@@ -122,14 +128,15 @@ class Bench:
         for proxy in self.proxies.values():
             proxy.set("pass")
         run = self._start(argv, env, label, port, scratch)
+        run.sure_of_port = bool(self.options.port) or any("{port}" in word for word in self.options.command)
         try:
             yield run
         finally:
             asked = bool(run.signals)
-            # A program that once did not end by SIGTERM need not be given the whole time again and again.
+            # A program that once did not end by SIGTERM need not be given the time again and again.
             run.close(0 if asked else self._gentle)
             if not asked and run.program.exit_status == -signal.SIGKILL:
-                self._gentle = min(self._gentle, 1.0)
+                self._gentle = min(self._gentle, 0.5)
             if run.exited and run.program.exit_status is not None:
                 run.wait_exit(0)
             self.timelines.append(run.timeline())

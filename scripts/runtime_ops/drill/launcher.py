@@ -163,6 +163,8 @@ class Launcher:
         with self._news:
             self._gone = True
             self._news.notify_all()
+        for program in self.programs.values():
+            program.ended.set()  # nobody will tell of their end; who waits must not wait for the whole limit
 
     def _clean_up_alone(self) -> None:
         """Without a supervisor: its children are ours now; kill them, and whatever else carries the mark."""

@@ -20,6 +20,12 @@ from runtime_ops.drill.verdict import Event, Timeline, exit_text
 
 QUIET = 1.5
 """Seconds without CPU time and output after which a program without a known readiness is taken as ready."""
+SETTLE = 0.5
+"""Seconds between the sign of readiness and the first signal to an idle program: some print "ready" and then set
+their handlers. A signal in that gap belongs to terminate-during-startup."""
+HUNG_UP = 0.5
+"""Seconds for which a server that hangs up on HTTP must do so to be taken for one of another protocol: one that is
+about to fail hangs up too."""
 Readiness = Literal["ready", "exited", "late"]
 
 
@@ -52,6 +58,9 @@ class Run:
         self.scratch = scratch
         self.how_ready = ""
         """What readiness was seen by: `probe …`, `port …`, `log line …`, `alive for …`."""
+        self.sure_of_port = bool(port)
+        """Whether the program must listen on `port`; not when only its environment names it."""
+        self._hung_up = 0.0
         self.ready_at = 0.0
         """Seconds from start to readiness, once it was seen."""
         self.ports: set[int] = set()
@@ -164,10 +173,8 @@ class Run:
                 wanted = f"log line {line.text[:80]!r}" if line else ""
             elif options.ready_after:
                 wanted = f"alive for {options.ready_after:g} s" if self.now >= options.ready_after else ""
-            elif self.port:
-                wanted = (
-                    self._sees_port(quiet) if processes.port_listens(self.port) or not processes.supported() else ""
-                )
+            elif self.port and (self.sure_of_port or processes.port_listens(self.port)):
+                wanted = self._sees_port(quiet) if processes.port_listens(self.port) else ""
             else:
                 wanted = self._sees_port(quiet) if self.find_ports() else quiet.long_enough()
             if wanted and not self.exited:
@@ -191,13 +198,23 @@ class Run:
 
     def _sees_port(self, quiet: _Quiet) -> str:
         """A port is open; a server may listen before its workers can answer, so one request must get through."""
-        port = self.port or min(self.ports)
+        port = self.port if processes.port_listens(self.port) else min(self.ports)
         answer = http_client.request(f"http://127.0.0.1:{port}/", 1.0)
         if answer.complete:
             return f"port {port} answered HTTP {answer.status}"
-        if answer.error in ("no HTTP", "closed", "reset", "cut off") or quiet.long_enough():
+        if answer.error == "no HTTP" or quiet.long_enough():
+            return f"port {port} is open"
+        if answer.error not in ("closed", "reset", "cut off"):
+            self._hung_up = 0.0
+        elif not self._hung_up:
+            self._hung_up = answer.ended
+        elif answer.ended - self._hung_up > HUNG_UP:
             return f"port {port} is open"
         return ""
+
+    def wait_idle(self) -> bool:
+        """Wait until it is ready and a moment more; false when it is not ready in time or has ended."""
+        return self.wait_ready() == "ready" and not self.program.ended.wait(SETTLE)
 
     # -- ending ------------------------------------------------------------------------------------------------
 

@@ -308,4 +308,6 @@ def main() -> None:
     # A session of its own: Ctrl-C and `kill -9 -GROUP` at the drill must not take the one that cleans up.
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Supervisor(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]).serve()
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)  # a program that held it would keep the drill from seeing the supervisor's end
+    Supervisor(channel, sys.argv[2]).serve()

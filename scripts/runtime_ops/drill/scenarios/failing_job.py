@@ -13,7 +13,8 @@ from runtime_ops.drill.scenarios import Scenario
 from runtime_ops.drill.verdict import Finding, not_assessed
 
 SAME_ATTEMPT = 0.1
-"""Seconds within which several matching lines belong to one attempt (a message and its traceback)."""
+"""Seconds within which several matching lines belong to one attempt (a message and its traceback),
+where no pattern says which line stands for one."""
 WATCH = 3.0
 """Seconds after the terminal state in which no further attempt may come."""
 TOLERANCE = 0.8
@@ -42,7 +43,8 @@ def run(bench: Bench) -> Finding:
         ended = _wait_terminal(bench, program, token, began, finding)
         if ended:
             time.sleep(min(WATCH, options.job_limit))
-        attempts = _attempts([line for line in program.lines() if line.at >= began], pattern)
+        apart = 0.0 if options.attempt_log else SAME_ATTEMPT
+        attempts = _attempts([line for line in program.lines() if line.at >= began], pattern, apart)
         for number, at in enumerate(attempts, 1):
             program.event(f"attempt {number}", at)
         if program.exited:
@@ -70,13 +72,13 @@ def _wait_terminal(bench: Bench, program: Run, token: str, began: float, finding
         time.sleep(0.2)
 
 
-def _attempts(lines: list[Line], pattern: str) -> list[float]:
-    """When the attempts were made: lines that match, close ones taken together."""
+def _attempts(lines: list[Line], pattern: str, apart: float) -> list[float]:
+    """When the attempts were made: lines that match; those not more than `apart` seconds apart are one attempt."""
     found: list[float] = []
     last = -1.0
     for line in lines:
         if re.search(pattern, line.text):
-            if not found or line.at - last > SAME_ATTEMPT:
+            if not found or line.at - last >= apart:
                 found.append(line.at)
             last = line.at
     return found

@@ -28,7 +28,7 @@ def run(bench: Bench) -> Finding:
         return not_assessed(why_not)
     finding = Finding()
     with bench.run("SIGINT when ready") as program:
-        if program.wait_ready() != "ready":
+        if not program.wait_idle():
             return not_assessed("it became ready before, but not in this run")
         # A terminal sends it to the whole foreground group.
         program.signal(signal.SIGINT, group=True)

@@ -25,8 +25,9 @@ def run(bench: Bench) -> Finding:
             if not program.signal(signal.SIGTERM):
                 return not_assessed("it ended by itself before the signal")
             # Any code is right: before its handlers are set, the kernel ends it, and nothing is lost.
-            if judge_exit(program, finding, options.grace, program.signals[0], None) is not None:
-                judge_left(program, finding, files=False)
+            if judge_exit(program, finding, options.grace, program.signals[0], None) is None:
+                break
+            judge_left(program, finding, files=False)
     return finding
 
 

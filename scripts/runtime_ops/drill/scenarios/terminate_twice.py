@@ -17,9 +17,11 @@ def run(bench: Bench) -> Finding:
     why_not = bench.why_not_ready()
     if why_not:
         return not_assessed(why_not)
+    if bench.endless:
+        return not_assessed("one SIGTERM does not end it (see terminate-idle)")
     options, finding = bench.options, Finding()
     with bench.run("SIGTERM twice") as program:
-        if program.wait_ready() != "ready":
+        if not program.wait_idle():
             return not_assessed("it became ready before, but not in this run")
         program.signal(signal.SIGTERM)
         if program.wait_exit(PAUSE) is None:

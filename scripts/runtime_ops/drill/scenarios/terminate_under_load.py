@@ -32,7 +32,7 @@ def run(bench: Bench) -> Finding:
     if bench.survey().kind != "service":
         return not_assessed("no load is known; --load-command puts jobs in, --load-path names a request")
     with bench.run("SIGTERM under load") as program:
-        if program.wait_ready() != "ready":
+        if not program.wait_idle():
             return not_assessed("it became ready before, but not in this run")
         return _with_requests(bench, program)
 
@@ -111,7 +111,7 @@ def _tally(answers: list[Answer]) -> str:
 def _with_command(bench: Bench) -> Finding:
     options, finding = bench.options, Finding()
     with bench.run("SIGTERM under load") as program:
-        if program.wait_ready() != "ready":
+        if not program.wait_idle():
             return not_assessed("it became ready before, but not in this run")
         with bench.background(options.load_command, program) as load:
             code = load.wait_exit(5)

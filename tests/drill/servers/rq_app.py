@@ -1,0 +1,36 @@
+"""rq on redis. Commands: put JOB TOKEN, dead TOKEN (in the registry of failed jobs), kept (no job is lost)."""
+
+import os
+import sys
+import time
+
+import redis
+from rq import Queue, Retry
+
+store = redis.Redis.from_url(os.environ["REDIS_URL"])
+
+
+def work(token):
+    time.sleep(2)
+    store.sadd("done", token)
+
+
+def poison(token):
+    print(f"attempt of {token}", flush=True)
+    raise RuntimeError("poison")
+
+
+if __name__ == "__main__":
+    import rq_app
+
+    queue = Queue(connection=store)
+    command, *rest = sys.argv[1:]
+    if command == "put":
+        retry = Retry(max=2) if rest[0] == "poison" else None
+        queue.enqueue(getattr(rq_app, rest[0]), rest[1], job_id=rest[1], retry=retry)
+    elif command == "dead":
+        sys.exit(0 if rest[0] in queue.failed_job_registry.get_job_ids() else "not failed")
+    elif command == "kept":
+        waiting, done, failed = len(queue), store.scard("done"), len(queue.failed_job_registry)
+        print(f"waiting {waiting}, done {done}, failed {failed}")
+        sys.exit(0 if waiting + done > 0 and not failed else 1)
