@@ -145,6 +145,19 @@ def test_a_service_client_of_any_name_is_known() -> None:
     assert waits("boto3.client.?.put_item")
 
 
+def test_generated_stubs_have_no_fixed_names() -> None:
+    assert returns("genproto.demo_pb2_grpc.CartServiceStub") == "genproto.demo_pb2_grpc.CartServiceStub"
+    assert [row.distribution for row in waits("demo_pb2_grpc.CartServiceStub.GetCart")] == ["grpcio"]
+    assert waits("demo_pb2_grpc.add_CartServiceServicer_to_server") == []
+
+
+def test_extensions_resolve_to_what_they_wrap() -> None:
+    assert returns("flask_sqlalchemy.SQLAlchemy.session") == "sqlalchemy.orm.scoped_session"
+    assert canonical("sqlmodel.create_engine") == "sqlalchemy.create_engine"
+    assert waits("requests_oauthlib.OAuth2Session.get")[0].distribution == "requests"
+    assert waits("aioboto3.client.s3.get_object")[0].awaited("aioboto3.client.s3.get_object")
+
+
 def test_how_a_value_is_reached() -> None:
     row = returned("asyncio.create_subprocess_exec")
     assert row is not None and (row.how, row.type) == ("await", "asyncio.subprocess.Process")
@@ -238,6 +251,11 @@ def test_exceptions() -> None:
     mysql = connection_errors("mysql.connector.connect")
     assert mysql is not None and mysql.library == "mysql.connector"
     assert connection_errors("redisearch.Client") is None
+
+
+def test_an_interrupt_that_changed_its_base() -> None:
+    row = interrupt("rq.exceptions.ShutDownImminentException")
+    assert row is not None and (row.caught_by_exception, row.changed) == (False, "2.0.0")
 
 
 def test_frameworks() -> None:

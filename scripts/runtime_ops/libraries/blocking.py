@@ -8,7 +8,7 @@ from .table import load
 from .timeouts import waits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Blocking:
     """One call, or ``Class.*`` or ``module.*`` for all calls below that name."""
 

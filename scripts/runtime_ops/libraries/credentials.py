@@ -9,7 +9,7 @@ from .table import load
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SecretName:
     """One word, parameter or variable with a meaning for secrets or for the environment."""
 

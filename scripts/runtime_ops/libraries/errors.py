@@ -7,7 +7,7 @@ from .names import spellings
 from .table import load
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ConnectionErrors:
     """What one library raises when its connection is gone."""
 
@@ -23,7 +23,7 @@ class ConnectionErrors:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Interrupt:
     """An exception by which a library delivers a limit, a stop or a cancellation into running code."""
 
@@ -36,7 +36,8 @@ class Interrupt:
     caught_by_exception: bool = True
     """Whether ``except Exception`` swallows it."""
     changed: str = ""
-    """How it was in other versions."""
+    """A version (of the system's distribution) in which ``caught_by_exception`` was seen the other way round, and so was it in
+    all older ones."""
     sure: bool = True
 
 

@@ -32,7 +32,7 @@ class Registration:
     """The path is a regular expression."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Framework:
     """One web framework, or library that adds health routes to one."""
 

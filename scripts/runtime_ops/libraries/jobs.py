@@ -19,7 +19,7 @@ class Enqueue:
     (given as a text)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class JobSystem:
     """One queue, scheduler or message consumer whose callbacks are jobs."""
 

@@ -4,6 +4,7 @@
 closed. ``data/returns.json``: the type of what a call or an attribute gives.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +13,7 @@ from .table import load
 MAX_STEPS = 6  # aliases of aliases and base classes: no table row needs more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alias:
     """``name`` is the same object as ``target``."""
 
@@ -23,11 +24,12 @@ class Alias:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """A class whose instances matter at run time."""
 
     name: str
+    """A ``*`` stands for any text, for classes of generated code."""
     kind: str
     """client, connection, cursor, pool, session, stream, thread, process, executor, future, lock, event, condition, queue, task, timer,
     server, app, router, scheduler, job, producer, consumer, channel, exporter, handler, listener, observer, browser, temporary, other."""
@@ -48,7 +50,7 @@ class Type:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Returns:
     """What a call, or an attribute, of a known name gives."""
 
@@ -87,6 +89,16 @@ def _alias_index() -> dict[str, str]:
 @cache
 def _type_index() -> dict[str, Type]:
     return {row.name: row for row in all_types()}
+
+
+@cache
+def _type_patterns() -> tuple[tuple[re.Pattern[str], Type], ...]:
+    return tuple((pattern(row.name), row) for row in all_types() if "*" in row.name)
+
+
+def pattern(name: str) -> re.Pattern[str]:
+    """The expression for a name with stars, each for any text: generated code has no fixed names (``*_pb2_grpc.*Stub``)."""
+    return re.compile(".*".join(map(re.escape, name.split("*"))) + r"\Z")
 
 
 @cache
@@ -137,7 +149,8 @@ def spellings(dotted: str) -> tuple[str, ...]:
 
 def type_of(dotted: str) -> Type | None:
     """The row of a class, by any of its names."""
-    return next((row for name in _follow(dotted) if (row := _type_index().get(name))), None)
+    found = next((row for name in _follow(dotted) if (row := _type_index().get(name))), None)
+    return found or next((row for expression, row in _type_patterns() if expression.match(dotted)), None)
 
 
 def supertypes(dotted: str) -> tuple[str, ...]:
@@ -174,4 +187,6 @@ def returns(dotted: str, argument: str | None = None) -> str | None:
     if row is not None:
         return row.type.replace("{0}", argument or "?")
     known = type_of(dotted)
-    return known.name if known else None
+    if known is None:
+        return None
+    return dotted if "*" in known.name else known.name

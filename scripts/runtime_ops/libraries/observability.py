@@ -11,7 +11,7 @@ SIGNALS = ("latency", "errors", "in_flight", "queue_depth", "startup", "shutdown
 """What a service should track; ``Instrument.covers`` names those that come without further code."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LogPart:
     """One name that plays a part in logging."""
 
@@ -38,7 +38,7 @@ class LogPart:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
     """One name that plays a part in metrics or traces."""
 

@@ -7,7 +7,7 @@ from .names import spellings
 from .table import load
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constructor:
     """One call that makes a client, pool or connection."""
 
@@ -21,7 +21,7 @@ class Constructor:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Child:
     """One call that starts a process."""
 

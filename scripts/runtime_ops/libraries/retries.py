@@ -8,7 +8,7 @@ from .names import spellings
 from .table import load
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RetryPolicy:
     """One decorator, call or class that tries again."""
 

@@ -28,7 +28,7 @@ class Option:
 NO_OPTION = Option()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Server:
     """One program or call that serves until it is stopped."""
 

@@ -1,7 +1,8 @@
 """Read one data table of this package: a JSON array, one row a line, under ``data/``.
 
-A row is a JSON object whose keys are the fields of one frozen dataclass; lists become tuples, so a row is immutable
-and hashable where its values are. A key that is absent takes the field's default, which keeps the files short.
+A row is a JSON object whose keys are the fields of one frozen dataclass; lists become tuples, so a row is immutable.
+Rows are compared by identity (``eq=False``): each exists once, and can stand in sets. A key that is absent takes the field's
+default, which keeps the files short.
 """
 
 import json

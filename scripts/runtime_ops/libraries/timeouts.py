@@ -4,11 +4,12 @@
 server; ``Wait.source`` says which.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from .names import quiet, spellings
+from .names import pattern, quiet, spellings
 from .table import load
 
 Seconds = float | str | None
@@ -45,7 +46,7 @@ class Change:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wait:
     """One client API that waits, and what limits it."""
 
@@ -62,7 +63,7 @@ class Wait:
     constructors: tuple[str, ...] = ()
     """Dotted names whose arguments set a limit for all later calls."""
     calls: tuple[str, ...] = ()
-    """Dotted names that wait; ``Class.*`` = every method of it that does I/O."""
+    """Dotted names that wait; ``Class.*`` = every method of it that does I/O; a star inside = any text."""
     parameters: tuple[str, ...] = ()
     """Names of the limit, most general first; empty = there is none. ``a.b`` = field ``b`` of an object given as ``a``."""
     where: tuple[str, ...] = ()
@@ -121,10 +122,14 @@ class _Index:
         self.calls: dict[str, list[Wait]] = {}
         self.classes: dict[str, list[Wait]] = {}
         self.constructors: dict[str, list[Wait]] = {}
+        self.patterns: list[tuple[re.Pattern[str], Wait]] = []
         for row in all_waits():
             if row.kind != "wait":
                 continue
             for call in row.calls:
+                if "*" in call[:-2]:
+                    self.patterns.append((pattern(call), row))
+                    continue
                 table, key = (self.classes, call[:-2]) if call.endswith(".*") else (self.calls, call)
                 table.setdefault(key, []).append(row)
             for constructor in row.constructors:
@@ -153,7 +158,7 @@ def waits(dotted: str, *, inherited: bool = False) -> list[Wait]:
     for name in names:
         near = next((index.classes[prefix] for prefix in _prefixes(name) if prefix in index.classes), [])
         found += [row for row in near if row not in found]
-    return found
+    return found or [row for expression, row in index.patterns if expression.match(dotted)]
 
 
 def _prefixes(dotted: str) -> Iterator[str]:
