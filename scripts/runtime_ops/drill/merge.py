@@ -16,7 +16,8 @@ def merge(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
     audit had a verdict of its own it stays, except that what broke in a run is broken whatever was read; in both
     cases evidence says where reading and run disagree. Evidence of the drill has `drill:SCENARIO` as its path and
     line 1. A promise is only met by a run when all scenarios of it that could be assessed were kept. The merged
-    report has, beside the audit's keys, `drill`: `{"entrypoint", "complete", "settled": [promise], "disagreements": [{"promise", "read", "run"}]}`.
+    report has, beside the audit's keys, `drill`: `{"entrypoint", "complete", "settled": [promise],
+    "disagreements": [{"promise", "read", "run"}]}`.
 
     Raises ValueError when either document is not of schema 1, or the drilled entrypoint cannot be told: name it by
     `entrypoint` in drill.toml when the audit found several.
