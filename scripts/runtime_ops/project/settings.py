@@ -1,0 +1,504 @@
+"""Every read of a setting from outside the program: environment, settings classes, options, files; and what becomes of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.config_files import config_file, secret_file
+from runtime_ops.project.env_reads import DYNACONF, Raw, raw_read, unknown
+from runtime_ops.project.expressions import Region, Spot, regions, spots
+from runtime_ops.project.flows import ends
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Klass, Module, Place
+from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
+from runtime_ops.project.settings_flow import Around, bound_of, check_nearby, names_in
+from runtime_ops.project.settings_model import Bound, Flow, SettingRead, Use, is_secret
+from runtime_ops.project.texts import UNKNOWN, spelled, text_of
+
+__all__ = ["Bound", "Flow", "SettingRead", "Settings", "Use", "find_settings"]
+
+WRAPPER_DEPTH = 3  # readers of readers
+USE_LIMIT = 200  # uses of one bound name; more are cut
+QUICK = (m.Subscript, m.Compare, m.Call)
+
+
+class Reader(NamedTuple):
+    """A project function that reads the variable that its caller names."""
+
+    func: Func
+    parameter: str
+    template: str  # with ``{name}`` where the parameter goes
+    default_parameter: str | None
+    read: SettingRead  # the read in it, for how, required, check, conversion
+
+
+def find_settings(links: Links) -> tuple[SettingRead, ...]:
+    """Every read, in path and line order."""
+    return Finder(links).find()
+
+
+class Finder:
+    """One pass over all expressions, then the call sites of wrappers."""
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        self.reads: list[SettingRead] = []
+        self.readers: dict[Func, Reader] = {}
+        self.made: dict[int, list[Spot]] = defaultdict(list)  # instantiations, by id of the class
+        self._call_spots: dict[Func, list[tuple[Spot, Region]]] = defaultdict(list)
+        self._calls_indexed = False
+
+    def find(self) -> tuple[SettingRead, ...]:
+        dynaconf = any(name.startswith("dynaconf.") for name in self.links.by_dotted)
+        for module in self.links.index:
+            for region in regions(module):
+                for spot in spots(region):
+                    if isinstance(spot.expr, QUICK):
+                        self._spot(spot, region)
+                    if dynaconf and isinstance(spot.expr, m.Name | m.Subscript):
+                        self._dynaconf(spot, region)
+        self._wrapped()
+        self._classes()
+        unique: dict[tuple[Any, ...], SettingRead] = {}
+        for read in self.reads:
+            unique.setdefault((read.path, read.line, read.name, read.how, read.function.key, read.defined), read)
+        return tuple(sorted(unique.values(), key=lambda r: (r.path, r.line, r.name, r.defined or ("", 0))))
+
+    # ------------------------------------------------------------ plain reads
+
+    def _spot(self, spot: Spot, region: Region) -> None:
+        raw = raw_read(self.links, spot)
+        if raw is not None:
+            self._raw(raw, spot, region)
+            return
+        if not isinstance(spot.expr, m.Call):
+            return
+        klass = class_call(self.links, spot)
+        if klass is not None:
+            self.made[id(klass)].append(spot)
+        secret = secret_file(self.links, spot)
+        if secret is not None:
+            self._file(spot, region, secret, "secret-file", True)
+            return
+        config = config_file(self.links, spot)
+        if config is not None:
+            self._file(spot, region, config[0], "config-file", False)
+
+    def _file(self, spot: Spot, region: Region, name: str, how: str, secret: bool) -> None:
+        around = Around(self.links, spot)
+        call = spot.expr
+        self.reads.append(
+            SettingRead(
+                name, spot.function.path, call.line, call.end_line, spot.function, call, how, "file", how == "secret-file",
+                secret=secret, bound=bound_of(around), flows=tuple(around.flows), steps=spot.place.steps,
+            )
+        )  # fmt: skip
+
+    def _raw(self, raw: Raw, spot: Spot, region: Region) -> None:
+        function = spot.function
+        for expr in raw.names:
+            for text in self._names(expr, function):
+                parameter = self._parameter(expr, function) if UNKNOWN in text else None
+                read = self._read(f"{raw.prefix}{text}", raw, spot, region)
+                if parameter is not None and not function.is_module:
+                    default = raw.default
+                    default_name = default.id if isinstance(default, m.Name) and function.param(default.id) else None
+                    template = f"{raw.prefix}{text}".replace(UNKNOWN, "{name}", 1)
+                    self.readers.setdefault(function, Reader(function, parameter, template, default_name, read))
+                elif not unknown(text):
+                    self.reads.append(read)
+
+    def _names(self, expr: m.Expr, function: Func) -> list[str]:
+        """The names that an expression may come to; several for the variable of a loop over literals."""
+        text = text_of(self.links, expr, function)
+        if text == UNKNOWN and isinstance(expr, m.Name):
+            for binding in function.bindings.get(expr.id, ()):
+                if binding.kind == "for" and isinstance(binding.expr, m.Sequence):
+                    found = [text_of(self.links, item, function) for item in binding.expr.items]
+                    return [t for t in found if t != UNKNOWN] or [text]
+        return [text]
+
+    def _parameter(self, expr: m.Expr, function: Func) -> str | None:
+        """The function's own parameter that makes up the unknown part of a name."""
+        for node in m.walk(expr):
+            if isinstance(node, m.Name):
+                head = node.id.partition(".")[0]
+                if function.param(head) is not None and not (function.cls is not None and head in ("self", "cls")):
+                    return head
+        return None
+
+    def _read(self, name: str, raw: Raw, spot: Spot, region: Region, reader: Func | None = None) -> SettingRead:
+        around = Around(self.links, spot)
+        default = raw.default if raw.default is not None else around.default
+        required = raw.required
+        check, conversion = around.check, raw.conversion or around.conversion
+        if raw.how == "contains":
+            check, conversion = "test", ""
+        bound = bound_of(around)
+        if bound is not None and bound.kind in ("constant", "local", "attribute") and not bound.name.startswith("{"):
+            written = bound.name if bound.kind != "attribute" or spot.klass is not None else f"self.{bound.name}"
+            near, later = check_nearby(self.links, region, written, spot.place.stmt.line)
+            if not check or (check == "test" and near):
+                check = near or check
+            conversion = later if later and conversion in ("", "truth") else conversion
+        if required and self._caught(spot):
+            required, check = False, check or "test"
+        if required and not check:
+            check = "raise"
+        expr = spot.expr
+        line = expr.line
+        return SettingRead(
+            name, spot.function.path, line, getattr(expr, "end_line", line), spot.function, expr, raw.how, "environment",
+            required, default, self._literal(default, spot.function), conversion, check, is_secret(name), bound,
+            tuple(around.flows), spot.place.steps, reader,
+        )  # fmt: skip
+
+    def _caught(self, spot: Spot) -> bool:
+        """Whether a missing variable is caught around the read and the program goes on."""
+        for step in spot.place.steps:
+            if isinstance(step.stmt, m.Try) and step.arm == "body":
+                for handler in step.stmt.handlers:
+                    names = {t.rpartition(".")[2] for t in handler.types}
+                    if not names or names & {
+                        "KeyError",
+                        "Exception",
+                        "LookupError",
+                        "BaseException",
+                        "UndefinedValueError",
+                    }:
+                        ways = ends(handler.body, spot.function)
+                        if ways & {"fall", "return", "continue", "break"}:
+                            return True
+        return False
+
+    def _literal(self, default: m.Expr | None, function: Func) -> str | None:
+        if default is None:
+            return None
+        if isinstance(default, m.Const):
+            return None if default.value is None else str(default.value)
+        text = text_of(self.links, default, function)
+        return None if text == UNKNOWN else text
+
+    # ------------------------------------------------------------ dynaconf
+
+    def _dynaconf(self, spot: Spot, region: Region) -> None:
+        """``settings.PORT`` and ``settings["PORT"]`` of a Dynaconf object."""
+        expr = spot.expr
+        if isinstance(expr, m.Subscript):
+            owner, key = spelled(expr.value), text_of(self.links, expr.key, spot.function)
+        else:
+            owner, _, key = expr.id.rpartition(".")
+        if not owner or key == UNKNOWN or not key[:1].isalpha() or (isinstance(expr, m.Name) and not key.isupper()):
+            return
+        value = self.links.names.name(owner, spot.function)
+        if value is None or value.kind != "made" or value.name not in DYNACONF:
+            return
+        prefix = value.origin.call.keyword("envvar_prefix") if value.origin is not None else None
+        if isinstance(prefix, m.Const) and prefix.value is False:
+            stem = ""
+        else:
+            text = text_of(self.links, prefix, spot.function) if prefix is not None else "DYNACONF"
+            stem = f"{text}_"
+        raw = Raw((), "dynaconf", True, None)
+        read = self._read(f"{stem}{key.upper()}", raw, spot, region)
+        # attributes validate at first access (facts 6.10): nothing is checked at the read itself
+        self.reads.append(read._replace(check="" if read.check == "raise" else read.check))
+
+    # ------------------------------------------------------------ wrappers
+
+    def _wrapped(self) -> None:
+        """The call sites of functions that read what they are told to."""
+        pending = dict(self.readers)
+        for _ in range(WRAPPER_DEPTH):
+            found: dict[Func, Reader] = {}
+            for func, reader in pending.items():
+                self._callers(func, reader, found)
+            pending = {f: r for f, r in found.items() if f not in self.readers}
+            self.readers.update(pending)
+            if not pending:
+                return
+
+    def _callers(self, func: Func, reader: Reader, found: dict[Func, Reader]) -> None:
+        positions = [p.name for p in func.facts.params if p.kind == "positional"]
+        if func.cls is not None and positions and positions[0] in ("self", "cls"):
+            positions = positions[1:]
+        for spot, region in self._calls_of(func):
+            call = spot.expr
+            expr = call.argument(
+                reader.parameter, positions.index(reader.parameter) if reader.parameter in positions else None
+            )
+            if expr is None:
+                param = func.param(reader.parameter)
+                expr = param.default if param is not None else None
+            if expr is None:
+                continue
+            default = self._handed_default(func, reader, call, positions)
+            for text in self._names(expr, spot.function):
+                name = reader.template.replace("{name}", text)
+                raw = Raw((), reader.read.how, reader.read.required, default)
+                read = self._read(name, raw, spot, region, func)
+                read = self._through(read, reader)
+                parameter = self._parameter(expr, spot.function) if UNKNOWN in text else None
+                if parameter is not None and not spot.function.is_module:
+                    inner = read.default
+                    default_name = inner.id if isinstance(inner, m.Name) and spot.function.param(inner.id) else None
+                    template = name.replace(UNKNOWN, "{name}", 1)
+                    found.setdefault(spot.function, Reader(spot.function, parameter, template, default_name, read))
+                elif not unknown(text):
+                    self.reads.append(read)
+
+    def _calls_of(self, func: Func) -> Iterator[tuple[Spot, Region]]:
+        if not self._calls_indexed:
+            self._index_calls()
+        yield from self._call_spots.get(func, ())
+
+    def _index_calls(self) -> None:
+        """Calls of project functions, class bodies included, by function: only those named like a reader."""
+        self._calls_indexed = True
+        names = {f.name for f in self.readers} | {"<none>"}
+        callers = {edge.caller.name for f in self.readers for edge in self.links.callers.get(f, ())}
+        wanted = names | callers
+        for module in self.links.index:
+            for region in regions(module):
+                for spot in spots(region):
+                    expr = spot.expr
+                    if isinstance(expr, m.Call) and spelled(expr.func).rpartition(".")[2] in wanted:
+                        value = self.links.names.value(expr.func, spot.function)
+                        if value is not None and isinstance(value.target, Func):
+                            self._call_spots[value.target].append((spot, region))
+
+    def _handed_default(self, func: Func, reader: Reader, call: m.Call, positions: list[str]) -> m.Expr | None:
+        name = reader.default_parameter
+        if name is None:
+            return reader.read.default
+        given = call.argument(name, positions.index(name) if name in positions else None)
+        if given is None:
+            param = func.param(name)
+            given = param.default if param is not None else None
+        return None if isinstance(given, m.Const) and given.value is None else given
+
+    def _through(self, read: SettingRead, reader: Reader) -> SettingRead:
+        """A read at a wrapper's call site, with what the wrapper does to the value."""
+        inner = reader.read
+        conversion = inner.conversion if inner.conversion not in ("", "truth") else ""
+        if not conversion and reader.func.facts.returns in ("int", "float", "bool"):
+            conversion = reader.func.facts.returns or ""
+        check = inner.check if inner.check not in ("", "test") else ""
+        required = inner.required or (inner.check in ("raise", "exit") and read.default is None)
+        return read._replace(
+            conversion=conversion or read.conversion,
+            check=check or read.check or inner.check,
+            required=required and read.default is None,
+        )
+
+    # ------------------------------------------------------------ classes
+
+    def _classes(self) -> None:
+        for module in self.links.index:
+            for klass in module.classes.values():
+                if is_settings(klass):
+                    self._settings_class(klass)
+
+    def _settings_class(self, klass: Klass) -> None:
+        places = self.made.get(id(klass), [])
+        if not places and any(self.made.get(id(k)) for k in klass.descendants()):
+            return  # a base class: its fields are read with the subclass
+        fields = list(fields_of(self.links, klass))
+        for field in fields:
+            for variable in field.variables:
+                for spot in places or [self._definition(klass)]:
+                    self.reads.append(self._field(klass, field, variable, spot, bool(places)))
+
+    def _definition(self, klass: Klass) -> Spot:
+        level = klass.module.level
+        return Spot(
+            m.Name(klass.name, klass.facts.line), (), Place(m.Pass(klass.facts.line, klass.facts.line), ()), level
+        )
+
+    def _field(self, klass: Klass, field: Any, variable: str, spot: Spot, sure: bool) -> SettingRead:
+        call = spot.expr
+        level = field.owner.module.level
+        conversion = conversion_of(field.annotation)
+        given = isinstance(call, m.Call) and call.keyword(field.name) is not None
+        check = (
+            field.check or ("raise" if field.required else "") or ("type" if conversion not in ("", "secret") else "")
+        )
+        none_default = not field.required and field.default is None
+        return SettingRead(
+            variable, spot.function.path, call.line, getattr(call, "end_line", call.line), spot.function, call, "pydantic",
+            "environment", field.required and not given, None if none_default else field.default,
+            self._literal(field.default, level), conversion, check,
+            is_secret(field.name) or is_secret(variable) or "Secret" in field.annotation,
+            Bound("attribute", field.name, level, klass), (), spot.place.steps, None,
+            (field.owner.path, field.line), sure,
+        )  # fmt: skip
+
+
+# -------------------------------------------------------------------- index
+
+
+class Settings:
+    """All reads, with look-ups by name and function and the uses of their values."""
+
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        finder = Finder(links)
+        self.reads = finder.find()
+        self.readers: frozenset[Func] = frozenset(finder.readers)
+        """Project functions that read the variable that their caller names."""
+        self._by_name: dict[str, list[SettingRead]] = defaultdict(list)
+        self._by_func: dict[Func, list[SettingRead]] = defaultdict(list)
+        self._open: list[SettingRead] = []  # names with an unknown part
+        for read in self.reads:
+            self._by_name[read.name].append(read)
+            self._by_func[read.function].append(read)
+            if UNKNOWN in read.name:
+                self._open.append(read)
+        self._spots: dict[str, list[Spot]] | None = None
+
+    def __iter__(self) -> Iterator[SettingRead]:
+        return iter(self.reads)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all variables and files that are read."""
+        return frozenset(self._by_name)
+
+    def by_name(self, name: str) -> tuple[SettingRead, ...]:
+        """Reads of a variable by its exact name."""
+        return tuple(self._by_name.get(name, ()))
+
+    def covering(self, name: str) -> tuple[SettingRead, ...]:
+        """Reads that may be of a variable: by its name in any case, or by a name with an unknown part (``APP_{?}``)."""
+        found = list(self._by_name.get(name, ()))
+        if not found:
+            found = [r for r in self.reads if r.how in ("pydantic", "dynaconf") and r.name.upper() == name.upper()]
+        for read in self._open:
+            head, _, tail = read.name.partition(UNKNOWN)
+            if (
+                len(name) >= len(head) + len(tail)
+                and name.startswith(head)
+                and name.endswith(tail.rpartition(UNKNOWN)[2])
+            ):
+                found.append(read)
+        return tuple(found)
+
+    def reads_in(self, function: Func) -> tuple[SettingRead, ...]:
+        """Reads that are made in a function (or at a module's level)."""
+        return tuple(self._by_func.get(function, ()))
+
+    # ------------------------------------------------------------ uses
+
+    def uses(self, read: SettingRead) -> tuple[Use, ...]:
+        """Where the value is used after it was bound to a name: same scope, other modules, other methods.
+
+        For a value that is bound to nothing: empty (`SettingRead.flows` tells where it goes). At most `USE_LIMIT`.
+        """
+        bound = read.bound
+        if bound is None:
+            return ()
+        if self._spots is None:
+            self._index()
+        spots_ = self._spots or {}
+        found: list[Use] = []
+        for spot in spots_.get(bound.name.rpartition(".")[2], ()):
+            if self._means(spot, bound, read):
+                around = Around(self.links, spot)
+                line = getattr(spot.expr, "line", spot.place.stmt.line)
+                found.append(Use(spot.function, spot.expr, line, tuple(around.flows), spot.place.steps))
+                if len(found) >= USE_LIMIT:
+                    break
+        return tuple(found)
+
+    def _index(self) -> None:
+        wanted = frozenset(r.bound.name.rpartition(".")[2] for r in self.reads if r.bound is not None)
+        self._spots = defaultdict(list)
+        for module in self.links.index:
+            for region in regions(module):
+                for spot in names_in(region, wanted):
+                    expr = spot.expr
+                    parts = expr.id.split(".") if isinstance(expr, m.Name) else [str(expr.key.value)]
+                    for part in dict.fromkeys(parts):
+                        if part in wanted:
+                            self._spots[part].append(spot)
+
+    def _means(self, spot: Spot, bound: Bound, read: SettingRead) -> bool:
+        """Whether a name or subscript stands for what the read was bound to."""
+        expr = spot.expr
+        if isinstance(expr, m.Subscript):
+            return bound.kind in ("config", "item", "constant", "attribute") and _configlike(spelled(expr.value))
+        head, *rest = expr.id.split(".")
+        if bound.kind == "local":
+            return head == bound.name and spot.function is bound.owner
+        if bound.kind == "constant":
+            return self._means_constant(spot, bound, head, rest)
+        if bound.kind == "attribute" and bound.klass is not None:
+            return self._means_attribute(spot, bound, bound.klass)
+        return False
+
+    def _means_constant(self, spot: Spot, bound: Bound, head: str, rest: list[str]) -> bool:
+        module = bound.owner.module
+        name = bound.name
+        if head == name and not _shadowed(spot.function, name):
+            if spot.function.module is module:
+                return True
+            return self._imported(spot.function.module, name, module)
+        if name not in rest:
+            return False
+        owner = spot.expr.id[: spot.expr.id.index(f".{name}")]
+        value = self.links.names.name(owner, spot.function)
+        if value is None:
+            return False
+        if isinstance(value.target, Module):
+            return value.target is module or self._imported(value.target, name, module)
+        return value.name.startswith("django.conf.settings") and "settings" in module.path
+
+    def _imported(self, module: Module, name: str, source: Module, depth: int = 0) -> bool:
+        """Whether ``name`` of a module is the one of ``source``, through imports."""
+        if module is source:
+            return True
+        if depth > 3:
+            return False
+        for binding in (*module.level.bindings.get(name, ()), *module.level.bindings.get("*", ())):
+            if binding.kind == "import":
+                target = (
+                    binding.text.removesuffix(".*").removesuffix("*").rstrip(".")
+                    if binding.text.endswith("*")
+                    else binding.text
+                )
+                other, rest = self.links.index.find(module, target)
+                if (
+                    other is not None
+                    and rest in ("", name)
+                    and other is not module
+                    and self._imported(other, name, source, depth + 1)
+                ):
+                    return True
+        return False
+
+    def _means_attribute(self, spot: Spot, bound: Bound, klass: Klass) -> bool:
+        name = bound.name.partition(".")[0]
+        parts = spot.expr.id.split(".")
+        if name not in parts[1:]:
+            return False
+        owner = ".".join(parts[: parts.index(name, 1)])
+        value = self.links.names.name(owner, spot.function)
+        target = value.target if value is not None else None
+        return isinstance(target, Klass) and (target is klass or klass in target.ancestry or target in klass.ancestry)
+
+
+def _shadowed(function: Func, name: str) -> bool:
+    scope: Func | None = function
+    while scope is not None and not scope.is_module:
+        if scope.param(name) is not None or name in scope.bindings:
+            return True
+        scope = scope.parent
+    return False
+
+
+def _configlike(text: str) -> bool:
+    last = text.rpartition(".")[2].lower()
+    return "config" in last or "settings" in last or last in ("conf", "cfg", "options")
