@@ -164,6 +164,8 @@ class Report:
     unparsed: tuple[Unparsed, ...]
     failed_rules: tuple[tuple[str, str], ...] = ()
     """Rules that crashed: id and error."""
+    partial: tuple[Unparsed, ...] = ()
+    """Parts of files that were read else (a template expression); they do not make the audit incomplete."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,170 @@
+"""The report for a coding agent: contracts, findings, questions, ranked, without repetition, within a token budget.
+
+A token is taken as four characters. What does not fit goes to further pages; each page ends with the command for the
+next one. Pages are cut between items, so the same budget always gives the same pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from runtime_ops.findings import PROMISES, EntrypointReport, Finding, MapRow, Report
+from runtime_ops.report import wording as w
+
+CHARACTERS_A_TOKEN = 4
+DEFAULT_BUDGET = 4000
+LEAST_BUDGET = 300
+RESERVE = 420  # characters for the heading of a page and the command for the next one
+MOST_PLACES = 6
+CONTRACT_SHARE = 0.3
+
+
+class PageError(Exception):
+    """A page that the report does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One unit that is not divided between pages."""
+
+    section: str
+    text: str
+
+
+def render(report: Report, command: str, budget: int = DEFAULT_BUDGET, page: int = 1) -> str:
+    """One page of the report. ``command`` is how to call the audit on this root again.
+
+    Raises PageError when there is no such page.
+    """
+    pages = paginate([*contracts(report, budget), *findings(report), *questions(report)], budget)
+    if page > len(pages):
+        raise PageError(f"--page {page}: there {'is' if len(pages) == 1 else 'are'} {w.count(len(pages), 'page')}")
+    lines = list(opening(report)) if page == 1 else [f"# Runtime audit of {w.printable(report.root)}, page {page} of {len(pages)}"]
+    section = ""
+    for item in pages[page - 1]:
+        if item.section != section:
+            section = item.section
+            lines += ["", f"## {section}"]
+        lines.append(item.text)
+    lines.append("")
+    lines.append(f"Why and how, with a right example: {command} --explain RULE")
+    if page < len(pages):
+        extra = f" --budget {budget}" if budget != DEFAULT_BUDGET else ""
+        lines.append(f"Next page ({page + 1} of {len(pages)}): {command} --format agent{extra} --page {page + 1}")
+    return "\n".join(lines) + "\n"
+
+
+def paginate(items: Sequence[Item], budget: int) -> list[list[Item]]:
+    """Items in pages of at most ``budget`` tokens; an item that is too long for any page is cut."""
+    room = max(budget, LEAST_BUDGET) * CHARACTERS_A_TOKEN - RESERVE
+    pages: list[list[Item]] = [[]]
+    left = room - 300  # the first page's heading is longer
+    for item in items:
+        text = item.text if len(item.text) <= room - 60 else item.text[: room - 61] + "…"
+        cost = len(text) + 1 + (len(item.section) + 5 if not pages[-1] or pages[-1][-1].section != item.section else 0)
+        if cost > left and pages[-1]:
+            pages.append([])
+            left = room
+            cost = len(text) + 1 + len(item.section) + 5
+        pages[-1].append(Item(item.section, text))
+        left -= cost
+    return pages
+
+
+def opening(report: Report) -> Iterator[str]:
+    """What was looked at, in three lines at most."""
+    asked = sum(1 for entrypoint in report.entrypoints for row in entrypoint.map if row.verdict == "question")
+    counts = [w.count(len(report.entrypoints), "entrypoint"), w.count(len(report.findings), "finding")]
+    severities = f" ({w.severity_counts(report.findings)})" if report.findings else ""
+    questions = f", {w.count(asked, 'question')}" if asked else ""
+    yield w.cut(f"# Runtime audit of {w.printable(report.root)}: {', '.join(counts)}{severities}{questions}", 220)
+    read = f"Read by parsing alone: {w.count(report.python_files, 'Python file')}, {w.count(report.artifact_files, 'artifact')}."
+    if report.complete:
+        yield read
+        return
+    rows = [w.place(row.path, row.line) for row in report.unparsed] + [rule for rule, _ in report.failed_rules]
+    yield w.cut(f"{read} INCOMPLETE, not judged: {', '.join(rows[:4])}{f' and {len(rows) - 4} more' if len(rows) > 4 else ''}", 260)
+
+
+def contracts(report: Report, budget: int) -> Iterator[Item]:
+    """One line an entrypoint; those that do not fit their share are counted."""
+    section = f"Contracts ({', '.join(PROMISES)})"
+    left = int(max(budget, LEAST_BUDGET) * CHARACTERS_A_TOKEN * CONTRACT_SHARE)
+    ranked = w.ranked_entrypoints(report)
+    for number, entrypoint in enumerate(ranked):
+        text = contract_line(entrypoint)
+        if len(text) > left and number > 0:
+            rest = ranked[number:]
+            bad = sum(1 for e in rest if w.broken(e))
+            yield Item(section, f"- and {len(rest)} more entrypoints, {bad or 'none'} of which breaks a promise (--format json lists them)")
+            return
+        left -= len(text)
+        yield Item(section, text)
+
+
+def contract_line(entrypoint: EntrypointReport) -> str:
+    """``- worker app/jobs.py (celery; Dockerfile:8): startup ok, shutdown BROKEN, …``; only what applies."""
+    found = w.verdicts(entrypoint)
+    parts = [f"{promise} {w.WORDS[found[promise]]}" for promise in PROMISES if found[promise] != "n/a"]
+    start = w.place(entrypoint.started_by[0].path, entrypoint.started_by[0].line) if entrypoint.started_by else "not started by any artifact"
+    about = "; ".join(text for text in (w.printable(entrypoint.framework), start) if text)
+    return f"- {entrypoint.kind} {w.printable(entrypoint.id)} ({about}): {', '.join(parts) or 'no promise applies'}"
+
+
+def findings(report: Report) -> Iterator[Item]:
+    """The findings, most important first; equal ones of one rule are one item with all their places."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for finding in w.ranked_findings(report):
+        groups.setdefault((finding.severity, finding.rule, finding.message, finding.remedy), []).append(finding)
+    ordered = sorted(groups.values(), key=lambda group: ("high", "medium", "low").index(group[0].severity))
+    for number, group in enumerate(ordered, 1):
+        yield Item("Findings", finding_text(number, group))
+
+
+def finding_text(number: int, group: Sequence[Finding]) -> str:
+    """``1. [high] app.py:10 rule: what happens. Fix: what to write.``"""
+    first = group[0]
+    places = [w.place(finding.path, finding.line) for finding in group[1:]]
+    places += [w.place(e.path, e.line) for finding in group for e in finding.also]
+    total = sum(finding.count for finding in group) - 1
+    where = w.place(first.path, first.line)
+    if places or total:
+        shown = ", ".join(places[:MOST_PLACES])
+        more = max(total, len(places)) - len(places[:MOST_PLACES])
+        where += f" (also {shown}{f' and {more} more' if more > 0 else ''})" if shown else f" (and {more} more like it)"
+    doubt = f", {first.confidence}" if first.confidence == "possible" else ""
+    phase = f" [{first.phase}]" if first.phase else ""
+    way = ""
+    if first.trace and (first.trace[0].path, first.trace[0].line) != (first.path, first.line):
+        way = f" Via {' → '.join(w.place(step.path, step.line) for step in first.trace[:3])}."
+    message = w.printable(first.message).rstrip(".")
+    return f"{number}. [{first.severity}{doubt}] {where} {first.rule}{phase}: {message}. Fix: {w.printable(first.remedy).rstrip('.')}.{way}"
+
+
+def questions(report: Report) -> Iterator[Item]:
+    """What only a reader can decide, each once, those of started programs first."""
+    seen: set[tuple[str, int, str]] = set()
+    for entrypoint in w.ranked_entrypoints(report):
+        for row in entrypoint.map:
+            key = (row.path, row.line, row.question)
+            if row.verdict == "question" and key not in seen:
+                seen.add(key)
+                yield Item("Questions (read the place, then decide)", question_text(row))
+
+
+def question_text(row: MapRow) -> str:
+    bound = f" (known: {w.printable(row.bound)})" if row.bound else ""
+    phase = f" [{row.phase}]" if row.phase else ""
+    return f"- {w.place(row.path, row.line)} {row.what} {w.printable(row.name)}{phase}: {w.printable(row.question)}{bound}"
+
+
+def tokens(text: str) -> int:
+    """Tokens of a text by the estimate that the budget uses."""
+    return -(-len(text) // CHARACTERS_A_TOKEN)
+
+
+def page_count(report: Report, budget: int) -> int:
+    """How many pages the report has at a budget."""
+    items: Iterable[Item] = [*contracts(report, budget), *findings(report), *questions(report)]
+    return len(paginate(list(items), budget))
