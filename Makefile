@@ -1,4 +1,4 @@
-.PHONY: test check clean
+.PHONY: test check bundle clean
 VENV ?= .venv
 PYTHON ?= python3
 
@@ -8,11 +8,17 @@ test: $(VENV)/.installed check
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff check scripts tests
 	$(VENV)/bin/mypy
+	$(VENV)/bin/python scripts/bundle.py check
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
+
+# What a release publishes, in dist/: the archive, the installers that carry its hash, and the sums.
+bundle: $(VENV)/.installed
+	$(VENV)/bin/python scripts/bundle.py build
+	$(VENV)/bin/python scripts/bundle.py verify dist/python-runtime-operations.zip
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache

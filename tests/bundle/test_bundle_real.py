@@ -89,3 +89,14 @@ def test_unpacked_bundle_passes_the_check(bundle: Path, tmp_path_factory: pytest
     command = [str(real.bare_python(tmp_path_factory)), str(bundle / "scripts/bundle.py"), "check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", ["audit.py", "drill.py", "bundle.py"])
+def test_every_script_tells_its_options_on_a_bare_python(
+    bundle: Path, script: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    command = [str(real.bare_python(tmp_path_factory)), str(bundle / "scripts" / script), "--help"]
+    environment = {"PATH": "/usr/bin:/bin", "PYRUNOPS_NO_BOOTSTRAP": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--version" in done.stdout
