@@ -15,6 +15,7 @@ from runtime_ops.project.hooks import Hook, find_hooks
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
 from runtime_ops.project.links import Links
+from runtime_ops.project.log_parts import LogUse, find_log_parts
 from runtime_ops.project.model import Func, Module, Site, Step
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names
@@ -73,6 +74,11 @@ class Project:
     def failures(self) -> tuple[HandlerEffects, ...]:
         """Every ``except`` arm and what it does, in path and line order."""
         return find_failures(self.links)
+
+    @cached_property
+    def log_parts(self) -> tuple[LogUse, ...]:
+        """Everything that takes part in logging, in path and line order."""
+        return find_log_parts(self.links)
 
     @cached_property
     def registrations(self) -> tuple[Registration, ...]:
