@@ -102,7 +102,4 @@ def writes_json(klass: Klass) -> bool | None:
         return None
     if any(part.structured for part in formatters if part.call != OWN_FORMATTER):
         return True
-    for method in klass.methods.values():
-        if any(site.dotted in JSON_DUMPS for site in method.sites):
-            return True
-    return False
+    return any(site.dotted in JSON_DUMPS for method in klass.methods.values() for site in method.sites)
