@@ -28,6 +28,9 @@ GENERATED = "generated"
 AGENTS = "instructions of coding agents"
 DEVELOPMENT = "development container"
 TEMPLATE = "template of a project generator"
+REASONS = frozenset({
+    TESTS, EXAMPLES, DOCS, MIGRATIONS, VENDORED, ENVIRONMENT, CI, BENCHMARKS, NOTEBOOKS, GENERATED, AGENTS, DEVELOPMENT, TEMPLATE,
+})  # fmt: skip
 
 FOLDERS: dict[str, str] = {
     **dict.fromkeys(("test", "tests", "testing", "unittests", "unit_tests", "e2e", "__tests__"), TESTS),

@@ -107,7 +107,8 @@ def contract_line(entrypoint: EntrypointReport) -> str:
     """``- worker app/jobs.py (celery; Dockerfile:8): startup ok, shutdown BROKEN, …``; only what applies."""
     found = w.verdicts(entrypoint)
     parts = [f"{promise} {w.WORDS[found[promise]]}" for promise in PROMISES if found[promise] != "n/a"]
-    start = w.place(entrypoint.started_by[0].path, entrypoint.started_by[0].line) if entrypoint.started_by else "not started by any artifact"
+    starts = [w.place(e.path, e.line) for e in entrypoint.started_by[:1]]
+    start = starts[0] if starts else "not started by any artifact"
     about = "; ".join(text for text in (w.printable(entrypoint.framework), start) if text)
     return f"- {entrypoint.kind} {w.printable(entrypoint.id)} ({about}): {', '.join(parts) or 'no promise applies'}"
 

@@ -1,0 +1,201 @@
+"""The whole way of an audit: discover → extract → link → judge, from a folder to a `Report`.
+
+Formats and exit codes are the command line's business (`runtime_ops.cli.audit`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import importlib
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from runtime_ops import not_runtime, waivers
+from runtime_ops.configuration import Configuration, ConfigurationError, EntrypointOverride, nearest
+from runtime_ops.discover import PYTHON, Discovery, discover
+from runtime_ops.findings import PROMISES, EntrypointReport, Evidence, Finding, MapRow, Report, Verdict
+from runtime_ops.gather import Gathered, gather
+from runtime_ops.judge import Judged, judge, rank
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch, Link, Target
+from runtime_ops.report.wording import count, listed, skipped_summary
+from runtime_ops.rules.api import Rule
+
+Progress = Callable[[str], None]
+
+
+def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[Verdict, ...]:
+    """Bridge to `runtime_ops.contracts` until that module is there."""
+    try:
+        module = importlib.import_module("runtime_ops.contracts")
+    except ImportError:
+        return tuple(Verdict(promise, "unknown", (), "contracts are not judged yet") for promise in PROMISES)
+    found: tuple[Verdict, ...] = module.contract(project, entrypoint, findings)
+    return found
+
+
+def rows(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[MapRow, ...]:
+    """Bridge to `runtime_ops.runtime_map` until that module is there."""
+    try:
+        module = importlib.import_module("runtime_ops.runtime_map")
+    except ImportError:
+        return ()
+    found: tuple[MapRow, ...] = module.rows(project, entrypoint, findings)
+    return found
+
+
+class NothingToAudit(Exception):
+    """The root holds nothing that could be judged: what was got, what was expected, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to audit and how. ``shown_root`` is the root as the user wrote it; ``everything`` keeps findings that are only
+    possible; ``today`` decides which waivers have expired."""
+
+    root: Path
+    shown_root: str
+    rules: Sequence[Rule]
+    known_rules: Sequence[Rule]
+    configuration: Configuration
+    everything: bool = False
+    today: datetime.date | None = None
+
+
+def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
+    """The report on a root.
+
+    Raises NothingToAudit when it holds no Python, ConfigurationError when the configuration names what is not there,
+    OSError when the root cannot be listed.
+    """
+    configuration = request.configuration
+    discovery = discover(request.root, configuration.exclude, lambda n: progress(f"looking at files: {n:,}"))
+    if not any(file.kind == PYTHON for file in discovery.files) and not discovery.unreadable:
+        raise NothingToAudit(nothing(request, discovery))
+    gathered = gather(request.root, discovery, lambda done, of: progress(f"reading {of:,} files: {100 * done // of} %"))
+    if gathered.python_files == 0 and not gathered.unparsed:
+        raise NothingToAudit(nothing(request, discovery, gathered))
+    gc.disable()  # the linked project is one big graph that lives until the end: collecting it again and again is waste
+    try:
+        progress("linking")
+        project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+        override(project, configuration.entrypoints)
+        progress(f"judging by {count(len(request.rules), 'rule')}")
+        judged = judge(project, request.rules)
+        return report(request, gathered, project, judged)
+    finally:
+        gc.enable()
+
+
+def report(request: Request, gathered: Gathered, project: Project, judged: Judged) -> Report:
+    """The judged project as a report: levels, waivers and contracts applied."""
+    found = with_levels(judged.findings, request.configuration)
+    shown = [finding for finding in found if request.everything or finding.confidence != "possible"]
+    rules = {rule.id: rule for rule in request.known_rules}
+    written = [
+        entry for file in gathered.comments for entry in waivers.from_comments(file.path, file.comments, rules)
+    ]
+    settled = waivers.settle(
+        shown,
+        [*request.configuration.waivers, *written],
+        today=request.today or datetime.datetime.now(datetime.UTC).date(),
+        concerns={name: rule.concern for name, rule in rules.items()},
+        judged={rule.id for rule in request.rules},
+    )
+    findings = sorted([*settled.findings, *settled.problems], key=rank)
+    overrides = {entry.id: entry for entry in request.configuration.entrypoints}
+    return Report(
+        root=request.shown_root,
+        complete=not gathered.unparsed and not judged.failed,
+        entrypoints=tuple(
+            EntrypointReport(
+                e.id, e.kind, e.path, e.line, e.framework, started_by(e, overrides.get(e.id)),
+                contract(project, e, found), rows(project, e, found),
+            )
+            for e in project.entrypoints
+        ),
+        findings=tuple(findings),
+        waived=settled.waived,
+        python_files=gathered.python_files,
+        artifact_files=gathered.artifact_files,
+        skipped=gathered.skipped,
+        unparsed=gathered.unparsed,
+        failed_rules=judged.failed,
+        partial=gathered.partial,
+    )  # fmt: skip
+
+
+def with_levels(findings: Iterable[Finding], configuration: Configuration) -> list[Finding]:
+    """The findings with the severities that the user gave to their rules (rules that are off did not run)."""
+    levels = configuration.levels or {}
+    return [replace(f, severity=levels[f.rule]) if f.rule in levels else f for f in findings]
+
+
+# ---------------------------------------------------------------- entrypoints that the user corrects
+
+
+def override(project: Project, overrides: Sequence[EntrypointOverride]) -> None:
+    """Give entrypoints the kind and the start that the configuration names, before anything is judged by them."""
+    by_id = {entrypoint.id: entrypoint for entrypoint in project.entrypoints}
+    dropped: set[str] = set()
+    for wanted in overrides:
+        entrypoint = by_id.get(wanted.id)
+        if entrypoint is None:
+            raise ConfigurationError(f"{wanted.path}:{wanted.line}: no entrypoint {wanted.id!r}; {nearest(wanted.id, by_id)}")
+        if wanted.kind == "none":
+            dropped.add(wanted.id)
+        elif wanted.kind:
+            entrypoint.kind = wanted.kind
+        starts = tuple(configured_launch(text, entrypoint, wanted) for text in wanted.started_by)
+        entrypoint.launches = (*entrypoint.launches, *starts)
+    if dropped:
+        kept = tuple(entrypoint for entrypoint in project.entrypoints if entrypoint.id not in dropped)
+        project.__dict__["entrypoints"] = kept  # the cached property's own place
+
+
+def configured_launch(text: str, entrypoint: Entrypoint, wanted: EntrypointOverride) -> Launch:
+    """A start that stands in no artifact of the repository."""
+    try:
+        argv = tuple(shlex.split(text))
+    except ValueError:
+        argv = tuple(text.split())
+    program = PurePosixPath(argv[0]).name if argv else ""
+    target = Target("app" if entrypoint.app else "script", text, entrypoint.path, entrypoint.app)
+    return Launch("configuration", (Link(wanted.path, wanted.line, text[:160]),), argv, program, target)
+
+
+def started_by(entrypoint: Entrypoint, wanted: EntrypointOverride | None) -> tuple[Evidence, ...]:
+    """The places that start an entrypoint, those of production first; a way through several artifacts is one."""
+    found: dict[tuple[str, int], Evidence] = {}
+    for launch in sorted(entrypoint.launches, key=lambda x: (x.development, x.role not in ("main", "job"))):
+        first, last = launch.chain[0], launch.chain[-1]
+        through = f" → {last.path}:{last.line}" if (last.path, last.line) != (first.path, first.line) else ""
+        found.setdefault((first.path, first.line), Evidence(first.path, first.line, f"{last.text}{through}"))
+    return tuple(found.values())
+
+
+# ---------------------------------------------------------------- nothing to audit
+
+
+def nothing(request: Request, discovery: Discovery, gathered: Gathered | None = None) -> str:
+    """Why there is nothing to judge, and what to do."""
+    skipped = gathered.skipped if gathered is not None else discovery.skipped
+    left_out = [row for row in skipped if row.reason in not_runtime.REASONS]
+    expected = "expected a folder with the Python files of a service, worker, job or command-line program"
+    if not discovery.paths and not skipped:
+        return f"{request.shown_root}: got an empty folder; {expected}"
+    if left_out:
+        summary = listed(skipped_summary(left_out))
+        return (
+            f"{request.shown_root}: got no Python file outside of what is no runtime surface: {summary}; {expected}. "
+            f"To audit one of those folders, name it itself, as {request.shown_root.rstrip('/')}/{left_out[0].path}"
+        )
+    others = count(len(discovery.files), "deployment or packaging file")
+    return (
+        f"{request.shown_root}: got {count(len(discovery.paths), 'file')}, {others} among them, but no Python file; {expected}. "
+        "If they are there, look whether .gitignore or `exclude` leaves them out"
+    )
