@@ -36,7 +36,7 @@ FAULTS = [
     ("probe-truth", "liveness-follows", "liveness turned bad"),
     ("probe-truth", "probe-hangs", "gave no answer within"),
     ("hung-dependency", "no-deadline", "had not ended"),
-    ("signals", "no-metrics", "do not show: in flight"),
+    ("signals", "no-metrics", "shows: in flight"),
     ("logs", "plain-logs", "not structured"),
     ("logs", "leaks-secret", "secret value of API_TOKEN"),
     ("logs", "no-correlation", "lack the value of X-Request-ID"),

@@ -68,6 +68,8 @@ class Run:
         """Clock times of the signals sent."""
         self.disposition: str | None = None
         """How the program treated the first signal at the moment it was sent: caught, ignored or default."""
+        self.last_disposition: str | None = None
+        """The same for the last signal."""
         self._launcher = launcher
         self._capture = capture
         self._options = options
@@ -224,6 +226,7 @@ class Run:
         if answer["sent"]:
             if not self.signals:
                 self.disposition = answer["disposition"]
+            self.last_disposition = answer["disposition"]
             self.signals.append(answer["at"])
             self.event(signal.Signals(number).name, answer["at"])
         return bool(answer["sent"])

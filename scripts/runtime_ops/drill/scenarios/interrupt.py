@@ -51,8 +51,8 @@ def _remove(bench: Bench, program: Run) -> None:
         Path(bench.options.cwd, fill(bench.options.output, program.port, program.scratch)).unlink(missing_ok=True)
 
 
-def _whole_run(bench: Bench, label: str, finding: Finding) -> tuple[float, bytes | None] | None:
-    """A run to its end: its seconds and its output. None, with a fault, when it does not end well."""
+def _whole_run(bench: Bench, label: str, finding: Finding) -> tuple[float, bytes | None, list[str]] | None:
+    """A run to its end: its seconds, its output file and its stdout. None, with a fault, when it does not end well."""
     with bench.run(label) as program:
         status = program.wait_exit(bench.options.startup_limit)
         result = _output(bench, program)
@@ -65,7 +65,11 @@ def _whole_run(bench: Bench, label: str, finding: Finding) -> tuple[float, bytes
         if bench.options.output and result is None:
             finding.fault(program.now, f"{label}: wrote no {bench.options.output}")
             return None
-    return program.exit_at, result
+    return program.exit_at, result, _stdout(program)
+
+
+def _stdout(program: Run) -> list[str]:
+    return [line.text for line in program.lines("stdout")]
 
 
 def _command(bench: Bench) -> Finding:
@@ -80,7 +84,7 @@ def _command(bench: Bench) -> Finding:
     again = _whole_run(bench, "undisturbed again", finding) if whole and options.output else whole
     if not whole or not again:
         return finding
-    seconds, wanted = whole
+    seconds, wanted, product = whole
     steady = wanted == again[1]
     generator = random.Random(options.seed)
     hit = 0
@@ -99,7 +103,7 @@ def _command(bench: Bench) -> Finding:
                 break
             judge_left(program, finding, files=False)
             complete = partial is not None and (partial == wanted or (not steady and _as_long(partial, wanted)))
-            if status == 0 and not _just_done(program, complete, bool(options.output)):
+            if status == 0 and not (complete if options.output else _just_done(program, product)):
                 finding.fault(program.exit_at, f"exit code 0 after SIGINT at {moment:.2f} s of {seconds:.2f} s")
             if partial is not None and not complete:
                 size = f"{len(partial)} of {len(wanted or b'')} bytes"
@@ -112,8 +116,9 @@ def _command(bench: Bench) -> Finding:
     after = _whole_run(bench, "run again", finding)
     if after and steady and after[1] != wanted:
         finding.fault(None, "the output of the run after the interruptions differs from before")
+    # Of ten endings the faults matter, and of good ones the last few are enough.
+    finding.notes = [note for note in finding.notes if note.note in finding.faults] or finding.notes[-3:]
     if not finding.faults:
-        finding.notes = [note for note in finding.notes if note.note][-3:]
         finding.note(None, f"{hit} of {MOMENTS} moments hit the run of {seconds:.2f} s; the run afterwards was whole")
     return finding
 
@@ -123,9 +128,10 @@ def _as_long(partial: bytes, wanted: bytes | None) -> bool:
     return wanted is not None and len(partial) >= 0.98 * len(wanted)
 
 
-def _just_done(program: Run, complete: bool, has_output: bool) -> bool:
-    """Whether a run that ended with 0 had done its work: its output is whole, or it ended at the signal's instant."""
-    return complete if has_output else program.exit_at - program.moment(program.signals[0]) < 0.05
+def _just_done(program: Run, product: list[str]) -> bool:
+    """Whether a run that ended with 0 had done its work: stdout is whole, or, without any, it ended at that instant."""
+    printed = _stdout(program)
+    return len(printed) >= len(product) if product else program.exit_at - program.moment(program.signals[0]) < 0.05
 
 
 SCENARIO = Scenario(

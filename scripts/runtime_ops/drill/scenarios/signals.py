@@ -21,6 +21,8 @@ SIGNALS = {
     "errors": r"error|fail|exception|5xx|dead_?letter",
     "shutdown duration": rf"{STOP}[a-z_ -]*{DURATION}|{DURATION}[a-z_ -]*{STOP}",
 }
+WORDS = {"startup latency": START, "shutdown duration": STOP}
+"""What a sentence is about that gives one of the two durations."""
 NOT_STARTUP = re.compile(r"process_start_time|_created\b")
 """A moment on the calendar, not a duration: prometheus_client's own start time and `_created` series."""
 MOVING = ("in flight or queue depth", "errors")
@@ -87,9 +89,10 @@ def _judge(program: Run, path: str, before: Samples | None, later: list[Samples]
     finding, missing, still = Finding(), [], []
     after_stop = [line.text for line in program.lines() if line.at >= program.signals[0]] if program.signals else []
     events = _events([line.text for line in program.lines()])
+    known = before is not None
     for name, pattern in SIGNALS.items():
         metric = _metric(pattern, before, later)
-        event = _find(pattern, _events(after_stop) if name == "shutdown duration" else events)
+        event = _find(name, _events(after_stop) if name == "shutdown duration" else events)
         if metric:
             moved = len({sample.get(metric) for sample in (before or {}, *later)}) > 1
             finding.note(None, f"{name}: metric {metric} {'moves' if moved else 'is there'}")
@@ -101,11 +104,12 @@ def _judge(program: Run, path: str, before: Samples | None, later: list[Samples]
             missing.append(name)
     if not missing and not still:
         return finding
-    if before is None and len(missing) == len(SIGNALS):
-        return not_assessed(f"{path} has no metrics, and the output has no such events; --metrics names the endpoint")
+    if missing and not known:
+        # Metrics may also be pushed to where the drill cannot see them.
+        why = f"{path} has no metrics (--metrics names the endpoint), and no log event shows: {', '.join(missing)}"
+        return not_assessed(why, finding.notes)
     if missing:
-        where = f"{path} and the output" if before is not None else "the output"
-        finding.fault(None, f"{where} do not show: {', '.join(missing)}")
+        finding.fault(None, f"neither {path} nor the output shows: {', '.join(missing)}")
     elif still:
         hint = "; --load-path and --error-path name requests that move them"
         finding.why_not = f"did not move: {', '.join(still)}{hint}"
@@ -121,7 +125,7 @@ def _metric(pattern: str, before: Samples | None, later: list[Samples]) -> str:
 
 
 def _events(lines: list[str]) -> list[str]:
-    """Log records in a form in which a key, or a message, and a number stand together."""
+    """Log lines, and of records in JSON each number with its key and each text."""
     found = []
     for line in lines:
         try:
@@ -135,9 +139,12 @@ def _events(lines: list[str]) -> list[str]:
     return found
 
 
-def _find(pattern: str, events: list[str]) -> str:
-    """The first event that names a signal and gives a number with it."""
-    return next((text for text in events if re.search(pattern, text, re.I) and re.search(r"\d", text)), "")
+def _find(name: str, events: list[str]) -> str:
+    """The first event that names a signal and gives its number right after: `queue_depth=3`, `stopped in 0.4 s`."""
+    told = rf"({SIGNALS[name]})[\w ]*[\"']?\s*(=|:| is | took | after )\s*\d"
+    if name in WORDS:
+        told += rf"|{WORDS[name]}\w*( \w+)? (in|after|took) \d+(\.\d+)? ?(s|ms|sec\w*|milli\w*)\b"
+    return next((text for text in events if re.search(told, text, re.I)), "")
 
 
 SCENARIO = Scenario(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime_ops.drill.bench import Bench
+from runtime_ops.drill.options import Options
 from runtime_ops.drill.scenarios import Scenario
 from runtime_ops.drill.verdict import Finding, exit_text
 
@@ -26,7 +27,7 @@ def run(bench: Bench) -> Finding:
         text = f"{exit_text(survey.exit_status or 0)} after {survey.seconds:.2f} s, before it was ready"
         finding.fault(survey.seconds, text)
     else:
-        finding.fault(survey.seconds, f"not ready within {options.startup_limit:g} s")
+        finding.fault(survey.seconds, f"not ready within {options.startup_limit:g} s, seen by {sign(options)}")
     for line in survey.last_lines:
         finding.note(None, f"last output: {line[:200]}")
     if not survey.last_lines:
@@ -34,6 +35,17 @@ def run(bench: Bench) -> Finding:
     for name in survey.withheld:
         finding.note(None, f"{name} is set here but was not passed on; --env {name} does that")
     return finding
+
+
+def sign(options: Options) -> str:
+    """What readiness is seen by, in words."""
+    if options.ready_probe:
+        return f"the probe {options.ready_probe}"
+    if options.ready_log:
+        return f"a line that matches {options.ready_log!r}"
+    if options.ready_after:
+        return f"being alive for {options.ready_after:g} s"
+    return f"the probe {options.readiness}" if options.readiness else "an open port, or silence"
 
 
 SCENARIO = Scenario("start", "startup", 10, "Starts it with the given environment; kept when it is ready in time.", run)

@@ -28,7 +28,11 @@ def run(bench: Bench) -> Finding:
             program.signal(signal.SIGTERM)
         else:
             finding.note(program.exit_at, "it had ended before the second SIGTERM was sent")
-        if judge_exit(program, finding, options.grace, program.signals[0], options.accepted()) is not None:
+        status = judge_exit(program, finding, options.grace, program.signals[0], options.accepted())
+        if status == -signal.SIGTERM and program.disposition == "caught" and program.last_disposition == "default":
+            # Its handler was taken off by the first signal, so that the second one hit the cleanup itself.
+            finding.fault(program.exit_at, "the second SIGTERM was not handled: the kernel cut the shutdown short")
+        if status is not None:
             judge_left(program, finding)
         judge_disposition(program, finding, options)
     return finding

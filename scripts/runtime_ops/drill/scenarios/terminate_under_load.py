@@ -18,8 +18,6 @@ EDGE = 0.05
 """Seconds before SIGTERM in which a request may still wait in the kernel, unseen by the program: it counts as new."""
 LATECOMERS = 2
 """Clients that come only after SIGTERM, as those before it may all be busy until the end."""
-HELD = 1.0
-"""A new request that is dropped sooner than this counts as refused: its client can go elsewhere at once."""
 
 
 def run(bench: Bench) -> Finding:
@@ -88,13 +86,19 @@ def _judge_answers(program: Run, answers: list[Answer], path: str, finding: Find
         finding.note(None, f"{len(edge)} sent less than {EDGE:g} s before it: {_tally(edge)}")
     if new:
         finding.note(None, f"{len(new)} begun after it: {_tally(new)}")
-    held = [a for a in new if not a.complete and a.error != "refused" and a.seconds > HELD]
-    if held:
-        moment = program.moment(held[0].started)
-        finding.fault(
-            moment,
-            f"{len(held)} request(s) begun after SIGTERM were held and then dropped, the first after "
-            f"{held[0].seconds:.1f} s: the port must close, or readiness turn bad, before work is refused",
+    for answer in new:
+        # A reset without an answer is a late refusal; half an answer, or none at all, is work that was taken and lost.
+        if answer.error in ("timeout", "cut off") or (
+            answer.complete and answer.status >= 500 and answer.status != 503
+        ):
+            finding.fault(program.moment(answer.ended), f"a request begun after SIGTERM was taken and lost: {answer}")
+            break
+    held = max((a.seconds for a in new if a.error in ("reset", "closed")), default=0.0)
+    if held > 0.5:
+        finding.note(
+            None,
+            f"the port stays open while it drains: new requests wait up to {held:.1f} s to be refused; a pause before "
+            "SIGTERM (preStop) or a readiness that turns bad keeps them away",
         )
     if not flying and not finding.faults:
         finding.why_not = (
