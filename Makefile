@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 
 test: $(VENV)/.installed check
-	$(VENV)/bin/python -m pytest -n auto
+	$(VENV)/bin/python -m pytest -n auto -rs
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff check scripts tests

@@ -364,7 +364,7 @@ inspect() {
     NEW_VERSION="$(sed -n 's/^__version__ = "\([^"]*\)"$/\1/p' "$NEW/scripts/runtime_ops/__init__.py" 2>/dev/null)"
     [ -n "$NEW_VERSION" ] || fail "$SOURCE does not say its version"
     hashes "$NEW" >"$STAGE/new"
-    [ "$(find "$NEW" -type f | wc -l)" -eq "$(wc -l <"$STAGE/new")" ] || fail "could not read every file of $SOURCE"
+    [ $(($(find "$NEW" -type f | wc -l))) -eq $(($(wc -l <"$STAGE/new"))) ] || fail "could not read every file of $SOURCE"
     if [ -f "$NEW/$LIST" ]; then
         grep -v "  $LIST\$" "$STAGE/new" >"$STAGE/listed"
         LC_ALL=C sort "$NEW/$LIST" | cmp -s - "$STAGE/listed" || fail "the files of $SOURCE differ from its list $LIST; download it again"
