@@ -69,9 +69,10 @@ class Template:
                 node.text, unresolved = self.restore(node.text)
                 node.templated = node.templated or unresolved
             elif isinstance(node, Sequence):
-                stack.extend(node.items)
-                node.templated = node.templated or any(_is_mark(item) for item in node.items)
-                node.items = [item for item in node.items if not (_is_mark(item) and self._injects(item))]
+                kept = [item for item in node.items if not self._injects(item)]
+                node.templated = node.templated or len(kept) < len(node.items)
+                node.items = kept
+                stack.extend(kept)
             elif isinstance(node, Mapping):
                 node.templated = node.templated or any(key.text.startswith(INJECTED) for key, _ in node.pairs)
                 node.pairs = [(key, value) for key, value in node.pairs if not key.text.startswith(INJECTED)]
@@ -82,12 +83,11 @@ class Template:
                 node.index = {key.text: value for key, value in node.pairs}
 
     def _injects(self, node: Node) -> bool:
+        """Whether an item of a list stands for a block of items that is not known."""
         found = _MARK.fullmatch(node.text) if isinstance(node, Scalar) else None
-        return found is not None and _INJECTS.search(self.expressions[int(found.group(1))]) is not None
-
-
-def _is_mark(node: Node) -> bool:
-    return isinstance(node, Scalar) and _MARK.fullmatch(node.text) is not None
+        if found is None or int(found.group(1)) in self.known:
+            return False
+        return _INJECTS.search(self.expressions[int(found.group(1))]) is not None
 
 
 def is_template(text: str) -> bool:

@@ -79,6 +79,7 @@ def _continued(option: Setting, text: str, number: int, inline_comments: bool) -
     if inline_comments:
         text = _INLINE_COMMENT.sub("", " " + text).strip()
     before = option.value
-    joined = f"{before.text}\n{text}" if before.text else text
+    gap = "\n" * max(1, number - before.end_line)  # comments between are lines too
+    joined = f"{before.text}{gap}{text}" if before.text else text
     line = before.line if before.text else number
     return Setting(option.name, Value(joined, line, number), option.line, number)

@@ -15,7 +15,7 @@ from runtime_ops.facts.artifacts import (
     Value,
     Workload,
 )
-from runtime_ops.facts.helm_templates import is_template, make_yaml
+from runtime_ops.facts.helm_templates import OPEN, is_template, make_yaml
 from runtime_ops.facts.kubernetes_network import Collected, read_object
 from runtime_ops.facts.kubernetes_pods import read_containers, read_env, uncertain_pod
 from runtime_ops.facts.yaml_commands import settings_of
@@ -137,15 +137,18 @@ def read_helm_values(path: str, text: str) -> HelmValues | None:
 
 
 def _parse(document: str, first: int, templated: bool, unread: list[Unread]) -> Node | None:
-    """One document. In a template a line that breaks it is left out, at most a few, each reported."""
+    """One document. In a template a line that breaks it is left out, at most a few, each reported: the nearest one
+    with an expression, since the parser complains a line or two late."""
     for _ in range(_MAX_REPAIRS if templated else 1):
         try:
             return parse_document(document, first, None if templated else unread, templated)
         except YamlProblem as problem:
             unread.append(Unread(problem.line, problem.reason))
             lines = document.split("\n")
-            index = problem.line - first
-            if not 0 <= index < len(lines) or not lines[index].strip():
+            index = min(problem.line - first, len(lines) - 1)
+            suspects = [at for at in range(max(index - 2, 0), index + 1) if OPEN in lines[at]]
+            index = suspects[-1] if suspects else index
+            if index < 0 or not lines[index].strip():
                 return None
             lines[index] = ""
             document = "\n".join(lines)

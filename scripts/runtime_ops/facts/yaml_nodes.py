@@ -133,7 +133,8 @@ def parse_document(
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = first_line + (mark.line if mark is not None else 0)
+        last = text.rstrip().count("\n")  # at the end of a text the mark stands behind it
+        line = first_line + min(mark.line if mark is not None else 0, last)
         raise YamlProblem(line, f"YAML: {error.problem or error.context or 'not understood'}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise YamlProblem(first_line, f"YAML: {str(error).splitlines()[0][:120]}") from None
