@@ -56,16 +56,22 @@ def config_file(links: Links, spot: Spot) -> tuple[str, str] | None:
         return None
     if language == "dotenv":
         given = call.argument("dotenv_path", 0)
-        return (text_of(links, given, spot.function) if given is not None else ".env"), language
+        text = text_of(links, given, spot.function) if given is not None else ".env"
+        return (".env" if text == UNKNOWN else text), language
     path, text = _file(links, call.args[0] if call.args else None, spot.function)
     named = path if path != UNKNOWN else text
+    if value.name in ("json.loads", "tomllib.loads") and not _reads_file(call.args[0] if call.args else None):
+        return None
     if language in ("json", "toml", "yaml") and not (
         CONFIG_WORDS.search(named) and (path != UNKNOWN or language != "json" or CONFIG_WORDS.search(text))
     ):
         return None
-    if value.name in ("json.loads", "tomllib.loads") and not named:
-        return None
-    return named, language
+    return named or UNKNOWN, language
+
+
+def _reads_file(expr: m.Expr | None) -> bool:
+    """Whether a text is what a file was read to."""
+    return isinstance(expr, m.Call) and spelled(expr.func).rpartition(".")[2] in ("read", "read_text", "read_bytes")
 
 
 _LAST = frozenset(name.rpartition(".")[2] for name in CONFIG_PARSERS)

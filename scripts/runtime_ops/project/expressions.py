@@ -17,6 +17,7 @@ class Spot(NamedTuple):
     place: Place
     function: Func
     klass: Klass | None = None  # set for expressions of a class body
+    owner: Func | None = None  # the function whose decorator or default it is (evaluated in the scope around it)
 
 
 class Region(NamedTuple):
@@ -48,9 +49,10 @@ def spots(region: Region) -> Iterator[Spot]:
         func = region.function
         outer = func.parent or func.module.level
         place = Place(m.Pass(func.line, func.line), ())
-        for param in func.facts.params:
-            if param.default is not None:
-                yield from within(param.default, place, outer, func.cls)
+        defaults = (p.default for p in func.facts.params if p.default is not None)
+        for expr in (*func.facts.decorators, *defaults):
+            for spot in within(expr, place, outer, func.cls):
+                yield spot._replace(owner=func)
 
 
 def read_expressions(stmt: m.Stmt) -> Iterator[Any]:

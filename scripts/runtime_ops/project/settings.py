@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,12 +17,13 @@ from runtime_ops.project.model import Func, Klass, Module, Place
 from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
 from runtime_ops.project.settings_flow import Around, bound_of, check_nearby, names_in
 from runtime_ops.project.settings_model import Bound, Flow, SettingRead, Use, is_secret
-from runtime_ops.project.texts import UNKNOWN, spelled, text_of
+from runtime_ops.project.texts import UNKNOWN, bound_expression, spelled, text_of
 
 __all__ = ["Bound", "Flow", "SettingRead", "Settings", "Use", "find_settings"]
 
 WRAPPER_DEPTH = 3  # readers of readers
 USE_LIMIT = 200  # uses of one bound name; more are cut
+ANNOTATED_OPTION = re.compile(r"(?:Option|Argument)\(.*envvar=\[?['\"](\w+)['\"]")
 QUICK = (m.Subscript, m.Compare, m.Call)
 
 
@@ -33,6 +35,7 @@ class Reader(NamedTuple):
     template: str  # with ``{name}`` where the parameter goes
     default_parameter: str | None
     read: SettingRead  # the read in it, for how, required, check, conversion
+    switch: str | None = None  # the parameter that decides whether a missing value raises
 
 
 def find_settings(links: Links) -> tuple[SettingRead, ...]:
@@ -47,6 +50,7 @@ class Finder:
         self.links = links
         self.reads: list[SettingRead] = []
         self.readers: dict[Func, Reader] = {}
+        self.delayed: list[tuple[Raw, Spot, Region]] = []  # reads in default factories of classes
         self.made: dict[int, list[Spot]] = defaultdict(list)  # instantiations, by id of the class
         self._call_spots: dict[Func, list[tuple[Spot, Region]]] = defaultdict(list)
         self._calls_indexed = False
@@ -54,9 +58,11 @@ class Finder:
     def find(self) -> tuple[SettingRead, ...]:
         dynaconf = any(name.startswith("dynaconf.") for name in self.links.by_dotted)
         for module in self.links.index:
+            for func in module.functions.values():
+                self._annotated_options(func)
             for region in regions(module):
                 for spot in spots(region):
-                    if isinstance(spot.expr, QUICK):
+                    if type(spot.expr) in QUICK:
                         self._spot(spot, region)
                     if dynaconf and isinstance(spot.expr, m.Name | m.Subscript):
                         self._dynaconf(spot, region)
@@ -72,7 +78,11 @@ class Finder:
     def _spot(self, spot: Spot, region: Region) -> None:
         raw = raw_read(self.links, spot)
         if raw is not None:
-            self._raw(raw, spot, region)
+            factory = spot.klass is not None and any(isinstance(node, m.Lambda) for node in spot.around)
+            if factory:
+                self.delayed.append((raw, spot, region))
+            else:
+                self._raw(raw, spot, region)
             return
         if not isinstance(spot.expr, m.Call):
             return
@@ -107,7 +117,8 @@ class Finder:
                     default = raw.default
                     default_name = default.id if isinstance(default, m.Name) and function.param(default.id) else None
                     template = f"{raw.prefix}{text}".replace(UNKNOWN, "{name}", 1)
-                    self.readers.setdefault(function, Reader(function, parameter, template, default_name, read))
+                    switch = _switch(function, {parameter, default_name})
+                    self.readers.setdefault(function, Reader(function, parameter, template, default_name, read, switch))
                 elif not unknown(text):
                     self.reads.append(read)
 
@@ -144,17 +155,33 @@ class Finder:
             if not check or (check == "test" and near):
                 check = near or check
             conversion = later if later and conversion in ("", "truth") else conversion
-        if required and self._caught(spot):
+        if required and (self._caught(spot) or self._guarded(spot, raw)):
             required, check = False, check or "test"
         if required and not check:
-            check = "raise"
+            check = "missing"
+        if check == "raise" and conversion in ("bool", "flag", "truth"):
+            check = "test"  # a switch that decides something, not a value that is found wrong
         expr = spot.expr
-        line = expr.line
         return SettingRead(
-            name, spot.function.path, line, getattr(expr, "end_line", line), spot.function, expr, raw.how, "environment",
-            required, default, self._literal(default, spot.function), conversion, check, is_secret(name), bound,
-            tuple(around.flows), spot.place.steps, reader,
-        )  # fmt: skip
+            name=name,
+            path=spot.function.path,
+            line=expr.line,
+            end_line=getattr(expr, "end_line", expr.line),
+            function=spot.owner if spot.owner is not None and raw.how in ("click", "typer") else spot.function,
+            expr=expr,
+            how=raw.how,
+            required=required,
+            default=default,
+            default_text=self._literal(default, spot.function),
+            default_setting=self._default_setting(default, spot.function),
+            conversion=conversion,
+            check=check,
+            secret=is_secret(name, conversion),
+            bound=bound,
+            flows=tuple(around.flows),
+            steps=spot.place.steps,
+            reader=reader,
+        )
 
     def _caught(self, spot: Spot) -> bool:
         """Whether a missing variable is caught around the read and the program goes on."""
@@ -174,13 +201,75 @@ class Finder:
                             return True
         return False
 
+    def _guarded(self, spot: Spot, raw: Raw) -> bool:
+        """Whether the read stands under a condition that the same variable is there."""
+        for name in raw.names:
+            for step in spot.place.steps:
+                if isinstance(step.stmt, m.If) and step.arm == "body" and _asks_for(step.stmt.test, name):
+                    return True
+            if any(isinstance(node, m.IfExp) and _asks_for(node.test, name) for node in spot.around):
+                return True
+        return False
+
+    def _default_setting(self, default: m.Expr | None, function: Func, depth: int = 0) -> str:
+        """The name of the setting that a default is read from: directly, or through a name bound to a read."""
+        if default is None or depth > 3:
+            return ""
+        for node in m.walk(default):
+            if isinstance(node, m.Call | m.Subscript):
+                raw = raw_read(self.links, Spot(node, (), Place(m.Pass(0, 0), ()), function))
+                if raw is not None and raw.how != "contains" and raw.names:
+                    return text_of(self.links, raw.names[0], function)
+        if isinstance(default, m.Name | m.Attr):
+            bound = bound_expression(self.links, default, function)
+            if bound is not None and not isinstance(bound[0], m.Const):
+                return self._default_setting(bound[0], bound[1], depth + 1)
+        return ""
+
     def _literal(self, default: m.Expr | None, function: Func) -> str | None:
         if default is None:
             return None
         if isinstance(default, m.Const):
             return None if default.value is None else str(default.value)
         text = text_of(self.links, default, function)
-        return None if text == UNKNOWN else text
+        if text != UNKNOWN:
+            return text
+        if isinstance(default, m.Call):  # os.environ.get("A", os.environ.get("B", "text"))
+            raw = raw_read(self.links, Spot(default, (), Place(m.Pass(0, 0), ()), function))
+            if raw is not None:
+                return self._literal(raw.default, function)
+        return None
+
+    def _annotated_options(self, func: Func) -> None:
+        """typer: ``port: Annotated[int, typer.Option(envvar="PORT")] = 80``; annotations are kept as text."""
+        for param in func.facts.params:
+            found = ANNOTATED_OPTION.search(param.annotation or "")
+            if found is None:
+                continue
+            kind = (param.annotation or "").partition("[")[2].partition(",")[0].strip()
+            conversion = conversion_of(kind)
+            default = (
+                None if isinstance(param.default, m.Const) and param.default.value in (None, ...) else param.default
+            )
+            required = param.default is None and "None" not in kind
+            self.reads.append(
+                SettingRead(
+                    name=found.group(1),
+                    path=func.path,
+                    line=func.line,
+                    end_line=func.line,
+                    function=func,
+                    expr=m.Name(param.name, func.line),
+                    how="typer",
+                    required=required,
+                    default=default,
+                    default_text=self._literal(default, func),
+                    conversion=conversion,
+                    check="missing" if required else "type" if conversion else "",
+                    secret=is_secret(found.group(1), conversion),
+                    bound=Bound("local", param.name, func),
+                )
+            )
 
     # ------------------------------------------------------------ dynaconf
 
@@ -205,7 +294,7 @@ class Finder:
         raw = Raw((), "dynaconf", True, None)
         read = self._read(f"{stem}{key.upper()}", raw, spot, region)
         # attributes validate at first access (facts 6.10): nothing is checked at the read itself
-        self.reads.append(read._replace(check="" if read.check == "raise" else read.check))
+        self.reads.append(read._replace(check="" if read.check == "missing" else read.check))
 
     # ------------------------------------------------------------ wrappers
 
@@ -240,7 +329,7 @@ class Finder:
                 name = reader.template.replace("{name}", text)
                 raw = Raw((), reader.read.how, reader.read.required, default)
                 read = self._read(name, raw, spot, region, func)
-                read = self._through(read, reader)
+                read = self._through(read, reader, call)
                 parameter = self._parameter(expr, spot.function) if UNKNOWN in text else None
                 if parameter is not None and not spot.function.is_module:
                     inner = read.default
@@ -280,23 +369,45 @@ class Finder:
             given = param.default if param is not None else None
         return None if isinstance(given, m.Const) and given.value is None else given
 
-    def _through(self, read: SettingRead, reader: Reader) -> SettingRead:
+    def _through(self, read: SettingRead, reader: Reader, call: m.Call) -> SettingRead:
         """A read at a wrapper's call site, with what the wrapper does to the value."""
         inner = reader.read
         conversion = inner.conversion if inner.conversion not in ("", "truth") else ""
         if not conversion and reader.func.facts.returns in ("int", "float", "bool"):
             conversion = reader.func.facts.returns or ""
-        check = inner.check if inner.check not in ("", "test") else ""
-        required = inner.required or (inner.check in ("raise", "exit") and read.default is None)
+        raises = inner.check in ("raise", "exit", "missing")
+        if reader.switch is not None and raises:
+            switch = call.keyword(reader.switch)
+            raises = isinstance(switch, m.Const) and switch.value is True
+        check = (
+            inner.check if inner.check not in ("", "test") and (raises or inner.check == "validator") else read.check
+        )
+        required = (inner.required or raises) and read.default is None
+        conversion = conversion or read.conversion
         return read._replace(
-            conversion=conversion or read.conversion,
-            check=check or read.check or inner.check,
-            required=required and read.default is None,
+            conversion=conversion,
+            check=check or inner.check if raises else read.check,
+            required=required,
+            secret=is_secret(read.name, conversion),
         )
 
     # ------------------------------------------------------------ classes
 
     def _classes(self) -> None:
+        for raw, spot, region in self.delayed:
+            places = self.made.get(id(spot.klass), [])
+            if not places:
+                self._raw(raw, spot, region)
+            first = len(self.reads)
+            for place in places:
+                self._raw(raw, spot._replace(function=place.function, place=place.place), region)
+                for number in range(first, len(self.reads)):
+                    read = self.reads[number]
+                    self.reads[number] = read._replace(
+                        line=place.expr.line, end_line=place.expr.end_line, defined=(region.function.path, spot.expr.line),
+                        bound=self._field_bound(spot),
+                    )  # fmt: skip
+                first = len(self.reads)
         for module in self.links.index:
             for klass in module.classes.values():
                 if is_settings(klass):
@@ -312,6 +423,12 @@ class Finder:
                 for spot in places or [self._definition(klass)]:
                     self.reads.append(self._field(klass, field, variable, spot, bool(places)))
 
+    def _field_bound(self, spot: Spot) -> Bound | None:
+        stmt = spot.place.stmt
+        if isinstance(stmt, m.Assign) and isinstance(stmt.targets[0], m.Name):
+            return Bound("attribute", stmt.targets[0].id, spot.function, spot.klass)
+        return None
+
     def _definition(self, klass: Klass) -> Spot:
         level = klass.module.level
         return Spot(
@@ -324,17 +441,56 @@ class Finder:
         conversion = conversion_of(field.annotation)
         given = isinstance(call, m.Call) and call.keyword(field.name) is not None
         check = (
-            field.check or ("raise" if field.required else "") or ("type" if conversion not in ("", "secret") else "")
+            field.check
+            or ("missing" if field.required and not given else "")
+            or ("type" if conversion not in ("", "secret") else "")
         )
         none_default = not field.required and field.default is None
         return SettingRead(
-            variable, spot.function.path, call.line, getattr(call, "end_line", call.line), spot.function, call, "pydantic",
-            "environment", field.required and not given, None if none_default else field.default,
-            self._literal(field.default, level), conversion, check,
-            is_secret(field.name) or is_secret(variable) or "Secret" in field.annotation,
-            Bound("attribute", field.name, level, klass), (), spot.place.steps, None,
-            (field.owner.path, field.line), sure,
-        )  # fmt: skip
+            name=variable,
+            path=spot.function.path,
+            line=call.line,
+            end_line=getattr(call, "end_line", call.line),
+            function=spot.function,
+            expr=call,
+            how="pydantic",
+            required=field.required and not given,
+            default=None if none_default else field.default,
+            default_text=self._literal(field.default, level),
+            conversion=conversion,
+            check=check,
+            secret=is_secret(field.name, conversion) or is_secret(variable, conversion) or "Secret" in field.annotation,
+            bound=Bound("attribute", field.name, level, klass),
+            steps=spot.place.steps,
+            defined=(field.owner.path, field.line),
+            sure=sure,
+        )
+
+
+def _asks_for(test: m.Expr, name: m.Expr) -> bool:
+    """Whether a condition looks for the same variable, without a ``not``."""
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        return False
+    plain = _without_lines(name)
+    return any(not isinstance(node, m.UnaryOp) and _without_lines(node) == plain for node in m.walk(test)) and not any(
+        isinstance(node, m.Compare) and "not in" in node.ops for node in m.walk(test)
+    )
+
+
+def _without_lines(expr: m.Expr) -> object:
+    return expr.id if isinstance(expr, m.Name) else expr
+
+
+def _switch(function: Func, known: set[str | None]) -> str | None:
+    """A parameter, off by default, that is part of the condition under which a wrapper raises."""
+    for place in function.places:
+        if isinstance(place.stmt, m.If) and any(isinstance(s, m.Raise) for s in place.stmt.body):
+            for node in m.walk(place.stmt.test):
+                if isinstance(node, m.Name) and node.id not in known:
+                    param = function.param(node.id)
+                    if param is not None and isinstance(param.default, m.Const) and param.default.value is False:
+                        return node.id
+    return None
 
 
 # -------------------------------------------------------------------- index

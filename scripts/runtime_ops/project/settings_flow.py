@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runtime_ops.facts import model as m
+from runtime_ops.project.env_reads import STANDARD
 from runtime_ops.project.expressions import Region, Spot, read_expressions, spots, within
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
@@ -126,6 +127,8 @@ class Around:
         parameter = next((k or "**" for k, v in call.keywords if v is inner), "")
         if not parameter:
             parameter = str(next((n for n, a in enumerate(call.args) if a is inner), ""))
+        if dotted in STANDARD and parameter in ("1", "default"):
+            return True  # the default of another read: the value goes on as that one's
         self.flows.append(Flow("argument", dotted, parameter, call.line, call))
         if dotted in PLAIN_CALLS:
             self._convert(PLAIN_CALLS[dotted])
@@ -237,7 +240,7 @@ def check_nearby(links: Links, region: Region, name: str, line: int) -> tuple[st
                     check = "validator"
                 if check and (not found or found == "test"):
                     found = check
-                if after.conversion and after.conversion not in ("truth", "flag") and not conversion:
+                if after.conversion and after.conversion not in ("truth", "flag", "bool") and not conversion:
                     conversion = after.conversion
     return found, conversion
 

@@ -49,10 +49,12 @@ class SettingRead(NamedTuple):
     its literal text where that is known (None when there is no default or it is no literal; the text of None is None).
     ``conversion``: ``int``, ``float``, ``bool``, ``flag`` (compared with words), ``truth`` (only tested for being
     non-empty), ``json``, ``path``, ``list``, ``enum``, a dotted name or a project function's name, empty for none.
-    ``check``: how an unwanted value is noticed near the read: ``raise``, ``exit``, ``test``, ``validator``, ``type``, or
-    empty. ``function`` is where it is read (for pydantic: where the class is instantiated), ``defined`` the line that
-    declares it where that is another place. ``reader``: the project's wrapper through which it is read. ``sure`` is
-    false when the place of the read is a guess (a settings class that nothing was seen to instantiate).
+    ``default_setting`` names the setting that the default itself is read from.
+    ``check``: how an unwanted value is noticed near the read: ``missing`` (the read itself raises), ``raise``, ``exit``,
+    ``test``, ``validator``, ``type``, or empty. ``function`` is where it is read (for pydantic: where the class is
+    instantiated), ``defined`` the path and line that declare it where that is another place. ``reader``: the project's
+    wrapper through which it is read. ``sure`` is false when the place of the read is a guess (a settings class that
+    nothing was seen to instantiate).
     """
 
     name: str
@@ -66,6 +68,7 @@ class SettingRead(NamedTuple):
     required: bool = False
     default: m.Expr | None = None
     default_text: str | None = None
+    default_setting: str = ""
     conversion: str = ""
     check: str = ""
     secret: bool = False
@@ -96,6 +99,6 @@ class Use(NamedTuple):
     steps: tuple[Step, ...] = ()
 
 
-def is_secret(name: str) -> bool:
-    """Whether a setting's name looks like a credential's."""
-    return secret_like(name)
+def is_secret(name: str, conversion: str = "") -> bool:
+    """Whether a setting's name looks like a credential's; a number or a flag is none, nor are the shell's own names."""
+    return conversion not in ("int", "float", "bool", "flag") and name not in ("PWD", "OLDPWD") and secret_like(name)
