@@ -190,7 +190,8 @@ def _link(walk: _Walk, path: str) -> None:
     inner = target.relative_to(walk.root).as_posix()
     walk.paths.append(path)
     if target.is_dir() or kind_by_name(path) is not None or kind_by_name(inner) is not None:
-        walk.skipped.append(Skipped(path, f"a link to {inner}, which is looked at in its own place"))
+        seen = "a link to the root itself" if inner == "." else f"a link to {inner}, which is looked at in its own place"
+        walk.skipped.append(Skipped(path, seen))
 
 
 def _printable(path: str) -> bool:

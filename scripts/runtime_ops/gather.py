@@ -40,6 +40,7 @@ BREAK_EVEN = 600_000
 """Bytes of Python and artifacts from which a second process pays (its start, import and pickling cost about 40 ms)."""
 MOST_WORKERS = 8
 CHUNKS_A_WORKER = 12
+LOCK_SECONDS = 10
 
 Progress = Callable[[int, int], None]
 
@@ -262,10 +263,16 @@ class Work:
 
 
 def take(counter: Any) -> int:
-    """The number of the next chunk that nobody has taken."""
-    with counter.get_lock():
+    """The number of the next chunk that nobody has taken; beyond all of them when the counter cannot be had, because a
+    helper was killed while it held the lock."""
+    lock = counter.get_lock()
+    if not lock.acquire(timeout=LOCK_SECONDS):
+        return sys.maxsize
+    try:
         number: int = counter.value
         counter.value = number + 1
+    finally:
+        lock.release()
     return number
 
 

@@ -19,7 +19,7 @@ from runtime_ops.findings import Finding, Waiver
 
 WAIVE = re.compile(r"waive\s*\[([^\]]*)\]\s*:?\s*(.*)$", re.DOTALL)
 PART = re.compile(r"^\s*([A-Za-z][A-Za-z-]*)\s*=\s*(.*)$", re.DOTALL)
-CONTROL = re.compile(rf"\b({'|'.join(CONTROLS)})s?\b\s*[:=]?\s*", re.IGNORECASE)
+CONTROL = re.compile(rf"(?:^|[,;|]\s*|\band\s+)({'|'.join(CONTROLS)})s?(?:\s*[:=]\s*|\s+|(?=[,;|])|$)", re.IGNORECASE)
 COMMENT_KEYS = ("reason", "tradeoff", "controls", "until", "owner")
 
 INCOMPLETE, EXPIRED, UNUSED = "incomplete-waiver", "expired-waiver", "unused-waiver"
@@ -93,8 +93,9 @@ def _parse(path: str, first: int, last: int, text: str, rules: Collection[str]) 
 
 def controls_of(text: str) -> dict[str, str]:
     """The controls named in a text: ``test: tests/test_x.py, rollback: FLAG=0``."""
+    text = text.strip()
     marks = list(CONTROL.finditer(text))
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    ends = [*(mark.start() for mark in marks), len(text)][1:]
     return {
         mark[1].lower(): text[mark.end() : end].strip().strip(",;|").strip() for mark, end in zip(marks, ends, strict=True)
     }

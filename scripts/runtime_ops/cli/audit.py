@@ -98,11 +98,11 @@ def answer(arguments: argparse.Namespace) -> tuple[str, int]:
 
 def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
     """The report on the audited folder, in the chosen format."""
+    check_numbers(arguments)
+    root = checked_root(arguments.path)
     from runtime_ops import pipeline
     from runtime_ops.rules.api import load
 
-    check_numbers(arguments)
-    root = checked_root(arguments.path)
     rules = load()
     chosen = Path(arguments.config) if arguments.config else None
     configuration = read_configuration(root, chosen, rules)
