@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
-from runtime_ops.project.model import Func, Klass, Module, Place, own_expressions, places_of
+from runtime_ops.project.model import Func, Klass, Module, Place, Site, own_expressions, places_of
+
+LEAVES = frozenset((m.Const, m.Name))
+CALLS = frozenset((m.Call,))
 
 
 class Spot(NamedTuple):
@@ -37,22 +40,38 @@ def regions(module: Module) -> Iterator[Region]:
         yield Region(scope, tuple(places_of(klass.facts.body, ())), klass)
 
 
-def spots(region: Region) -> Iterator[Spot]:
-    """Every expression that is evaluated in a scope, its nested parts included; what is assigned to is left out.
+def spots(region: Region, kinds: frozenset[type]) -> Iterator[Spot]:
+    """Every expression of one of the kinds that is evaluated in a scope, nested ones included; no targets of assignments.
 
     Defaults of parameters and decorators of functions are evaluated in the scope around the function.
     """
     for place in region.places:
         for expr in read_expressions(place.stmt):
-            yield from within(expr, place, region.function, region.klass)
+            yield from within(expr, place, region.function, region.klass, kinds)
     if region.klass is None and not region.function.is_module:
-        func = region.function
-        outer = func.parent or func.module.level
-        place = Place(m.Pass(func.line, func.line), ())
-        defaults = (p.default for p in func.facts.params if p.default is not None)
-        for expr in (*func.facts.decorators, *defaults):
-            for spot in within(expr, place, outer, func.cls):
-                yield spot._replace(owner=func)
+        yield from header_spots(region.function, kinds)
+
+
+def header_spots(func: Func, kinds: frozenset[type]) -> Iterator[Spot]:
+    """Expressions of a function's decorators and of the defaults of its parameters."""
+    outer = func.parent or func.module.level
+    place = Place(m.Pass(func.line, func.line), ())
+    defaults = (p.default for p in func.facts.params if p.default is not None)
+    for expr in (*func.facts.decorators, *defaults):
+        for spot in within(expr, place, outer, func.cls, kinds):
+            yield spot._replace(owner=func)
+
+
+def spot_of(site: Site) -> Spot | None:
+    """A call site as a spot, with the expressions around it."""
+    if isinstance(site.stmt, m.Pass):
+        return next((s for s in header_spots(site.function, CALLS) if s.expr is site.call), None)
+    place = Place(site.stmt, site.steps)
+    for expr in read_expressions(site.stmt):
+        for spot in within(expr, place, site.function, None, CALLS):
+            if spot.expr is site.call:
+                return spot
+    return None
 
 
 def read_expressions(stmt: m.Stmt) -> Iterator[Any]:
@@ -70,14 +89,19 @@ def read_expressions(stmt: m.Stmt) -> Iterator[Any]:
         yield from own_expressions(stmt)
 
 
-def within(expr: Any, place: Place, function: Func, klass: Klass | None = None) -> Iterator[Spot]:
-    """An expression and everything below it, outer before inner."""
+def within(
+    expr: Any, place: Place, function: Func, klass: Klass | None = None, kinds: frozenset[type] = frozenset()
+) -> Iterator[Spot]:
+    """An expression and everything below it of one of the kinds (of any kind when none is given), outer before inner."""
     stack: list[tuple[Any, tuple[Any, ...]]] = [(expr, ())]
     while stack:
         node, around = stack.pop()
-        if type(node) is tuple:
-            stack.extend((part, around) for part in reversed(node) if isinstance(part, tuple))
+        kind = type(node)
+        if kind is not tuple and (not kinds or kind in kinds):
+            yield Spot(node, around, place, function, klass)
+        if kind in LEAVES:
             continue
-        yield Spot(node, around, place, function, klass)
-        inner = (node, *around)
-        stack.extend((part, inner) for part in reversed(node) if isinstance(part, tuple))
+        inner = around if kind is tuple else (node, *around)
+        for part in reversed(node):
+            if isinstance(part, tuple) and (type(part) not in LEAVES or not kinds or type(part) in kinds):
+                stack.append((part, inner))

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.project.config_files import config_file, secret_file
 from runtime_ops.project.env_reads import DYNACONF, Raw, raw_read, unknown
-from runtime_ops.project.expressions import Region, Spot, regions, spots
+from runtime_ops.project.expressions import Region, Spot, regions, spot_of, spots
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Place
 from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
-from runtime_ops.project.settings_flow import Around, bound_of, check_nearby, names_in
+from runtime_ops.project.settings_flow import NAMED, Around, bound_of, check_nearby, names_in
 from runtime_ops.project.settings_model import Bound, Flow, SettingRead, Use, is_secret
 from runtime_ops.project.texts import UNKNOWN, bound_expression, spelled, text_of
 
@@ -24,7 +24,7 @@ __all__ = ["Bound", "Flow", "SettingRead", "Settings", "Use", "find_settings"]
 WRAPPER_DEPTH = 3  # readers of readers
 USE_LIMIT = 200  # uses of one bound name; more are cut
 ANNOTATED_OPTION = re.compile(r"(?:Option|Argument)\(.*envvar=\[?['\"](\w+)['\"]")
-QUICK = (m.Subscript, m.Compare, m.Call)
+READING = frozenset((m.Subscript, m.Compare, m.Call))
 
 
 class Reader(NamedTuple):
@@ -52,8 +52,7 @@ class Finder:
         self.readers: dict[Func, Reader] = {}
         self.delayed: list[tuple[Raw, Spot, Region]] = []  # reads in default factories of classes
         self.made: dict[int, list[Spot]] = defaultdict(list)  # instantiations, by id of the class
-        self._call_spots: dict[Func, list[tuple[Spot, Region]]] = defaultdict(list)
-        self._calls_indexed = False
+        self._class_calls: list[tuple[Spot, Region]] = []  # calls in class bodies: they are no sites of a function
 
     def find(self) -> tuple[SettingRead, ...]:
         dynaconf = any(name.startswith("dynaconf.") for name in self.links.by_dotted)
@@ -61,9 +60,11 @@ class Finder:
             for func in module.functions.values():
                 self._annotated_options(func)
             for region in regions(module):
-                for spot in spots(region):
-                    if type(spot.expr) in QUICK:
+                for spot in spots(region, READING | NAMED if dynaconf else READING):
+                    if type(spot.expr) in READING:
                         self._spot(spot, region)
+                        if region.klass is not None and isinstance(spot.expr, m.Call):
+                            self._class_calls.append((spot, region))
                     if dynaconf and isinstance(spot.expr, m.Name | m.Subscript):
                         self._dynaconf(spot, region)
         self._wrapped()
@@ -340,24 +341,17 @@ class Finder:
                     self.reads.append(read)
 
     def _calls_of(self, func: Func) -> Iterator[tuple[Spot, Region]]:
-        if not self._calls_indexed:
-            self._index_calls()
-        yield from self._call_spots.get(func, ())
-
-    def _index_calls(self) -> None:
-        """Calls of project functions, class bodies included, by function: only those named like a reader."""
-        self._calls_indexed = True
-        names = {f.name for f in self.readers} | {"<none>"}
-        callers = {edge.caller.name for f in self.readers for edge in self.links.callers.get(f, ())}
-        wanted = names | callers
-        for module in self.links.index:
-            for region in regions(module):
-                for spot in spots(region):
-                    expr = spot.expr
-                    if isinstance(expr, m.Call) and spelled(expr.func).rpartition(".")[2] in wanted:
-                        value = self.links.names.value(expr.func, spot.function)
-                        if value is not None and isinstance(value.target, Func):
-                            self._call_spots[value.target].append((spot, region))
+        """Calls of a function of the project: those that were linked, and those in class bodies."""
+        for edge in self.links.callers.get(func, ()):
+            if edge.how == "call" and not edge.site.weak:
+                spot = spot_of(edge.site)
+                if spot is not None:
+                    yield spot, Region(spot.function, spot.function.places)
+        for spot, region in self._class_calls:
+            if spelled(spot.expr.func).rpartition(".")[2] == func.name:
+                value = self.links.names.value(spot.expr.func, spot.function)
+                if value is not None and value.target is func:
+                    yield spot, region
 
     def _handed_default(self, func: Func, reader: Reader, call: m.Call, positions: list[str]) -> m.Expr | None:
         name = reader.default_parameter

@@ -38,6 +38,8 @@ TEXT_METHODS = frozenset(
 )
 LIST_METHODS = frozenset(("split", "rsplit", "splitlines", "partition"))
 PLAIN_TYPES = frozenset(("str", "repr", "typing.cast", "cast", "SecretStr", "pydantic.SecretStr"))
+NAMES = frozenset((m.Name,))
+NAMED = frozenset((m.Name, m.Subscript))
 CHECKING_NAMES = ("check", "valid", "require", "ensure", "verify", "assert")
 
 
@@ -227,7 +229,7 @@ def check_nearby(links: Links, region: Region, name: str, line: int) -> tuple[st
         if place.stmt.line < line:
             continue
         for expr in read_expressions(place.stmt):
-            for spot in within(expr, place, region.function, region.klass):
+            for spot in within(expr, place, region.function, region.klass, NAMES):
                 if not (
                     isinstance(spot.expr, m.Name) and (spot.expr.id == name or spot.expr.id.startswith(f"{name}."))
                 ):
@@ -262,7 +264,7 @@ def _is_check(name: str) -> bool:
 
 def names_in(region: Region, wanted: frozenset[str]) -> Iterator[Spot]:
     """Every name of a scope whose first or last part is wanted, and subscripts with a wanted literal key."""
-    for spot in spots(region):
+    for spot in spots(region, NAMED):
         expr = spot.expr
         if isinstance(expr, m.Name):
             if expr.id in wanted or any(part in wanted for part in expr.id.split(".")):
