@@ -80,7 +80,9 @@ def _wait_gone(pid: int, known: set[int]) -> dict[int, str]:
 def test_killed_at_a_random_moment_it_leaves_nothing(number: int, tmp_path: Path) -> None:
     drill = _start(tmp_path)
     known: set[int] = set()
-    until = time.monotonic() + random.Random(number).uniform(0.05, 4)
+    while not known and drill.poll() is None:
+        _remains(drill.pid, known)
+    until = time.monotonic() + random.Random(number).uniform(0, 4)
     while time.monotonic() < until:
         _remains(drill.pid, known)
         time.sleep(0.02)

@@ -17,7 +17,7 @@ DURATION = r"(second|_s\b|_ms\b|milli|duration|latency|time|took|elapsed)"
 START, STOP = r"(start|boot|ready|init)", r"(shut_?down|stop|drain|terminat)"
 SIGNALS = {
     "startup latency": rf"{START}[a-z_ -]*{DURATION}|{DURATION}[a-z_ -]*{START}",
-    "in flight or queue depth": r"in_?(flight|progress)|active|queue|pending|backlog|depth|inflight|concurren",
+    "in flight or queue depth": r"in_?(flight|progress)|active|queue|pending|backlog|depth|inflight",
     "errors": r"error|fail|exception|5xx|dead_?letter",
     "shutdown duration": rf"{STOP}[a-z_ -]*{DURATION}|{DURATION}[a-z_ -]*{STOP}",
 }
