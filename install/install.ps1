@@ -371,8 +371,17 @@ function Save-Copy {
     Say "kept a copy of what was there as $Kept"
 }
 
+# The link alone: Remove-Item -Recurse of Windows PowerShell 5.1 may empty the folder that a link leads to.
+function Remove-Link([string]$Path) {
+    $Item = Get-Item -LiteralPath $Path -Force
+    $Item.Delete()
+}
+
 function Switch-Folders {
     $Old = Join-Path $Stage "old"
+    if (Test-Link $Dest) {
+        Remove-Link $Dest
+    }
     if (Test-Exists $Dest) {
         Move-Item -LiteralPath $Dest -Destination $Old
     }
@@ -654,7 +663,12 @@ function Uninstall-Skill {
         if ($Objection) {
             Save-Copy
         }
-        Move-Item -LiteralPath $Dest -Destination (Join-Path $Stage "removed")
+        if (Test-Link $Dest) {
+            Remove-Link $Dest
+        }
+        else {
+            Move-Item -LiteralPath $Dest -Destination (Join-Path $Stage "removed")
+        }
         $Keep = Join-Path $Stage "keep"
         if (Test-Path -LiteralPath $Keep) {
             Move-Item -LiteralPath $Keep -Destination $Dest

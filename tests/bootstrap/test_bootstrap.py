@@ -1,7 +1,6 @@
 """The private library folder: made once, by hash, away from the audited repository, and honest when it cannot be made.
 
-pip itself runs against a folder of wheels made here, named to it by a fake `pip` module of a throw-away interpreter,
-only where a test needs the network's absence; the one test that asks the real registry says so and is skipped offline.
+The tests that make it ask the package index, as users do, and are skipped with the reason where there is none.
 """
 
 from __future__ import annotations
@@ -36,7 +35,15 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with nothing but the standard library: not even pip."""
     home = tmp_path_factory.mktemp("bare")
     venv.EnvBuilder(with_pip=False).create(home)
-    return home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return home / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def plain_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with the standard library and pip, as most machines have it."""
+    home = tmp_path_factory.mktemp("plain")
+    venv.EnvBuilder(with_pip=True).create(home)
+    return home / "bin/python"
 
 
 @pytest.fixture
@@ -112,17 +119,17 @@ def test_forbidden_bootstrap_names_libraries_and_commands(bare_python: Path, pro
     assert not (tmp_path / "cache").exists()
 
 
-def test_no_network_is_an_error_that_leaves_nothing(bare_python: Path, probe: Path, tmp_path: Path) -> None:
+def test_no_network_is_an_error_that_leaves_nothing(plain_python: Path, probe: Path, tmp_path: Path) -> None:
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nno-index = true\nfind-links =\n")
-    code, out, err = run(bare_python, probe, tmp_path / "cache", PIP_CONFIG_FILE=str(config))
+    code, out, err = run(plain_python, probe, tmp_path / "cache", PIP_CONFIG_FILE=str(config))
     assert (code, out) == (2, "")
     assert "missing Python libraries: markdown-it-py" in err
     assert "pip install" in err
     assert list((tmp_path / "cache" / private.APPLICATION).iterdir()) == []
 
 
-def test_wrong_hash_is_refused(bare_python: Path, tmp_path: Path) -> None:
+def test_wrong_hash_is_refused(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("mdurl==0.1.2 --hash=sha256:" + "0" * 64 + "\n")
     with pytest.raises(private.PrivateFolderError, match=r"pip .*failed"):
@@ -130,7 +137,7 @@ def test_wrong_hash_is_refused(bare_python: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_made_once_then_used_without_pip(bare_python: Path, probe: Path, tmp_path: Path) -> None:
+def test_made_by_an_interpreter_without_pip_then_used_again(bare_python: Path, probe: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     code, out, err = run(bare_python, probe, cache)
     needs_registry(err)
@@ -142,29 +149,29 @@ def test_made_once_then_used_without_pip(bare_python: Path, probe: Path, tmp_pat
     assert str(cache) in out
 
 
-def test_two_at_once_both_succeed_and_leave_one_folder(bare_python: Path, probe: Path, tmp_path: Path) -> None:
+def test_two_at_once_both_succeed_and_leave_one_folder(plain_python: Path, probe: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    both = [start(bare_python, probe, cache) for _ in range(2)]
+    both = [start(plain_python, probe, cache) for _ in range(2)]
     ended = [(process.communicate(timeout=300), process.returncode) for process in both]
     needs_registry(ended[0][0][1])
     assert [code for _, code in ended] == [0, 0], ended
     assert [entry.name.split("-")[0] for entry in (cache / private.APPLICATION).iterdir()] == ["libraries"]
 
 
-def test_incomplete_folder_is_rebuilt(bare_python: Path, probe: Path, tmp_path: Path) -> None:
+def test_incomplete_folder_is_rebuilt(plain_python: Path, probe: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    code, out, err = run(bare_python, probe, cache)
+    code, out, err = run(plain_python, probe, cache)
     needs_registry(err)
     assert code == 0, err
     yaml_init = Path(out.strip())
     yaml_init.unlink()
-    code, out, err = run(bare_python, probe, cache)
+    code, out, err = run(plain_python, probe, cache)
     assert code == 0, err
     assert yaml_init.is_file()
     assert len(list((cache / private.APPLICATION).iterdir())) == 1
 
 
-def test_nothing_of_the_audited_repository_takes_part(bare_python: Path, probe: Path, tmp_path: Path) -> None:
+def test_nothing_of_the_audited_repository_takes_part(plain_python: Path, probe: Path, tmp_path: Path) -> None:
     """Its pip settings, its `pip.py`, its `json.py`: also when PYTHONPATH names its folder."""
     repository = tmp_path / "repository"
     repository.mkdir()
@@ -173,7 +180,7 @@ def test_nothing_of_the_audited_repository_takes_part(bare_python: Path, probe: 
     (repository / "setup.cfg").write_text("[install]\nprefix=/nowhere\n")
     (repository / "pip.conf").write_text("[global]\nindex-url = https://invalid.invalid/\n")
     environment = {"PYTHONPATH": ".", "PIP_INDEX_URL": "https://invalid.invalid/", "PIP_TARGET": str(repository)}
-    code, out, err = run(bare_python, probe, tmp_path / "cache", cwd=repository, **environment)
+    code, out, err = run(plain_python, probe, tmp_path / "cache", cwd=repository, **environment)
     needs_registry(err)
     assert code == 0, err
     assert str(tmp_path / "cache") in out
