@@ -299,8 +299,7 @@ def _class_methods(klass: Klass) -> Iterator[Hook]:
     for row in all_frameworks():
         for dotted in row.setup_hooks:
             base, _, name = dotted.rpartition(".")
-            last = f".{base.rpartition('.')[2]}"
-            if name in klass.methods and any(base in spellings(b) or b.endswith(last) for b in bases):
+            if name in klass.methods and any(_same_class(base, b) for b in bases):
                 method = klass.methods[name]
                 yield Hook("startup", method, method.path, method.line, row.name, dotted, name, klass=klass)
     for system in all_job_systems():
@@ -308,9 +307,14 @@ def _class_methods(klass: Klass) -> Iterator[Hook]:
             kind = "startup" if stage == "start" else "shutdown"
             for dotted in names:
                 base, _, name = dotted.rpartition(".")
-                if base and base in bases and name in klass.methods:
+                if base and name in klass.methods and any(_same_class(base, b) for b in bases):
                     method = klass.methods[name]
                     yield Hook(kind, method, method.path, method.line, system.name, dotted, name, klass=klass)
+
+
+def _same_class(one: str, other: str) -> bool:
+    """Whether two dotted names mean one class of a library, also where a package exports it under a shorter name."""
+    return one.partition(".")[0] == other.partition(".")[0] and one.rpartition(".")[2] == other.rpartition(".")[2]
 
 
 def _module_names(links: Links, module: Module) -> Iterator[Hook]:

@@ -67,7 +67,9 @@ class Builder:
         return self._made(Value("made", name, origin=Origin(where, call)), row), row
 
     def router_of(self, value: Value | None, expr: m.Expr, function: Func) -> tuple[Key | None, Framework | None]:
-        if value is None or value.kind not in ("made", "instance"):
+        if value is None or value.kind not in ("made", "instance", "external"):
+            return None, None
+        if value.kind == "external" and value.origin is None:
             return None, None
         if isinstance(value.target, Klass):
             row = next((r for b in value.target.external_bases if (r := framework_row(b))), None)
@@ -81,7 +83,19 @@ class Builder:
             if Include(key, "", False) not in self.includes[klass_key]:
                 self.includes[klass_key].append(Include(key, "", False))
             return key, row
-        row = framework_row(value.name.removesuffix("()"))
+        row = framework_row(value.name.removesuffix("()")) if value.kind == "made" else None
+        if (
+            row is None
+            and value.origin is not None
+            and isinstance(expr, m.Name)
+            and expr.id.endswith((".router", "_router"))
+        ):
+            maker = self.links.names.value(
+                value.origin.call.func, value.origin.function
+            )  # app.router: the application's own
+            row = framework_row(maker.name) if maker is not None else None
+            if row is not None and maker is not None:
+                value = Value("made", maker.name, origin=value.origin)
         if row is None:
             return None, None
         if value.origin is None and isinstance(expr, m.Name):
