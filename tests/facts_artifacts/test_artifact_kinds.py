@@ -21,7 +21,7 @@ from runtime_ops.facts.artifacts import (
 )
 
 KINDS = (
-    "compose", "config", "crontab", "dockerfile", "dotenv", "fly", "helm-values", "pipfile", "pipfile-lock", "platform",
+    "compose", "config", "crontab", "dockerfile", "dotenv", "fly", "helm-values", "nomad", "pipfile", "pipfile-lock", "platform",
     "procfile", "pyproject", "requirements", "scheduler", "script", "setup-cfg", "setup-py", "shell", "systemd",
     "toml-lock", "yaml",
 )  # fmt: skip
@@ -69,6 +69,7 @@ KINDS = (
         ("fly.toml", "fly"),
         ("render.yaml", "platform"),
         ("DCOS/marathon-web.json", "scheduler"),
+        ("jobs/web.nomad.hcl", "nomad"),
         ("package.json", None),
         ("app/main.py", None),
         ("windows\\Dockerfile", "dockerfile"),
@@ -182,6 +183,8 @@ HOSTILE = {
     "toml tables": "[[package]]\n" * 12_000,
     "requirement": "a" + "[" * 12_000,
     "python": "setup(" * 5_000,
+    "hcl": 'a "' * 20_000,
+    "hcl blocks": "a {\n" * 5_000,
     "cron": "* " * 12_000,
     "control characters": "a: \x01\x02\x7f\n\x85\u2028",
 }

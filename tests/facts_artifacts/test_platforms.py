@@ -6,6 +6,7 @@ from runtime_ops.facts.artifacts import EnvironmentVariable, PlatformFile, Progr
 from runtime_ops.facts.dotenv import read_dotenv
 from runtime_ops.facts.fly import read_fly
 from runtime_ops.facts.nginx import is_nginx, read_nginx
+from runtime_ops.facts.nomad import read_nomad
 from runtime_ops.facts.platforms import read_platform
 from runtime_ops.facts.procfile import read_crontab, read_procfile
 from runtime_ops.facts.schedulers import read_scheduler
@@ -258,6 +259,62 @@ def test_marathon() -> None:
     (probe,) = web.probes
     assert probe.method == "http" and probe.timeout is not None and probe.timeout.seconds == 9
     assert read_scheduler("ecs.json", '{"a": 1}') is None
+
+
+NOMAD = """\
+job "shop" {
+  type = "service" # long-lived
+  group "web" {
+    count = 2
+    network { port "http" { to = 8000 } }
+    service {
+      check {
+        type     = "http"
+        path     = "/health"
+        interval = "10s"
+        timeout  = "2s"
+      }
+    }
+    task "app" {
+      driver       = "docker"
+      kill_timeout = "45s"
+      kill_signal  = "SIGINT"
+      config {
+        image   = "shop:${var.tag}"
+        command = "gunicorn"
+        args    = ["-b", "0.0.0.0:8000", "shop"]
+      }
+      env {
+        LEVEL = "info"
+        TOKEN = var.token
+      }
+      template {
+        data = <<EOF
+SECRET={{ key "x" }}
+}
+EOF
+        env  = true
+      }
+    }
+  }
+}
+"""
+
+
+def test_nomad() -> None:
+    (app,) = programs(read_nomad("shop.nomad", NOMAD), "nomad")
+    words = ("gunicorn", "-b", "0.0.0.0:8000", "shop")
+    assert (app.name, app.kind, app.line, argv(app)) == ("app", "service", 14, words)
+    assert app.image is not None and app.image.templated and app.command is not None and app.command.line == 20
+    assert app.grace is not None and app.grace.seconds == 45
+    assert app.stop_signal is not None and app.stop_signal.text == "SIGINT"
+    assert app.replicas is not None and app.replicas.number == 2 and app.ports[0].number.text == "8000"
+    assert pairs(app.env) == {"LEVEL": "info", "TOKEN": "var.token"} and app.env[1].templated
+    assert [source.kind for source in app.env_from] == ["template"]
+    (probe,) = app.probes
+    assert probe.path is not None and probe.timeout is not None
+    assert (probe.method, probe.path.text, probe.timeout.seconds, probe.line) == ("http", "/health", 2, 7)
+    assert read_nomad("x.nomad", 'job "a" {\n').unread[0].line == 2
 
 
 def test_dotenv() -> None:

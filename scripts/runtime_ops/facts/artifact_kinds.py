@@ -65,6 +65,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r".*\.service\Z", "systemd"),
         (r".*\.(?:crontab|cron)\Z", "crontab"),
         (r".*\.(?:sh|bash|ksh)\Z", "shell"),
+        (r".*\.nomad(?:\.hcl)?\Z", "nomad"),
         (r".*\.(?:conf|ini|cfg)\Z|nginx[\w.-]*\Z|supervisord?[\w.-]*\Z", "config"),
         (r".*(?:marathon|ecs|task[-_]?def|dcos).*\.json\Z", "scheduler"),
     )
@@ -76,7 +77,7 @@ _NOT_SHELL = frozenset(
      "news", "history", "manifest", "brewfile", "justfile", "tiltfile", "earthfile", "caddyfile", "head", "pkg-info",
      "record", "wheel", "installer", "requested", "py.typed"),
 )  # fmt: skip
-_SHELL_WORDS = re.compile(r"^(?:\s*)(?:set -[a-z]|exec |if \[|case \"?\$|export |\. |source )", re.MULTILINE)
+_SHELL_WORDS = re.compile(r"^[ \t]*(?:set -[a-z]|exec |if \[|case \"?\$|export |\. |source )", re.MULTILINE)
 
 _API_VERSION = re.compile(r"^[ \t-]*[\"']?apiVersion[\"']?\s*:", re.MULTILINE)
 _KIND = re.compile(r"^[ \t-]*[\"']?kind[\"']?\s*:\s*[\"']?([A-Za-z]+)", re.MULTILINE)
@@ -87,7 +88,7 @@ _KINDS = frozenset(
      "ExternalSecret", "HorizontalPodAutoscaler", "ScaledObject", "Kustomization", "Component", "List"),
 )  # fmt: skip
 _SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
-_IMAGE_OR_BUILD = re.compile(r"^\s+(?:image|build|extends)\s*:", re.MULTILINE)
+_IMAGE_OR_BUILD = re.compile(r"^[ \t]+(?:image|build|extends)\s*:", re.MULTILINE)
 _INCLUDES_ONLY = re.compile(r"^\{\{-?\s*(?:include|template)\s", re.MULTILINE)
 
 
@@ -248,6 +249,7 @@ _READERS: dict[str, Callable[[str, str], Artifact | None]] = {
     "dotenv": read_dotenv,
     "fly": _late("fly", "read_fly"),
     "helm-values": _read_helm_values,
+    "nomad": _late("nomad", "read_nomad"),
     "pipfile": _late("packaging_files", "read_pipfile"),
     "pipfile-lock": _late("lock_files", "read_pipfile_lock"),
     "platform": read_platform,

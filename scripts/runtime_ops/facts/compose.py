@@ -47,6 +47,7 @@ _JOINED = frozenset(
     ("environment", "env_file", "ports", "expose", "volumes", "healthcheck", "build", "deploy", "depends_on")
 )
 _MAX_EXTENDS = 10
+_MAX_TEXT = 1_000
 
 
 def read_compose(path: str, text: str) -> ComposeFile | None:
@@ -287,7 +288,7 @@ def _ports(node: Mapping) -> tuple[Port, ...]:
     for item in items_of(node, "ports"):
         line, end_line = item.line, item.end_line
         if isinstance(item, Scalar):
-            found = _PORT.match(item.text)
+            found = _PORT.match(item.text) if len(item.text) < _MAX_TEXT else None
             if found is None:
                 continue
             number = Value(found.group("target"), line, end_line, item.templated)
@@ -310,7 +311,7 @@ def _mounts(node: Node | None) -> tuple[Mount, ...]:
     made = []
     for item in items_of(node):
         if isinstance(item, Scalar):
-            parts = re.split(r":(?![^{]*\})", item.text)
+            parts = re.split(r":(?![^{]*\})", item.text[:_MAX_TEXT])
             source, target = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
             bind = source.startswith((".", "/", "~", "$"))
         else:

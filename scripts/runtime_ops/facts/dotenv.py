@@ -41,7 +41,10 @@ def read_dotenv(path: str, text: str) -> DotenvFile:
             value, end = _quoted(rest, lines, index)
             index = max(index, end)
         else:
-            value, end = re.split(r"\s+#", rest, maxsplit=1)[0].strip() if not rest.startswith("#") else "", number
+            value, end = (
+                re.split(r"(?<=\S)\s++#", rest, maxsplit=1)[0].strip() if not rest.startswith("#") else "",
+                number,
+            )
         fact = Value(value, number, max(number, end), "{{" in value)
         uses = () if literal else variable_uses(value, number)
         variables.append(

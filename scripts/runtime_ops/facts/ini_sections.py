@@ -10,20 +10,18 @@ import re
 from runtime_ops.facts.artifacts import OptionSection, Setting, Unread, Value
 
 _HEADER = re.compile(r"\[(.+)\]\s*(?:[;#].*)?\Z")
-_OPTION = re.compile(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)\Z")
-_EQUALS = re.compile(r"([^=\s][^=]*?)\s*=\s*(.*)\Z")
 _INLINE_COMMENT = re.compile(r"\s;.*\Z")
 _MAX_UNREAD = 20
 
 
 def read_sections(
-    text: str, *, backslash: bool = False, inline_comments: bool = False, colon: bool = False, bare: str | None = None
+    text: str, *, backslash: bool = False, inline_comments: bool = False, bare: str | None = None
 ) -> tuple[tuple[OptionSection, ...], list[Unread]]:
     """The sections of a text and the lines that are not understood.
 
     ``backslash``: a line that ends in ``\\`` goes on (systemd); otherwise an indented line continues the value above
-    it, joined by a newline (configparser). ``inline_comments``: `` ;`` begins one (supervisord). ``colon``: ``:`` too
-    ends a name. ``bare``: the value of an option without ``=`` (uWSGI: ``true``), None when that is not understood.
+    it, joined by a newline (configparser). ``inline_comments``: `` ;`` begins one (supervisord). ``bare``: the value
+    of an option without ``=`` (uWSGI: ``true``), None when that is not understood.
     """
     sections: list[OptionSection] = []
     unread: list[Unread] = []
@@ -31,7 +29,6 @@ def read_sections(
     last = 0
     lines = text.split("\n")
     index = 0
-    pattern = _OPTION if colon else _EQUALS
     while index < len(lines):
         number = index + 1
         line = lines[index].rstrip("\r")
@@ -60,12 +57,12 @@ def read_sections(
             options[-1] = _continued(options[-1], stripped, number, inline_comments)
             last = number
             continue
-        found = pattern.match(stripped)
-        if found is None and bare is None:
+        option, equals, value = stripped.partition("=")
+        if not option.strip() or (not equals and bare is None):
             if len(unread) < _MAX_UNREAD:
                 unread.append(Unread(number, f"no option: {stripped[:60]}"))
             continue
-        option, value = (found.group(1), found.group(2)) if found else (stripped, bare or "")
+        value = value if equals else bare or ""
         if inline_comments:
             value = _INLINE_COMMENT.sub("", value)
         last = index

@@ -11,7 +11,7 @@ from runtime_ops.facts.toml_lines import MAX_TEXT
 
 _TABLE = re.compile(r"^\[\[(?:package|packages)\]\]\s*$", re.MULTILINE)
 _END = re.compile(r"^\[(?!\[package)", re.MULTILINE)
-_FIELD = re.compile(r"^(name|version|source)\s*=\s*(.+?)\s*$", re.MULTILINE)
+_FIELD = re.compile(r"^(name|version|source)[ \t]*=[ \t]*(\S.*)$", re.MULTILINE)
 _FLAVOURS = {"uv.lock": "uv.lock", "poetry.lock": "poetry.lock", "pdm.lock": "pdm.lock"}
 
 
@@ -37,7 +37,7 @@ def read_toml_lock(path: str, text: str) -> PackagingFile:
         counted = start
         fields: dict[str, tuple[str, int]] = {}
         for found in _FIELD.finditer(text, start, end):
-            fields.setdefault(found.group(1), (found.group(2), found.start()))
+            fields.setdefault(found.group(1), (found.group(2).strip(), found.start()))
         if "name" not in fields:
             continue
         raw, at = fields["name"]

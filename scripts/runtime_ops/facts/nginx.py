@@ -19,10 +19,11 @@ from runtime_ops.facts.artifacts import (
 from runtime_ops.facts.shell_words import Lines
 
 _TOKEN = re.compile(
-    r"#[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?:\$\{[^}\n]*\}|\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\\.|[^\s;{}#\"'\\])+|[;{}]"
+    r"#[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?:\$\{[^}\n]{0,200}\}|\{\{[^\n]{0,200}?\}\}|\{%[^\n]{0,200}?%\}|\\.|[^\s;{}#\"'\\])+|[;{}]"
 )
 _NGINX = re.compile(
-    r"^\s*(?:server|upstream\s+\S+|location\s+[^;\n]+|http|stream)\s*\{|^\s*(?:proxy|uwsgi|grpc)_pass\s", re.MULTILINE
+    r"^[ \t]*(?:server|upstream[ \t]+\S+|location[ \t]+[^;\n]+|http|stream)[ \t]*\{|^[ \t]*(?:proxy|uwsgi|grpc)_pass\s",
+    re.MULTILINE,
 )
 _PASSES = {
     "proxy_pass": "proxy",

@@ -181,7 +181,7 @@ def read_pipfile(path: str, text: str) -> PackagingFile:
 
 def read_setup_cfg(path: str, text: str) -> PackagingFile:
     """setuptools' declarative configuration."""
-    sections, _ = read_sections(text, colon=False)
+    sections, _ = read_sections(text)
     scripts: list[ScriptEntry] = []
     requirements: list[Requirement] = []
     roots: list[str] = []

@@ -17,15 +17,18 @@ _POETRY = re.compile(r"(\^|~(?!=)|)\s*v?(\d+(?:\.\d+)*(?:[\w.+!-]*))\Z")
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=)?(\S+)\s*\Z")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*\Z")
-_OPTION_TAIL = re.compile(r"\s+--(?:hash|config-settings|global-option).*\Z", re.DOTALL)
+_OPTION_TAIL = re.compile(r"(?<=\S)\s++--(?:hash|config-settings|global-option).*\Z", re.DOTALL)
 _MAX_UNREAD = 20
+_MAX_TEXT = 2_000
 
 
 def make_requirement(text: str, line: int, group: str = "", end_line: int | None = None) -> Requirement | None:
     """The requirement of a PEP 508 text, None when it is none."""
+    if len(text) > _MAX_TEXT:
+        return None
     try:
         parsed = ParsedRequirement(text)
-    except (InvalidRequirement, ValueError):
+    except (InvalidRequirement, ValueError, RecursionError):
         return None
     specifier = str(parsed.specifier)
     exact = _EXACT.match(specifier)
@@ -61,7 +64,7 @@ def loose_requirement(name: str, constraint: object, line: int, group: str = "")
         marker = str(constraint.get("markers") or "")
         constraint = constraint.get("version")
     text = constraint if isinstance(constraint, str) else ""
-    specifier = pep440_specifier(text)
+    specifier = pep440_specifier(text[:_MAX_TEXT])
     exact = _EXACT.match(specifier)
     version = exact.group(1) if exact else None
     return Requirement(canonicalize_name(name), specifier, version, line, line, extras, marker, group)
@@ -77,7 +80,7 @@ def pep440_specifier(text: str) -> str:
         part = part.strip()
         if part in ("", "*"):
             continue
-        found = _POETRY.match(part)
+        found = _POETRY.match(part) if len(part) < 100 else None
         if not found:
             parts.append(part.replace(" ", ""))
             continue

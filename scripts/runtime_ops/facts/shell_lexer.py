@@ -14,7 +14,7 @@ _BLANK = re.compile(r"(?:[ \t\r\f\v]|\\\r?\n)+")
 _COMMENT = re.compile(r"[^\n]*")
 _OPERATOR = re.compile(r"&&|\|\||;;&|;;|;&|\|&|&>>|&>|<<<|<<-|<<|<&|<>|>>|>&|>\||[&|;<>()]")
 _IO_NUMBER = re.compile(r"\d+(?=[<>])")
-_HEREDOC_VARIABLE = re.compile(r"(?<!\\)\$(?:\{([A-Za-z_]\w*)(:?[-=?+])?([^}]*)\}|([A-Za-z_]\w*))")
+_HEREDOC_VARIABLE = re.compile(r"(?<!\\)\$(?:\{([A-Za-z_]\w*)(:?[-=?+])?([^}]{0,1000})\}|([A-Za-z_]\w*))")
 
 
 class Token(NamedTuple):

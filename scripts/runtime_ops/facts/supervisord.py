@@ -18,9 +18,9 @@ from runtime_ops.facts.commands import split_command
 from runtime_ops.facts.ini_sections import read_sections
 
 _PROGRAM = re.compile(r"(program|eventlistener|fcgi-program):(.+)\Z")
-_PAIR = re.compile(r"([A-Za-z_]\w*)\s*=\s*(\"(?:\\.|[^\"\\])*\"|'[^']*'|[^,\n]*)")
+_PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+=\s*+(\"(?:\\.|[^\"\\])*\"|'[^']*'|[^,\n]*)")
 _EXPANSION = re.compile(r"%\(ENV_([A-Za-z_]\w*)\)s")
-_INTERESTING = re.compile(r"^\s*\[(?:supervisord|program:|eventlistener:|fcgi-program:|group:)", re.MULTILINE)
+_INTERESTING = re.compile(r"^[ \t]*\[(?:supervisord|program:|eventlistener:|fcgi-program:|group:)", re.MULTILINE)
 
 
 def is_supervisord(text: str) -> bool:
@@ -30,7 +30,7 @@ def is_supervisord(text: str) -> bool:
 
 def read_supervisord(path: str, text: str) -> SupervisordConfig:
     """The programs and sections of a configuration. Never raises; lines that are no option are in ``unread``."""
-    sections, unread = read_sections(text, inline_comments=True, colon=False)
+    sections, unread = read_sections(text, inline_comments=True)
     programs = []
     env: tuple[EnvironmentVariable, ...] = ()
     includes: list[Value] = []

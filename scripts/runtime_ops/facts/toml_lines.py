@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime_ops.facts.artifacts import Unread, Value
 
-_TABLE = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?\Z")
+_TABLE = re.compile(r"\s*\[(\[?)([^\[\]]+)\]\]?\s*(?:#.*)?\Z")
 _KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 _PART = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
 _LINE = re.compile(r"line (\d+)")

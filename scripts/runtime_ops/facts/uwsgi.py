@@ -8,7 +8,7 @@ from runtime_ops.facts.artifacts import OptionSection, Setting, UwsgiConfig
 from runtime_ops.facts.ini_sections import read_sections
 from runtime_ops.facts.yaml_nodes import Node, Scalar, items_of, pairs_of, parse_yaml
 
-_INI = re.compile(r"^\s*\[uwsgi(?::[^\]]*)?\]", re.MULTILINE)
+_INI = re.compile(r"^[ \t]*\[uwsgi(?::[^\]]*)?\]", re.MULTILINE)
 _YAML = re.compile(r"^uwsgi:\s*$", re.MULTILINE)
 
 
