@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,7 @@ def test_set_up_commands_from_a_clone(
     if "pip install" in done.stderr and done.returncode == 2:
         pytest.skip(f"SKIPPED: no package index from here: {done.stderr.splitlines()[1]}")
     assert done.returncode == 1, done.stderr
+    assert "unhandled-termination" in done.stdout
     assert done.stderr.count("installing its libraries") == 1
     assert newcomer.paste(command("install.sh --from ."), clone).returncode == 0
     installed = newcomer.home / f".claude/skills/{NAME}"
@@ -110,6 +113,7 @@ def test_set_up_commands_from_a_clone(
     assert not (installed / "tests").exists()
     done = newcomer.paste(command(f"skills/{NAME}/scripts/audit.py PATH").replace("PATH", str(repository)))
     assert done.returncode == 1, done.stderr
+    assert "unhandled-termination" in done.stdout
     assert newcomer.paste("sh install/install.sh --uninstall", clone).returncode == 0
     assert [path for path in picture(newcomer.home) if path != ".cache"] == []
 
@@ -119,3 +123,27 @@ def test_tests_command_is_a_target_of_the_makefile() -> None:
     assert re.search(r"(?m)^test:", (real.ROOT / "Makefile").read_text())
     assert "make test" in (real.ROOT / ".ci/run").read_text()
     assert os.access(real.ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_waiver_that_the_readme_shows_waives(tmp_path: Path) -> None:
+    repository = real.sample_repository(tmp_path / "repository")
+    script = [sys.executable, str(real.ROOT / "scripts/audit.py"), str(repository), "--format", "json"]
+
+    def rules(key: str) -> set[str]:
+        done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode in (0, 1), done.stderr
+        return {re.findall(r'"rule": "([\w-]+)"', json.dumps(row))[0] for row in json.loads(done.stdout)[key]}
+
+    assert "unhandled-termination" in rules("findings")
+    shown = blocks(README, "toml")
+    assert len(shown) == 1
+    (repository / "pyproject.toml").write_text(shown[0], encoding="utf-8")
+    assert "unhandled-termination" not in rules("findings")
+    assert "print-in-service" not in rules("findings")
+    assert not [rule for rule in rules("findings") if rule.endswith("-waiver")]
+    assert "unhandled-termination" in rules("waived")
+    (repository / "pyproject.toml").unlink()
+    comment = re.findall(r"# runtime-ops: .*", blocks(README, "python")[0])[0].replace("…", "because it is so")
+    worker = repository / "app/worker.py"
+    worker.write_text(worker.read_text().replace("while True:", f"while True:  {comment}"))
+    assert "unhandled-termination" in rules("waived")
