@@ -37,7 +37,7 @@ class ModuleIndex:
         """Dotted name below the nearest folder that is no package."""
         folder, _, file = path.rpartition("/")
         parts = [] if file == "__init__.py" else [file.removesuffix(".py")]
-        while folder in self._packages:
+        while folder and folder in self._packages:  # the audited root itself may be a package
             folder, _, last = folder.rpartition("/")
             parts.insert(0, last)
         return ".".join(parts) or file.removesuffix(".py")
