@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from npm_clients import Client
 from shipping import real
-from shipping.made_up import NAME
+from shipping.made_up import NAME, git
 from shipping.one_line import one_line_install
 
 
@@ -31,6 +31,17 @@ def test_skills_cli_adds_lists_and_removes(
     assert done.returncode == 0, "the scripts work from where the client copied them"
     skills_cli.run("remove", NAME, "-g", "-y")
     assert not skill.exists()
+
+
+def test_skills_cli_adds_from_a_git_repository(
+    skills_cli: Client, home: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bare = tmp_path / "repository.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(real.checkout(tmp_path_factory)), str(bare))
+    skills_cli.run("add", bare.as_uri(), "-g", "-a", "claude-code", "-y")
+    skill = home / ".claude/skills" / NAME
+    assert (skill / "scripts/audit.py").is_file()
+    assert not (skill / ".git").exists()
 
 
 def test_specification_validator_accepts_the_bundle(release: Path, home: Path) -> None:
