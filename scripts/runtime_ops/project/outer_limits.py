@@ -1,0 +1,138 @@
+"""Limits around a wait: ``asyncio.timeout`` blocks, ``asyncio.wait_for``, ``anyio.fail_after``, here or in every caller."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence
+from runtime_ops.libraries.timeouts import Wait
+from runtime_ops.project.deadlines import Deadline, Judge, calls_of, loosest
+from runtime_ops.project.links import Links
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.source_text import source_of
+
+BLOCKS = frozenset(
+    """asyncio.timeout asyncio.timeout_at asyncio.timeouts.timeout async_timeout.timeout anyio.fail_after
+    anyio.move_on_after anyio.fail_at trio.fail_after trio.move_on_after trio.fail_at trio.move_on_at
+    asyncer.timeout""".split()
+)
+GREEN_BLOCKS = frozenset({"gevent.Timeout", "gevent.timeout.Timeout", "eventlet.Timeout", "eventlet.timeout.Timeout"})
+"""Blocks that also end blocking calls, since these yield to the hub when the library is patched in."""
+WAIT_FOR = frozenset({"asyncio.wait_for", "asyncio.wait", "asyncio.tasks.wait_for", "async_timeout.wait_for"})
+ALARMS = frozenset({"signal.alarm", "signal.setitimer"})
+DECORATORS = ("timeout", "timeout_decorator", "with_timeout", "time_limit", "func_set_timeout")
+DEPTH = 4  # callers of callers; deeper chains were not seen to carry a limit
+LIMIT = Wait("outer limit", "stdlib", "", "no", "", unbounded_values=(None,))
+
+
+class OuterLimits:
+    """Finds the limit that acts around a call. Remembers what it found for each function."""
+
+    def __init__(self, links: Links, judge: Judge) -> None:
+        self.links = links
+        self.judge = judge
+        self._functions: dict[Func, Deadline | None] = {}
+        self._busy: set[Func] = set()
+
+    def around(self, site: Site, asynchronous: bool) -> Deadline | None:
+        """The limit around a call, or None. ``asynchronous``: the call yields to the event loop, so its limits act."""
+        here = self._here(site, asynchronous)
+        return here if here is not None else self._function(site.function, 0, asynchronous)
+
+    def _here(self, site: Site, asynchronous: bool) -> Deadline | None:
+        found: list[Deadline] = []
+        for step in site.steps:
+            if not isinstance(step.stmt, m.With) or step.arm != "body":
+                continue
+            for item, _ in step.stmt.items:
+                if isinstance(item, m.Call):
+                    value = self.links.names.value(item.func, site.function)
+                    name = value.name if value is not None else source_of(item.func)
+                    if name in GREEN_BLOCKS or (asynchronous and name in BLOCKS):
+                        found.append(self._limit(item, site.function, "outer"))
+        if asynchronous:
+            found += [d for other in site.function.sites if (d := self._wait_for(other, site)) is not None]
+        else:
+            found += self._alarms(site)
+        bounded = [d for d in found if d.bounded]
+        return bounded[0] if bounded else None
+
+    def _limit(self, call: m.Call, func: Func, how: str) -> Deadline:
+        given = call.args[0] if call.args else None
+        for key, value in call.keywords:
+            if key in ("delay", "seconds", "timeout", "when", "deadline", "shield"):
+                given = value if given is None else given
+        at = Evidence(func.path, call.line, source_of(call, 60))
+        if given is None:
+            return Deadline("unbounded", source_of(call, 60), how, source=at)
+        return replace(self.judge.given(given, func, LIMIT, "limit", how, call.line), source=at)
+
+    def _wait_for(self, other: Site, site: Site) -> Deadline | None:
+        """``asyncio.wait_for(CALL, 5)``, also with the task that the call was made into."""
+        if other.dotted not in WAIT_FOR or other is site or not other.call.args:
+            return None
+        inner = other.call.args[0]
+        within = any(call is site.call for call in m.calls(inner))
+        if not within:
+            names = (
+                {t.id for t in site.stmt.targets if isinstance(t, m.Name)} if isinstance(site.stmt, m.Assign) else set()
+            )
+            within = any(isinstance(n, m.Name) and n.id in names for n in m.walk(inner))
+        if not within:
+            return None
+        given = other.call.argument("timeout", 1 if other.dotted.endswith("wait_for") else None)
+        if given is None:
+            return None
+        at = Evidence(other.path, other.line, f"{other.text}(…, {source_of(given, 40)})")
+        return replace(self.judge.given(given, other.function, LIMIT, "timeout", "outer", other.line), source=at)
+
+    def _alarms(self, site: Site) -> list[Deadline]:
+        found = []
+        for other in site.function.sites:
+            if other.dotted in ALARMS and other.line < site.line:
+                given = other.call.args[-1] if other.call.args else None
+                if given is not None and not (isinstance(given, m.Const) and not given.value):
+                    at = Evidence(other.path, other.line, source_of(other.call, 60))
+                    found.append(Deadline("expression", source_of(given), "outer", source=at))
+        return found
+
+    def _function(self, func: Func, depth: int, asynchronous: bool) -> Deadline | None:
+        """The limit that acts on every call of a function: a decorator, or a limit around it in every caller."""
+        decorated = self._decorator(func)
+        if decorated is not None:
+            return decorated
+        if not asynchronous or not func.facts.is_async or depth > DEPTH or func in self._busy:
+            return None
+        if func in self._functions:
+            return self._functions[func]
+        self._busy.add(func)
+        try:
+            found: list[Deadline] = []
+            sites = calls_of(func, self.links)
+            for site in sites:
+                limit = self._here(site, True) or self._function(site.function, depth + 1, True)
+                if limit is None:
+                    break
+                found.append(limit)
+            complete = bool(sites) and len(found) == len(sites) and not self._handed_over(func)
+        finally:
+            self._busy.discard(func)
+        answer = loosest(found) if complete else None
+        if depth == 0 or answer is not None:
+            self._functions[func] = answer
+        return answer
+
+    def _handed_over(self, func: Func) -> bool:
+        """Whether the function is also given to others to call (a route, a callback), where no limit is known."""
+        return bool(func.facts.decorators) or any(e.how != "call" for e in self.links.callers.get(func, ()))
+
+    def _decorator(self, func: Func) -> Deadline | None:
+        for expr in func.facts.decorators:
+            if isinstance(expr, m.Call):
+                name = source_of(expr.func).rpartition(".")[2]
+                if name in DECORATORS and (expr.args or expr.keywords):
+                    limit = self._limit(expr, func, "outer")
+                    if limit.bounded:
+                        return limit
+        return None
