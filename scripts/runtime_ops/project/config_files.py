@@ -93,7 +93,8 @@ def _file(links: Links, expr: m.Expr | None, function: Func, depth: int = 0) -> 
             return _file(links, m.Name(expr.func.id.rpartition(".")[0], expr.line), function, depth + 1)
         return UNKNOWN, ""
     if isinstance(expr, m.Name):
-        for binding in function.bindings.get(expr.id, ()):
+        before = [b for b in function.bindings.get(expr.id, ()) if b.line <= expr.line]
+        for binding in reversed(before):
             if binding.kind in ("with", "assign") and isinstance(binding.expr, m.Call):
                 path, text = _file(links, binding.expr, function, depth + 1)
                 if path != UNKNOWN or text:

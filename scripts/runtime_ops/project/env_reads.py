@@ -8,7 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.expressions import Spot
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func
-from runtime_ops.project.texts import UNKNOWN, spelled, text_of
+from runtime_ops.project.texts import UNKNOWN, is_ellipsis, is_empty, spelled, text_of
 
 ENVIRON = ("os.environ", "os.environb")
 # Dotted callables of the standard library that read one variable, by how they do it.
@@ -170,10 +170,9 @@ def _option(call: m.Call, how: str) -> Raw | None:
         and not (isinstance(call.args[0], m.Const) and str(call.args[0].value).startswith("-"))
     ):
         default = call.args[0]
-    if isinstance(default, m.Const) and (default.value is None or default.value is ...):
-        default = None
     wanted = call.keyword("required")
-    required = isinstance(wanted, m.Const) and wanted.value is True
+    required = (isinstance(wanted, m.Const) and wanted.value is True) or is_ellipsis(default)
+    default = None if is_empty(default) else default
     exprs = names.items if isinstance(names, m.Sequence) else (names,)
     is_flag = call.keyword("is_flag")
     conversion = conversion_name(call.keyword("type")) or ("bool" if is_flag is not None else "")

@@ -17,7 +17,7 @@ from runtime_ops.project.model import Func, Klass, Module, Place
 from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
 from runtime_ops.project.settings_flow import NAMED, Around, bound_of, check_nearby, names_in
 from runtime_ops.project.settings_model import Bound, Flow, SettingRead, Use, is_secret
-from runtime_ops.project.texts import UNKNOWN, bound_expression, spelled, text_of
+from runtime_ops.project.texts import UNKNOWN, bound_expression, is_empty, spelled, text_of
 
 __all__ = ["Bound", "Flow", "SettingRead", "Settings", "Use", "find_settings"]
 
@@ -68,6 +68,7 @@ class Finder:
                     if dynaconf and isinstance(spot.expr, m.Name | m.Subscript):
                         self._dynaconf(spot, region)
         self._wrapped()
+        self._uncalled()
         self._classes()
         unique: dict[tuple[Any, ...], SettingRead] = {}
         for read in self.reads:
@@ -249,9 +250,7 @@ class Finder:
                 continue
             kind = (param.annotation or "").partition("[")[2].partition(",")[0].strip()
             conversion = conversion_of(kind)
-            default = (
-                None if isinstance(param.default, m.Const) and param.default.value in (None, ...) else param.default
-            )
+            default = None if is_empty(param.default) else param.default
             required = param.default is None and "None" not in kind
             self.reads.append(
                 SettingRead(
@@ -311,6 +310,13 @@ class Finder:
             if not pending:
                 return
 
+    def _uncalled(self) -> None:
+        """Readers whose callers are not seen: the part of the name that is written down."""
+        called = {read.reader for read in self.reads} | {r.read.reader for r in self.readers.values()}
+        for func, reader in self.readers.items():
+            if func not in called and not unknown(reader.read.name):
+                self.reads.append(reader.read)
+
     def _callers(self, func: Func, reader: Reader, found: dict[Func, Reader]) -> None:
         positions = [p.name for p in func.facts.params if p.kind == "positional"]
         if func.cls is not None and positions and positions[0] in ("self", "cls"):
@@ -327,7 +333,7 @@ class Finder:
                 continue
             default = self._handed_default(func, reader, call, positions)
             for text in self._names(expr, spot.function):
-                name = reader.template.replace("{name}", text)
+                name = reader.template.replace("{name}", text).replace(UNKNOWN * 2, UNKNOWN)
                 raw = Raw((), reader.read.how, reader.read.required, default)
                 read = self._read(name, raw, spot, region, func)
                 read = self._through(read, reader, call)
@@ -337,7 +343,7 @@ class Finder:
                     default_name = inner.id if isinstance(inner, m.Name) and spot.function.param(inner.id) else None
                     template = name.replace(UNKNOWN, "{name}", 1)
                     found.setdefault(spot.function, Reader(spot.function, parameter, template, default_name, read))
-                elif not unknown(text):
+                elif not unknown(name):
                     self.reads.append(read)
 
     def _calls_of(self, func: Func) -> Iterator[tuple[Spot, Region]]:

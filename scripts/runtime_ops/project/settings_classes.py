@@ -10,7 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.expressions import Spot
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass
-from runtime_ops.project.texts import UNKNOWN, spelled, text_of
+from runtime_ops.project.texts import UNKNOWN, is_ellipsis, is_empty, spelled, text_of
 
 BASES = (
     "pydantic_settings.BaseSettings",
@@ -142,16 +142,12 @@ def _default(stmt: m.Assign, field: m.Call | None) -> tuple[bool, m.Expr | None]
     if stmt.value is None:
         return True, None
     if field is None:
-        ellipsis = isinstance(stmt.value, m.Const) and stmt.value.value is ...
-        none = isinstance(stmt.value, m.Const) and stmt.value.value is None
-        return ellipsis, None if ellipsis or none else stmt.value
+        return is_ellipsis(stmt.value), None if is_empty(stmt.value) else stmt.value
     default = field.argument("default", 0)
     factory = field.keyword("default_factory")
     if default is None:
         return factory is None, factory
-    if isinstance(default, m.Const) and default.value in (None, ...):
-        return default.value is ..., None
-    return False, default
+    return is_ellipsis(default), None if is_empty(default) else default
 
 
 def _constrained(annotation: str, field: m.Call | None) -> bool:

@@ -168,6 +168,16 @@ def field_default(expr: m.Expr) -> m.Expr:
     return expr
 
 
+def is_empty(expr: m.Expr | None) -> bool:
+    """Whether a default says that there is none: nothing, ``None``, or ``...`` (kept as the text ``Ellipsis`` by the facts)."""
+    return expr is None or (isinstance(expr, m.Const) and (expr.value is None or is_ellipsis(expr)))
+
+
+def is_ellipsis(expr: m.Expr | None) -> bool:
+    """Whether an expression is ``...``."""
+    return isinstance(expr, m.Const) and expr.value in (..., "Ellipsis")
+
+
 def spelled(expr: m.Expr | None) -> str:
     """The dotted text of a name, an attribute, or the callee of a call; empty for anything else."""
     if isinstance(expr, m.Name):
