@@ -77,7 +77,9 @@ class Entrypoint:
     @property
     def production(self) -> tuple[Launch, ...]:
         """Launches that are not for development only."""
-        return tuple(x for x in self.launches if not x.development and x.role in ("main", "job"))
+        # an arm of an entry script that starts a server or worker is there for production, whoever names it
+        roles = ("main", "job", "management") if self.long_running else ("main", "job")
+        return tuple(x for x in self.launches if not x.development and x.role in roles)
 
     @property
     def started(self) -> bool:
