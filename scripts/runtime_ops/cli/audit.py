@@ -133,7 +133,6 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
 
 def rendered(report: Report, arguments: argparse.Namespace, colour: bool, drill: dict[str, Any] | None) -> str:
     """The report in the chosen format."""
-    command = again(arguments)
     if arguments.format == "json":
         from runtime_ops.guides import links
         from runtime_ops.report import json_format
@@ -147,12 +146,12 @@ def rendered(report: Report, arguments: argparse.Namespace, colour: bool, drill:
         from runtime_ops.report import agent
 
         try:
-            return agent.render(report, command, arguments.budget, arguments.page)
+            return agent.render(report, again(arguments), called(), arguments.budget, arguments.page)
         except agent.PageError as error:
             raise UsageError(str(error)) from None
     from runtime_ops.report import text
 
-    return text.render(report, command, colour)
+    return text.render(report, called(), colour)
 
 
 def exit_code(report: Report, fail_on: str, allow_incomplete: bool) -> int:

@@ -6,7 +6,7 @@ next one. Pages are cut between items, so the same budget always gives the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runtime_ops.findings import PROMISES, EntrypointReport, Finding, MapRow, Report
@@ -15,7 +15,8 @@ from runtime_ops.report import wording as w
 CHARACTERS_A_TOKEN = 4
 DEFAULT_BUDGET = 4000
 LEAST_BUDGET = 300
-RESERVE = 420  # characters for the heading of a page and the command for the next one
+FRAME = 220  # characters of a page's heading and last lines, beside the two commands and the opening
+LEAST_ROOM = 400
 MOST_PLACES = 6
 CONTRACT_SHARE = 0.3
 
@@ -32,15 +33,16 @@ class Item:
     text: str
 
 
-def render(report: Report, command: str, budget: int = DEFAULT_BUDGET, page: int = 1) -> str:
-    """One page of the report. ``command`` is how to call the audit on this root again.
+def render(report: Report, command: str, explain: str, budget: int = DEFAULT_BUDGET, page: int = 1) -> str:
+    """One page of the report. ``command`` is how to call the audit on this root again, ``explain`` how to explain a rule.
 
     Raises PageError when there is no such page.
     """
-    pages = paginate([*contracts(report, budget), *findings(report), *questions(report)], budget)
+    head = list(opening(report))
+    pages = paginate(items_of(report, budget), room(budget, command, explain), sum(map(len, head)))
     if page > len(pages):
         raise PageError(f"--page {page}: there {'is' if len(pages) == 1 else 'are'} {w.count(len(pages), 'page')}")
-    lines = list(opening(report)) if page == 1 else [f"# Runtime audit of {w.printable(report.root)}, page {page} of {len(pages)}"]
+    lines = head if page == 1 else [f"# Runtime audit of {root_name(report)}, page {page} of {len(pages)}"]
     section = ""
     for item in pages[page - 1]:
         if item.section != section:
@@ -48,28 +50,45 @@ def render(report: Report, command: str, budget: int = DEFAULT_BUDGET, page: int
             lines += ["", f"## {section}"]
         lines.append(item.text)
     lines.append("")
-    lines.append(f"Why and how, with a right example: {command} --explain RULE")
+    lines.append(f"Why and how, with a right example: {explain} --explain RULE")
     if page < len(pages):
         extra = f" --budget {budget}" if budget != DEFAULT_BUDGET else ""
         lines.append(f"Next page ({page + 1} of {len(pages)}): {command} --format agent{extra} --page {page + 1}")
     return "\n".join(lines) + "\n"
 
 
-def paginate(items: Sequence[Item], budget: int) -> list[list[Item]]:
-    """Items in pages of at most ``budget`` tokens; an item that is too long for any page is cut."""
-    room = max(budget, LEAST_BUDGET) * CHARACTERS_A_TOKEN - RESERVE
+def items_of(report: Report, budget: int) -> list[Item]:
+    """Everything that is told, in order."""
+    return [*contracts(report, budget), *findings(report), *questions(report)]
+
+
+def room(budget: int, command: str, explain: str) -> int:
+    """Characters of a page that are left for items."""
+    return max(LEAST_ROOM, max(budget, LEAST_BUDGET) * CHARACTERS_A_TOKEN - FRAME - len(command) - len(explain))
+
+
+def paginate(items: Sequence[Item], size: int, opening_size: int) -> list[list[Item]]:
+    """Items in pages of at most ``size`` characters, the first one less by its opening; an item that is too long for any
+    page is cut."""
     pages: list[list[Item]] = [[]]
-    left = room - 300  # the first page's heading is longer
+    left = size - opening_size
     for item in items:
-        text = item.text if len(item.text) <= room - 60 else item.text[: room - 61] + "…"
-        cost = len(text) + 1 + (len(item.section) + 5 if not pages[-1] or pages[-1][-1].section != item.section else 0)
-        if cost > left and pages[-1]:
+        heading = len(item.section) + 5
+        most = size - heading - 2
+        text = item.text if len(item.text) <= most else item.text[: most - 1] + "…"
+        cost = len(text) + 1 + (heading if not pages[-1] or pages[-1][-1].section != item.section else 0)
+        if cost > left and (pages[-1] or len(pages) == 1):
             pages.append([])
-            left = room
-            cost = len(text) + 1 + len(item.section) + 5
+            left = size
+            cost = len(text) + 1 + heading
         pages[-1].append(Item(item.section, text))
         left -= cost
     return pages
+
+
+def root_name(report: Report) -> str:
+    """The root for a heading."""
+    return w.cut_left(w.printable(report.root), 60)
 
 
 def opening(report: Report) -> Iterator[str]:
@@ -78,13 +97,13 @@ def opening(report: Report) -> Iterator[str]:
     counts = [w.count(len(report.entrypoints), "entrypoint"), w.count(len(report.findings), "finding")]
     severities = f" ({w.severity_counts(report.findings)})" if report.findings else ""
     questions = f", {w.count(asked, 'question')}" if asked else ""
-    yield w.cut(f"# Runtime audit of {w.printable(report.root)}: {', '.join(counts)}{severities}{questions}", 220)
+    yield w.cut(f"# Runtime audit of {root_name(report)}: {', '.join(counts)}{severities}{questions}", 200)
     read = f"Read by parsing alone: {w.count(report.python_files, 'Python file')}, {w.count(report.artifact_files, 'artifact')}."
     if report.complete:
         yield read
         return
     rows = [w.place(row.path, row.line) for row in report.unparsed] + [rule for rule, _ in report.failed_rules]
-    yield w.cut(f"{read} INCOMPLETE, not judged: {', '.join(rows[:4])}{f' and {len(rows) - 4} more' if len(rows) > 4 else ''}", 260)
+    yield w.cut(f"{read} INCOMPLETE, not judged: {', '.join(rows[:4])}{f' and {len(rows) - 4} more' if len(rows) > 4 else ''}", 220)
 
 
 def contracts(report: Report, budget: int) -> Iterator[Item]:
@@ -97,7 +116,7 @@ def contracts(report: Report, budget: int) -> Iterator[Item]:
         if len(text) > left and number > 0:
             rest = ranked[number:]
             bad = sum(1 for e in rest if w.broken(e))
-            yield Item(section, f"- and {len(rest)} more entrypoints, {bad or 'none'} of which breaks a promise (--format json lists them)")
+            yield Item(section, f"- and {len(rest)} more, {bad or 'none'} of them with a broken promise (--format json lists them)")
             return
         left -= len(text)
         yield Item(section, text)
@@ -115,11 +134,7 @@ def contract_line(entrypoint: EntrypointReport) -> str:
 
 def findings(report: Report) -> Iterator[Item]:
     """The findings, most important first; equal ones of one rule are one item with all their places."""
-    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
-    for finding in w.ranked_findings(report):
-        groups.setdefault((finding.severity, finding.rule, finding.message, finding.remedy), []).append(finding)
-    ordered = sorted(groups.values(), key=lambda group: ("high", "medium", "low").index(group[0].severity))
-    for number, group in enumerate(ordered, 1):
+    for number, group in enumerate(w.alike(w.ranked_findings(report)), 1):
         yield Item("Findings", finding_text(number, group))
 
 
@@ -165,7 +180,7 @@ def tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_A_TOKEN)
 
 
-def page_count(report: Report, budget: int) -> int:
+def page_count(report: Report, command: str, explain: str, budget: int) -> int:
     """How many pages the report has at a budget."""
-    items: Iterable[Item] = [*contracts(report, budget), *findings(report), *questions(report)]
-    return len(paginate(list(items), budget))
+    head = sum(map(len, opening(report)))
+    return len(paginate(items_of(report, budget), room(budget, command, explain), head))

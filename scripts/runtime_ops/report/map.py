@@ -37,8 +37,8 @@ def entrypoint_lines(entrypoint: EntrypointReport, paint: Style) -> Iterator[str
         yield "  nothing with a run-time effect was found"
         return
     counts = Counter(row.verdict for row in entrypoint.map)
-    words = (("finding", "findings"), ("question", "questions"), ("unknown", "unknown"), ("ok", "in order"))
-    parts = [f"{counts[verdict]} {word}" for verdict, word in words if counts[verdict]]
+    parts = [w.count(counts[verdict], verdict) for verdict in ("finding", "question") if counts[verdict]]
+    parts += [f"{counts[verdict]} {word}" for verdict, word in (("unknown", "unknown"), ("ok", "in order")) if counts[verdict]]
     yield f"  {w.count(len(entrypoint.map), 'row')}: {', '.join(parts)}"
     for phase in (*PHASES, None):
         rows = [row for row in entrypoint.map if row.phase == phase]

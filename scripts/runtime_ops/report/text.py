@@ -21,11 +21,9 @@ LINES_A_FINDING = 4
 
 
 def render(report: Report, command: str, colour: bool = False) -> str:
-    """The whole report. ``command`` is how to call the audit on this root again, for the hints."""
+    """The whole report. ``command`` is how to call the audit, for the hints."""
     paint = Style(colour)
-    first = list(first_screen(report, command, paint))
-    rest = list(details(report, command, paint))
-    return "\n".join([*first, *rest]).rstrip() + "\n"
+    return "\n".join([*first_screen(report, command, paint), *details(report, paint)]).rstrip() + "\n"
 
 
 # ---------------------------------------------------------------- first screen
@@ -35,25 +33,25 @@ def first_screen(report: Report, command: str, paint: Style) -> Iterator[str]:
     """What was read, the contracts, and as many of the weightiest findings as 40 lines hold."""
     head = [*opening(report, paint), "", *table(report, paint), ""]
     yield from head
-    findings = w.varied(w.ranked_findings(report))
-    if not findings:
+    if not report.findings:
         yield from nothing_found(report, paint)
         return
+    groups = w.alike(w.ranked_findings(report))
     room = SCREEN - len(head) - 3
     shown: list[str] = []
-    number = 0
-    for finding in findings:
-        lines = brief(finding, paint)
+    told = 0
+    for group in w.varied(groups):
+        lines = brief(group, paint)
         if len(shown) + len(lines) > room:
             break
         shown.extend(lines)
-        number += 1
-    total = f"{w.count(len(findings), 'finding')}: {w.severity_counts(findings)}"
-    yield paint(f"{total}. What matters most:" if number < len(findings) else f"{total}.", "bold")
+        told += len(group)
+    left = len(report.findings) - told
+    total = f"{w.count(len(report.findings), 'finding')}: {w.severity_counts(report.findings)}"
+    yield paint(f"{total}. What matters most:" if left else f"{total}.", "bold")
     yield from shown
-    more = f"{len(findings) - number:,} more below, by entrypoint. " if number < len(findings) else ""
     yield ""
-    yield w.cut(f"{more}Why, and the right way: {command} --explain RULE", WIDTH)
+    yield w.cut(f"{f'{left:,} more below, by entrypoint. ' if left else ''}Why, and the right way: {command} --explain RULE", WIDTH)
 
 
 def opening(report: Report, paint: Style) -> Iterator[str]:
@@ -107,7 +105,8 @@ def table(report: Report, paint: Style) -> Iterator[str]:
         kinds = Counter(entrypoint.kind for entrypoint in rest)
         parts = [f"{number} {kind}" for kind, number in sorted(kinds.items(), key=lambda k: w.kind_rank(k[0]))]
         bad = sum(1 for entrypoint in rest if w.broken(entrypoint))
-        yield w.cut(f"and {len(rest)} more below: {', '.join(parts)}; {bad or 'none'} of them breaks a promise", WIDTH)
+        verb = "break" if bad > 1 else "breaks"
+        yield w.cut(f"and {len(rest)} more below: {', '.join(parts)}; {bad or 'none'} of them {verb} a promise", WIDTH)
     yield paint(w.LEGEND, "dim")
 
 
@@ -122,11 +121,14 @@ def row(entrypoint: EntrypointReport, paint: Style) -> str:
     return f"{name}{entrypoint.kind:{KIND_WIDTH}}{''.join(parts)}".rstrip()
 
 
-def brief(finding: Finding, paint: Style) -> list[str]:
-    """A finding in two to four lines."""
+def brief(group: Sequence[Finding], paint: Style) -> list[str]:
+    """Findings that say the same in two to four lines."""
+    finding = group[0]
     severity = paint(f"{finding.severity:6}", SEVERITY[finding.severity])
-    where = w.cut_left(w.place(finding.path, finding.line), WIDTH - 8 - len(finding.rule) - 1)
-    lines = [f"{severity}  {where} {paint(finding.rule, 'cyan')}"]
+    more = sum(each.count for each in group) - 1
+    tail = f" {finding.rule}{f' and {more} more like it' if more else ''}"
+    where = w.cut_left(w.place(finding.path, finding.line), WIDTH - 8 - len(tail))
+    lines = [f"{severity}  {where}{paint(tail, 'cyan')}"]
     lines += [f"        {line}" for line in w.wrap(sentence(finding.message), WIDTH - 8, LINES_A_FINDING - 2)]
     lines += [f"        {line}" for line in w.wrap(f"→ {finding.remedy}", WIDTH - 8, 1)]
     return lines
@@ -147,7 +149,7 @@ def nothing_found(report: Report, paint: Style) -> Iterator[str]:
 # ---------------------------------------------------------------- everything
 
 
-def details(report: Report, command: str, paint: Style) -> Iterator[str]:
+def details(report: Report, paint: Style) -> Iterator[str]:
     """All entrypoints with contract and findings, then what belongs to none, what was waived and what was not read."""
     findings = w.ranked_findings(report)
     printed: dict[str, list[Finding]] = {}
@@ -186,7 +188,11 @@ def entrypoint_lines(entrypoint: EntrypointReport, findings: Sequence[Finding], 
     yield w.cut(f"{entrypoint.kind}{framework} at {w.place(entrypoint.path, entrypoint.line)}", WIDTH)
     yield w.started_text(entrypoint, WIDTH)
     for verdict in entrypoint.contract:
-        yield from verdict_lines(verdict, paint)
+        if verdict.verdict != "n/a":
+            yield from verdict_lines(verdict, paint)
+    aside = [verdict.promise for verdict in entrypoint.contract if verdict.verdict == "n/a"]
+    if aside:
+        yield paint(f"  {w.listed(aside)} {'does' if len(aside) == 1 else 'do'} not apply", "dim")
     for finding in findings:
         yield from full(finding, entrypoint.id, paint)
 

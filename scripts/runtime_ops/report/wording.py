@@ -161,14 +161,23 @@ def ranked_findings(report: Report) -> list[Finding]:
     )  # fmt: skip
 
 
-def varied(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings so that within a severity each rule speaks once before any speaks twice."""
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Findings that say the same of different places, together; in the order of the first of each."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.rule, finding.message, finding.remedy), []).append(finding)
+    return list(groups.values())
+
+
+def varied(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
+    """The groups so that within a severity each rule speaks once before any speaks twice."""
     spoken: Counter[tuple[str, str]] = Counter()
     keyed = []
-    for number, finding in enumerate(findings):
-        keyed.append((SEVERITIES.index(finding.severity), spoken[finding.severity, finding.rule], number, finding))
-        spoken[finding.severity, finding.rule] += 1
-    return [finding for *_, finding in sorted(keyed, key=lambda k: k[:3])]
+    for number, group in enumerate(groups):
+        first = group[0]
+        keyed.append((SEVERITIES.index(first.severity), spoken[first.severity, first.rule], number, group))
+        spoken[first.severity, first.rule] += 1
+    return [group for *_, group in sorted(keyed, key=lambda k: k[:3])]
 
 
 def started_text(entrypoint: EntrypointReport, width: int = 90) -> str:
