@@ -28,6 +28,7 @@ FAULTS = [
     ("terminate-idle", "temporary-file", "forgotten-"),
     ("terminate-idle", "lost-lines", "still in the buffer"),
     ("terminate-twice", "second-signal-crashes", "exit code 70"),
+    ("terminate-twice", "handler-taken-off", "the second SIGTERM was not handled"),
     ("terminate-under-load", "drops-in-flight", "was not answered"),
     ("interrupt", "ignores-interrupt", "still running"),
     ("terminate-during-startup", "ignores-term-in-startup", "still running"),
@@ -60,7 +61,11 @@ def test_a_right_service_keeps_every_promise_within_a_minute(
 def test_a_fault_breaks_its_scenario(
     scenario: str, fault: str, words: str, drill: Callable[..., Outcome], service: Callable[..., list[str]]
 ) -> None:
-    extra = {"slow-start": ("--startup-limit", "1"), "leaks-secret": ("--skip", "start")}.get(fault, ())
+    extra = {
+        "slow-start": ("--startup-limit", "1"),
+        "handler-taken-off": ("--only", "terminate-idle"),
+        "probe-hangs": ("--probe-limit", "2"),
+    }.get(fault, ())
     outcome = drill(*service(fault, scenario, extra=extra))
     assert outcome.verdict(scenario) == "broken", outcome.told(scenario)
     assert words in outcome.scenario(scenario)["reason"], outcome.told(scenario)

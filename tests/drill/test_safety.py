@@ -19,7 +19,7 @@ from runtime_ops.drill.launcher import Launcher
 
 from .conftest import PROGRAMS, SCRIPT, run_drill
 
-KILLS = int(os.environ.get("DRILL_KILLS", "6"))
+KILLS = int(os.environ.get("DRILL_KILLS", "4"))
 """Random moments at which the drill is killed; the figure that is published is made with 50."""
 GONE = 5.0
 """Seconds within which nothing may be left."""

@@ -51,7 +51,7 @@ CASES = [
         {"terminate-idle": KEPT, "terminate-under-load": BROKEN},
         ("--load-path", "/wait", "--load-clients", "2", "--grace", "2", "--deadline", "9"),
         "still running 2 s after the signal",
-        {"WAIT": "6"},
+        {"WAIT": "4.5"},
     ),
     Case(
         "gunicorn threads",
@@ -77,7 +77,7 @@ CASES = [
         {"terminate-under-load": BROKEN},
         ("--load-path", "/wait", "--load-clients", "2"),
         "in flight",
-        {"WAIT": "7"},
+        {"WAIT": "6"},
     ),
     Case(
         "flask under gunicorn",
@@ -224,7 +224,7 @@ def _jobs(program: str, log: str, job: str) -> tuple[str, ...]:
     return (
         *("--ready-log", log, "--load-command", f"{own} put work {job}", "--load-check", f"{own} kept"),
         *("--job-command", f"{own} put poison {{token}}", "--terminal-check", f"{own} dead {{token}}"),
-        *("--attempt-log", "attempt of", "--job-limit", "10"),
+        *("--attempt-log", "attempt of", "--job-limit", "7"),
     )
 
 

@@ -86,6 +86,8 @@ class Bench:
         self._folder = tempfile.mkdtemp(prefix="drill-")
         self._survey: Survey | None = None
         self._gentle = min(options.grace, GENTLE)
+        self.idle_shutdown = 0.0
+        """Seconds that the idle program took to end by one SIGTERM; 0.0 while that is not known."""
         self.endless = False
         """Whether one SIGTERM to the idle program was seen not to end it within grace."""
         self.proxies: dict[str, Proxy] = {}

@@ -141,6 +141,8 @@ def stop(signum, _):
             os._exit(70)
         return
     State.stopping = time.monotonic()
+    if broken("handler-taken-off"):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if broken("drops-in-flight"):
         os._exit(0)
     threading.Thread(target=server.shutdown).start()
@@ -168,8 +170,8 @@ if broken("chatty"):
         sys.stdout.write(json.dumps({"level": "info", "time": number, "message": "x" * 100}) + "\n")
 server.serve_forever(0.05)
 server.server_close()
-if broken("second-signal-crashes"):
-    time.sleep(0.5)
+if broken("second-signal-crashes") or broken("handler-taken-off"):
+    time.sleep(0.6)
 if broken("wrong-code"):
     sys.exit(9)
 log("info", "stopped", **({} if broken("no-metrics") else {"shutdown_seconds": time.monotonic() - State.stopping}))

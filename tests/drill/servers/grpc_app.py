@@ -22,7 +22,7 @@ if sys.argv[1:2] == ["call"]:
 
 
 def work(request, context):
-    time.sleep(7)
+    time.sleep(5.5)
     return b"done"
 
 

@@ -24,6 +24,7 @@ def run(bench: Bench) -> Finding:
         status = judge_exit(program, finding, options.grace, program.signals[0], options.accepted())
         judge_disposition(program, finding, options)
         bench.endless = status is None
+        bench.idle_shutdown = 0.0 if status is None else program.exit_at - program.moment(program.signals[0])
         if status is not None:
             judge_left(program, finding)
     if status is not None and not finding.faults and "PYTHONUNBUFFERED" not in bench.given:

@@ -16,6 +16,8 @@ from runtime_ops.drill.verdict import Finding, not_assessed
 
 EDGE = 0.05
 """Seconds before SIGTERM in which a request may still wait in the kernel, unseen by the program: it counts as new."""
+LOAD_HEAD = 4.0
+"""Seconds for a load command to put its work in; one that goes on longer is taken as load that is going on."""
 LATECOMERS = 2
 """Clients that come only after SIGTERM, as those before it may all be busy until the end."""
 
@@ -118,7 +120,7 @@ def _with_command(bench: Bench) -> Finding:
         if not program.wait_idle():
             return not_assessed("it became ready before, but not in this run")
         with bench.background(options.load_command, program) as load:
-            code = load.wait_exit(5)
+            code = load.wait_exit(LOAD_HEAD)
             if code:
                 return not_assessed(f"the load command failed with {code}: {' / '.join(load.last_lines())}")
             time.sleep(0.5)
