@@ -286,3 +286,25 @@ def test_a_self_attribute_set_from_the_constructor() -> None:
         Client()
     """)
     assert found.deadline.seconds == 11
+
+
+def test_a_default_for_a_missing_limit() -> None:
+    found = waits("""
+        import requests
+        def a(url, timeout=None):
+            requests.get(url, timeout=timeout if timeout is not None else 6)
+        def b(url, timeout=None):
+            if timeout is None:
+                timeout = 7
+            requests.get(url, timeout=timeout)
+        def c(url, timeout=None):
+            requests.get(url, timeout=timeout or 8)
+        def d(url, slow):
+            requests.get(url, timeout=None if slow else 9)
+    """)
+    assert [(w.deadline.state, w.deadline.seconds) for w in found] == [
+        ("seconds", 6),
+        ("seconds", 7),
+        ("seconds", 8),
+        ("partly", None),
+    ]

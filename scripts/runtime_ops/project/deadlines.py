@@ -115,6 +115,16 @@ class Judge:
             return loosest(inner) or Deadline("unknown", source_of(expr), how, source=at)
         if isinstance(expr, m.IfExp):
             arms = [self.given(v, func, row, parameter, how, line, depth + 1) for v in (expr.body, expr.orelse)]
+            test = source_of(expr.test)
+            for one, other, written in ((arms[0], arms[1], expr.body), (arms[1], arms[0], expr.orelse)):
+                # ``timeout if timeout else DEFAULT``: the arm without a limit is the one that was asked about
+                if (
+                    not one.bounded
+                    and other.bounded
+                    and isinstance(written, m.Name | m.Attr)
+                    and source_of(written) in test
+                ):
+                    return other
             if all(a.bounded for a in arms) or not any(a.bounded for a in arms):
                 return loosest(arms) or Deadline("unknown", source_of(expr), how, source=at)
             return Deadline("partly", f"{source_of(expr)}: one arm has no limit", how, source=at)
@@ -239,6 +249,10 @@ class Judge:
                 for b in func.bindings.get(expr.id, ())
                 if b.kind in ("assign", "augment", "with", "for", "unpack", "walrus")
             ]
+            if len(local) == 1 and local[0].kind in ("assign", "walrus") and local[0].expr is not None:
+                # of a parameter as well: ``if timeout is None: timeout = DEFAULT``
+                found = self.given(local[0].expr, func, row, parameter, how, local[0].line, depth + 1)
+                return found if found.state != "unknown" else _by_name(expr, how, at)
             if len(local) > 1:
                 return self._several(
                     expr, [b.expr for b in local if b.expr is not None], func, row, parameter, how, at, depth

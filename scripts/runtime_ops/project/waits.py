@@ -454,6 +454,8 @@ class WaitFinder:
         default = self._default(row, site.path)
         if default.bounded and not any(d.bounded is False for d in found):
             return default
+        if every:
+            self._assumed[(site.path, site.line, row.name)] = every[0]
         text = "constructed differently in several places" if found else "where the receiver is constructed is not seen"
         return Deadline("unknown", text, "constructor", source=Evidence(site.path, site.line, site.text))
 
