@@ -574,7 +574,10 @@ remove_cache() {
     for OTHER_AGENT in claude agents gemini opencode; do
         if exists "$(user_folder "$OTHER_AGENT")/$NAME/SKILL.md"; then return 0; fi
     done
-    CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/$NAME"
+    case "${XDG_CACHE_HOME:-}" in
+        /*) CACHE="$XDG_CACHE_HOME/$NAME" ;;
+        *) CACHE="$HOME/.cache/$NAME" ;;
+    esac
     if [ -d "$CACHE" ] && [ ! -L "$CACHE" ]; then
         rm -rf "$CACHE" && say "removed the cache $CACHE"
     fi

@@ -31,7 +31,7 @@ def copy(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "tests/rules/test_guides.py", "-k", SLUG, "-q", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", "tests/rules/test_guides.py", "-k", SLUG, "-p", "no:xdist"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ SETS = {
 }
 INSTALL_SECONDS = 240
 RUN_SECONDS = 120
+ATTEMPT_SECONDS = 900
 
 
 def cache() -> Path:
@@ -38,7 +40,7 @@ def installed(name: str) -> Path:
     with open(place.parent / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         failed = place.parent / f"{name}.failed-{os.getppid()}"  # one attempt a test run, not one a test
-        if failed.exists():
+        if failed.exists() and time.time() - failed.stat().st_mtime < ATTEMPT_SECONDS:
             skip(failed.read_text())
         if not place.exists():
             try:

@@ -253,6 +253,12 @@ def test_uninstall_takes_the_cache_with_the_last_copy(sh: Machine) -> None:
     assert cache.exists()
     sh.run("--uninstall", "--agent", "gemini")
     assert picture(sh.home) == {".cache": "folder"}
+    for value, there in ((str(sh.home / "mine"), False), ("relative", True)):
+        cache = sh.home / value / NAME
+        cache.mkdir(parents=True)
+        sh.environment = {"XDG_CACHE_HOME": value}
+        sh.run("--uninstall")
+        assert cache.exists() is there, "only an absolute XDG_CACHE_HOME counts, as for the scripts"
 
 
 def test_plugin_and_second_copy_are_warned_of(sh: Machine) -> None:
