@@ -30,6 +30,8 @@ _VARIABLE = re.compile(r"\\\$|\$(?:\{([A-Za-z_]\w*)(?:(:?[-+?])([^}]{0,1000}))?\
 _FROM = re.compile(r"(\S+)(?:\s+[Aa][Ss]\s+(\S+))?\s*\Z")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 _IGNORED = frozenset(("LABEL", "MAINTAINER", "VOLUME", "ONBUILD"))
+_MAX_STAGES = 200
+_MAX_INSTRUCTIONS = 3_000
 _HEALTH_OPTIONS = {
     "interval": "period",
     "timeout": "timeout",
@@ -72,8 +74,13 @@ def read_dockerfile(path: str, text: str) -> Dockerfile:
     found, unread = instructions(text)
     stages: list[_Build] = []
     global_args: list[EnvironmentVariable] = []
-    for instruction in found:
+    if len(found) > _MAX_INSTRUCTIONS:
+        unread.append(Unread(found[_MAX_INSTRUCTIONS].line, f"more than {_MAX_INSTRUCTIONS:,} instructions"))
+    for instruction in found[:_MAX_INSTRUCTIONS]:
         keyword = instruction.keyword
+        if keyword == "FROM" and len(stages) >= _MAX_STAGES:
+            unread.append(Unread(instruction.line, f"more than {_MAX_STAGES} stages"))
+            break
         if keyword == "FROM":
             stage = _from(instruction, stages, global_args)
             if stage is None:

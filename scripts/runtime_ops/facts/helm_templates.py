@@ -30,6 +30,7 @@ _INDENT = re.compile(r"\bn?indent\s+(\d+)")
 _BLOCK_SCALAR = re.compile(r"(?:^|[:\-]\s+)[|>][-+0-9]*\s*(?:#.*)?$")
 _MAX_ACTION = 5_000
 _MAX_ACTIONS = 20_000
+_MAX_UNCLOSED = 100
 _MAX_FLOW_NODES = 2_000
 
 
@@ -103,8 +104,8 @@ def make_yaml(text: str, values: Node | None = None) -> Template:
 def _actions(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and inside of each ``{{ … }}`` (Helm, Jinja), ``{% … %}`` and ``{# … #}`` (Jinja; given as ``/*``, a
     comment); what is not closed within reach is left as it stands."""
-    at = 0
-    while opening := _OPENING.search(text, at):
+    at = unclosed = 0
+    while unclosed < _MAX_UNCLOSED and (opening := _OPENING.search(text, at)):
         start, position = opening.start(), opening.end()
         limit = position + _MAX_ACTION
         at = position
@@ -113,6 +114,7 @@ def _actions(text: str) -> Iterator[tuple[int, int, str]]:
             if close >= 0:
                 at = close + 2
                 yield start, at, "/* Jinja */"
+            unclosed += close < 0
             continue
         while found := _STRING_OR_END.search(text, position, limit):
             position = found.end()
@@ -121,6 +123,7 @@ def _actions(text: str) -> Iterator[tuple[int, int, str]]:
                 yield start, position, inside.removeprefix("-").removesuffix("-").strip()
                 at = position
                 break
+        unclosed += at == opening.end()
 
 
 @dataclass(slots=True)
