@@ -365,6 +365,21 @@ def test_socket_events_and_falcon() -> None:
     assert [(r.kind, r.path, r.methods) for r in found] == [("event", "message", ()), ("http", "/ping", ("GET",))]
 
 
+def test_pyramid_views_by_route_name() -> None:
+    found = routes(
+        """
+        from pyramid.view import view_config
+
+        def includeme(config):
+            config.add_route("health", "/_health/")
+
+        @view_config(route_name="health", request_method="GET")
+        def health(request): ...
+        """
+    )
+    assert table(found) == [("/_health/", "GET", "health")] and len(found.health_like()) == 1
+
+
 # ---------------------------------------------------------------- django
 
 DJANGO = {

@@ -182,10 +182,17 @@ def _metrics(links: Links, site: Site) -> Iterator[Route]:
 
 
 def _pyramid_patterns(links: Links) -> Iterator[tuple[str, tuple[str, Site]]]:
-    for site in links.sites("pyramid.config.Configurator.add_route"):
+    """Patterns by route name. ``includeme(config)`` gets its configurator from the library, so its type is not known."""
+    sites = list(links.sites("pyramid.config.Configurator.add_route"))
+    for module in links.index:
+        include = module.functions.get("includeme")
+        if include is not None:
+            sites += [s for s in include.sites if s.method == "add_route" and s.dotted is None]
+    for site in sites:
         name = text_of(links, site.call.argument("name", 0), site.function)
         pattern = text_of(links, site.call.argument("pattern", 1) or site.call.keyword("path"), site.function)
-        yield name, (pattern, site)
+        if name != UNKNOWN:
+            yield name, (pattern, site)
 
 
 def _pyramid(links: Links, func: Func, patterns: dict[str, tuple[str, Site]]) -> Iterator[Route]:
