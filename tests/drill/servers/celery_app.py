@@ -1,4 +1,4 @@
-"""celery on redis: `work` takes two seconds, `poison` fails always.
+"""celery on redis: `work` takes four seconds, `poison` fails always.
 
 With acks_late a job in flight that is cut goes back; FAULTS=forever retries without a limit, FAULTS=early acknowledges first.
 Commands: put JOB TOKEN, dead TOKEN, kept (whether no job is lost).
@@ -21,7 +21,7 @@ store = redis.Redis.from_url(URL)
 @app.task(acks_late="early" not in FAULTS, name="work")
 def work(token):
     store.sadd("begun", token)
-    time.sleep(2)
+    time.sleep(4)
     store.sadd("done", token)
 
 

@@ -11,7 +11,7 @@ store = redis.Redis.from_url(os.environ["REDIS_URL"])
 
 
 def work(token):
-    time.sleep(2)
+    time.sleep(3)
     store.sadd("done", token)
 
 
