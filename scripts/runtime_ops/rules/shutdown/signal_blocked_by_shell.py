@@ -1,0 +1,60 @@
+"""A shell that stays between the platform and the program, and passes no signal on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A shell stays the parent of the program (shell-form CMD, a script without exec): SIGTERM never reaches it.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    reported: dict[tuple[str, int], Finding] = {}
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running:
+            continue
+        for launch in entrypoint.production:
+            if (
+                launch.shell != "parent"
+                or launch.shell_link is None
+                or launch.supervisor is not None
+                or launch.init is True
+            ):
+                continue
+            key = (launch.shell_link.path, launch.shell_link.line)
+            if key not in reported:
+                reported[key] = _finding(entrypoint, launch)
+    yield from reported.values()
+
+
+def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:
+    link = launch.shell_link or launch.chain[-1]
+    headless = entrypoint.framework == "locust"
+    how = (
+        "is started with & and waited for"
+        if launch.background
+        else "runs as the child of a shell that does not replace itself"
+    )
+    return RULE.finding(
+        link.path,
+        link.line,
+        f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
+        "runs until SIGKILL at the end of the grace period",
+        'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
+        severity="low" if headless else None,
+        confidence="certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely",
+        phase="shutdown",
+        entrypoints=(entrypoint,),
+        trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],
+        anchor=f"{launch.program}:{entrypoint.path}",
+    )
