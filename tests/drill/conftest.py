@@ -88,7 +88,7 @@ def service(dependency: str) -> Callable[..., list[str]]:
     def arguments(faults: str, *scenarios: str, extra: tuple[str, ...] = ()) -> list[str]:
         given = {"PORT": "{port}", "DB": dependency, "LIMIT": "9", "API_TOKEN": "hunter2-hunter2"}
         found = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
-        found += [word for name in scenarios for word in ("--only", name)]
+        found += [word for name in scenarios for word in ("--scenario", name)]
         found += ["--required", "DB", "--required", "API_TOKEN", "--dependency", f"db={dependency}:DB"]
         found += ["--readiness", "/readyz", "--liveness", "/livez", "--load-path", "/work", "--error-path", "/fail"]
         found += ["--correlation-header", "X-Request-ID", "--grace", "4", "--probe-limit", "3", "--deadline", "3"]

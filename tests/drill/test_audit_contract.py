@@ -114,7 +114,7 @@ def test_the_written_file_runs(tmp_path: Path) -> None:
     }
     (tmp_path / "audit.json").write_text(json.dumps(_audit(entry)))
     assert _call("--init", "--from-audit", "audit.json", cwd=tmp_path).returncode == 0
-    outcome = run_drill("--only", "start", cwd=tmp_path)
+    outcome = run_drill("--scenario", "start", cwd=tmp_path)
     assert (outcome["entrypoint"], outcome.verdict("start")) == ("tool", "kept"), outcome.told("start")
     again = _call("--init", "--from-audit", "audit.json", cwd=tmp_path)
     assert again.returncode == 2
@@ -190,6 +190,6 @@ def test_the_drilled_entrypoint_must_be_known() -> None:
 
 def test_a_real_report_can_be_merged(tmp_path: Path) -> None:
     assert SCRIPT.is_file()
-    outcome = run_drill("--only", "terminate-idle", "--entrypoint", "web", "--", "sleep", "60")
+    outcome = run_drill("--scenario", "terminate-idle", "--entrypoint", "web", "--", "sleep", "60")
     merged = merge(_audit(_entry()), dict(outcome))
     assert _clause(merged, "shutdown")["verdict"] == "broken"

@@ -42,7 +42,7 @@ def test_the_entry_script_is_small_and_needs_the_standard_library_only(tmp_path:
     ("arguments", "words"),
     [
         ([], "no command"),
-        (["--only", "nonsense", "--", "true"], "'nonsense' is no scenario"),
+        (["--scenario", "nonsense", "--", "true"], "'nonsense' is no scenario"),
         (["--kind", "animal", "--", "true"], "--kind 'animal'"),
         (["--grace", "-1", "--", "true"], "--grace -1.0"),
         (["--ready-log", "(", "--", "true"], "no regular expression"),
@@ -57,7 +57,7 @@ def test_the_entry_script_is_small_and_needs_the_standard_library_only(tmp_path:
         (["--env-file", "none", "--", "true"], "--env-file none"),
         (["--cwd", "/no/such", "--", "true"], "no such folder"),
         (["--config", "none.toml", "--", "true"], "cannot be read"),
-        (["--only", "start", "--", "no-such-program"], "no-such-program"),
+        (["--scenario", "start", "--", "no-such-program"], "no-such-program"),
         (["--init"], "--from-audit"),
     ],
 )
@@ -112,7 +112,7 @@ def test_every_option_is_in_the_help(tmp_path: Path) -> None:
 
 def _formats(tmp_path: Path, name: str) -> str:
     program = [sys.executable, "-c", "print('\\x1b[1mready|'); import time; time.sleep(30)"]
-    return _call("--format", name, "--only", "terminate-idle", "--only", "failing-job", "--only", "start", "--", *program,
+    return _call("--format", name, "--scenario", "terminate-idle", "--scenario", "failing-job", "--scenario", "start", "--", *program,
                  cwd=tmp_path).stdout  # fmt: skip
 
 
@@ -145,19 +145,19 @@ def test_text_and_markdown_tell_verdicts_reasons_and_time_lines(tmp_path: Path) 
 
 
 def test_the_report_can_be_written_to_a_file(tmp_path: Path) -> None:
-    done = _call("--write", "out.json", "--format", "json", "--only", "start", "--", "true", cwd=tmp_path)
+    done = _call("--write", "out.json", "--format", "json", "--scenario", "start", "--", "true", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert json.loads((tmp_path / "out.json").read_text())["scenarios"][0]["verdict"] == "kept"
     assert "start" in done.stderr
 
 
 def test_nothing_assessed_is_not_a_success() -> None:
-    outcome = run_drill("--only", "failing-job", "--", "true")
+    outcome = run_drill("--scenario", "failing-job", "--", "true")
     assert outcome.code == 3
 
 
 def test_the_total_limit_ends_the_drill() -> None:
-    outcome = run_drill("--total-limit", "2", "--only", "terminate-idle", "--only", "terminate-twice", "--only", "interrupt",
+    outcome = run_drill("--total-limit", "2", "--scenario", "terminate-idle", "--scenario", "terminate-twice", "--scenario", "interrupt",
                         "--", "sleep", "60")  # fmt: skip
     assert not outcome["complete"]
     assert outcome.scenario("interrupt")["reason"] == "the total limit was reached"

@@ -63,7 +63,7 @@ def test_a_fault_breaks_its_scenario(
 ) -> None:
     extra = {
         "slow-start": ("--startup-limit", "1"),
-        "handler-taken-off": ("--only", "terminate-idle"),
+        "handler-taken-off": ("--scenario", "terminate-idle"),
         "probe-hangs": ("--probe-limit", "2"),
     }.get(fault, ())
     outcome = drill(*service(fault, scenario, extra=extra))
@@ -105,7 +105,7 @@ def _worker(tmp_path: Path, faults: str, *more: str) -> list[str]:
     ],
 )
 def test_failing_job(faults: str, verdict: str, words: str, tmp_path: Path, drill: Callable[..., Outcome]) -> None:
-    outcome = drill(*_worker(tmp_path, faults, "--only", "failing-job"))
+    outcome = drill(*_worker(tmp_path, faults, "--scenario", "failing-job"))
     assert outcome.verdict("failing-job") == verdict, outcome.told("failing-job")
     assert words in outcome.told("failing-job")
 
@@ -114,7 +114,7 @@ def test_failing_job(faults: str, verdict: str, words: str, tmp_path: Path, dril
 def test_jobs_in_flight(faults: str, verdict: str, tmp_path: Path, drill: Callable[..., Outcome]) -> None:
     program = f"{sys.executable} {PROGRAMS / 'worker.py'} {tmp_path}/queue"
     load = ("--load-command", f"{program} put slow-1", "--load-check", f"{program} check-kept")
-    outcome = drill(*_worker(tmp_path, faults, *load, "--only", "terminate-under-load"))
+    outcome = drill(*_worker(tmp_path, faults, *load, "--scenario", "terminate-under-load"))
     told = outcome.told("terminate-under-load")
     assert outcome.verdict("terminate-under-load") == verdict, told
     assert ("work in flight was lost" in told) is (verdict == "broken")
@@ -122,7 +122,7 @@ def test_jobs_in_flight(faults: str, verdict: str, tmp_path: Path, drill: Callab
 
 def test_jobs_in_flight_without_a_check_are_not_assessed(tmp_path: Path, drill: Callable[..., Outcome]) -> None:
     program = f"{sys.executable} {PROGRAMS / 'worker.py'} {tmp_path}/queue"
-    outcome = drill(*_worker(tmp_path, "", "--load-command", f"{program} put a", "--only", "terminate-under-load"))
+    outcome = drill(*_worker(tmp_path, "", "--load-command", f"{program} put a", "--scenario", "terminate-under-load"))
     assert outcome.verdict("terminate-under-load") == "not assessed"
     assert "--load-check" in outcome.scenario("terminate-under-load")["reason"]
     assert outcome.code == 3
@@ -137,7 +137,16 @@ def test_jobs_in_flight_without_a_check_are_not_assessed(tmp_path: Path, drill: 
     ],
 )
 def test_interrupted_command(faults: str, verdict: str, words: str, drill: Callable[..., Outcome]) -> None:
-    options = ["--only", "start", "--only", "interrupt", "--env", f"FAULTS={faults}", "--output", "{scratch}/out"]
+    options = [
+        "--scenario",
+        "start",
+        "--scenario",
+        "interrupt",
+        "--env",
+        f"FAULTS={faults}",
+        "--output",
+        "{scratch}/out",
+    ]
     outcome = drill(*options, "--", sys.executable, str(PROGRAMS / "tool.py"), "{scratch}/out")
     assert outcome.verdict("start") == "kept", outcome.told("start")
     assert outcome.verdict("interrupt") == verdict, outcome.told("interrupt")

@@ -138,7 +138,7 @@ def test_when_the_supervisor_is_killed_the_drill_ends_what_it_had_started(tmp_pa
 def test_an_orphan_is_found_although_it_left_its_session_and_cleared_its_environment(tmp_path: Path) -> None:
     program = tmp_path / "fugitive.py"
     program.write_text(FUGITIVE.replace("lambda *_: None", "lambda *_: os._exit(0)"))
-    outcome = run_drill("--only", "terminate-idle", "--ready-log", "away", "--", sys.executable, str(program))
+    outcome = run_drill("--scenario", "terminate-idle", "--ready-log", "away", "--", sys.executable, str(program))
     assert outcome.verdict("terminate-idle") == "broken"
     assert "3 process(es) left running" in outcome.scenario("terminate-idle")["reason"]
     assert outcome["strays"] == []
@@ -169,11 +169,11 @@ def test_a_flood_of_output_neither_blocks_the_program_nor_is_kept_whole(launcher
 def test_secrets_of_the_drills_own_environment_are_not_passed_on(tmp_path: Path) -> None:
     code = "import os; print(sorted(os.environ)); print(os.environ.get('NAMED_TOKEN'))"
     own = os.environ | {"AWS_SECRET_ACCESS_KEY": "own-secret", "NAMED_TOKEN": "named-secret", "COLOUR": "blue"}
-    outcome = run_drill("--only", "start", "--startup-limit", "1", "--ready-after", "9", "--env", "NAMED_TOKEN", "--",
+    outcome = run_drill("--scenario", "start", "--startup-limit", "1", "--ready-after", "9", "--env", "NAMED_TOKEN", "--",
                         sys.executable, "-c", code + "; import time; time.sleep(60)", env=own | {"PYTHONUNBUFFERED": "1"})  # fmt: skip
     told = outcome.told("start")
     assert outcome.verdict("start") == "broken"
-    outcome = run_drill("--only", "start", "--env", "PYTHONUNBUFFERED=1", "--env", "NAMED_TOKEN", "--",
+    outcome = run_drill("--scenario", "start", "--env", "PYTHONUNBUFFERED=1", "--env", "NAMED_TOKEN", "--",
                         sys.executable, "-c", code + "; raise SystemExit(1)", env=own)  # fmt: skip
     told = outcome.told("start")
     assert "NAMED_TOKEN" in told
@@ -186,7 +186,7 @@ def test_secrets_of_the_drills_own_environment_are_not_passed_on(tmp_path: Path)
 def test_nothing_is_written_into_the_tool_and_no_temporary_file_is_left(tmp_path: Path) -> None:
     own = os.environ | {"TMPDIR": str(tmp_path)}
     before = set((SCRIPT.parent / "runtime_ops" / "drill").rglob("*.pyc"))
-    outcome = run_drill("--only", "terminate-idle", "--env", "PORT={port}", "--env", "DB=127.0.0.1:1", "--env", "LIMIT=1",
+    outcome = run_drill("--scenario", "terminate-idle", "--env", "PORT={port}", "--env", "DB=127.0.0.1:1", "--env", "LIMIT=1",
                         "--env", "API_TOKEN=tokentoken", "--", sys.executable, str(PROGRAMS / "service.py"), env=own)  # fmt: skip
     assert outcome.verdict("terminate-idle") == "kept", outcome.told("terminate-idle")
     assert list(tmp_path.iterdir()) == []
@@ -195,7 +195,7 @@ def test_nothing_is_written_into_the_tool_and_no_temporary_file_is_left(tmp_path
 
 def test_a_shell_is_only_used_when_asked_for(tmp_path: Path) -> None:
     target = tmp_path / "made"
-    run_drill("--only", "start", "--", "/bin/echo", f"; touch {target}")
+    run_drill("--scenario", "start", "--", "/bin/echo", f"; touch {target}")
     assert not target.exists()
-    run_drill("--only", "start", "--shell-form", "--", f"echo; touch {target}")
+    run_drill("--scenario", "start", "--shell-form", "--", f"echo; touch {target}")
     assert target.exists()

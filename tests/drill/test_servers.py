@@ -178,7 +178,7 @@ def _check(case: Case, drill: Callable[..., Outcome], *more: str) -> None:
     if importlib.util.find_spec(case.needs) is None:
         pytest.skip(f"{case.needs} is not installed; pip install '.[drill-tests]'")
     options = ["--cwd", str(SERVERS), "--grace", "8", *case.options, *more]
-    options += [word for name in case.expected for word in ("--only", name)]
+    options += [word for name in case.expected for word in ("--scenario", name)]
     for name, value in ({"PORT": "{port}"} | case.env).items():
         options += ["--env", f"{name}={value}"]
     outcome = drill(*options, "--", sys.executable, *case.command.split())

@@ -120,7 +120,7 @@ class Bench:
             raise TimeIsUp
         scratch = tempfile.mkdtemp(dir=self._folder)
         os.mkdir(os.path.join(scratch, "tmp"))
-        port = self.options.port or (free_port() if self._uses_port() else 0)
+        port = self.options.ready_port or (free_port() if self._uses_port() else 0)
         named = {name: fill(value, port, scratch) for name, value in (self.given | dict(change or {})).items()}
         env = self._base | {"TMPDIR": os.path.join(scratch, "tmp")} | named
         env.pop(without, None)
@@ -130,7 +130,7 @@ class Bench:
         for proxy in self.proxies.values():
             proxy.set("pass")
         run = self._start(argv, env, label, port, scratch)
-        run.sure_of_port = bool(self.options.port) or any("{port}" in word for word in self.options.command)
+        run.sure_of_port = bool(self.options.ready_port) or any("{port}" in word for word in self.options.command)
         try:
             yield run
         finally:

@@ -37,13 +37,13 @@ class Report:
 
 
 def chosen(options: Options) -> list[Scenario]:
-    """The scenarios that `--only` and `--skip` leave. Raises WrongOption for a name that does not exist."""
+    """The scenarios that `--scenario` and `--skip` leave. Raises WrongOption for a name that does not exist."""
     scenarios = load()
     names = [scenario.name for scenario in scenarios]
-    for name in [*options.only, *options.skip]:
+    for name in [*options.scenario, *options.skip]:
         if name not in names:
             raise WrongOption(f"{name!r} is no scenario; there are {', '.join(names)}")
-    return [s for s in scenarios if (not options.only or s.name in options.only) and s.name not in options.skip]
+    return [s for s in scenarios if (not options.scenario or s.name in options.scenario) and s.name not in options.skip]
 
 
 def run(options: Options, progress: Progress = lambda *_: None) -> Report:
@@ -53,7 +53,7 @@ def run(options: Options, progress: Progress = lambda *_: None) -> Report:
     """
     scenarios = chosen(options)
     if not scenarios:
-        raise WrongOption("no scenario is left by --only and --skip")
+        raise WrongOption("no scenario is left by --scenario and --skip")
     began = time.monotonic()
     results: list[Result] = []
     complete = True

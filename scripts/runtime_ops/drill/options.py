@@ -47,7 +47,7 @@ class Options:
     entrypoint: str = option("", "id of the audit's entrypoint that this command starts; kept in the report", "ID")
     kind: str = option("auto", "what the program is; auto: a cli when it ends by itself, otherwise seen", "KIND")
     cwd: str = option("", "folder the program is run in (default: here; in drill.toml: beside that file)", "DIR")
-    only: list[str] = option([], "run only this scenario (may be repeated)", "SCENARIO")
+    scenario: list[str] = option([], "run only this scenario (may be repeated)", "SCENARIO")
     skip: list[str] = option([], "leave this scenario out (may be repeated)", "SCENARIO")
 
     env: list[str] = option([], "NAME=VALUE for the program; NAME alone passes on your own value", "NAME[=VALUE]")
@@ -57,7 +57,7 @@ class Options:
     number: list[str] = option([], "variable that must be a number (found by itself from its value)", "NAME")
     url: list[str] = option([], "variable that must be a URL (found by itself from its value)", "NAME")
 
-    port: int = option(0, "TCP port the program listens on (default: found; {port} is a free one)", "N")
+    ready_port: int = option(0, "ready when it listens on this TCP port (default: found; {port} is a free one)", "N")
     ready_probe: str = option("", "ready when this URL or path answers 2xx", "URL")
     ready_log: str = option("", "ready when a line of output matches", "REGEX")
     ready_after: float = option(0.0, "ready when alive this long", "SECONDS")
@@ -164,7 +164,7 @@ def merged(from_file: Mapping[str, Any], from_line: Mapping[str, Any]) -> Option
     for name, value in from_line.items():
         if value in (None, [], False):
             continue
-        joined = isinstance(value, list) and name not in ("command", "only", "skip", "accept_code")
+        joined = isinstance(value, list) and name not in ("command", "scenario", "skip", "accept_code")
         values[name] = [*values.get(name, []), *value] if joined else value
     options = Options(**values)
     return replace(options, cwd=os.path.abspath(options.cwd or "."))
