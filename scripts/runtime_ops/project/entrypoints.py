@@ -186,6 +186,11 @@ class EntrypointFinder:
         self._commands_that_serve()
         self._unstarted_apps()
         self._unstarted_jobs()
+        started = {e.main.module for e in self.found.values() if e.app and e.launches}
+        for key, entry in list(self.found.items()):
+            # ``if __name__ == "__main__": app.run()`` beside an application that a server loads: the desk's way to run it
+            if entry.guarded and not entry.launches and entry.kind == "service" and entry.main.module in started:
+                del self.found[key]
         ordered = sorted(self.found.values(), key=lambda e: (not e.started, e.path, e.line))
         return tuple(ordered)
 
