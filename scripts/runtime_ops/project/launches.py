@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runtime_ops.facts import artifacts as a
-from runtime_ops.project.images import Files, Images, Surroundings, is_development
+from runtime_ops.project.container_files import Files, Images, Surroundings, is_development
 from runtime_ops.project.launch import Launch, Link, Target
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.programs import SHELLS, Program, program_of, strip_wrappers
