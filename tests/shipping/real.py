@@ -76,7 +76,7 @@ def bare_python(factory: pytest.TempPathFactory) -> Path:
 
 
 def sample_repository(folder: Path) -> Path:
-    """A small worker with a fault that any audit must find: it ignores SIGTERM's default and polls without end."""
+    """A small worker with a fault that any audit must find: as PID 1 it leaves SIGTERM to its default."""
     return made_up.write(
         folder,
         {
@@ -87,6 +87,6 @@ def sample_repository(folder: Path) -> Path:
                 "def main():\n    while True:\n        print(poll())\n        time.sleep(1)\n\n\n"
                 'if __name__ == "__main__":\n    main()\n'
             ),
-            "Dockerfile": "FROM python:3.12-slim\nCOPY app /app\nCMD python -m app.worker\n",
+            "Dockerfile": 'FROM python:3.12-slim\nCOPY app /app\nCMD ["python", "-m", "app.worker"]\n',
         },
     )
