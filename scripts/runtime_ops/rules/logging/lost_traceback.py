@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_job
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.project.log_calls import LogCall, log_call
+from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func
+from runtime_ops.rules.api import Rule
 
 RULE = Rule(
     __name__,
@@ -16,37 +21,114 @@ RULE = Rule(
     summary="A broad except logs the error's text without traceback and does not raise it: the place of the failure is lost.",
 )
 KINDS = ("service", "worker", "job")
-ERROR_LEVELS = ("error", "critical", "exception")
 LOW_LEVELS = ("debug", "info")
+BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
+HABIT = 3  # lesser places of one package that are worth one finding together
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_findings(project))
-
-
-def _findings(project: Project) -> Iterator[Finding]:
+    lesser: dict[str, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
-        if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
+        if not loses(arm) or not running(project, arm):
             continue
-        if any(raised.chained for raised in arm.raised) or not running(project, arm):
+        why = last_resort(project, arm)
+        if why:
+            yield _finding(project, arm, why)
+        else:
+            lesser[arm.path.partition("/")[0]].append(arm)
+    for arms in lesser.values():
+        if len(arms) >= HABIT:
+            yield _habit(project, arms)
+    yield from _error_handlers(project)
+
+
+def loses(arm: HandlerEffects) -> bool:
+    """Whether the arm ends the error's way with a line that does not say where it happened."""
+    if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
+        return False
+    if any(raised.chained for raised in arm.raised):
+        return False
+    return not (arm.loudest == "debug" and arm.body_statements <= 2)
+
+
+def last_resort(project: Project, arm: HandlerEffects) -> str:
+    """Why this is the last place that sees the error with its cause far away, empty when it is not."""
+    loop = arm.loop
+    if loop is not None and is_endless(loop):
+        return "this is the last place that sees what ends a turn of the loop"
+    if is_job(arm.func, project.links):
+        return "this is the last place that sees why the job failed"
+    if arm.body_statements >= BIG and runs_by_itself(project, arm.func):
+        return "this is the last place that sees what ends the thread or task"
+    return ""
+
+
+def runs_by_itself(project: Project, func: Func) -> bool:
+    """Whether the function is handed to a thread, task, process or scheduler."""
+    return any(e.how == "reference" and surface("starter", e.via) for e in project.links.callers.get(func, ()))
+
+
+def _finding(project: Project, arm: HandlerEffects, why: str) -> Finding:
+    level = arm.loudest or "unknown"
+    low = f", at {level.upper()} so that no alert sees it" if level in LOW_LEVELS else ""
+    return RULE.in_function(
+        project,
+        arm.func,
+        arm.logs[0].site.line,
+        f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback{low}; {why}",
+        "log it with exc_info=True (or log.exception), or let it propagate",
+        end_line=arm.logs[0].site.call.end_line,
+        severity="low" if arm.reports else None,
+    )
+
+
+def _habit(project: Project, arms: list[HandlerEffects]) -> Finding:
+    """One finding for many small places: the file that has most stands for all."""
+    by_path: dict[str, list[HandlerEffects]] = defaultdict(list)
+    for arm in arms:
+        by_path[arm.path].append(arm)
+    path = max(by_path, key=lambda p: (len(by_path[p]), p))
+    first = min(by_path[path], key=lambda a: a.line)
+    others = [a for a in sorted(arms, key=lambda a: (a.path, a.line)) if a is not first]
+    return RULE.finding(
+        path,
+        first.logs[0].site.line,
+        f"{len(arms)} places in {len(by_path)} files catch {caught(first)} and log only its text: a failure there is a line without place",
+        "log with exc_info=True (or log.exception) wherever the error goes no further; begin with the file named here",
+        severity="low",
+        phase="serving",
+        entrypoints=running(project, first),
+        anchor=f"habit:{path.partition('/')[0]}",
+        count=len(arms),
+        also=[Evidence(a.path, a.logs[0].site.line, "the same") for a in others[:8]],
+    )
+
+
+def _error_handlers(project: Project) -> Iterator[Finding]:
+    """A registered catch-all error handler that logs only the text."""
+    for hook in project.hooks:
+        if hook.kind != "error-handler" or hook.func is None or not _broad(hook.detail):
             continue
-        reported = bool(arm.reports)
-        level = arm.loudest or "unknown"
-        if level == "debug" and arm.body_statements <= 2:
-            continue  # a probe of something optional, said at the level for it
-        what = f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback"
-        if level in LOW_LEVELS:
-            what += f", at {level.upper()} so that no alert sees it"
+        calls = [c for c in (log_call(site) for site in hook.func.sites) if c is not None]
+        if not calls or any(c.traceback for c in calls) or not _errors(calls):
+            continue
         yield RULE.in_function(
             project,
-            arm.func,
-            arm.logs[0].site.line,
-            f"{what}; it goes no further, so the record does not tell where it happened (a TypeError here is one line without place)",
-            "log it with exc_info=True (or log.exception), or let it propagate",
-            end_line=arm.logs[0].site.call.end_line,
-            severity="low" if reported else None,
+            hook.func,
+            _errors(calls)[0].site.line,
+            f"The catch-all error handler {hook.func.name} logs only the error's text: no traceback, so a TypeError in any "
+            "handler is one line without place",
+            "log it with exc_info=error (or log.exception), with the request's id",
         )
+
+
+def _errors(calls: Iterable[LogCall]) -> list[LogCall]:
+    return [c for c in calls if c.level not in LOW_LEVELS]
+
+
+def _broad(detail: str) -> bool:
+    return detail.rpartition(".")[2] in ("Exception", "BaseException", "500", "InternalServerError")
 
 
 def caught(arm: HandlerEffects) -> str:

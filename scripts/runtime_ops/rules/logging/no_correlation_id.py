@@ -50,7 +50,7 @@ def check(project: Project) -> Iterator[Finding]:
             entrypoint.line,
             f"No {unit} or trace id is bound to the log records of {entrypoint.kind} {entrypoint.path}: the lines of concurrent {unit}s "
             f"cannot be told apart",
-            f"bind an id for each {unit} (middleware + contextvars + a logging filter, or OpenTelemetry's trace ids) and put it into the format",
+            f"bind an id for each {unit} (middleware, contextvars and a logging filter, or trace ids) and put it into the format",
             entrypoints=(entrypoint,),
             phase="serving",
             anchor=entrypoint.id,
@@ -60,9 +60,11 @@ def check(project: Project) -> Iterator[Finding]:
 def correlates(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether anything that the entrypoint imports binds an id to records: a known part, or names that say so."""
     for use in project.log_parts:
-        if use.function.module in entrypoint.modules and use.role in ("correlate", "middleware", "filter"):
-            if not use.name.startswith(("sentry_sdk.", "logging.Logger.addFilter", "logging.Handler.addFilter")):
-                return True
+        binds = use.role in ("correlate", "middleware", "filter") and not use.name.startswith(
+            ("sentry_sdk.", "logging.Logger.addFilter", "logging.Handler.addFilter")
+        )
+        if binds and use.function.module in entrypoint.modules:
+            return True
     return any(mentions_id(module.path, project) for module in entrypoint.modules)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Site
@@ -29,7 +32,11 @@ PROBES = frozenset(
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_findings(project))
+    found = list(_findings(project))
+    many = [f for f in found if f.severity == "low"]
+    yield from together(f for f in found if f.severity != "low")
+    if many:
+        yield together_all(many)
 
 
 def _findings(project: Project) -> Iterator[Finding]:
@@ -47,7 +54,24 @@ def _findings(project: Project) -> Iterator[Finding]:
             "run time and looks like an empty result",
             "catch the exceptions that are expected here by name, and log the rest with exc_info",
             end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
+            severity=None if _matters(arm) else "low",
         )
+
+
+def _matters(arm: HandlerEffects) -> bool:
+    """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
+    outside = any(waits(site.dotted) for site in arm.body_calls if site.dotted)
+    return outside or arm.body_statements >= 4 or not arm.handler.types
+
+
+def together_all(findings: list[Finding]) -> Finding:
+    """One finding for the small places of the whole repository, at the file that has most."""
+    paths = Counter(f.path for f in findings)
+    path = max(paths, key=lambda p: (paths[p], p))
+    first = min((f for f in findings if f.path == path), key=lambda f: f.line)
+    also = tuple(Evidence(f.path, f.line, "the same") for f in findings if f is not first)[:8]
+    entrypoints = tuple(dict.fromkeys(e for f in findings for e in f.entrypoints))
+    return replace(first, count=len(findings), also=also, entrypoints=entrypoints, anchor="habit")
 
 
 def probes_only(arm: HandlerEffects) -> bool:

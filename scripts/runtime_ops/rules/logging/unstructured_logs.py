@@ -43,7 +43,7 @@ def check(project: Project) -> Iterator[Finding]:
         yield RULE.finding(
             path,
             line,
-            f"{what} for {entrypoint.kind} {entrypoint.path}: its records are lines to be read by eye; level, time, logger and ids cannot be "
+            f"{what} for {entrypoint.kind} {entrypoint.path}: its records are lines for the eye; level, time, logger and ids cannot be "
             "queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
             entrypoints=(entrypoint,),
