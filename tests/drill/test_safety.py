@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runtime_ops.drill import processes
+from runtime_ops.drill import drill, processes, supervisor
 from runtime_ops.drill.capture import CAP, Capture
-from runtime_ops.drill.launcher import Launcher
+from runtime_ops.drill.launcher import Launched, Launcher, NoNamespace
+from runtime_ops.drill.options import Options
 
 from .conftest import PROGRAMS, SCRIPT, run_drill
 
@@ -69,6 +71,16 @@ def _remains(pid: int, known: set[int]) -> dict[int, str]:
     return {p.pid: processes.command_line(p.pid) for p in alive}
 
 
+def _watch(process: subprocess.Popen[bytes]) -> set[int]:
+    """Wait until the whole tree has been seen: the supervisor, the program and those that flee from it."""
+    known: set[int] = set()
+    until = time.monotonic() + 20
+    while len(known) < 5 and time.monotonic() < until:
+        _remains(process.pid, known)
+        time.sleep(0.02)
+    return known
+
+
 def _wait_gone(pid: int, known: set[int]) -> dict[int, str]:
     until = time.monotonic() + GONE
     while (left := _remains(pid, known)) and time.monotonic() < until:
@@ -78,60 +90,86 @@ def _wait_gone(pid: int, known: set[int]) -> dict[int, str]:
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_killed_at_a_random_moment_it_leaves_nothing(number: int, tmp_path: Path) -> None:
-    drill = _start(tmp_path)
+    process = _start(tmp_path)
     known: set[int] = set()
-    while not known and drill.poll() is None:
-        _remains(drill.pid, known)
+    while not known and process.poll() is None:
+        _remains(process.pid, known)
     until = time.monotonic() + random.Random(number).uniform(0, 4)
     while time.monotonic() < until:
-        _remains(drill.pid, known)
+        _remains(process.pid, known)
         time.sleep(0.02)
-    drill.kill()
-    drill.wait()
-    assert not _wait_gone(drill.pid, known)
+    process.kill()
+    process.wait()
+    assert not _wait_gone(process.pid, known)
     assert known, "nothing was ever started, so nothing was tested"
 
 
-def test_killed_with_its_whole_group_it_leaves_nothing(tmp_path: Path) -> None:
-    drill = _start(tmp_path)
-    known: set[int] = set()
-    until = time.monotonic() + 1
-    while time.monotonic() < until:
-        _remains(drill.pid, known)
-        time.sleep(0.02)
-    os.killpg(drill.pid, signal.SIGKILL)
-    drill.wait()
-    assert not _wait_gone(drill.pid, known)
+def test_killed_with_its_whole_group_it_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    process = _start(tmp_path)
+    known = _watch(process)
+    assert list(temporary.iterdir())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not _wait_gone(process.pid, known)
     assert len(known) >= 4
+    assert not list(temporary.iterdir())
+
+
+def test_as_process_1_only_a_handler_makes_it_end(drill_program: list[str]) -> None:
+    outcome = run_drill("--pid1", "--scenario", "terminate-idle", "--grace", "2", *drill_program)
+    if outcome.verdict("terminate-idle") == "not assessed":
+        assert "cannot be run as process 1 here" in outcome.told("terminate-idle")
+        assert outcome.code == 3
+        pytest.skip(outcome.told("terminate-idle"))
+    assert outcome.verdict("terminate-idle") == "kept", outcome.told("terminate-idle")
+    deaf = run_drill(
+        "--pid1", "--env", "FAULTS=no-handler", "--scenario", "terminate-idle", "--grace", "2", *drill_program
+    )
+    assert deaf.verdict("terminate-idle") == "broken"
+    assert "as process 1 the kernel then drops it" in deaf.told("terminate-idle")
+
+
+def test_where_no_namespace_can_be_made_process_1_is_not_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Launched:
+        raise NoNamespace(f"{supervisor.NAMESPACE}unshare: Operation not permitted")
+
+    monkeypatch.setattr(Launcher, "start", refuse)
+    report = drill.run(replace(Options(), command=["true"], scenario=["start"], cwd="/", pid1=True))
+    assert report.results[0].verdict == "not assessed"
+    assert "Operation not permitted" in report.results[0].reason
+    assert report.exit_code == 3
+
+
+@pytest.fixture
+def drill_program() -> list[str]:
+    """Options and command of our own service, without its dependency."""
+    given = {"PORT": "{port}", "DB": "127.0.0.1:1", "LIMIT": "9", "API_TOKEN": "tokentoken"}
+    options = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+    return [*options, "--", sys.executable, str(PROGRAMS / "service.py")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_interrupted_it_leaves_nothing_and_says_that_it_is_incomplete(number: int, tmp_path: Path) -> None:
-    drill = _start(tmp_path, "--format", "json")
-    known: set[int] = set()
-    until = time.monotonic() + 1
-    while time.monotonic() < until:
-        _remains(drill.pid, known)
-        time.sleep(0.02)
-    drill.send_signal(number)
-    out, _ = drill.communicate(timeout=10)
-    assert not _wait_gone(drill.pid, known)
-    assert drill.returncode == 3
+    process = _start(tmp_path, "--format", "json")
+    known = _watch(process)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=10)
+    assert not _wait_gone(process.pid, known)
+    assert process.returncode == 3
     assert b'"complete": false' in out
 
 
 def test_when_the_supervisor_is_killed_the_drill_ends_what_it_had_started(tmp_path: Path) -> None:
-    drill = _start(tmp_path, "--format", "json")
-    known: set[int] = set()
-    until = time.monotonic() + 1
-    while time.monotonic() < until:
-        _remains(drill.pid, known)
-        time.sleep(0.02)
-    supervisor = next(p.pid for p in processes.table().values() if p.parent == drill.pid)
+    process = _start(tmp_path, "--format", "json")
+    known = _watch(process)
+    supervisor = next(p.pid for p in processes.table().values() if p.parent == process.pid)
     os.kill(supervisor, signal.SIGKILL)
-    out, _ = drill.communicate(timeout=20)
-    assert not _wait_gone(drill.pid, known)
-    assert drill.returncode == 3
+    out, _ = process.communicate(timeout=20)
+    assert not _wait_gone(process.pid, known)
+    assert process.returncode == 3
     assert b'"complete": false' in out
 
 

@@ -83,7 +83,7 @@ class Bench:
         self.until = time.monotonic() + options.total_limit
         self._base = environment.base(options, own)
         self._own = own
-        self._folder = tempfile.mkdtemp(prefix="drill-")
+        self._folder = launcher.folder
         self._survey: Survey | None = None
         self._gentle = min(options.grace, GENTLE)
         self.idle_shutdown = 0.0
@@ -101,10 +101,9 @@ class Bench:
             raise
 
     def close(self) -> None:
-        """Stop the proxies and remove the folders."""
+        """Stop the proxies."""
         for proxy in self.proxies.values():
             proxy.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def variables(self) -> dict[str, str]:
         """The variables named for the program, before `{port}` and `{scratch}` are put in."""
@@ -156,7 +155,7 @@ class Bench:
         except CannotStart as error:
             os.close(stdout)
             os.close(stderr)
-            raise CannotStart(f"{argv[0]}: {error}") from None
+            raise type(error)(f"{argv[0]}: {error}") from None
         return Run(
             self.launcher, program, Capture(stdout, stderr), self.options, label=label, port=port, scratch=scratch
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runtime_ops.drill.bench import Bench, TimeIsUp
-from runtime_ops.drill.launcher import CannotStart, Launcher, SupervisorGone
+from runtime_ops.drill.launcher import CannotStart, Launcher, NoNamespace, SupervisorGone
 from runtime_ops.drill.options import Options, WrongOption
 from runtime_ops.drill.scenarios import Scenario, load
 from runtime_ops.drill.verdict import Event, Note, Result, Timeline
@@ -90,6 +90,9 @@ def _one(bench: Bench, scenario: Scenario) -> Result:
         finding = scenario.run(bench)
     except TimeIsUp:
         return Result(scenario.name, scenario.promise, "not assessed", TIME_IS_UP, ())
+    except NoNamespace as error:
+        reason = f"it cannot be run as process 1 here: {error}"
+        return Result(scenario.name, scenario.promise, "not assessed", reason, ())
     mask = bench.mask
     reason = "; ".join(finding.faults) or finding.why_not
     return Result(

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,10 @@ class CannotStart(Exception):
     """The program could not be started; the text is the system's reason."""
 
 
+class NoNamespace(CannotStart):
+    """A PID namespace cannot be made here, so the program cannot be run as process 1."""
+
+
 @dataclass
 class Launched:
     """One program that was started. Times are CLOCK_MONOTONIC in seconds."""
@@ -49,6 +54,8 @@ class Launcher:
 
     def __init__(self) -> None:
         self.mark = f"drill-{os.getpid()}-{secrets.token_hex(6)}"
+        self.folder = tempfile.mkdtemp(prefix="drill-")
+        """Folder for the runs; removed when the supervisor ends, also when the drill was killed."""
         self.programs: dict[int, Launched] = {}
         self.strays: list[dict[str, Any]] = []
         """What was still alive after the final clean-up: always empty unless the kernel did not let go of it."""
@@ -56,7 +63,7 @@ class Launcher:
         # If the supervisor itself is killed, its children come to this process, which then ends them.
         supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
         self._process = subprocess.Popen(
-            supervisor.command(theirs.fileno(), self.mark),
+            supervisor.command(theirs.fileno(), self.mark, self.folder),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -83,6 +90,7 @@ class Launcher:
             self._clean_up_alone()
         finally:
             self._channel.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
             try:
                 self._process.wait(5)
             except subprocess.TimeoutExpired:
@@ -94,7 +102,7 @@ class Launcher:
     ) -> Launched:
         """Start `argv` (found through PATH of `env`) with exactly `env` plus the mark. The descriptors are closed here.
 
-        Raises CannotStart with the system's reason.
+        Raises CannotStart with the system's reason, NoNamespace when only `pid1` cannot be had.
         """
         number = len(self.programs) + 1
         order = {"argv": argv, "env": env | {processes.MARK: f"{self.mark}.{number}"}, "cwd": cwd}
@@ -111,7 +119,8 @@ class Launcher:
                 os.close(stderr)
         if "error" in answer:
             program.ended.set()
-            raise CannotStart(str(answer["error"]))
+            text = str(answer["error"])
+            raise (NoNamespace if text.startswith(supervisor.NAMESPACE) else CannotStart)(text)
         program.pid, program.at = answer["pid"], answer["at"]
         return program
 

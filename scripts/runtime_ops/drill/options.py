@@ -187,10 +187,15 @@ def check(options: Options) -> None:
             re.compile(getattr(options, name))
         except re.error as error:
             raise WrongOption(f"--{name.replace('_', '-')}: is no regular expression: {error}") from None
-    if options.shell_form and options.pid1 and len(options.command) == 0:
-        raise WrongOption("--shell-form needs a command")
     remote = [d.host for d in options.dependencies() if not loopback(d.host)]
-    for url in (options.ready_probe, options.readiness, options.liveness, options.metrics, options.load_path):
+    for url in (
+        options.ready_probe,
+        options.readiness,
+        options.liveness,
+        options.metrics,
+        options.load_path,
+        options.error_path,
+    ):
         host = re.match(r"https?://(\[[^]]+\]|[^/:]+)", url)
         if host and not loopback(host[1]):
             remote.append(host[1])

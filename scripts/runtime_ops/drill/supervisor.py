@@ -25,6 +25,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -61,9 +62,10 @@ def prctl(option: int, value: int) -> None:
 class Supervisor:
     """Answers the drill's requests until it goes away. `mark` is in the environment of all that is started."""
 
-    def __init__(self, channel: socket.socket, mark: str) -> None:
+    def __init__(self, channel: socket.socket, mark: str, folder: str) -> None:
         self.channel = channel
         self.mark = mark
+        self.folder = folder
         self.started: dict[int, Started] = {}
         self.buffer = b""
         self.descriptors: list[int] = []
@@ -97,6 +99,7 @@ class Supervisor:
             pass  # the drill is gone: nothing is left to answer to, only to clean up
         finally:
             self.end_all()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def tell(self, message: dict[str, Any]) -> None:
         self.channel.sendall(json.dumps(message).encode() + b"\n")
@@ -268,6 +271,10 @@ def _become(order: dict[str, Any], out: int, err: int, told: int, pid1: bool) ->
         os._exit(127)
 
 
+NAMESPACE = "PID namespace: "
+"""How an error begins that comes from making the namespace and not from the program."""
+
+
 def _enter_pid_namespace(told: int) -> None:
     """Become process 1 of a new PID namespace. The forked child stays outside and ends; its own child goes on.
 
@@ -277,7 +284,7 @@ def _enter_pid_namespace(told: int) -> None:
 
     def call(name: str, *arguments: Any) -> None:
         if getattr(libc, name)(*arguments) != 0:
-            raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+            raise RuntimeError(f"{NAMESPACE}{name}: {os.strerror(ctypes.get_errno())}")
 
     uid, gid = os.getuid(), os.getgid()
     if os.geteuid() == 0:
@@ -296,18 +303,21 @@ def _enter_pid_namespace(told: int) -> None:
     call("mount", b"proc", b"/proc", b"proc", 0, None)
 
 
-def command(fd: int, mark: str) -> list[str]:
-    """The command that runs the supervisor: isolated from the user's Python settings, without `site`, no bytecode."""
+def command(fd: int, mark: str, folder: str) -> list[str]:
+    """The command that runs the supervisor, which removes `folder` at its end.
+
+    Isolated from the user's Python settings, without `site`, writing no bytecode.
+    """
     root = str(Path(__file__).resolve().parents[2])
     code = f"import sys; sys.path.insert(0, {root!r}); from runtime_ops.drill.supervisor import main; main()"
-    return [sys.executable, "-I", "-S", "-B", "-c", code, str(fd), mark]
+    return [sys.executable, "-I", "-S", "-B", "-c", code, str(fd), mark, folder]
 
 
 def main() -> None:
-    """Entry of the process: arguments are the descriptor of the socket and the mark."""
+    """Entry of the process: arguments are the descriptor of the socket, the mark and the folder to remove."""
     # A session of its own: Ctrl-C and `kill -9 -GROUP` at the drill must not take the one that cleans up.
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)  # a program that held it would keep the drill from seeing the supervisor's end
-    Supervisor(channel, sys.argv[2]).serve()
+    Supervisor(channel, sys.argv[2], sys.argv[3]).serve()
