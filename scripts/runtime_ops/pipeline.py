@@ -130,8 +130,9 @@ def report(request: Request, gathered: Gathered, project: Project, judged: Judge
 
 
 def with_levels(findings: Iterable[Finding], configuration: Configuration) -> list[Finding]:
-    """The findings with the severities that the user gave to their rules (rules that are off did not run)."""
-    levels = configuration.levels or {}
+    """The findings with the severities that the user gave to their rules. A rule that is off and was run all the same,
+    because the command line names it, keeps its own."""
+    levels = {rule: level for rule, level in (configuration.levels or {}).items() if level != "off"}
     return [replace(f, severity=levels[f.rule]) if f.rule in levels else f for f in findings]
 
 

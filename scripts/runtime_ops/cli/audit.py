@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -81,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"{program_name()}: interrupted\n")
         return INTERRUPTED
+    except Exception:
+        # the interpreter's own exit code for this is 1, which would say "findings"
+        sys.stderr.write(f"{traceback.format_exc()}{program_name()}: the audit itself failed; please report the lines above\n")
+        return INCOMPLETE
     return write(text, code)
 
 

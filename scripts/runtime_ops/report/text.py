@@ -130,8 +130,8 @@ def brief(group: Sequence[Finding], paint: Style) -> list[str]:
     where = w.cut_left(w.place(finding.path, finding.line), WIDTH - 8 - len(tail))
     lines = [f"{severity}  {where}{paint(tail, 'cyan')}"]
     lines += [f"        {line}" for line in w.wrap(sentence(finding.message), WIDTH - 8, LINES_A_FINDING - 2)]
-    lines += [f"        {line}" for line in w.wrap(f"→ {finding.remedy}", WIDTH - 8, 1)]
-    return lines
+    left = LINES_A_FINDING - len(lines)
+    return lines + [f"        {line}" for line in w.wrap(f"→ {finding.remedy}", WIDTH - 8, left)]
 
 
 def nothing_found(report: Report, paint: Style) -> Iterator[str]:
