@@ -20,6 +20,7 @@ from runtime_ops.libraries import (
     jobs,
     names,
     observability,
+    programs,
     resources,
     retries,
     servers,
@@ -46,8 +47,10 @@ TABLES: dict[str, tuple[Callable[[], tuple[typing.Any, ...]], str]] = {
     "constructors": (resources.all_constructors, "call"),
     "children": (resources.all_children, "call"),
     "surface": (surface.all_surfaces, "role name"),
+    "wrappers": (programs.all_wrappers, "name"),
+    "program_options": (programs.all_program_options, "name"),
 }
-FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100}
+FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100, "program_options": 15}
 
 CHECKABLE = re.compile(r"\d|\.json|^unverified: ..|^own rule|^environment of|^the signature in|documentation")
 

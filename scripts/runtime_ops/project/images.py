@@ -1,185 +1,202 @@
-"""Where the words of a container's command stand in the repository: COPY, WORKDIR, build contexts, image names."""
+"""Which Dockerfile of the repository an image name means, and which shell an image has.
+
+A name is matched only where something says so: a compose service that builds the image, a folder of its name, a root
+Dockerfile whose project has its name. Otherwise there is no match.
+"""
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from runtime_ops.facts.artifacts import ComposeFile, Dockerfile, Stage
+from runtime_ops.facts import artifacts as a
+from runtime_ops.project.layout import Tree, build_context, join
 
-DEVELOPMENT = frozenset(
-    "dev develop development local test tests testing ci debug example examples sample e2e devcontainer benchmark".split()
+DASH = "dash"
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|\$\([^)]*\)|\$\w+")
+_DIGEST_OR_TAG = re.compile(r"(?:@sha256:.*|:[^/]*)\Z")
+_GENERIC_FOLDERS = frozenset(
+    ("docker", "src", "build", "app", "container", "images", "image", "deploy", "deployment", ".docker")
 )
-WORD = re.compile(r"[a-z0-9]+")
+_COMMON_FOLDERS = frozenset(("tests", "test", "docs", "scripts", "app", "src"))
+
+# Images whose /bin/sh is dash (Debian and what is built on it), busybox ash, or bash. Sources: the images' own
+# documentation on Docker Hub; facts 1.53 for what dash and bash do.
+_BASH = re.compile(
+    r"centos|fedora|\bubi\d|redhat|rhel|rockylinux|almalinux|amazonlinux|oraclelinux|archlinux|opensuse|lambda/python"
+)
+_ASH = re.compile(r"alpine|busybox|wolfi|chainguard")
+_DASH = re.compile(
+    r"python|debian|ubuntu|slim|bookworm|bullseye|buster|trixie|jammy|noble|focal|bionic|conda|mamba|pypy|node|nvidia|cuda|"
+    r"pytorch|tensorflow|playwright|jupyter|buildpack|airflow|uwsgi|gunicorn|fastapi|poetry|astral-sh/uv"
+)
 
 
-class Files:
-    """All paths of the repository, and which of them have a name."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self.paths = frozenset(paths)
-        self._named: dict[str, list[str]] = {}
-        for path in sorted(self.paths):
-            self._named.setdefault(path.rpartition("/")[2], []).append(path)
-
-    def __contains__(self, path: object) -> bool:
-        return path in self.paths
-
-    def ending(self, tail: str) -> list[str]:
-        """The paths that are ``tail`` or end in it, whole folders compared."""
-        return [p for p in self._named.get(tail.rpartition("/")[2], ()) if p == tail or p.endswith("/" + tail)]
+def shell_of_image(stage: a.Stage | None, shell: str = "sh") -> str:
+    """``dash``, ``bash``, ``ash`` or ``unknown`` for the shell ``sh`` (or the one named) of a stage's base image."""
+    if shell in ("bash", "dash", "ash"):
+        return shell
+    if stage is None or stage.image.templated:
+        return "unknown"
+    image = stage.image.text.lower()
+    if _ASH.search(image):
+        return "ash"
+    if _BASH.search(image):
+        return "bash"
+    return DASH if _DASH.search(image) else "unknown"
 
 
-@dataclass(slots=True)
-class Surroundings:
-    """Folders in which a command's files are looked for, nearest first, and how container paths map to them."""
+def plain_image(text: str) -> str:
+    """An image's name without tag and digest; what a template fills in is ``*``."""
+    text = _PLACEHOLDER.sub("*", text.strip())
+    return _DIGEST_OR_TAG.sub("", text).lower()
 
-    folders: tuple[str, ...]
-    files: Files
-    stage: Stage | None = None
-    contexts: tuple[str, ...] = ()
-    chdir: tuple[str, ...] = field(default=())
 
-    def find(self, name: str) -> str | None:
-        """The repository's path of a file that the command names; None when nothing fits, or several do."""
-        if not name or "{{" in name or "$" in name or " " in name:
-            return None
-        workdir = self.stage.workdir.text if self.stage is not None and self.stage.workdir is not None else "/"
-        absolute = posixpath.normpath(name if name.startswith("/") else posixpath.join(workdir, *self.chdir, name))
-        for candidate in self._copied(absolute, workdir):
-            if candidate in self.files:
-                return candidate
-        relative = (
-            posixpath.relpath(absolute, workdir)
-            if absolute.startswith(workdir.rstrip("/") + "/")
-            else name.lstrip("./")
-        )
-        for folder in self.folders:
-            for tail in dict.fromkeys((relative, name.lstrip("/").removeprefix("./"))):
-                for inner in ("", *self.chdir):
-                    candidate = posixpath.normpath(posixpath.join(folder, inner, tail))
-                    if candidate in self.files:
-                        return candidate
-        return self._unique(name)
+def simple(text: str) -> str:
+    """A name without case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
-    def _copied(self, absolute: str, workdir: str) -> Iterable[str]:
-        for copy in reversed(self.stage.copies if self.stage is not None else ()):
-            if copy.stage is not None:
-                continue
-            target = copy.target if copy.target.startswith("/") else posixpath.join(workdir, copy.target)
-            target = posixpath.normpath(target)
-            for source in copy.sources:
-                for context in self.contexts:
-                    base = posixpath.normpath(posixpath.join(context, source.lstrip("/")))
-                    if absolute == target:
-                        yield base
-                    if absolute.startswith(target.rstrip("/") + "/"):
-                        rest = absolute[len(target.rstrip("/")) + 1 :]
-                        yield posixpath.normpath(posixpath.join(base, rest))
-                        if posixpath.basename(base) == rest:
-                            yield base
 
-    def _unique(self, name: str) -> str | None:
-        tail = name.lstrip("/").removeprefix("./")
-        while "/" in tail or tail:
-            fits = self.files.ending(tail)
-            near = [f for f in fits if any(not d or f.startswith(d.rstrip("/") + "/") for d in self.folders)]
-            if len(near) == 1:
-                return near[0]
-            if len(fits) == 1 and "/" in tail:
-                return fits[0]
-            if fits or "/" not in tail:
-                return None
-            tail = tail.partition("/")[2]
-        return None
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that the repository builds."""
+
+    dockerfile: a.Dockerfile
+    stage: a.Stage
+    context: str
 
 
 class Images:
-    """Finds the Dockerfile behind an image name or a build."""
+    """The images of the repository, by their names."""
 
     def __init__(
-        self, dockerfiles: Sequence[Dockerfile], composes: Sequence[ComposeFile], names: Collection[str]
+        self, artifacts: tuple[a.Artifact, ...], tree: Tree, base_stages: dict[str, a.Stage] | None = None
     ) -> None:
-        self.dockerfiles = {d.path: d for d in dockerfiles}
-        self.names = {n.lower() for n in names}
-        self.built: dict[str, tuple[Dockerfile, str | None]] = {}
-        self.contexts: dict[str, set[str]] = {}
-        for compose in composes:
-            for service in compose.services:
-                found = self.of_build(compose.path, service)
-                if found is not None:
-                    self.contexts.setdefault(found[0].path, set()).add(found[2])
-                    self.built.setdefault(service.name.lower(), (found[0], found[1]))
-                    if service.image is not None:
-                        self.built[basename(service.image.text)] = (found[0], found[1])
+        self.tree = tree
+        self.dockerfiles = {x.path: x for x in artifacts if isinstance(x, a.Dockerfile) and x.stages}
+        self.contexts: dict[str, str] = {}
+        self._by_name: dict[str, list[Image]] = {}
+        self._by_last: dict[str, list[Image]] = {}
+        for artifact in artifacts:
+            if isinstance(artifact, a.ComposeFile):
+                for service in artifact.services:
+                    self._note(artifact.path, service)
+        self._projects = {simple(n) for n in _project_names(artifacts, tree)}
 
-    def of_build(self, path: str, service: object) -> tuple[Dockerfile, str | None, str] | None:
-        """The Dockerfile, target stage and context of a compose service's ``build``."""
-        build = getattr(service, "build", None)
+    def _note(self, path: str, service: a.ComposeService) -> None:
+        """Note the image that a compose service builds, and the context it is built from."""
+        image = self.built(path, service)
+        if image is None:
+            return
+        self.contexts.setdefault(image.dockerfile.path, image.context)
+        names = [f"*/{service.name}"]
+        if service.image is not None:
+            names.append(plain_image(service.image.text))
+        for name in names:
+            self._add(self._by_name, name, image)
+            self._add(self._by_last, name.rsplit("/", 1)[-1], image)
+
+    @staticmethod
+    def _add(table: dict[str, list[Image]], name: str, image: Image) -> None:
+        images = table.setdefault(name, [])
+        if image not in images:
+            images.append(image)
+
+    def context(self, dockerfile: a.Dockerfile) -> str:
+        """The build context of a Dockerfile: what a compose file says, else what fits its COPY lines."""
+        found = self.contexts.get(dockerfile.path)
+        if found is None:
+            found = self.contexts[dockerfile.path] = build_context(dockerfile, self.tree)
+        return found
+
+    def default(self, dockerfile: a.Dockerfile) -> Image:
+        """What a Dockerfile builds when no target is named."""
+        return Image(dockerfile, dockerfile.stages[-1], self.context(dockerfile))
+
+    def built(self, path: str, service: a.ComposeService) -> Image | None:
+        """The image that a service of the compose file at ``path`` builds."""
+        build = service.build
         if build is None:
             return None
-        folder = posixpath.dirname(path)
-        context = posixpath.normpath(posixpath.join(folder, build.context.text if build.context is not None else "."))
-        context = "" if context == "." else context
-        name = build.dockerfile.text if build.dockerfile is not None else "Dockerfile"
-        target = build.target.text if build.target is not None else None
-        for candidate in (posixpath.join(context, name), posixpath.join(folder, name), name):
-            found = self.dockerfiles.get(posixpath.normpath(candidate).removeprefix("./"))
-            if found is not None:
-                return found, target, context
-        return None
-
-    def of_image(self, image: str) -> tuple[Dockerfile, str | None] | None:
-        """The Dockerfile that makes an image of this name, when the repository says so plainly."""
-        name = basename(image)
-        if not name or "{" in name:
+        context = join(path.rpartition("/")[0], _filled(build.context.text if build.context else "."))
+        name = _filled(build.dockerfile.text) if build.dockerfile else "Dockerfile"
+        dockerfile = self.dockerfiles.get(join(context, name)) or self.dockerfiles.get(
+            join(path.rpartition("/")[0], name)
+        )
+        if dockerfile is None and build.dockerfile is None:
+            dockerfile = self.dockerfiles.get(join(context, "Containerfile"))
+        if dockerfile is None:
             return None
-        if name in self.built:
-            return self.built[name]
-        plain = squashed(name)
-        fits = [d for p, d in self.dockerfiles.items() if squashed(posixpath.basename(posixpath.dirname(p))) == plain]
-        fits += [d for p, d in self.dockerfiles.items() if squashed(_suffix(p)) == plain]
-        production = [d for d in fits if not is_development(d.path)] or fits
-        if len({d.path for d in production}) == 1:
-            return production[0], None
-        words = set(WORD.findall(name))
-        owners = [
-            d
-            for d in self.dockerfiles.values()
-            if posixpath.dirname(d.path) in ("", "docker", "deploy") and not is_development(d.path)
+        stage = dockerfile.stage(_filled(build.target.text) if build.target else None) or dockerfile.stages[-1]
+        return Image(dockerfile, stage, context)
+
+    def named(self, text: str) -> Image | None:
+        """The image of the repository that a name means, None when nothing says so."""
+        name = plain_image(text)
+        last = name.rsplit("/", 1)[-1]
+        if not last.strip("*"):
+            return None
+        for found in (self._by_name.get(name), self._by_last.get(last) if "*" not in last else None):
+            images = {i.dockerfile.path: i for i in found or ()}
+            if len(images) == 1:
+                return next(iter(images.values()))
+            if images:
+                return self._most_plain(images)
+        return self._by_folder(last) or self._by_project(name)
+
+    def _most_plain(self, images: dict[str, Image]) -> Image:
+        """Of several Dockerfiles of one name the plain one (``Dockerfile`` before ``Dockerfile.dev``)."""
+        return images[min(images, key=lambda path: (len(path), path))]
+
+    def _by_folder(self, last: str) -> Image | None:
+        found = [d for d in self.dockerfiles.values() if last in _names_of(d.path)]
+        if len(found) > 1:
+            plain = [d for d in found if d.path.rsplit("/", 1)[-1].lower() in ("dockerfile", "containerfile")]
+            found = plain if len(plain) == 1 else found
+        return self.default(found[0]) if len(found) == 1 else None
+
+    def _by_project(self, name: str) -> Image | None:
+        """The root Dockerfile, when the image has the project's own name."""
+        parts = [simple(part) for part in name.split("/")]
+        if parts[-1] not in self._projects:
+            return None
+        at_root = [
+            d for p, d in self.dockerfiles.items() if "/" not in p and p.lower() in ("dockerfile", "containerfile")
         ]
-        if len(owners) == 1 and any(set(WORD.findall(n)) & words for n in self.names):
-            return owners[0], None
-        return None
-
-    def contexts_of(self, dockerfile: Dockerfile) -> tuple[str, ...]:
-        """Build contexts: those that compose files give, else its own folder, then the root."""
-        own = posixpath.dirname(dockerfile.path)
-        given = sorted(self.contexts.get(dockerfile.path, ()))
-        parents = [own]
-        while parents[-1]:
-            parents.append(posixpath.dirname(parents[-1]))
-        return tuple(dict.fromkeys((*given, *parents)))
+        if not at_root and len(self.dockerfiles) == 1:
+            at_root = list(self.dockerfiles.values())
+        return self.default(at_root[0]) if len(at_root) == 1 else None
 
 
-def basename(image: str) -> str:
-    """``registry/x/web:1.2@sha…`` → ``web``."""
-    name = image.partition("@")[0].rpartition("/")[2]
-    return name.partition(":")[0].lower()
+def _filled(text: str) -> str:
+    """A path of a compose file with the defaults of its variables."""
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
-def squashed(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def _names_of(path: str) -> set[str]:
+    """The names that an image may have by the place of its Dockerfile."""
+    folders, _, file = path.lower().rpartition("/")
+    parts = [p for p in folders.split("/") if p]
+    while parts and parts[-1] in _GENERIC_FOLDERS:
+        parts.pop()
+    names = {parts[-1]} if parts else set()
+    for pattern in (r"dockerfile[._-](.+)\Z", r"(.+)[._-]dockerfile\Z"):
+        found = re.match(pattern, file)
+        if found:
+            suffix = found.group(1)
+            names = {f"{n}-{suffix}" for n in names} | {suffix}
+    return names
 
 
-def _suffix(path: str) -> str:
-    """``Dockerfile.web`` and ``web.Dockerfile`` → ``web``."""
-    name = posixpath.basename(path)
-    return name.replace("Dockerfile", "").replace("dockerfile", "").strip(".-_")
-
-
-def is_development(path: str) -> bool:
-    """Whether the words of a path say that it is for development, tests or examples."""
-    return bool(DEVELOPMENT & set(WORD.findall(path.lower()))) or path.endswith("docker-compose.override.yml")
+def _project_names(artifacts: Iterable[a.Artifact], tree: Tree) -> list[str]:
+    """The names under which the project itself may be known: its distribution, its packages at the root."""
+    found: list[str] = []
+    for artifact in artifacts:
+        if isinstance(artifact, a.PackagingFile | a.ComposeFile) and artifact.name and "/" not in artifact.path:
+            found.append(artifact.name)
+    for folder in tree.folders:
+        at_root = "/" not in folder or (folder.count("/") == 1 and folder.startswith("src/"))
+        if folder and at_root and f"{folder}/__init__.py" in tree.files and folder not in _COMMON_FOLDERS:
+            found.append(folder.rsplit("/", 1)[-1])
+    return found

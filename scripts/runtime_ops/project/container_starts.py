@@ -1,0 +1,284 @@
+"""The launches of Dockerfiles, compose services and Kubernetes workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.project.charts import EnvironmentFiles
+from runtime_ops.project.commands import Words, words_of
+from runtime_ops.project.development import development_name, development_path, mounts_source
+from runtime_ops.project.following import Follower, Way
+from runtime_ops.project.images import Image, Images
+from runtime_ops.project.launch import Launch, Link
+from runtime_ops.project.layout import Layout, absolute, layout_of
+from runtime_ops.project.locations import Surroundings
+from runtime_ops.project.variables import Variables
+
+_DEVELOPMENT_PROFILES = frozenset(("dev", "development", "debug", "test", "tests", "testing", "ci"))
+
+
+class ContainerStarts:
+    """Makes the launches of everything that runs an image."""
+
+    def __init__(
+        self, artifacts: tuple[a.Artifact, ...], follower: Follower, images: Images, environment: EnvironmentFiles
+    ) -> None:
+        self.artifacts = artifacts
+        self.follower = follower
+        self.images = images
+        self.environment = environment
+        self.tree = images.tree
+        self._layouts: dict[tuple[str, int], Layout] = {}
+
+    def find(self) -> list[Launch]:
+        """All launches, in the order of the artifacts."""
+        made: list[Launch] = []
+        for artifact in self.artifacts:
+            if isinstance(artifact, a.Dockerfile) and artifact.stages:
+                made.extend(self.dockerfile(artifact))
+            elif isinstance(artifact, a.ComposeFile):
+                awaited = {
+                    d.name
+                    for s in artifact.services
+                    for d in s.depends_on
+                    if d.condition == "service_completed_successfully"
+                }
+                for service in artifact.services:
+                    made.extend(self.compose(artifact, service, service.name in awaited))
+            elif isinstance(artifact, a.KubernetesFile):
+                for workload in artifact.workloads:
+                    if not workload.patch:
+                        made.extend(self.kubernetes(artifact, workload))
+        return made
+
+    # ------------------------------------------------------------ images
+
+    def layout(self, image: Image) -> Layout:
+        """What stands where in an image."""
+        key = (image.dockerfile.path, image.stage.index)
+        if key not in self._layouts:
+            self._layouts[key] = layout_of(image.dockerfile, image.stage, image.context, self.tree)
+        return self._layouts[key]
+
+    def in_image(self, way: Way, image: Image | None, workdir: a.Value | None = None) -> Way:
+        """The way inside a container of an image; ``workdir`` overrides the image's."""
+        folder = way.chain[0].path.rpartition("/")[0] if way.chain else ""
+        if image is None:
+            place = workdir.text if workdir is not None else None
+            return replace(way, where=Surroundings(way.where.layout, place, folders_above(folder)))
+        stage = image.stage
+        variables = Variables().plus(stage.env, image.dockerfile.path)
+        python_path = variables.lookup("PYTHONPATH") or ""
+        place = stage.workdir.text if stage.workdir is not None else None
+        if workdir is not None:
+            place = absolute(workdir.text, place or "/")
+        near = (image.dockerfile.path.rpartition("/")[0], image.context)
+        where = Surroundings(
+            self.layout(image), place, folders_above(*near, folder), tuple(p for p in python_path.split(":") if p)
+        )
+        stop = stage.stop_signal
+        probe = stage.healthcheck
+        return replace(
+            way,
+            where=where,
+            variables=variables,
+            stage=stage,
+            stop_signal=stop,
+            probes=((probe, image.dockerfile.path),) if probe is not None else (),
+            artifacts=(*way.artifacts, image.dockerfile) if image.dockerfile not in way.artifacts else way.artifacts,
+        )
+
+    def started(self, way: Way, image: Image | None, entrypoint: Words | None, command: Words | None) -> list[Launch]:
+        """What a container starts, ``entrypoint`` and ``command`` given from outside or None.
+
+        As Docker and Kubernetes do: an entrypoint from outside takes the image's CMD away; an ENTRYPOINT in shell form
+        takes no arguments.
+        """
+        own_entrypoint = own_command = None
+        stage = image.stage if image is not None else None
+        if image is not None and stage is not None:
+            if stage.entrypoint is not None:
+                own_entrypoint = words_of(stage.entrypoint, image.dockerfile.path)
+            if stage.cmd is not None:
+                own_command = words_of(stage.cmd, image.dockerfile.path)
+        first = own_entrypoint if entrypoint is None else entrypoint
+        if command is None and entrypoint is None:
+            command = own_command
+        if (
+            entrypoint is None
+            and stage is not None
+            and stage.entrypoint is not None
+            and stage.entrypoint.form == "shell"
+        ):
+            command = ()
+        words = (*(first or ()), *(command or ()))
+        if not words:
+            return []
+        if image is not None and stage is not None:
+            way = self._through(way, image, words)
+        if not first and stage is not None and stage.entrypoint is None and stage.image.text and entrypoint is None:
+            words = self._base_entrypoint(stage, words)
+        return self.follower.follow(way, words)
+
+    def _through(self, way: Way, image: Image, words: Words) -> Way:
+        """The way with the link of the image's ENTRYPOINT or CMD, when its words are run."""
+        path = image.dockerfile.path
+        for keyword, command in (("ENTRYPOINT", image.stage.entrypoint), ("CMD", image.stage.cmd)):
+            if (
+                command is not None
+                and words[0].path == path
+                and words[0].line in range(command.line, command.end_line + 1)
+            ):
+                return way.to(path, command.line, f"{keyword} {command.raw}", image.dockerfile)
+        return way
+
+    def _base_entrypoint(self, stage: a.Stage, words: Words) -> Words:
+        """The words behind the entrypoint of a base image whose contract is known: AWS Lambda's runs a handler."""
+        if "lambda/python" in stage.image.text and len(words) == 1 and "." in words[0].text:
+            return (words[0]._replace(text="awslambdaric"), *words)
+        return words
+
+    # ------------------------------------------------------------ Dockerfile
+
+    def dockerfile(self, dockerfile: a.Dockerfile) -> list[Launch]:
+        """The launches of a Dockerfile's last stage, run as it is."""
+        image = self.images.default(dockerfile)
+        stage = image.stage
+        command = stage.entrypoint or stage.cmd
+        if command is None:
+            return []
+        keyword = "ENTRYPOINT" if stage.entrypoint is not None else "CMD"
+        link = Link(dockerfile.path, command.line, " ".join(f"{keyword} {command.raw}".split())[:160])
+        way = Way(
+            "dockerfile", (link,), Surroundings(Layout(), None, ()), contained=True, explore=True,
+            development=development_path(dockerfile.path),
+        )  # fmt: skip
+        way = self.in_image(way, image)
+        made = self.started(way, image, None, None)
+        if stage.healthcheck is not None:
+            made += self.probe(way, stage.healthcheck, dockerfile.path)
+        return made
+
+    def probe(self, way: Way, probe: a.Probe, path: str) -> list[Launch]:
+        """The program of the repository that a health check runs, if it is one."""
+        if probe.command is None:
+            return []
+        way = replace(way.to(path, probe.line, f"{probe.role} probe"), role="probe", explore=False, probes=())
+        found = self.follower.command(way, probe.command, path)
+        return [replace(x, role="probe") for x in found if x.target.path is not None]
+
+    # ------------------------------------------------------------ compose
+
+    def compose(self, file: a.ComposeFile, service: a.ComposeService, awaited: bool) -> list[Launch]:
+        """The launches of a compose service."""
+        image = self.images.built(file.path, service)
+        if image is None and service.build is None and service.image is not None:
+            image = self.images.named(service.image.text)
+        text = f"service {service.name}"
+        way = Way(
+            "compose", (Link(file.path, service.line, text),), Surroundings(Layout(), None, ()), artifacts=(file,),
+            contained=True, service=service, role="init" if awaited else "main",
+        )  # fmt: skip
+        way = self.in_image(way, image, service.working_dir)
+        folder = file.path.rpartition("/")[0]
+        way = replace(
+            way, where=replace(way.where, layout=way.where.layout.with_mounts(service.mounts, folder, self.tree))
+        )
+        variables = self.environment.fill(way.variables, service.env_from, file.path).plus(service.env, file.path)
+        way = replace(
+            way,
+            variables=variables.opened(service.extends_file is not None),
+            init=service.init.truth if service.init is not None else False,
+            grace=service.grace,
+            stop_signal=service.stop_signal or way.stop_signal,
+            replicas=count_of(service.replicas),
+            probes=_probes(service.healthcheck, file.path, way.probes),
+            development=(
+                development_path(file.path) or development_name(service.name)
+                or bool(_DEVELOPMENT_PROFILES & set(service.profiles)) or service.watched
+                or mounts_source(service, file.path, way.where.workdir, self.tree)
+                or (image is not None and development_path(image.dockerfile.path))
+            ),
+        )  # fmt: skip
+        entrypoint = words_of(service.entrypoint, file.path) if service.entrypoint is not None else None
+        command = words_of(service.command, file.path) if service.command is not None else None
+        made = self.started(way, image, entrypoint, command)
+        if service.healthcheck is not None:
+            made += self.probe(way, service.healthcheck, file.path)
+        return made
+
+    # ------------------------------------------------------------ Kubernetes
+
+    def kubernetes(self, file: a.KubernetesFile, workload: a.Workload) -> list[Launch]:
+        """The launches of a workload's containers and init containers."""
+        made: list[Launch] = []
+        for container in (*workload.init_containers, *workload.containers):
+            made.extend(self._container(file, workload, container))
+        return made
+
+    def _container(self, file: a.KubernetesFile, workload: a.Workload, container: a.Container) -> list[Launch]:
+        image = self.images.named(container.image.text) if container.image is not None else None
+        name = workload.name.text if workload.name is not None else ""
+        own = container.name.text if container.name is not None else ""
+        text = f"{workload.kind} {name}: {'init ' if container.init else ''}container {own}"
+        way = Way(
+            "kubernetes", (Link(file.path, container.line, text[:160]),), Surroundings(Layout(), None, ()),
+            artifacts=(file,), contained=True,
+        )  # fmt: skip
+        way = self.in_image(way, image, container.working_dir)
+        variables = self.environment.fill(way.variables, container.env_from, file.path).plus(container.env, file.path)
+        opened = container.templated or workload.templated or name in self.environment.patched
+        way = replace(
+            way,
+            container=container,
+            workload=workload,
+            variables=variables.opened(opened),
+            role=_role(workload, container),
+            init=False,
+            alone=not (workload.share_process_namespace is not None and workload.share_process_namespace.truth),
+            grace=workload.grace,
+            probes=tuple((p, file.path) for p in container.probes),
+            replicas=count_of(workload.replicas),
+            development=development_path(file.path) or development_name(name),
+        )
+        entrypoint = words_of(container.command, file.path) if container.command is not None else None
+        command = words_of(container.args, file.path) if container.args is not None else None
+        made = self.started(way, image, entrypoint, command)
+        for probe in container.probes:
+            made += self.probe(way, probe, file.path)
+        return made
+
+
+def folders_above(*folders: str) -> tuple[str, ...]:
+    """Folders to look in: each and those above it, nearest first."""
+    made: list[str] = []
+    for folder in folders:
+        while folder:
+            made.append(folder)
+            folder = folder.rpartition("/")[0]
+    return tuple(dict.fromkeys((*made, "")))
+
+
+def _role(workload: a.Workload, container: a.Container) -> str:
+    hooks = [s.value.text for s in workload.annotations if s.name == "helm.sh/hook"]
+    if any("test" in hook for hook in hooks):
+        return "management"
+    if (container.init and not container.sidecar) or any(h.startswith(("pre-", "post-")) for h in hooks):
+        return "init"
+    return "job" if workload.kind in ("Job", "CronJob", "ScaledJob") else "main"
+
+
+def count_of(value: a.Value | None) -> int | None:
+    """A number of replicas, where it is one."""
+    return int(value.text) if value is not None and value.text.isdigit() else None
+
+
+def _probes(
+    own: a.Probe | None, path: str, inherited: Iterable[tuple[a.Probe, str]]
+) -> tuple[tuple[a.Probe, str], ...]:
+    """A compose health check overrides the image's; ``none`` switches it off."""
+    if own is None:
+        return tuple(inherited)
+    return () if own.method == "none" else ((own, path),)

@@ -1,0 +1,130 @@
+"""Finds the repository's file behind a path or module that a started program names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.project.layout import Layout, Tree, absolute, join
+from runtime_ops.project.modules import ModuleIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """From where a program sees files: the layout and working directory of its container, and the folders of the
+    repository to look in when the layout does not tell (nearest first)."""
+
+    layout: Layout
+    workdir: str | None
+    folders: tuple[str, ...]
+    import_paths: tuple[str, ...] = ()
+    """Folders of the container or the repository that are on the import path (PYTHONPATH, ``--chdir``)."""
+
+
+class Locator:
+    """Looks files and modules up; the same question gives the same answer."""
+
+    def __init__(self, index: ModuleIndex, tree: Tree, package_roots: Iterable[str]) -> None:
+        self.index = index
+        self.tree = tree
+        self.package_roots = tuple(dict.fromkeys(package_roots))
+        self._suffixes: dict[str, list[str]] = {}
+        for path in sorted(index.modules):
+            self._suffixes.setdefault(path.rpartition("/")[2], []).append(path)
+
+    # ------------------------------------------------------------ files
+
+    def file(self, text: str, where: Surroundings) -> str | None:
+        """The repository's file that a path names; None when it is none or more than one could be meant."""
+        if not text or text.startswith("-") or "{{" in text:
+            return None
+        if "$" in text:  # ``$APP_HOME/run.py``: what follows the variable is all that is known
+            text = text.rpartition("$")[2].partition("/")[2]
+            return self._unique(text) if text else None
+        found = where.layout.find(absolute(text, where.workdir or "/"), self.tree)
+        if found is not None and found in self.tree.files:
+            return found
+        relative = text.lstrip("/") if text.startswith("/") else text
+        parts = relative.split("/")
+        starts = range(len(parts)) if text.startswith("/") else range(1)
+        for start in starts:
+            tail = "/".join(parts[start:])
+            for folder in where.folders:
+                path = join(folder, tail)
+                if path in self.tree.files and (start < len(parts) - 1 or folder or not text.startswith("/")):
+                    return path
+        return self._unique(relative)
+
+    def _unique(self, relative: str) -> str | None:
+        relative = join(relative)
+        candidates = self.tree.named(relative.rpartition("/")[2])
+        for tail in (relative, relative.rpartition("/")[2]):
+            found = [p for p in candidates if p == tail or p.endswith(f"/{tail}")]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                return None
+        return None
+
+    # ------------------------------------------------------------ modules
+
+    def module(self, dotted: str, where: Surroundings, main: bool = False) -> str | None:
+        """The file of a dotted module; ``main``: as ``python -m`` runs it (``__main__.py`` of a package)."""
+        parts = dotted.split(".")
+        if not all(part.isidentifier() for part in parts):
+            return None
+        stem = "/".join(parts)
+        ends = (f"{stem}/__main__.py", f"{stem}.py") if main else (f"{stem}.py", f"{stem}/__init__.py")
+        for base in (*where.import_paths, where.workdir or "/"):
+            for end in ends:
+                found = where.layout.find(absolute(f"{base.rstrip('/')}/{end}", where.workdir or "/"), self.tree)
+                if found in self.index.modules:
+                    return found
+        for folder in self._bases(where):
+            for end in ends:
+                if join(folder, end) in self.index.modules:
+                    return join(folder, end)
+        for end in ends:
+            found = self._only(end)
+            if found is not None:
+                return found
+        return None
+
+    def _bases(self, where: Surroundings) -> Iterable[str]:
+        """Folders that may be import roots, nearest first."""
+        relative = [path.lstrip("/") for path in where.import_paths]
+        for folder in where.folders:
+            yield from (join(folder, path) for path in relative)
+            yield folder
+            yield join(folder, "src")
+            yield from (root for root in self.package_roots if root == folder or root.startswith(f"{folder}/"))
+        for folder in where.folders:
+            yield from self.index.roots(folder)
+
+    def _only(self, end: str) -> str | None:
+        found = [p for p in self._suffixes.get(end.rpartition("/")[2], ()) if p.endswith(f"/{end}") or p == end]
+        return found[0] if len(found) == 1 and "/" in end else None
+
+    def application(self, text: str, where: Surroundings) -> tuple[str | None, str | None]:
+        """The file and attribute of ``module:attribute``, ``module``, or ``package.module.attribute``."""
+        name, _, attribute = text.partition(":")
+        attribute = attribute.replace(" ", "")
+        if name.endswith(".py") or "/" in name:
+            return self.file(name, where), attribute or None
+        found = self.module(name, where)
+        if found is None and not attribute and "." in name:
+            name, _, attribute = name.rpartition(".")
+            found = self.module(name, where)
+        return found, attribute or None
+
+
+def package_roots(artifacts: Iterable[a.Artifact]) -> list[str]:
+    """The folders in which packaging files say that packages stand, relative to the root."""
+    found: list[str] = []
+    for artifact in artifacts:
+        if isinstance(artifact, a.PackagingFile) and artifact.flavour in ("pyproject", "setup.cfg", "setup.py"):
+            folder = artifact.path.rpartition("/")[0]
+            found.extend(join(folder, root) for root in artifact.package_roots)
+            found.append(folder)
+    return found
