@@ -35,6 +35,7 @@ class Wrapper:
     """What becomes of the wrapper: ``exec`` (replaced by the command), ``forwards`` (stays its parent and passes signals on),
     ``blocks`` (stays and passes none on), ``init`` (an init for containers), ``unknown``."""
     development: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +56,7 @@ class ProgramOptions:
     """``UVICORN_``: each setting may come from the variable of that prefix and its name."""
     arguments: str = ""
     """A variable that holds more arguments (``GUNICORN_CMD_ARGS``)."""
+    sure: bool = True
 
 
 @cache
