@@ -1,0 +1,95 @@
+"""A service or worker of which nobody can see how long, how many and how many fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.observability import Instrument, instrument
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="No code, library or exporter records latency, errors or queue depth of a service or worker.",
+)
+RECORDS = ("counter", "gauge", "histogram", "summary", "observe", "instrument")
+# what instrument names say: a metric of this program's own work
+WORDS = {
+    "latency": ("latency", "duration", "seconds", "time", "elapsed"),
+    "errors": ("error", "fail", "exception", "5xx", "reject"),
+    "depth": ("queue", "depth", "backlog", "pending", "in_flight", "inflight", "in_progress", "lag", "size"),
+}
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    reported = set()
+    for entrypoint in project.entrypoints:
+        if (
+            not entrypoint.long_running
+            or entrypoint.framework == "locust"
+            or (entrypoint.launches and not entrypoint.production)
+        ):
+            continue
+        if (entrypoint.path, entrypoint.line) in reported or _telemetry_program(entrypoint):
+            continue
+        uses = instruments_of(project, entrypoint)
+        missing = missing_of(entrypoint, uses)
+        if not missing:
+            continue
+        reported.add((entrypoint.path, entrypoint.line))
+        recording = [(row, site) for row, site in uses if row.role in RECORDS]
+        what = "records no metric" if not recording else "has metrics, but none of " + ", ".join(missing)
+        yield RULE.finding(
+            entrypoint.path,
+            entrypoint.line,
+            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen "
+            "first by its users, and no alert can be set on it",
+            "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
+            severity="medium" if not recording else "low",
+            confidence="likely",
+            phase="serving",
+            entrypoints=(entrypoint,),
+            anchor=entrypoint.id,
+        )
+
+
+def instruments_of(project: Project, entrypoint: Entrypoint) -> list[tuple[Instrument, Site]]:
+    """Metric and trace calls in the modules that the entrypoint imports."""
+    found: list[tuple[Instrument, Site]] = []
+    for dotted, sites in project.links.by_dotted.items():
+        row = instrument(dotted)
+        if row is not None:
+            found.extend((row, site) for site in sites if site.function.module in entrypoint.modules)
+    return found
+
+
+def missing_of(entrypoint: Entrypoint, uses: list[tuple[Instrument, Site]]) -> list[str]:
+    """Which of latency, errors and (for workers) queue depth nothing records."""
+    covered = {signal for row, _ in uses for signal in row.covers}
+    texts = [_name_of(site).lower() for row, site in uses if row.role in RECORDS]
+    wanted = {"latency": "latency", "errors": "errors"}
+    if entrypoint.kind == "worker":
+        wanted["queue depth"] = "depth"
+    missing = []
+    for name, key in wanted.items():
+        known = covered & ({"queue_depth", "in_flight"} if key == "depth" else {key})
+        if not known and not any(word in text for text in texts for word in WORDS[key]):
+            missing.append(name)
+    return missing
+
+
+def _name_of(site: Site) -> str:
+    first = site.call.argument("name", 0)
+    value = getattr(first, "value", "")
+    return f"{value} {site.text}" if isinstance(value, str) else site.text
+
+
+def _telemetry_program(entrypoint: Entrypoint) -> bool:
+    """``opentelemetry-instrument python app.py`` and its like around the whole process."""
+    wrappers = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin")
+    return any(word in link.text for launch in entrypoint.launches for link in launch.chain for word in wrappers)
