@@ -46,7 +46,7 @@ def check(project: Project) -> Iterator[Finding]:
             yield RULE.finding(
                 site.path,
                 site.line,
-                f"{row.call} keeps up to {row.seconds or 5:g} s of data in memory and nothing flushes it on the stop path; {reason[1]}, so the "
+                f"{row.call} keeps up to {row.seconds or 5:g} s in memory and nothing flushes it on the stop path; {reason[1]}, so the "
                 "last records before each stop are lost",
                 "call provider.shutdown() (bounded) in the lifespan's shutdown or the SIGTERM path, not only at exit",
                 phase="shutdown",
