@@ -36,12 +36,12 @@ def base_name(text: str) -> str:
     return text.rstrip("/").rsplit("/", 1)[-1]
 
 
-def words_of(command: a.Command, path: str) -> Words | None:
-    """The words that the platform runs: for the shell form ``sh -c TEXT``; None when the text could not be split."""
+def words_of(command: a.Command, path: str, shell: tuple[str, ...] = ()) -> Words | None:
+    """The words that the platform runs: for the shell form ``shell`` (``/bin/sh -c``) and the text; None when the text
+    could not be split."""
     if command.form == "shell":
-        return (
-            Word("/bin/sh", path, command.line), Word("-c", path, command.line), Word(command.raw, path, command.line),
-        )  # fmt: skip
+        words = (*(shell or ("/bin/sh", "-c")), command.raw)
+        return tuple(Word(text, path, command.line) for text in words)
     if command.argv is None:
         return None
     lines = command.word_lines or (command.line,) * len(command.argv)

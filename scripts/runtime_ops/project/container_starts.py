@@ -10,7 +10,7 @@ from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Words, words_of
 from runtime_ops.project.development import development_name, development_path, mounts_source
 from runtime_ops.project.following import Follower, Way
-from runtime_ops.project.images import Image, Images
+from runtime_ops.project.images import Image, Images, base_entrypoint, plain_base
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.layout import Layout, absolute, layout_of
 from runtime_ops.project.locations import Surroundings
@@ -83,6 +83,7 @@ class ContainerStarts:
         return replace(
             way,
             where=where,
+            image_text=image.base,
             variables=variables,
             stage=stage,
             stop_signal=stop,
@@ -100,9 +101,9 @@ class ContainerStarts:
         stage = image.stage if image is not None else None
         if image is not None and stage is not None:
             if stage.entrypoint is not None:
-                own_entrypoint = words_of(stage.entrypoint, image.dockerfile.path)
+                own_entrypoint = words_of(stage.entrypoint, image.dockerfile.path, stage.shell)
             if stage.cmd is not None:
-                own_command = words_of(stage.cmd, image.dockerfile.path)
+                own_command = words_of(stage.cmd, image.dockerfile.path, stage.shell)
         first = own_entrypoint if entrypoint is None else entrypoint
         if command is None and entrypoint is None:
             command = own_command
@@ -118,8 +119,13 @@ class ContainerStarts:
             return []
         if image is not None and stage is not None:
             way = self._through(way, image, words)
-        if not first and stage is not None and stage.entrypoint is None and stage.image.text and entrypoint is None:
-            words = self._base_entrypoint(stage, words)
+        base = way.image_text
+        if first is None and entrypoint is None:
+            program = base_entrypoint(base)
+            if program is not None:
+                words = (words[0]._replace(text=program), *words)
+            elif not plain_base(base):  # its ENTRYPOINT is not known
+                way = replace(way, alone=False)
         return self.follower.follow(way, words)
 
     def _through(self, way: Way, image: Image, words: Words) -> Way:
@@ -133,12 +139,6 @@ class ContainerStarts:
             ):
                 return way.to(path, command.line, f"{keyword} {command.raw}", image.dockerfile)
         return way
-
-    def _base_entrypoint(self, stage: a.Stage, words: Words) -> Words:
-        """The words behind the entrypoint of a base image whose contract is known: AWS Lambda's runs a handler."""
-        if "lambda/python" in stage.image.text and len(words) == 1 and "." in words[0].text:
-            return (words[0]._replace(text="awslambdaric"), *words)
-        return words
 
     # ------------------------------------------------------------ Dockerfile
 
@@ -180,6 +180,7 @@ class ContainerStarts:
         way = Way(
             "compose", (Link(file.path, service.line, text),), Surroundings(Layout(), None, ()), artifacts=(file,),
             contained=True, service=service, role="init" if awaited else "main",
+            image_text=service.image.text if service.image is not None else "",
         )  # fmt: skip
         way = self.in_image(way, image, service.working_dir)
         folder = file.path.rpartition("/")[0]
@@ -225,7 +226,7 @@ class ContainerStarts:
         text = f"{workload.kind} {name}: {'init ' if container.init else ''}container {own}"
         way = Way(
             "kubernetes", (Link(file.path, container.line, text[:160]),), Surroundings(Layout(), None, ()),
-            artifacts=(file,), contained=True,
+            artifacts=(file,), contained=True, image_text=container.image.text if container.image is not None else "",
         )  # fmt: skip
         way = self.in_image(way, image, container.working_dir)
         variables = self.environment.fill(way.variables, container.env_from, file.path).plus(container.env, file.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.libraries.programs import wrapper_of
 from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, texts, unwrap, words_of
 from runtime_ops.project.images import DASH, shell_of_image
 from runtime_ops.project.launch import Launch, Link
@@ -12,22 +13,16 @@ from runtime_ops.project.layout import absolute, join
 from runtime_ops.project.locations import Locator, Surroundings
 from runtime_ops.project.program_targets import Programs, Resolved
 from runtime_ops.project.shell_flow import Choice, Ran, ShellCode, Walk, code_of_script, code_of_text, variable_of
+from runtime_ops.project.shell_tools import TOOLS
 from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors
 from runtime_ops.project.variables import Variables, fill, fill_platform
 
 _MAX_DEPTH = 12
 _MAX_CHOICES = 40
 _TEXT = 160
+_FOR_DEVELOPERS = frozenset(("compose", "shell", "procfile"))
 _RANK = {"none": 0, "exec": 1, "unknown": 2, "trap": 3, "parent": 4}
 _DEVELOPMENT_WORDS = frozenset(("dev", "debug", "test", "tests", "shell", "bash", "develop", "development", "pytest"))
-# What a script ends with and nobody waits for: not worth a launch of its own.
-_TOOLS = frozenset(
-    "echo printf exit return true false : cat mkdir chown chmod cp mv rm ln sed grep awk wait sleep test [ [[ cd set unset "
-    "export source . shift kill touch usage help trap local readonly declare read sh bash envsubst find xargs tr cut ls date "
-    "id umask ulimit break continue let tee head tail basename dirname hash type which command id pip pip3 apt-get apk curl "
-    "wget jq openssl psql mysql redis-cli nc git tar unzip npm yarn node make mkfifo getent adduser addgroup usermod groupmod "
-    "install sync log info warn error die print_usage show_help".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,8 @@ class Way:
     """In a container, where the first process is number 1."""
     alone: bool = True
     """No process stands between the container and the program."""
+    image_text: str = ""
+    """The image that the container's image builds on, or the image itself where it is none of the repository's."""
     supervisor: str | None = None
     background: bool = False
     grace: a.Value | None = None
@@ -85,6 +82,7 @@ class Follower:
         self.scripts = {x.path: x for x in artifacts if isinstance(x, a.ShellScript)}
         self.supervisors = Supervisors(locator, artifacts)
         self.by_path = {x.path: x for x in artifacts}
+        self._script_names = {path.rpartition("/")[2] for path in self.scripts}
         self.reached: set[str] = set()
         """Paths of the scripts that some start runs."""
 
@@ -106,8 +104,8 @@ class Follower:
         if bare.shell_text is not None:
             return self._run(way, code_of_text(bare.shell_text, "sh"), (), depth + 1)
         words = bare.words
-        if not words or not words[0].text:
-            return []
+        if not words or not words[0].text or words[0].text.startswith("-"):
+            return []  # arguments of an image's own entrypoint that nobody knows
         name = base_name(words[0].text)
         if name in SHELLS or (name == "busybox" and len(words) > 1 and words[1].text in SHELLS):
             return self._shell(way, words[1:] if name == "busybox" else words, depth)
@@ -164,7 +162,11 @@ class Follower:
 
     def _launch(self, way: Way, words: Words, found: Resolved) -> Launch:
         reloads = found.options.get("reload") or found.options.get("use_reloader")
-        reloading = reloads is not None and (reloads.value or "true").lower() in ("true", "1", "yes", "on")
+        reloading = (
+            reloads is not None
+            and (reloads.value or "true").lower() in ("true", "1", "yes", "on")
+            and way.platform in _FOR_DEVELOPERS  # elsewhere a reloader is a fault of what production starts
+        )
         return Launch(
             platform=way.platform,
             chain=way.chain,
@@ -229,7 +231,7 @@ class Follower:
         if index >= len(words):
             return []
         if is_text:
-            interpreter = "bash" if shell == "bash" else shell_of_image(way.stage, shell)
+            interpreter = "bash" if shell == "bash" else shell_of_image(way.image_text, shell)
             word = words[index]
             at = Link(word.path, word.line, " ".join(word.text.split())[:_TEXT])
             way = way.to(*at, self.by_path.get(word.path))
@@ -296,6 +298,8 @@ class Follower:
 
     def _ran(self, way: Way, code: ShellCode, ran: Ran, only: bool, depth: int) -> list[Launch]:
         command = ran.command
+        if not self._may_start(ran, way):
+            return []
         link = Link(ran.path, command.line, " ".join(command.raw.split())[:_TEXT])
         ends = ran.replaces or ran.last or ran.background or ran.repeated
         inner = replace(way, variables=ran.variables, background=way.background or ran.background)
@@ -314,9 +318,27 @@ class Follower:
             if launch.server is not None and launch.role == "init" and way.role == "main" and not launch.background:
                 launch = replace(launch, role="main")  # it serves until it is stopped, whatever stands behind it
             of_ours = launch.target.path is not None or launch.server is not None
-            if of_ours or (keep_program and base_name(launch.argv[0]) not in _TOOLS):
+            if of_ours or (keep_program and base_name(launch.argv[0]) not in TOOLS):
                 made.append(launch)
         return made
+
+    def _may_start(self, ran: Ran, way: Way) -> bool:
+        """Whether a command can lead to a launch worth keeping; most commands of a script are tools."""
+        text = ran.words[0].text
+        name = base_name(text)
+        if name in TOOLS and name not in SHELLS:
+            return False
+        if ran.replaces or (ran.last and way.role == "main" and not ran.repeated):
+            return True
+        return (
+            "/" in text or "." in name or "$" in text or name in SHELLS or name in PROCFILE_RUNNERS or name in S6_INITS
+            or name in ("su", "runuser", "watchfiles", "supervisord", "busybox") or self.programs.known(name)
+            or wrapper_of((name, *texts(ran.words[1:]))) is not None or "entrypoint" in name or self._on_path(name, way)
+        )  # fmt: skip
+
+    def _on_path(self, name: str, way: Way) -> bool:
+        """Whether a script of that name stands in a folder of the container's PATH."""
+        return name in self._script_names and self._script(name, way) is not None
 
     def _shell_state(self, code: ShellCode, ran: Ran, only: bool) -> str:
         if ran.background:

@@ -31,15 +31,35 @@ _DASH = re.compile(
     r"python|debian|ubuntu|slim|bookworm|bullseye|buster|trixie|jammy|noble|focal|bionic|conda|mamba|pypy|node|nvidia|cuda|"
     r"pytorch|tensorflow|playwright|jupyter|buildpack|airflow|uwsgi|gunicorn|fastapi|poetry|astral-sh/uv"
 )
+# Images that start what they are given as it is: they have no ENTRYPOINT, or one that replaces itself.
+_PLAIN = re.compile(
+    r"(?:.*/)?(?:python|debian|ubuntu|alpine|centos|fedora|ubi\d(?:-minimal)?|rockylinux|almalinux|amazonlinux|node|pypy|"
+    r"miniconda3?|micromamba|uv|scratch|buildpack-deps|cuda|busybox)\Z"
+)
+# Images whose ENTRYPOINT is an interpreter or runtime, by their documentation: its words come before the command.
+_ENTRYPOINTS = (
+    (re.compile(r"distroless/python|chainguard/python|cgr\.dev/[^/]+/python"), "python3"),
+    (re.compile(r"lambda/python"), "awslambdaric"),
+)
 
 
-def shell_of_image(stage: a.Stage | None, shell: str = "sh") -> str:
-    """``dash``, ``bash``, ``ash`` or ``unknown`` for the shell ``sh`` (or the one named) of a stage's base image."""
+def plain_base(image: str) -> bool:
+    """Whether a base image is known to start the given command as process 1."""
+    return _PLAIN.match(plain_image(image)) is not None
+
+
+def base_entrypoint(image: str) -> str | None:
+    """The program that a base image's own ENTRYPOINT puts before the command, where it is known."""
+    return next((program for pattern, program in _ENTRYPOINTS if pattern.search(image)), None)
+
+
+def shell_of_image(image: str, shell: str = "sh") -> str:
+    """``dash``, ``bash``, ``ash`` or ``unknown`` for the shell ``sh`` (or the one named) of a base image."""
     if shell in ("bash", "dash", "ash"):
         return shell
-    if stage is None or stage.image.templated:
+    if _PLACEHOLDER.search(image):
         return "unknown"
-    image = stage.image.text.lower()
+    image = image.lower()
     if _ASH.search(image):
         return "ash"
     if _BASH.search(image):
@@ -65,6 +85,14 @@ class Image:
     dockerfile: a.Dockerfile
     stage: a.Stage
     context: str
+
+    @property
+    def base(self) -> str:
+        """The name of the image that the first of its stages builds on."""
+        stage = self.stage
+        while stage.parent is not None:
+            stage = self.dockerfile.stages[stage.parent]
+        return stage.image.text
 
 
 class Images:

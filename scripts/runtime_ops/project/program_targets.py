@@ -38,6 +38,10 @@ _RUNNERS_OF_FILES: Mapping[str, tuple[str, str]] = {
     "bokeh": ("", ""), "gradio": ("", ""), "solara": ("", ""), "marimo": ("", ""), "shiny": ("", ""),
     "mod_wsgi-express": ("", ""), "scrapyrt": ("", ""), "twistd": ("python", ""),
 }  # fmt: skip
+_MORE_RUNNERS = frozenset(
+    ("uwsgi", "pyuwsgi", "taskiq", "fastapi", "functions-framework", "django-admin", "awslambdaric")
+)
+_CELERY_WORKERS = frozenset(("worker", "beat", "multi"))
 _NO_LAYOUT = Layout()
 
 
@@ -70,6 +74,15 @@ class Programs:
         rows: list[Server | JobSystem] = [*all_servers(), *all_job_systems()]
         self._known = {p.split()[0] for row in rows for p in row.programs} - {"manage.py"}
         self._modules = {p.split()[0] for row in rows for p in row.modules}
+        self._heads = {p.split()[0] for row in rows for p in row.programs}
+        self._module_tops = {p.split(".")[0].split()[0] for row in rows for p in row.modules}
+
+    def known(self, name: str) -> bool:
+        """Whether a program of that name may run code of the repository."""
+        return (
+            name in self._heads or name in self.console or name in _RUNNERS_OF_FILES or name in _OPTION_OF_APPLICATION
+            or name in _SERVERS_OF_APPLICATIONS or name in _MORE_RUNNERS or _PYTHON.match(name) is not None
+        )  # fmt: skip
 
     def resolve(self, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         """What ``words`` (wrappers taken off) run."""
@@ -131,7 +144,6 @@ class Programs:
             Target("script", script[0].text, path),
             server,
             so.resolved(options, variables),
-            development=server is not None and self._develops(server),
         )
 
     def _module(self, words: Words, rest: Words, where: Surroundings, variables: Variables) -> Resolved:
@@ -189,15 +201,14 @@ class Programs:
     # ------------------------------------------------------------ servers, workers, runners
 
     def _server(self, words: tuple[str, ...]) -> str | None:
+        if words[0] not in self._heads and not (words[0] == "-m" and words[1].split(".")[0] in self._module_tops):
+            return None
         row = server_program(words) or worker_program(words)
         return row.name if row is not None else None
 
-    def _develops(self, server: str) -> bool:
-        return any(row.name == server and row.development for row in all_servers())
-
     def named(self, name: str, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         """What a program of that name (installed, not of the repository) runs with its arguments."""
-        server = self._server((name, *texts(words[1:])))
+        server = "aws lambda handler" if name == "awslambdaric" else self._server((name, *texts(words[1:])))
         spelled = name.removesuffix(".py") if name == "huey_consumer.py" else name
         given, rest = so.parse_options(spelled, words[1:])
         options = {
@@ -248,6 +259,10 @@ class Programs:
             return self._application(text, _SERVERS_OF_APPLICATIONS[program], options, where)
         if program in ("taskiq", "fastapi", "functions-framework") or program in _OPTION_OF_APPLICATION:
             return self._by_subcommand(program, options, rest, where)
+        if program == "awslambdaric" and rest:
+            module, _, function = rest[0].text.rpartition(".")
+            path = self.locator.module(module.replace("/", "."), where)
+            return Target("app" if path else "program", rest[0].text, path, function)
         if program in _RUNNERS_OF_FILES:
             name, default = _RUNNERS_OF_FILES[program]
             option = options.get(name) if name else None
@@ -289,7 +304,8 @@ class Programs:
         option = next((options[n] for n in _OPTION_OF_APPLICATION[program] if n in options), None)
         text = option.value if option is not None and option.value else ""
         if program == "celery":
-            return self._celery(text, where)
+            target = self._celery(text, where)
+            return target if _CELERY_WORKERS & set(words) else replace(target, kind="program")
         if not text and program in ("flask", "quart"):
             text = next((f for f in ("wsgi.py", "app.py") if self._here(f, where)), "")
         target = self._application(text, "app", options, where)
