@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import gc
 import importlib
+import os
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -185,7 +186,7 @@ def started_by(entrypoint: Entrypoint, wanted: EntrypointOverride | None) -> tup
 def nothing(request: Request, discovery: Discovery, gathered: Gathered | None = None) -> str:
     """Why there is nothing to judge, and what to do."""
     skipped = gathered.skipped if gathered is not None else discovery.skipped
-    left_out = [row for row in skipped if row.reason in not_runtime.REASONS]
+    left_out = [row for row in skipped if row.reason in not_runtime.REASONS and holds_python(request.root / row.path)]
     expected = "expected a folder with the Python files of a service, worker, job or command-line program"
     if not discovery.paths and not skipped:
         return f"{request.shown_root}: got an empty folder; {expected}"
@@ -200,3 +201,17 @@ def nothing(request: Request, discovery: Discovery, gathered: Gathered | None = 
         f"{request.shown_root}: got {count(len(discovery.paths), 'file')}, {others} among them, but no Python file; {expected}. "
         "If they are there, look whether .gitignore or `exclude` leaves them out"
     )
+
+
+def holds_python(place: Path) -> bool:
+    """Whether a file is Python or a folder holds some, by a look at its first few thousand files."""
+    if place.is_file():
+        return place.suffix == ".py"
+    seen = 0
+    for _, _, files in os.walk(place):
+        seen += len(files)
+        if any(name.endswith(".py") for name in files):
+            return True
+        if seen > 5000:
+            break
+    return False
