@@ -55,8 +55,8 @@ class StopFinder:
     def __init__(self, links: Links, by_origin: Mapping[int, list[Site]]) -> None:
         self.links = links
         self.by_origin = by_origin
-        hooks = links.sites(*EXIT_HOOKS)
-        self.hooks = tuple(hooks)
+        self.hooks = tuple(links.sites(*EXIT_HOOKS))
+        self._known_items: dict[tuple[Func, frozenset[str]], frozenset[str]] = {}
         self.exit_functions = {f for s in self.hooks for a in s.call.args for f in links.referenced(a, s.function)}
 
     def of(self, site: Site, where: Kept, known: Type) -> tuple[Stop, ...]:
@@ -89,14 +89,27 @@ class StopFinder:
     def sites_of(self, site: Site, where: Kept) -> Iterator[Site]:
         """Calls on the name that keeps the resource (``self.pool.shutdown``), or on the items of its collection."""
         for func, names in self._names(site, where):
-            items = names | _items(func, names)
+            items = self._items(func, names)
             for other in func.sites:
                 receiver = other.text.rpartition(".")[0] or _receiver(other)
                 if receiver in items or receiver.partition("[")[0] in items:
                     yield other
 
+    def _items(self, func: Func, names: frozenset[str]) -> frozenset[str]:
+        """The names, and what else stands for the object or its members there; remembered."""
+        key = (func, names)
+        if key not in self._known_items:
+            self._known_items[key] = names | _items(func, names)
+        return self._known_items[key]
+
     def _names(self, site: Site, where: Kept) -> Iterator[tuple[Func, frozenset[str]]]:
-        """The functions in which the resource is known by a name, with its names there."""
+        """The functions that mention the resource by a name, with its names there."""
+        for func, names in self._scopes(site, where):
+            if names & mentioned(func):
+                yield func, names
+
+    def _scopes(self, site: Site, where: Kept) -> Iterator[tuple[Func, frozenset[str]]]:
+        """The functions in which the resource has a name."""
         name = where.name
         if where.scope in ("dropped", "returned", "argument", "chained") or not name:
             return
@@ -107,7 +120,7 @@ class StopFinder:
                 for method in klass.methods.values():
                     for func in (method, *_inner(method)):
                         own = method.facts.params[0].name if method.facts.params else "self"
-                        yield func, frozenset({f"{own}.{attribute}"} | _aliases(func, f"{own}.{attribute}"))
+                        yield func, _with_aliases(func, f"{own}.{attribute}")
             return
         if where.scope == "module" or site.function.is_module:
             for func in site.function.module.functions.values():
@@ -115,7 +128,7 @@ class StopFinder:
                     yield func, frozenset({name})
             return
         for func in (site.function, *_inner(site.function)):
-            yield func, frozenset({name} | _aliases(func, name))
+            yield func, _with_aliases(func, name)
 
     def _from_outside(self, where: Kept, methods: frozenset[str], known: Type) -> Iterator[Stop]:
         """``worker.thread.join()`` elsewhere in the module of the class that keeps it."""
@@ -152,7 +165,7 @@ class StopFinder:
 
     def _mentions(self, func: Func, names: frozenset[str], known: Type, methods: frozenset[str]) -> Iterator[Stop]:
         """Stops without a call of a method: ``with pool:``, ``await task``, ``gather(*tasks)``, ``atexit.register(pool.close)``."""
-        items = names | _items(func, names)
+        items = self._items(func, names)
         for place in func.places:
             yield from self._in_statement(place, func, items, known)
         for site in func.sites:
@@ -193,6 +206,27 @@ class StopFinder:
             for node in m.walk(expr):
                 if isinstance(node, m.Await) and source_of(node.value) in items:
                     yield Stop(func.path, node.line, "await", self._where(func, place.steps), None, func, None)
+
+
+def mentioned(func: Func) -> frozenset[str]:
+    """Every name that a function's own statements mention, dotted ones with their beginnings (``self.a.b``: also
+    ``self.a``). Remembered on the function."""
+    known: frozenset[str] | None = func.__dict__.get("_mentioned")
+    if known is None:
+        found: set[str] = set()
+        for node in m.walk(func.facts.body):
+            if isinstance(node, m.Name):
+                text = node.id
+                while text not in found:
+                    found.add(text)
+                    text = text.rpartition(".")[0] or text
+        known = frozenset(found)
+        func.__dict__["_mentioned"] = known
+    return known
+
+
+def _with_aliases(func: Func, name: str) -> frozenset[str]:
+    return frozenset({name} | _aliases(func, name)) if name in mentioned(func) else frozenset({name})
 
 
 def _inner(func: Func) -> list[Func]:

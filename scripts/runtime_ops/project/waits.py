@@ -145,6 +145,7 @@ class WaitFinder:
         self.configuration = Configuration(links, self.judge)
         self.outer = OuterLimits(links, self.judge)
         self.socket_default = self._socket_default()
+        self._of_package: dict[tuple[str, str], tuple[list[Construction], list[Deadline]]] = {}
         self._assumed: dict[tuple[str, int, str], Construction] = {}
         """The construction that stands for a receiver whose own is not seen."""
 
@@ -238,10 +239,9 @@ class WaitFinder:
         """Of rows that describe alternatives (two client classes, two database back ends) those that this call means."""
         if len(rows) == 1:
             return rows
-        engines = " ".join(
-            str(c.expr.value) for c in self.configuration.django_engines() if isinstance(c.expr, m.Const)
-        )
-        if rows[0].distribution == "Django" and engines:
+        django = self.configuration.django_engines() if rows[0].distribution == "Django" else ()
+        engines = " ".join(str(c.expr.value) for c in django if isinstance(c.expr, m.Const))
+        if engines:
             used = [
                 r
                 for r in rows
@@ -441,16 +441,19 @@ class WaitFinder:
     def _of_any_construction(self, row: Wait, site: Site) -> Deadline:
         """For a receiver whose construction is not seen at the call: what all constructions of its package agree on."""
         own = site.function.module.name.partition(".")[0]
-        every = [c for c in self.constructions.every(row) if c.origin.function.module.name.partition(".")[0] == own]
-        found = [self._at_constructor(c, row) or self._default(row, c.origin.function.path) for c in every]
+        key = (row.name, own)
+        if key not in self._of_package:
+            made = [c for c in self.constructions.every(row) if c.origin.function.module.name.partition(".")[0] == own]
+            limits = [self._at_constructor(c, row) or self._default(row, c.origin.function.path) for c in made]
+            self._of_package[key] = (made, limits)
+        every, found = self._of_package[key]
         if found and len({d.bounded for d in found}) == 1 and found[0].bounded is not None:
             first = every[0].origin
             limit = loosest(found)
             assert limit is not None  # found is not empty
             self._assumed[(site.path, site.line, row.name)] = every[0]
-            return replace(
-                limit, source=limit.source or Evidence(first.function.path, first.call.line, source_of(first.call.func))
-            )
+            at = Evidence(first.function.path, first.call.line, source_of(first.call.func))
+            return replace(limit, source=limit.source or at)
         default = self._default(row, site.path)
         if default.bounded and not any(d.bounded is False for d in found):
             return default
