@@ -1,6 +1,8 @@
 from made_sources import link
 
-from runtime_ops.project.failures import HandlerEffects, find_failures
+from runtime_ops.project.failures import HandlerEffects, find_failures, outside_calls
+from runtime_ops.project.versions import Versions
+from runtime_ops.project.waits import find_waits
 
 
 def arm(body: str, types: str = "Exception as e", more: str = "") -> HandlerEffects:
@@ -60,6 +62,23 @@ def test_ways_out() -> None:
     answered = arm("return {'x': 1}, 500")
     assert [(r.kind, r.status) for r in answered.returns] == [("error", 500)] and answered.tells_caller
     assert not arm("return {'x': 1}, 200").tells_caller
+    for told in ("{'error': 'no'}", "{'status': 'failed'}", "Result(success=False)", "self.failure()"):
+        assert [r.kind for r in arm(f"return {told}").returns] == ["failure"], told
+    for untold in ("{'error': None}", "{'status': 'ok'}", "Result(success=True)", "{'a': 1}"):
+        assert [r.kind for r in arm(f"return {untold}").returns] == ["value"], untold
+
+
+def test_waits_of_the_try_body() -> None:
+    links = link("""
+        import requests
+        def f(u):
+            try:
+                requests.get(u)
+            except OSError:
+                requests.post(u)
+    """)
+    (effects,) = find_failures(links)
+    assert [w.dotted for w in outside_calls(effects, find_waits(links, Versions(())))] == ["requests.get"]
 
 
 def test_what_is_counted_stored_and_reported() -> None:

@@ -184,3 +184,34 @@ def _names_failure(call: m.Call) -> bool:
         isinstance(n, m.Const) and isinstance(n.value, str) and len(n.value) < 40 and FAILURE_WORD.search(n.value)
         for n in m.walk(call.args)
     )
+
+
+def says_failure(expr: m.Expr) -> bool:
+    """An answer that names its failure: ``{"error": …}``, ``{"status": "failed"}``, ``Result(success=False)``."""
+    pairs: list[tuple[str, m.Expr]] = []
+    if isinstance(expr, m.Mapping):
+        pairs = _pairs(expr)
+    elif isinstance(expr, m.Call):
+        pairs = [(k, v) for k, v in expr.keywords if k is not None]
+        pairs += [pair for a in expr.args if isinstance(a, m.Mapping) for pair in _pairs(a)]
+        if re.search(r"(?:^|_|\.)(?:error|failure|fail|err)$", source_of(expr.func), re.I):
+            return True
+    for name, value in pairs:
+        written = value.value if isinstance(value, m.Const) else None
+        if re.search(r"^(?:errors?|exception|failure|failed|error_\w+)$", name, re.I) and not (
+            isinstance(value, m.Const) and not written
+        ):
+            return True
+        if re.search(r"^(?:success|ok|successful|healthy|valid|succeeded)$", name, re.I) and written is False:
+            return True
+        if (
+            re.search(r"^(?:status|state|result)$", name, re.I)
+            and isinstance(written, str)
+            and re.search(r"err|fail|unhealthy|down", written, re.I)
+        ):
+            return True
+    return False
+
+
+def _pairs(mapping: m.Mapping) -> list[tuple[str, m.Expr]]:
+    return [(k.value, v) for k, v in mapping.items if isinstance(k, m.Const) and isinstance(k.value, str)]

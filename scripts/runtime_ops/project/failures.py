@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Func, Place, Site, Step, places_of
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.waits import WaitSite
 
 BROAD = frozenset({"Exception", "BaseException"})
 CANCELLATIONS = frozenset(
@@ -27,6 +28,8 @@ CANCELLATIONS = frozenset(
         "CancelledError",
     }
 )
+TOLD = ("exception", "error", "failure")
+"""Kinds of `Returned` by which the caller learns of the failure."""
 DEPTH = 2  # project functions followed from the arm: a helper, and the helper's helper
 
 
@@ -34,7 +37,8 @@ class Returned(NamedTuple):
     """A ``return`` of the arm.
 
     ``kind``: ``none`` (bare or None), ``false``, ``true``, ``empty`` (``""``, ``[]``, ``{}``, ``0``), ``exception``
-    (the caught object or its text), ``error`` (an HTTP error answer: a tuple or call with a status ≥ 400), ``value``.
+    (the caught object or its text), ``error`` (an HTTP error answer: a tuple or call with a status ≥ 400), ``failure``
+    (an object that says so: ``{"error": …}``, ``Result(success=False)``), ``value``.
     """
 
     kind: str
@@ -137,14 +141,12 @@ class HandlerEffects:
     @property
     def tells_caller(self) -> bool:
         """The arm hands the failure on by its return: the error itself or an error answer, on every way."""
-        return bool(self.returns) and all(r.kind in ("exception", "error") for r in self.returns)
+        return bool(self.returns) and all(r.kind in TOLD for r in self.returns)
 
     @property
     def swallows(self) -> bool:
         """Some way through the arm goes on as if nothing had happened, for the caller or the next turn."""
-        return bool(self.ends & {"fall", "continue", "break"}) or any(
-            r.kind not in ("exception", "error") for r in self.returns
-        )
+        return bool(self.ends & {"fall", "continue", "break"}) or any(r.kind not in TOLD for r in self.returns)
 
     @property
     def loop(self) -> m.While | m.For | None:
@@ -273,7 +275,7 @@ def _kind_of(expr: m.Expr | None, bound: str | None) -> str:
         return "empty"
     if bound is not None and any(isinstance(n, m.Name) and n.id.split(".")[0] == bound for n in m.walk(expr)):
         return "exception"
-    return "value"
+    return "failure" if signs.says_failure(expr) else "value"
 
 
 def _exits(handler: m.Handler, followed: tuple[Site, ...], leaves: bool) -> Iterator[Exit]:
@@ -331,3 +333,9 @@ def _uses_error(handler: m.Handler, calls: tuple[Site, ...]) -> bool:
     return bound is not None and any(
         isinstance(n, m.Name) and n.id.split(".")[0] == bound for n in m.walk(handler.body)
     )
+
+
+def outside_calls(effects: HandlerEffects, waits: Iterable[WaitSite]) -> tuple[WaitSite, ...]:
+    """The waits (see `project.waits`) that stand in the ``try`` body itself."""
+    sites = {id(site) for site in effects.body_calls}
+    return tuple(w for w in waits if id(w.site) in sites)
