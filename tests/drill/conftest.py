@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socketserver
 import subprocess
 import sys
@@ -16,6 +17,11 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "drill.py"
 PROGRAMS = Path(__file__).parent / "programs"
 Drill = Callable[..., dict[str, Any]]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """These tests wait for other programs most of the time: `-n auto` may run two for each processor."""
+    return 2 * (os.cpu_count() or 1)
 
 
 class Outcome(dict[str, Any]):
@@ -69,6 +75,7 @@ class _Echo(socketserver.StreamRequestHandler):
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    request_queue_size = 64  # with the default of 5 a burst of connections waits a second for the kernel
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def test_a_right_service_keeps_every_promise_within_a_minute(
     told = {s["name"]: outcome.told(s["name"]) for s in outcome["scenarios"]}
     verdicts = {name: outcome.verdict(name) for name in told}
     assert verdicts.pop("failing-job") == "not assessed"
-    assert set(verdicts.values()) == {"kept"}, told
+    assert not [told[name] for name, verdict in verdicts.items() if verdict != "kept"]
     assert outcome.code == 0
     assert outcome["complete"] and outcome["strays"] == []
     assert outcome["seconds"] < 60

@@ -15,6 +15,8 @@ from runtime_ops.drill.options import Dependency, WrongOption
 
 Mode = Literal["pass", "refuse", "delay", "swallow"]
 PIECE = 65536
+STUCK = 5.0
+"""Seconds after which an end that takes no more bytes is given up."""
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with a time of 0: closing sends a reset, as a crashed peer does, not a polite end."""
 
@@ -24,6 +26,8 @@ class _Pair:
 
     def __init__(self, near: socket.socket, far: socket.socket | None) -> None:
         self.near, self.far = near, far
+        self.connecting = far is not None
+        """Until the far end answers, nothing is read; others do not wait for it."""
         self.pending: list[tuple[float, socket.socket, bytes]] = []
         """When, where to, and what; no bytes are the end of that direction."""
         self.ended: set[socket.socket] = set()
@@ -136,11 +140,14 @@ class Proxy:
     def _serve(self) -> None:
         while True:
             ends = [(end, pair) for pair in self._pairs for end in (pair.near, pair.far)]
-            sources = {end: pair for end, pair in ends if end and end not in pair.ended}
+            sources = {end: pair for end, pair in ends if end and end not in pair.ended and not pair.connecting}
+            opening = {pair.far: pair for pair in self._pairs if pair.connecting and pair.far}
             listeners = [self._listener] if self._listener else []
             due = min((pair.pending[0][0] for pair in self._pairs if pair.pending), default=None)
             limit = None if due is None else max(due - time.monotonic(), 0)
-            ready, _, _ = select.select([*sources, *listeners, self._woken], [], [], limit)
+            ready, connected, _ = select.select([*sources, *listeners, self._woken], list(opening), [], limit)
+            for source in connected:
+                self._connected(opening[source])
             for source in ready:
                 if source is self._woken:
                     self._woken.recv(64)
@@ -164,15 +171,26 @@ class Proxy:
         far = None
         if self.mode != "swallow":
             try:
-                far = socket.create_connection(self.target, timeout=2)
+                family = socket.getaddrinfo(*self.target, type=socket.SOCK_STREAM)[0]
+                far = socket.socket(family[0], socket.SOCK_STREAM)
+                far.setblocking(False)
+                far.connect_ex(family[4])
             except OSError:
                 near.close()
                 return
-        for end in (near, far):
-            if end:
-                end.settimeout(5)
+        near.settimeout(STUCK)
         self._pairs.append(_Pair(near, far))
         self.open_connections = len(self._pairs)
+
+    def _connected(self, pair: _Pair) -> None:
+        assert pair.far is not None
+        if pair not in self._pairs:
+            return  # dropped by a change of mode in this very round
+        if pair.far.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._drop(pair)
+            return
+        pair.far.settimeout(STUCK)
+        pair.connecting = False
 
     def _move(self, pair: _Pair, source: socket.socket) -> None:
         try:
