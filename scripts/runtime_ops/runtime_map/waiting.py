@@ -1,0 +1,36 @@
+"""Outbound calls and other waits, with the effective deadline and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import MapRow
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.rules.api import worst_phase
+
+
+def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
+    """One row a call that leaves the process or waits for a child, thread or queue."""
+    life = project.lives[entrypoint]
+    for wait in project.waits:
+        site = wait.site
+        phases = life.at(site.function, site.line, site.steps)
+        if not phases or not (wait.leaves_the_process or wait.inside):
+            continue
+        phase = worst_phase(phases)
+        deadline = wait.deadline
+        what = "outbound" if wait.leaves_the_process else "resource"
+        bounded = deadline.bounded
+        bound = (
+            f"{deadline.text} ({deadline.how})"[:160] if bounded or deadline.state in ("partly", "unknown") else None
+        )
+        verdict = "ok" if bounded else "unknown"
+        question = ""
+        if what == "outbound" and deadline.state == "unknown" and phase in ("serving", "shutdown"):
+            verdict, question = (
+                "question",
+                f"what ends {site.text}() when the other side stays silent? {deadline.text}"[:220],
+            )
+        source = (deadline.source,) if deadline.source is not None else ()
+        yield MapRow(what, f"{wait.kind}: {site.text}", site.path, site.line, phase, verdict, bound, source, question)
