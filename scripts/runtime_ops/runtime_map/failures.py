@@ -18,7 +18,7 @@ def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """One row an ``except`` arm that lets the program go on as if nothing had happened."""
     life = project.lives[entrypoint]
     for arm in project.failures:
-        if not arm.swallows or arm.raises == "always" or set(arm.handler.types) <= OPTIONAL and arm.handler.types:
+        if not arm.swallows or arm.raises == "always" or (set(arm.handler.types) <= OPTIONAL and arm.handler.types):
             continue
         phases = life.at(arm.func, arm.line, arm.steps)
         if not phases:

@@ -31,9 +31,7 @@ def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
         what = KINDS.get(resource.kind, "resource")
         phase = worst_phase(phases)
         stops = resource.stops
-        source = tuple(
-            Evidence(s.site.path, s.site.line, s.how) for s in stops if getattr(s, "site", None) is not None
-        )[:3]
+        source = tuple(Evidence(s.path, s.line, s.how) for s in stops[:3])
         bound = (
             ", ".join(dict.fromkeys(f"{s.how}{'' if s.bounded is not False else ' without a bound'}" for s in stops))
             or None
