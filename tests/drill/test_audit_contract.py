@@ -77,7 +77,7 @@ def test_a_first_file_holds_command_probes_and_variables(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "command", "shell"),
     [
-        ("CMD uvicorn app:app --port 80", ["uvicorn", "app:app", "--port", "80"], True),
+        ("CMD uvicorn app:app --port 80", ["uvicorn", "app:app", "--port", "80"], False),
         ("web: gunicorn app:app", ["gunicorn", "app:app"], False),
         ("ExecStart=/usr/bin/python -m app", ["/usr/bin/python", "-m", "app"], False),
         ("gunicorn app:app --bind 0.0.0.0:$PORT", ["gunicorn app:app --bind 0.0.0.0:$PORT"], True),
@@ -89,6 +89,21 @@ def test_the_command_is_taken_from_what_starts_it(text: str, command: list[str],
     found = _init(_audit(_entry(started_by=[{"path": "x", "line": 1, "text": text}])), tmp_path)
     assert found["command"] == command
     assert found.get("shell-form", False) is shell
+
+
+@pytest.mark.parametrize(("line", "shell"), [("CMD python app.py", True), ('CMD ["python", "app.py"]', False)])
+def test_the_shell_form_is_told_from_the_dockerfile(line: str, shell: bool, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\n{line}\n")
+    start = {"path": "Dockerfile", "line": 2, "text": "CMD python app.py"}
+    found = _init(_audit(_entry(started_by=[start])) | {"root": str(tmp_path)}, tmp_path)
+    assert found["command"] == ["python", "app.py"]
+    assert found.get("shell-form", False) is shell
+
+
+def test_what_the_contract_says_is_required_is_required(tmp_path: Path) -> None:
+    evidence = [{"path": "a.py", "line": 1, "note": "API_TOKEN is required at start"}]
+    contract = [{"promise": "startup", "verdict": "met", "evidence": evidence}]
+    assert _init(_audit(_entry(contract=contract, map=[])), tmp_path)["required"] == ["API_TOKEN"]
 
 
 def test_a_sparse_report_gives_a_sparse_file(tmp_path: Path) -> None:

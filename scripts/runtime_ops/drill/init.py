@@ -54,7 +54,7 @@ def _write(entry: dict[str, Any], others: list[str], report: dict[str, Any]) -> 
     if others:
         lines.append(f"# Other entrypoints (--init --entrypoint ID --config OTHER.toml): {', '.join(others)}")
     lines += ["", f"entrypoint = {_text(str(entry.get('id', '')))}", f"kind = {_text(str(kind))}"]
-    command, where, shell = _command(entry)
+    command, where, shell = _command(entry, str(report.get("root") or "."))
     if command:
         lines += [f"# from {where}", f"command = [{', '.join(map(_text, command))}]"]
         if shell:
@@ -62,7 +62,7 @@ def _write(entry: dict[str, Any], others: list[str], report: dict[str, Any]) -> 
     else:
         lines.append('# command = ["python", "…"]  # the audit knows of nothing that starts it')
     rows = [row for row in entry.get("map", []) if isinstance(row, dict)]
-    lines += _probes(rows) + _grace(entry, report) + _settings(rows)
+    lines += _probes(rows) + _grace(entry, report) + _settings(rows, entry.get("contract", []))
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +71,7 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _command(entry: dict[str, Any]) -> tuple[list[str], str, bool]:
+def _command(entry: dict[str, Any], root: str) -> tuple[list[str], str, bool]:
     """What starts it: the words, where that stands, and whether a shell is between."""
     for start in entry.get("started_by", []):
         text = str(start.get("text", "")).strip() if isinstance(start, dict) else ""
@@ -96,12 +96,23 @@ def _command(entry: dict[str, Any]) -> tuple[list[str], str, bool]:
         except ValueError:
             continue
         if words:
-            # A string after CMD or ENTRYPOINT is the shell form; elsewhere a plain line is what is run.
-            return words, where, bool(re.match(r"(CMD|ENTRYPOINT)\b", text))
+            return words, where, _shell_form(root, start)
     path = entry.get("path")
     if isinstance(path, str) and path.endswith(".py") and entry.get("framework") in (None, "", "script"):
         return ["python", path], path, False
     return [], "", False
+
+
+def _shell_form(root: str, start: dict[str, Any]) -> bool:
+    """Whether a Dockerfile's instruction is written without brackets, so that a shell stands between.
+
+    The audit tells the words of both forms alike, so its place is looked up; where that cannot be read, no.
+    """
+    try:
+        lines = Path(root, str(start["path"])).read_text(encoding="utf-8", errors="replace").splitlines()
+        return bool(re.match(r"\s*(CMD|ENTRYPOINT)\s+[^\s\[]", lines[int(start["line"]) - 1], re.IGNORECASE))
+    except (OSError, KeyError, ValueError, IndexError, TypeError):
+        return False
 
 
 def _probes(rows: list[dict[str, Any]]) -> list[str]:
@@ -132,7 +143,7 @@ def _grace(entry: dict[str, Any], report: dict[str, Any]) -> list[str]:
     return []
 
 
-def _settings(rows: list[dict[str, Any]]) -> list[str]:
+def _settings(rows: list[dict[str, Any]], contract: list[dict[str, Any]]) -> list[str]:
     """The variables: required ones (read without a default) by name, all of them as comments to fill in."""
     names: dict[str, bool] = {}
     for row in rows:
@@ -140,6 +151,10 @@ def _settings(rows: list[dict[str, Any]]) -> list[str]:
         if row.get("what") != "setting" or not re.fullmatch(r"[A-Za-z_]\w*", name):
             continue
         names[name] = names.get(name, False) or _is_required(row)
+    for clause in contract:
+        for entry in clause.get("evidence", []) if clause.get("promise") == "startup" else []:
+            if match := re.match(r"([A-Za-z_]\w*) is required", str(entry.get("note", ""))):
+                names[match[1]] = True
     required = [name for name, needed in names.items() if needed]
     lines = [f"required = [{', '.join(map(_text, required))}]"] if required else []
     if names:

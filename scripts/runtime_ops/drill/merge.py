@@ -89,5 +89,5 @@ def _notes(scenarios: list[dict[str, Any]], run: str) -> Iterator[dict[str, Any]
         if PROVES[scenario["verdict"]] != run:
             continue
         notes = [entry["note"] for entry in scenario.get("evidence", [])]
-        text = scenario.get("reason") or (notes[0] if notes else scenario["verdict"])
+        text = scenario.get("reason") or "; ".join(notes[:3]) or scenario["verdict"]
         yield _evidence(scenario["name"], text)
