@@ -1,6 +1,7 @@
 """Exceptions with a meaning at run time: a lost connection (``data/connection_errors.json``), a limit or a stop (``interrupts.json``)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 from .names import spellings
@@ -19,6 +20,8 @@ class ConnectionErrors:
     source: str
     bases: tuple[str, ...] = ()
     """A base of all of them, narrow enough to catch."""
+    covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which of them one of them is a base of, by last names."""
     note: str = ""
     sure: bool = True
 

@@ -12,6 +12,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
 from runtime_ops.project.failures import HandlerEffects, find_failures
 from runtime_ops.project.hooks import Hook, find_hooks
+from runtime_ops.project.jobs import Jobs
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
 from runtime_ops.project.links import Links
@@ -74,6 +75,11 @@ class Project:
     def failures(self) -> tuple[HandlerEffects, ...]:
         """Every ``except`` arm and what it does, in path and line order."""
         return find_failures(self.links)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Job functions, consumer loops and the functions that work on one of their items."""
+        return Jobs(self.links)
 
     @cached_property
     def log_parts(self) -> tuple[LogUse, ...]:
