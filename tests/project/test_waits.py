@@ -308,3 +308,23 @@ def test_a_default_for_a_missing_limit() -> None:
         ("seconds", 8),
         ("partly", None),
     ]
+
+
+def test_django_databases() -> None:
+    def state(settings: str, *driver: Requirement) -> set[str]:
+        links = link(
+            settings=f"DATABASES = {{'default': {{{settings}}}}}\n",
+            app="from django.db import models\nOTHER = {'select_options': x['y']}\nclass M(models.Model):\n    pass\n"
+            "def f():\n    M.objects.get(id=1)\n    M().save()\n",
+        )
+        files = [PackagingFile(path="requirements.txt", flavour="requirements", requirements=driver)]
+        found = find_waits(links, Versions(files))
+        assert found and {w.place.path for w in found} == {"settings.py"}
+        return {w.deadline.state for w in found}
+
+    postgres = "'ENGINE': 'django.db.backends.postgresql'"
+    assert state(postgres) == {"partly"}
+    assert state(postgres + ", 'OPTIONS': {'options': '-c statement_timeout=5000'}") == {"expression"}
+    assert state("'ENGINE': 'django.db.backends.sqlite3'") == {"seconds"}
+    assert state("'ENGINE': ENGINE") == {"unknown"}
+    assert state("'ENGINE': ENGINE", Requirement("mysqlclient", "", None, 1, 1)) == {"unbounded"}

@@ -36,6 +36,8 @@ class Configuration:
         for parameter in row.parameters:
             outer, _, inner = parameter.rpartition(".")
             for found in self.named(outer.rpartition(".")[2] or inner):
+                if "OPTIONS" in parameter and found.name != "OPTIONS":
+                    continue  # Django's key; other names that end so mean other things
                 if outer:
                     if not isinstance(found.expr, m.Mapping):
                         continue

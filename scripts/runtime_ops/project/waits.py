@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Evidence
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.timeouts import Wait, constructor, waits
-from runtime_ops.libraries.versions import bounds_at
-from runtime_ops.project.configured import Configuration, mapping_limit
+from runtime_ops.project.configured import Configuration
 from runtime_ops.project.constructions import Construction, Constructions
-from runtime_ops.project.deadlines import CONNECT_NAME, Deadline, Judge, loosest, not_blocking, tightest
+from runtime_ops.project.deadlines import Deadline, Judge, loosest, tightest
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Origin, Site
 from runtime_ops.project.outer_limits import OuterLimits
 from runtime_ops.project.source_text import source_of
-from runtime_ops.project.texts import text_of
 from runtime_ops.project.versions import Held, Versions
 from runtime_ops.project.wait_kinds import INSIDE, OUTSIDE, kind_of
+from runtime_ops.project.wait_limits import Limits, at_construction, only_constructor
 
 LIMITERS = frozenset(
     """asyncio.timeout asyncio.timeout_at asyncio.wait_for asyncio.run asyncio.gather asyncio.run_coroutine_threadsafe
@@ -41,20 +39,6 @@ RUNNERS = {
     "asyncio.AbstractEventLoop.run_in_executor": 1,
 }  # fmt: skip
 """Callables that run a function handed to them, with the position of that function."""
-SOCKET_DEFAULT = (
-    "urllib.",
-    "http.client.",
-    "smtplib.",
-    "ftplib.",
-    "imaplib.",
-    "poplib.",
-    "telnetlib.",
-    "socket.",
-    "xmlrpc.",
-    "ssl.",
-    "nntplib.",
-)
-"""Modules whose sockets take ``socket.setdefaulttimeout``; requests passes an explicit None and does not (facts 4.6)."""
 DATA_METHODS = frozenset(
     """get keys values items pop update copy startswith endswith split strip lower upper append extend encode decode
     join replace format isoformat count index setdefault to_dict""".split()
@@ -62,8 +46,15 @@ DATA_METHODS = frozenset(
 """Methods of dictionaries, lists and texts, which parts of an answer have."""
 OPTION_OBJECTS = ("Config", "Timeout", "Settings", "Options", "Retry")
 """Last words of classes that hold options and are no client: judged where they are given."""
-URL_PARAMETERS = ("url", "dsn", "conninfo", "uri", "host", "servers", "name_or_url")
-OPTION_PARAMETERS = ("options", "connect_args", "OPTIONS")
+
+
+DRIVERS = {
+    "django.db.backends.postgresql": ("psycopg2", "psycopg"),
+    "django.db.backends.mysql": ("mysqlclient", "pymysql"),
+    "django.core.cache.backends.memcached.PyMemcacheCache": ("pymemcache",),
+    "django.core.cache.backends.redis.RedisCache": ("redis",),
+}
+"""Django's back ends and the distributions that their drivers come from (Django documentation, Databases, Cache)."""
 
 
 class ReportPlace(NamedTuple):
@@ -144,17 +135,14 @@ class WaitFinder:
         self.constructions = Constructions(links, self.judge)
         self.configuration = Configuration(links, self.judge)
         self.outer = OuterLimits(links, self.judge)
-        self.socket_default = self._socket_default()
-        self._of_package: dict[tuple[str, str], tuple[list[Construction], list[Deadline]]] = {}
-        self._assumed: dict[tuple[str, int, str], Construction] = {}
-        """The construction that stands for a receiver whose own is not seen."""
+        self.limits = Limits(links, versions, self.judge, self.constructions, self.configuration)
 
     def find(self) -> tuple[WaitSite, ...]:
         found: list[WaitSite] = []
         for dotted, sites in list(self.links.by_dotted.items()):
             rows = rows_for(dotted)
             taking = (
-                tuple(r for r in constructor(dotted) if r.kind == "wait" and _at_construction(r)) if not rows else ()
+                tuple(r for r in constructor(dotted) if r.kind == "wait" and at_construction(r)) if not rows else ()
             )
             runner = RUNNERS.get(dotted)
             for site in sites:
@@ -189,7 +177,9 @@ class WaitFinder:
         rows = self._chosen(rows, chain, site)
         if not rows:
             return
-        judged = {row.name: self._deadline(row, site, call, dotted, origin, chain) for row in rows}
+        judged = {row.name: self.limits.deadline(row, site, call, dotted, origin, chain) for row in rows}
+        if rows[0].distribution == "Django" and len({r.bounded for r in rows}) > 1:
+            judged = {r.name: Deadline("unknown", "the engine is not seen in the settings", "config") for r in rows}
         direct = loosest([d for name, d in judged.items() if name in own] or list(judged.values()))
         limits = [d for d in (direct, *(d for name, d in judged.items() if name not in own)) if d is not None]
         deadline = _together(limits)
@@ -199,7 +189,9 @@ class WaitFinder:
                 site, row.asynchronous != "no" and (site.awaited or row.asynchronous == "yes") and not via
             )
             deadline = around if around is not None else deadline
-        construction = self.constructions.matching(chain, row) or self._assumed.get((site.path, site.line, row.name))
+        construction = self.constructions.matching(chain, row) or self.limits.assumed.get(
+            (site.path, site.line, row.name)
+        )
         wait = WaitSite(
             site=site,
             call=call,
@@ -223,7 +215,7 @@ class WaitFinder:
             kind = kind_of(row, dotted)
             if (kind not in OUTSIDE and row.distribution == "stdlib") or dotted.endswith(OPTION_OBJECTS):
                 continue
-            deadline = self._at_constructor(construction, row) or self._default(row, site.path)
+            deadline = self.limits.at_constructor(construction, row) or self.limits.default(row, site.path)
             place = ReportPlace(site.path, site.line, site.call.end_line, site.text, site.function)
             version = self.versions.of(row.versioned_by, site.path)
             found.append(
@@ -239,18 +231,11 @@ class WaitFinder:
         """Of rows that describe alternatives (two client classes, two database back ends) those that this call means."""
         if len(rows) == 1:
             return rows
-        django = self.configuration.django_engines() if rows[0].distribution == "Django" else ()
-        engines = " ".join(str(c.expr.value) for c in django if isinstance(c.expr, m.Const))
-        if engines:
-            used = [
-                r
-                for r in rows
-                if any(word.strip("()") in engines for c in r.constructors for word in c.split() if "django." in word)
-            ]
-            rows = tuple(used) or rows
+        if rows[0].distribution == "Django":
+            return self._of_back_end(rows, site)
         matching = [r for r in rows if self.constructions.matching(chain, r) is not None]
         if matching:
-            without = [r for r in rows if r not in matching and not _only_constructor(r)]
+            without = [r for r in rows if r not in matching and not only_constructor(r)]
             first = self.constructions.matching(chain, matching[0])
             nearest = (
                 [r for r in matching if self.constructions.matching(chain, r) == first]
@@ -263,246 +248,24 @@ class WaitFinder:
         ]
         return tuple(known) if known and len({r.distribution for r in rows}) > 1 else rows
 
-    # ------------------------------------------------------------ one row
-
-    def _deadline(
-        self, row: Wait, site: Site, call: m.Call, dotted: str, origin: Origin | None, chain: tuple[Construction, ...]
-    ) -> Deadline:
-        if _not_blocking(call, row):
-            at = Evidence(site.path, site.line, source_of(call, 60))
-            return Deadline("seconds", "it is asked not to wait", "call", 0.0, at)
-        if _at_call(row):
-            given = self._among(call, dotted, site.function, row, "call")
-            if given is not None:
-                return given
-        construction = self.constructions.matching(chain, row)
-        if construction is not None:
-            given = self._at_constructor(construction, row)
-            if given is not None:
-                return given
-        klass = self._receiver_class(site, chain)
-        if klass is not None:
-            given = self.constructions.subclass_limit(klass, row)
-            if given is not None:
-                return given
-        if origin is not None:
-            given = (
-                self.constructions.adapter_limit(origin, row)
-                or self.constructions.patched_limit(origin, site.method, row)
-                or self.constructions.set_later(origin, row)
-            )
-            if given is not None:
-                return given
-        if "config" in row.where:
-            given = self.configuration.limit(row)
-            if given is not None:
-                return given
-        if row.distribution == "stdlib" and dotted.startswith(SOCKET_DEFAULT) and self.socket_default is not None:
-            return self.socket_default
-        if construction is None and _takes_construction(row, dotted):
-            return self._of_any_construction(row, site)
-        return self._default(row, site.path)
-
-    def _among(self, call: m.Call, dotted: str, func: Func, row: Wait, how: str) -> Deadline | None:
-        """The limit given among the arguments of a call, or unpacked into it; None when none is given."""
-        found: list[tuple[str, Deadline]] = []
-        for parameter in row.parameters:
-            if "." in parameter:
-                given = self._field(call, dotted, func, row, parameter, how)
-            else:
-                expr = call.argument(parameter, row.position(dotted, parameter))
-                if expr is not None and parameter in OPTION_PARAMETERS:
-                    given = mapping_limit(expr, func, row, self.judge, how, call.line)
-                elif expr is not None:
-                    given = self._judged(expr, func, row, parameter, how, call.line)
-                elif call.expands:
-                    given = self.constructions.unpacked(call, func, row, parameter, how)
-                else:
-                    given = None
-            if given is not None:
-                found.append((parameter, given))
-        if not found:
-            return None
-        main = [d for p, d in found if not CONNECT_NAME.search(p)]
-        if main:
-            return next((d for d in main if d.bounded), main[0])
-        only_connect = any(not CONNECT_NAME.search(p) for p in row.parameters)
-        first = found[0][1]
+    def _of_back_end(self, rows: tuple[Wait, ...], site: Site) -> tuple[Wait, ...]:
+        """Django's rows by the engine that the settings name, else by the driver that is installed."""
+        named = " ".join(str(c.expr.value) for c in self.configuration.django_engines() if isinstance(c.expr, m.Const))
+        words = {w.strip("()") for r in rows for c in r.constructors for w in c.split() if "django." in w}
+        if not any(word in named for word in words):
+            drivers = {d: self.versions.of(d, site.path) is not None for pair in DRIVERS.values() for d in pair}
+            named = " ".join(engine for engine, pair in DRIVERS.items() if any(drivers[d] for d in pair))
         return (
-            replace(first, state="partly", seconds=None, text=f"{first.text}: limits connecting only")
-            if only_connect and first.bounded
-            else first
-        )
-
-    def _judged(self, expr: m.Expr, func: Func, row: Wait, parameter: str, how: str, line: int) -> Deadline | None:
-        given = self.judge.given(expr, func, row, parameter, how, line)
-        if (
-            given.state == "disabled"
-            and given.text.endswith("=None")
-            and None not in row.unbounded_values
-            and row.bounded == "yes"
-        ):
-            return None  # None asks for the library's default
-        if given.bounded is None or parameter == "config":
-            through = self._through_object(expr, func, row)
-            if through is not None:
-                return through
-        if parameter == "config":
-            return None if row.bounded == "yes" else given
-        return given
-
-    def _through_object(self, expr: m.Expr, func: Func, row: Wait) -> Deadline | None:
-        """``config=Config(read_timeout=5)``: the limits of the object that is given."""
-        value = self.links.names.value(expr, func)
-        if value is None or value.origin is None or value.kind != "made":
-            return None
-        construction = Construction(value.origin, value.name, None)
-        found = [
-            d
-            for r in constructor(value.name)
-            if r is not row and (d := self._at_constructor(construction, r)) is not None
-        ]
-        return loosest(found)
-
-    def _field(self, call: m.Call, dotted: str, func: Func, row: Wait, parameter: str, how: str) -> Deadline | None:
-        """``http_options.timeout``: the field of an object that is given as ``http_options``."""
-        outer, _, inner = parameter.partition(".")
-        expr = call.argument(outer, row.position(dotted, outer))
-        if isinstance(expr, m.Mapping):
-            value = next((v for k, v in expr.items if isinstance(k, m.Const) and k.value == inner), None)
-            return self.judge.given(value, func, row, inner, how, call.line) if value is not None else None
-        value_of = self.links.names.value(expr, func) if expr is not None else None
-        made = (
-            expr
-            if isinstance(expr, m.Call)
-            else value_of.origin.call
-            if value_of is not None and value_of.origin is not None
-            else None
-        )
-        if made is not None and (given := made.keyword(inner)) is not None:
-            return self.judge.given(given, func, row, inner, how, call.line)
-        if expr is not None and made is None:
-            return Deadline(
-                "unknown",
-                f"{outer}={source_of(expr)} cannot be followed",
-                how,
-                source=Evidence(func.path, call.line, outer),
+            tuple(
+                r
+                for r in rows
+                if any(w.strip("()") in named for c in r.constructors for w in c.split() if "django." in w)
             )
-        return None
-
-    def _at_constructor(self, construction: Construction, row: Wait) -> Deadline | None:
-        """The limit that a construction takes: its arguments, its connect string, the project's subclass."""
-        origin = construction.origin
-        name = construction.name
-        given = self._among(origin.call, name, origin.function, row, "constructor")
-        if given is not None:
-            return given
-        if construction.klass is not None:
-            given = self.constructions.subclass_limit(construction.klass, row)
-            if given is not None:
-                return given
-        return self._connect_string(origin, row)
-
-    def _connect_string(self, origin: Origin, row: Wait) -> Deadline | None:
-        """``redis://host?socket_timeout=5``, ``dsn="… connect_timeout=3"``, ``sqlite:///file``."""
-        exprs = [
-            *origin.call.args[:1],
-            *(
-                v
-                for k, v in origin.call.keywords
-                if k in ("url", "dsn", "conninfo", "uri", "host", "servers", "name_or_url")
-            ),
-        ]
-        for expr in exprs:
-            if isinstance(expr, m.Star):
-                continue
-            text = text_of(self.links, expr, origin.function)
-            at = Evidence(origin.function.path, origin.call.line, source_of(expr, 60))
-            if text.startswith("sqlite"):
-                return Deadline("seconds", "SQLite waits for its lock for 5 s", "connect string", 5.0, at)
-            for parameter in (*row.parameters, "connect_timeout", "statement_timeout", "socket_timeout"):
-                _, sign, rest = text.partition(f"{parameter}=")
-                if not sign or "." in parameter:
-                    continue
-                value = rest.split("&")[0].split(" ")[0].strip("'\"")
-                partly = bool(CONNECT_NAME.search(parameter)) and any(
-                    not CONNECT_NAME.search(p) for p in row.parameters
-                )
-                if partly:
-                    return Deadline(
-                        "partly", f"{parameter}={value}: limits connecting only", "connect string", source=at
-                    )
-                if parameter in row.parameters or parameter == "statement_timeout":
-                    return self.judge.given(
-                        m.Const(value), origin.function, row, parameter, "connect string", origin.call.line
-                    )
-        return None
-
-    def _of_any_construction(self, row: Wait, site: Site) -> Deadline:
-        """For a receiver whose construction is not seen at the call: what all constructions of its package agree on."""
-        own = site.function.module.name.partition(".")[0]
-        key = (row.name, own)
-        if key not in self._of_package:
-            made = [c for c in self.constructions.every(row) if c.origin.function.module.name.partition(".")[0] == own]
-            limits = [self._at_constructor(c, row) or self._default(row, c.origin.function.path) for c in made]
-            self._of_package[key] = (made, limits)
-        every, found = self._of_package[key]
-        if found and len({d.bounded for d in found}) == 1 and found[0].bounded is not None:
-            first = every[0].origin
-            limit = loosest(found)
-            assert limit is not None  # found is not empty
-            self._assumed[(site.path, site.line, row.name)] = every[0]
-            at = Evidence(first.function.path, first.call.line, source_of(first.call.func))
-            return replace(limit, source=limit.source or at)
-        default = self._default(row, site.path)
-        if default.bounded and not any(d.bounded is False for d in found):
-            return default
-        if every:
-            self._assumed[(site.path, site.line, row.name)] = every[0]
-        text = "constructed differently in several places" if found else "where the receiver is constructed is not seen"
-        return Deadline("unknown", text, "constructor", source=Evidence(site.path, site.line, site.text))
-
-    def _default(self, row: Wait, path: str) -> Deadline:
-        """What the library does by itself, in the version that holds for the path."""
-        held = self.versions.of(row.versioned_by, path)
-        states = bounds_at(row, held.text if held is not None else None)
-        at = Evidence(held.path, held.line, f"{held.distribution} {held.text}".strip()) if held is not None else None
-        how = "library default"
-        if states == {"yes"}:
-            newest = not row.changed or (held is not None and held.exact)
-            numbers = [
-                v
-                for k, v in row.default.items()
-                if isinstance(v, int | float) and k in ("total", "read", "write", "connect")
-            ]
-            total = row.default.get("total")
-            seconds = (
-                float(total) if isinstance(total, int | float) else float(max(numbers)) if numbers and newest else None
-            )
-            if seconds is not None and newest:
-                return Deadline("seconds", f"{row.distribution} waits {seconds:g} s by default", how, seconds, at)
-            return Deadline("expression", f"{row.distribution} has a limit of its own", how, source=at)
-        if states == {"no"}:
-            return Deadline("unbounded", f"{row.distribution} has no limit by default", how, source=at)
-        if states == {"partly"}:
-            return Deadline("partly", row.note or f"{row.distribution} limits one stage only", how, source=at)
-        return Deadline("unknown", f"depends on the version of {row.versioned_by}", how, source=at)
-
-    # ------------------------------------------------------------ helpers
-
-    def _receiver_class(self, site: Site, chain: tuple[Construction, ...]) -> Klass | None:
-        for construction in chain[:1]:
-            if construction.klass is not None:
-                return construction.klass
-        func = site.call.func
-        receiver: m.Expr | None = func.value if isinstance(func, m.Attr) else None
-        if isinstance(func, m.Name) and "." in func.id:
-            receiver = m.Name(func.id.rpartition(".")[0], func.line)
-        value = self.links.names.value(receiver, site.function) if receiver is not None else None
-        return value.target if value is not None and isinstance(value.target, Klass) else None
+            or rows
+        )
 
     def _place(self, site: Site, call: m.Call, row: Wait, construction: Construction | None) -> ReportPlace:
-        if construction is not None and _at_construction(row):
+        if construction is not None and at_construction(row):
             origin = construction.origin
             return ReportPlace(
                 origin.function.path,
@@ -517,17 +280,6 @@ class WaitFinder:
             ):
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
-
-    def _socket_default(self) -> Deadline | None:
-        for site in self.links.sites("socket.setdefaulttimeout"):
-            if site.call.args:
-                row = Wait("socket", "stdlib", "", "no", "", unbounded_values=(None,))
-                found = self.judge.given(
-                    site.call.args[0], site.function, row, "timeout", "default socket timeout", site.line
-                )
-                if found.bounded:
-                    return found
-        return None
 
 
 def rows_for(dotted: str) -> tuple[Wait, ...]:
@@ -580,30 +332,3 @@ def _split(wait: WaitSite) -> Iterator[WaitSite]:
         if deadline.state == "disabled" or (deadline.state == "unbounded" and len(absent) == 1):
             place = ReportPlace(site.path, site.line, site.call.end_line, site.text, site.function)
             yield replace(wait, deadline=replace(deadline, callers=((site, deadline),)), place=place)
-
-
-def _at_construction(row: Wait) -> bool:
-    return bool(row.constructors) and bool({"constructor", "connect string"} & set(row.where))
-
-
-def _at_call(row: Wait) -> bool:
-    return "call" in row.where or (not row.where and bool(row.parameters))
-
-
-def _only_constructor(row: Wait) -> bool:
-    return _at_construction(row) and not _at_call(row)
-
-
-def _takes_construction(row: Wait, dotted: str) -> bool:
-    """Whether the receiver of a call is an object whose construction decides; not so for functions of a module."""
-    if not _at_construction(row):
-        return False
-    owner = dotted.rpartition(".")[0]
-    return _only_constructor(row) or libraries.type_of(owner) is not None or owner.rpartition(".")[2][:1].isupper()
-
-
-def _not_blocking(call: m.Call, row: Wait) -> bool:
-    """Also ``get(False)``, ``acquire(False)``: the first argument of calls that take a timeout as well."""
-    first = call.args[0] if call.args else None
-    positional = isinstance(first, m.Const) and first.value is False and "timeout" in row.parameters
-    return not_blocking(call) or positional
