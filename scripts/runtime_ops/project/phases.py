@@ -180,7 +180,7 @@ class Phases:
                 row = surface("handler-base", base)
                 if row is not None and not base.endswith(("threading.Thread", ".Process")):
                     return row.kind, f"{base} calls {func.name}"
-                if base.endswith("Servicer"):
+                if base.endswith("Servicer") and self._made(func.cls):
                     return "service", f"rpc {func.name}"
         for edge in self.links.callers.get(func, ()):
             if edge.how == "reference":
@@ -188,6 +188,16 @@ class Phases:
                 if row is not None:
                     return row.kind, f"handler {func.name}"
         return None
+
+    def _made(self, klass: Klass) -> bool:
+        """Whether any call of the project makes the class (or one below it): a servicer that nobody makes serves nothing."""
+        names = {klass.name, *(k.name for k in klass.descendants())}
+        return any(
+            site.method in names
+            for module in self.links.modules()
+            for func in module.functions.values()
+            for site in func.sites
+        )
 
     def _walk_spine(
         self, entrypoint: Entrypoint, life: Life, func: Func, places: tuple[ServingPlace, ...], add: Add, depth: int = 0
