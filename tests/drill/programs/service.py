@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def get_work(self):
         ask_dependency(None if broken("no-deadline") else 0.8)
-        time.sleep(0.6)
+        time.sleep(1)
         self.say(200)
 
     def get_fail(self):
@@ -171,7 +171,7 @@ if broken("chatty"):
 server.serve_forever(0.05)
 server.server_close()
 if broken("second-signal-crashes") or broken("handler-taken-off"):
-    time.sleep(0.6)
+    time.sleep(1)
 if broken("wrong-code"):
     sys.exit(9)
 log("info", "stopped", **({} if broken("no-metrics") else {"shutdown_seconds": time.monotonic() - State.stopping}))

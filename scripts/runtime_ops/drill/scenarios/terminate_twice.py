@@ -15,7 +15,7 @@ PAUSE = 0.1
 
 SOONEST = 0.02
 """Seconds between them at least: two signals at once are one."""
-LONG = 0.3
+LONG = 0.5
 """Seconds of a shutdown that has a middle which a second signal can hit."""
 
 
