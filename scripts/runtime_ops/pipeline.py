@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from runtime_ops import not_runtime, waivers
 from runtime_ops.configuration import Configuration, ConfigurationError, EntrypointOverride, nearest
+from runtime_ops.contracts import contract
 from runtime_ops.discover import PYTHON, Discovery, discover
-from runtime_ops.findings import PROMISES, EntrypointReport, Evidence, Finding, MapRow, Report, Verdict
+from runtime_ops.findings import EntrypointReport, Evidence, Finding, MapRow, Report
 from runtime_ops.gather import Gathered, gather
 from runtime_ops.judge import Judged, judge, rank
 from runtime_ops.project.build import Project
@@ -27,16 +28,6 @@ from runtime_ops.report.wording import count, listed, skipped_summary
 from runtime_ops.rules.api import Rule
 
 Progress = Callable[[str], None]
-
-
-def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[Verdict, ...]:
-    """Bridge to `runtime_ops.contracts` until that module is there."""
-    try:
-        module = importlib.import_module("runtime_ops.contracts")
-    except ImportError:
-        return tuple(Verdict(promise, "unknown", (), "contracts are not judged yet") for promise in PROMISES)
-    found: tuple[Verdict, ...] = module.contract(project, entrypoint, findings)
-    return found
 
 
 def rows(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[MapRow, ...]:
@@ -108,14 +99,13 @@ def report(request: Request, gathered: Gathered, project: Project, judged: Judge
         judged={rule.id for rule in request.rules},
     )
     findings = sorted([*settled.findings, *settled.problems], key=rank)
-    overrides = {entry.id: entry for entry in request.configuration.entrypoints}
     return Report(
         root=request.shown_root,
         complete=not gathered.unparsed and not judged.failed,
         entrypoints=tuple(
             EntrypointReport(
-                e.id, e.kind, e.path, e.line, e.framework, started_by(e, overrides.get(e.id)),
-                contract(project, e, found), rows(project, e, found),
+                e.id, e.kind, e.path, e.line, e.framework, started_by(e),
+                contract(project, e, settled.findings), rows(project, e, found),
             )
             for e in project.entrypoints
         ),
@@ -170,13 +160,13 @@ def configured_launch(text: str, entrypoint: Entrypoint, wanted: EntrypointOverr
     return Launch("configuration", (Link(wanted.path, wanted.line, text[:160]),), argv, program, target)
 
 
-def started_by(entrypoint: Entrypoint, wanted: EntrypointOverride | None) -> tuple[Evidence, ...]:
-    """The places that start an entrypoint, those of production first; a way through several artifacts is one."""
+def started_by(entrypoint: Entrypoint) -> tuple[Evidence, ...]:
+    """The places that start an entrypoint, those of production first: of each way the program's own command, then the
+    artifacts that lead to it. The text is what stands there, so that the drill can take the command from it."""
     found: dict[tuple[str, int], Evidence] = {}
     for launch in sorted(entrypoint.launches, key=lambda x: (x.development, x.role not in ("main", "job"))):
-        first, last = launch.chain[0], launch.chain[-1]
-        through = f" → {last.path}:{last.line}" if (last.path, last.line) != (first.path, first.line) else ""
-        found.setdefault((first.path, first.line), Evidence(first.path, first.line, f"{last.text}{through}"))
+        for link in (launch.chain[-1], *launch.chain[:-1]):
+            found.setdefault((link.path, link.line), Evidence(link.path, link.line, link.text))
     return tuple(found.values())
 
 
