@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.newer_syntax import rewritten
 
 TEXT_LIMIT = 2000  # longer literals never decide a rule, and would be pickled for nothing
 COMMENT = re.compile(r"#\s*runtime-ops:\s*(.+?)\s*$")
@@ -35,7 +36,10 @@ def read_python(path: str, data: bytes) -> m.ModuleFacts | Unparsed:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(data)
+            try:
+                tree = ast.parse(data)
+            except SyntaxError as first:
+                tree = parse_newer(data, first)
         return Extractor(path).module(tree, data)
     except SyntaxError as error:
         return Unparsed(path, error.lineno or 1, syntax_reason(error))
@@ -43,6 +47,14 @@ def read_python(path: str, data: bytes) -> m.ModuleFacts | Unparsed:
         return Unparsed(path, 1, "nested too deeply to be parsed")
     except (ValueError, UnicodeError) as error:
         return Unparsed(path, 1, f"cannot be decoded: {error}")
+
+
+def parse_newer(data: bytes, first: SyntaxError) -> ast.Module:
+    """The tree of a file in newer syntax than the interpreter's, rewritten; raises ``first`` when that is not the cause."""
+    try:
+        return ast.parse(rewritten(data.decode("utf-8-sig")))
+    except (SyntaxError, UnicodeError):
+        raise first from None
 
 
 def syntax_reason(error: SyntaxError) -> str:
