@@ -129,7 +129,7 @@ def brief(group: Sequence[Finding], paint: Style) -> list[str]:
     tail = f" {finding.rule}{f' and {more} more like it' if more else ''}"
     where = w.cut_left(w.place(finding.path, finding.line), WIDTH - 8 - len(tail))
     lines = [f"{severity}  {where}{paint(tail, 'cyan')}"]
-    lines += [f"        {line}" for line in w.wrap(sentence(finding.message), WIDTH - 8, LINES_A_FINDING - 2)]
+    lines += [f"        {line}" for line in w.wrap(finding.message, WIDTH - 8, LINES_A_FINDING - 2)]
     left = LINES_A_FINDING - len(lines)
     return lines + [f"        {line}" for line in w.wrap(f"→ {finding.remedy}", WIDTH - 8, left)]
 
@@ -221,7 +221,7 @@ def full(finding: Finding, entrypoint: str, paint: Style) -> Iterator[str]:
     known = ", ".join(fact for fact in facts if fact)
     yield ""
     yield f"{severity}  {w.place(finding.path, finding.line)} {paint(finding.rule, 'cyan')}{f' ({known})' if known else ''}"
-    for line in w.wrap(sentence(finding.message), WIDTH - 8):
+    for line in w.wrap(finding.message, WIDTH - 8):
         yield f"        {line}"
     for line in w.wrap(f"→ {finding.remedy}", WIDTH - 8):
         yield f"        {line}"
@@ -263,9 +263,3 @@ def unread_lines(report: Report, paint: Style) -> Iterator[str]:
         yield from heading("Rules that failed (please report them)", paint)
         for rule, error in report.failed_rules:
             yield f"{rule}: {w.printable(error)}"
-
-
-def sentence(text: str) -> str:
-    """The text with a capital letter at its start, unless it begins with code."""
-    head = text.split(" ", 1)[0]
-    return text[:1].upper() + text[1:] if head.isalpha() and head.islower() else text
