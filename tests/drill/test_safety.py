@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_ops.drill import drill, processes, supervisor
+from runtime_ops.drill import drill, namespace, processes
 from runtime_ops.drill.capture import CAP, Capture
 from runtime_ops.drill.launcher import Launched, Launcher, NoNamespace
 from runtime_ops.drill.options import Options
@@ -134,7 +134,7 @@ def test_as_process_1_only_a_handler_makes_it_end(drill_program: list[str]) -> N
 
 def test_where_no_namespace_can_be_made_process_1_is_not_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> Launched:
-        raise NoNamespace(f"{supervisor.NAMESPACE}unshare: Operation not permitted")
+        raise NoNamespace(f"{namespace.NAMESPACE}unshare: Operation not permitted")
 
     monkeypatch.setattr(Launcher, "start", refuse)
     report = drill.run(replace(Options(), command=["true"], scenario=["start"], cwd="/", pid1=True))

@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from runtime_ops.drill import processes, supervisor
+from runtime_ops.drill import namespace, processes, supervisor
 
 ANSWER_LIMIT = 15.0
 """Seconds for one answer of the supervisor; its slowest, ending a program, is bounded by `CLEAN_LIMIT`."""
@@ -120,7 +120,7 @@ class Launcher:
         if "error" in answer:
             program.ended.set()
             text = str(answer["error"])
-            raise (NoNamespace if text.startswith(supervisor.NAMESPACE) else CannotStart)(text)
+            raise (NoNamespace if text.startswith(namespace.NAMESPACE) else CannotStart)(text)
         program.pid, program.at = answer["pid"], answer["at"]
         return program
 

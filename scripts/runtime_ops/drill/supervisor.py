@@ -34,12 +34,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from runtime_ops.drill import processes
+from runtime_ops.drill import namespace, processes
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
 CLEAN_LIMIT = 3.0
 """Seconds within which everything is gone: SIGKILL cannot be refused, but the kernel may be slow to free memory."""
 
@@ -253,7 +251,7 @@ def _become(order: dict[str, Any], out: int, err: int, told: int, pid1: bool) ->
     """In the forked child: become the program. Never returns. Errors go to the pipe `told` as `error TEXT`."""
     try:
         if pid1:
-            _enter_pid_namespace(told)
+            namespace.enter(told)
         else:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
@@ -269,38 +267,6 @@ def _become(order: dict[str, Any], out: int, err: int, told: int, pid1: bool) ->
         os.write(told, f"error {error}\n".encode())
     finally:
         os._exit(127)
-
-
-NAMESPACE = "PID namespace: "
-"""How an error begins that comes from making the namespace and not from the program."""
-
-
-def _enter_pid_namespace(told: int) -> None:
-    """Become process 1 of a new PID namespace. The forked child stays outside and ends; its own child goes on.
-
-    Needs the right to make namespaces: CAP_SYS_ADMIN, or unprivileged user namespaces (unshare(2)).
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def call(name: str, *arguments: Any) -> None:
-        if getattr(libc, name)(*arguments) != 0:
-            raise RuntimeError(f"{NAMESPACE}{name}: {os.strerror(ctypes.get_errno())}")
-
-    uid, gid = os.getuid(), os.getgid()
-    if os.geteuid() == 0:
-        call("unshare", CLONE_NEWPID | CLONE_NEWNS)
-    else:
-        call("unshare", CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-    inner = os.fork()
-    if inner:
-        os.write(told, f"pid {inner}\n".encode())
-        os._exit(0)
-    # Its own /proc: the old one would show foreign pids, and /proc/self would point nowhere.
-    call("mount", b"none", b"/", None, MS_REC | MS_PRIVATE, None)
-    call("mount", b"proc", b"/proc", b"proc", 0, None)
 
 
 def command(fd: int, mark: str, folder: str) -> list[str]:
