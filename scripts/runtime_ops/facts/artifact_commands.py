@@ -69,7 +69,8 @@ class SimpleCommand:
     the list or group it stands in, is ended by ``&``. ``substitution``: it stands in ``$(…)``, backquotes or ``<(…)``.
     ``tested``: its status decides an ``if``/``while``/``until``, or is consumed by a following ``&&``/``||``, or it is
     negated. ``tail``: after it nothing else of its function (of the text, when it stands in none) can run, so its
-    status is the result and a shell may stay its parent. ``subshell`` is the depth of enclosing ``( … )``.
+    status is the result and a shell may stay its parent. ``subshell`` is the depth of enclosing ``( … )``. ``groups``
+    are the enclosing ``{ … }`` and ``( … )``, outermost first, each by a number of its own within the text.
     """
 
     argv: tuple[str, ...]
@@ -92,6 +93,7 @@ class SimpleCommand:
     arms: tuple[CaseArm, ...] = ()
     branches: tuple[Branch, ...] = ()
     loops: tuple[Loop, ...] = ()
+    groups: tuple[int, ...] = ()
 
     @property
     def program(self) -> str:

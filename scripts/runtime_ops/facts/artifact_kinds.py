@@ -204,6 +204,8 @@ def _read_helm_values(path: str, text: str) -> Artifact | None:
 
 
 def _read_config(path: str, text: str) -> Artifact | None:
+    if text.startswith("#!"):  # a script with such a name: ``supervisord-startup``
+        return _read_script(path, text)
     if is_supervisord(text):
         return read_supervisord(path, text)
     if is_uwsgi_ini(text):

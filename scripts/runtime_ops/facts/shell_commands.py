@@ -55,6 +55,7 @@ class _Context:
     branches: tuple[Branch, ...] = ()
     loops: tuple[Loop, ...] = ()
     subshell: int = 0
+    groups: tuple[int, ...] = ()
     substitution: int = 0
     background: bool = False
     tested: bool = False
@@ -86,6 +87,7 @@ class _Flattener:
         self.text = text
         self.lines = lines
         self.result = result
+        self.group_count = 0
 
     def read(self, start: int, end: int, context: _Context) -> None:
         parser = Parser(self.text, start, end)
@@ -123,7 +125,9 @@ class _Flattener:
                 self.chain(node, context)
             case GroupNode():
                 subshell = context.subshell + node.subshell
-                self.walk(node.body, replace(context, subshell=subshell))
+                self.group_count += 1
+                groups = (*context.groups, self.group_count)
+                self.walk(node.body, replace(context, subshell=subshell, groups=groups))
             case IfNode():
                 self.branches(node, context)
             case LoopNode():
@@ -239,6 +243,7 @@ class _Flattener:
                 arms=context.arms,
                 branches=context.branches,
                 loops=context.loops,
+                groups=context.groups,
             )
         )
         for word in (*node.assignments, *node.words, *(redirect.target for redirect in node.redirects)):

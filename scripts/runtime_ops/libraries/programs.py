@@ -50,6 +50,8 @@ class ProgramOptions:
     """``--keep-alive`` without the signs, to the setting's name where it is another than the flag's."""
     switches: tuple[str, ...] = ()
     """Flags that take no value."""
+    many: tuple[str, ...] = ()
+    """Flags that take all words up to the next flag."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variable to setting."""
     prefix: str = ""

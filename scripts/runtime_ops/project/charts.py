@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
-from runtime_ops.facts.kubernetes import chart_folder, with_values
+from runtime_ops.facts.kubernetes import chart_folder, read_kubernetes
+from runtime_ops.facts.yaml_nodes import Node, YamlProblem, parse_document
 from runtime_ops.project.layout import join
 from runtime_ops.project.variables import Variables
 
@@ -15,18 +16,27 @@ def with_chart_values(artifacts: Iterable[a.Artifact]) -> tuple[a.Artifact, ...]
     """The artifacts with each Helm template read again with the values of its chart."""
     listed = tuple(artifacts)
     values = {x.path: x for x in listed if isinstance(x, a.HelmValues)}
+    roots: dict[str, Node | None] = {}
     made: list[a.Artifact] = []
     for artifact in listed:
         if isinstance(artifact, a.KubernetesFile) and artifact.template_source is not None:
             folder = chart_folder(artifact.path)
-            found = (
-                None
-                if folder is None
-                else values.get(join(folder, "values.yaml")) or values.get(join(folder, "values.yml"))
-            )
-            artifact = artifact if found is None else with_values(artifact, found)
+            if folder is not None:
+                if folder not in roots:
+                    found = values.get(join(folder, "values.yaml")) or values.get(join(folder, "values.yml"))
+                    roots[folder] = _root(found) if found is not None else None
+                root = roots[folder]
+                if root is not None:
+                    artifact = read_kubernetes(artifact.path, artifact.template_source, root) or artifact
         made.append(artifact)
     return tuple(made)
+
+
+def _root(values: a.HelmValues) -> Node | None:
+    try:
+        return parse_document(values.source, 1)
+    except YamlProblem:
+        return None
 
 
 class EnvironmentFiles:

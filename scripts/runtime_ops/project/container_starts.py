@@ -143,20 +143,28 @@ class ContainerStarts:
     # ------------------------------------------------------------ Dockerfile
 
     def dockerfile(self, dockerfile: a.Dockerfile) -> list[Launch]:
-        """The launches of a Dockerfile's last stage, run as it is."""
-        image = self.images.default(dockerfile)
-        stage = image.stage
+        """The launches of a Dockerfile's last stage, run as it is; also of the one before a stage for development."""
+        images = [self.images.last(dockerfile)]
+        default = self.images.default(dockerfile)
+        if default.stage is not images[0].stage:
+            images.append(default)
+        return [launch for image in images for launch in self._image(image)]
+
+    def _image(self, image: Image) -> list[Launch]:
+        dockerfile, stage = image.dockerfile, image.stage
         command = stage.entrypoint or stage.cmd
-        if command is None:
-            return []
-        keyword = "ENTRYPOINT" if stage.entrypoint is not None else "CMD"
-        link = Link(dockerfile.path, command.line, " ".join(f"{keyword} {command.raw}".split())[:160])
+        if command is not None:
+            keyword = "ENTRYPOINT" if stage.entrypoint is not None else "CMD"
+            line, text = command.line, f"{keyword} {command.raw}"
+        else:
+            line, text = stage.line, f"FROM {stage.image.text}"
+        link = Link(dockerfile.path, line, " ".join(text.split())[:160])
         way = Way(
             "dockerfile", (link,), Surroundings(Layout(), None, ()), contained=True, explore=True,
-            development=development_path(dockerfile.path),
+            development=development_path(dockerfile.path) or development_name(stage.name or ""),
         )  # fmt: skip
         way = self.in_image(way, image)
-        made = self.started(way, image, None, None)
+        made = self.started(way, image, None, None) if command is not None else self.follower.services(way)
         if stage.healthcheck is not None:
             made += self.probe(way, stage.healthcheck, dockerfile.path)
         return made
@@ -201,6 +209,7 @@ class ContainerStarts:
                 or bool(_DEVELOPMENT_PROFILES & set(service.profiles)) or service.watched
                 or mounts_source(service, file.path, way.where.workdir, self.tree)
                 or (image is not None and development_path(image.dockerfile.path))
+                or (image is not None and development_name(image.stage.name or ""))
             ),
         )  # fmt: skip
         entrypoint = words_of(service.entrypoint, file.path) if service.entrypoint is not None else None

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from runtime_ops.facts import artifacts as a
 from runtime_ops.libraries.programs import wrapper_of
 from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, texts, unwrap, words_of
+from runtime_ops.project.development import development_path
 from runtime_ops.project.images import DASH, shell_of_image
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.layout import absolute, join
 from runtime_ops.project.locations import Locator, Surroundings
 from runtime_ops.project.program_targets import Programs, Resolved
-from runtime_ops.project.shell_flow import Choice, Ran, ShellCode, Walk, code_of_script, code_of_text, variable_of
+from runtime_ops.project.shell_code import ShellCode, code_of_script, code_of_text
+from runtime_ops.project.shell_conditions import Choice
+from runtime_ops.project.shell_flow import Ran, Walk
 from runtime_ops.project.shell_tools import TOOLS
+from runtime_ops.project.shell_values import variable_of
 from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors
 from runtime_ops.project.variables import Variables, fill, fill_platform
 
@@ -21,6 +25,8 @@ _MAX_DEPTH = 12
 _MAX_CHOICES = 40
 _TEXT = 160
 _FOR_DEVELOPERS = frozenset(("compose", "shell", "procfile"))
+_ITSELF = ("$0", "${0}", "$BASH_SOURCE", "${BASH_SOURCE[0]}")
+"""A script that starts itself anew, as another user or with another environment."""
 _RANK = {"none": 0, "exec": 1, "unknown": 2, "trap": 3, "parent": 4}
 _DEVELOPMENT_WORDS = frozenset(("dev", "debug", "test", "tests", "shell", "bash", "develop", "development", "pytest"))
 
@@ -106,6 +112,8 @@ class Follower:
         words = bare.words
         if not words or not words[0].text or words[0].text.startswith("-"):
             return []  # arguments of an image's own entrypoint that nobody knows
+        if words[0].text in _ITSELF or "\n" in words[0].text:
+            return []
         name = base_name(words[0].text)
         if name in SHELLS or (name == "busybox" and len(words) > 1 and words[1].text in SHELLS):
             return self._shell(way, words[1:] if name == "busybox" else words, depth)
@@ -150,6 +158,8 @@ class Follower:
         return made
 
     def _program(self, way: Way, words: Words) -> list[Launch]:
+        if {"--help", "--version"} & set(texts(words[1:])):
+            return []
         found = self.programs.resolve(words, way.where, way.variables)
         last = words[0]
         text = " ".join(texts(words))
@@ -197,7 +207,10 @@ class Follower:
             stage=way.stage,
             unit=way.unit,
             role=way.role,
-            development=way.development or reloading or found.development,
+            development=(
+                way.development or reloading or found.development
+                or (found.target.path is not None and development_path(found.target.path))
+            ),
         )  # fmt: skip
 
     # ------------------------------------------------------------ shells and scripts
@@ -284,10 +297,13 @@ class Follower:
     ) -> tuple[Walk, list[Launch]]:
         walk = Walk(code, arguments, variables, lambda text: self._sourced(text, way))
         made: list[Launch] = []
-        commands = [c for c in code.commands if not c.substitution]
+        only = sum(not c.substitution for c in code.commands) == 1
+        alternatives: list[Launch] = []
         for ran in walk.run():
-            made.extend(self._ran(way, code, ran, len(commands) == 1, depth))
-        return walk, made
+            found = self._ran(way, code, ran, only, depth)
+            (alternatives if ran.alternative else made).extend(found)
+        known = [x for x in alternatives if x.target.path is not None or x.server is not None]
+        return walk, made + (known or alternatives)
 
     def _sourced(self, text: str, way: Way) -> ShellCode | None:
         path = self.locator.file(text, way.where)
@@ -326,8 +342,8 @@ class Follower:
         """Whether a command can lead to a launch worth keeping; most commands of a script are tools."""
         text = ran.words[0].text
         name = base_name(text)
-        if name in TOOLS and name not in SHELLS:
-            return False
+        if (name in TOOLS and name not in SHELLS) or text.startswith("{") or "::" in name:
+            return False  # ``exec {fd}<file``; a function of a library of scripts
         if ran.replaces or (ran.last and way.role == "main" and not ran.repeated):
             return True
         return (
@@ -412,17 +428,22 @@ class Follower:
         return made
 
     def _services(self, way: Way, words: Words, depth: int) -> list[Launch]:
-        """The services of s6-overlay or runit, and the command that s6's ``/init`` runs besides."""
-        made: list[Launch] = []
+        """The services of an init for services, and the command that s6's ``/init`` runs besides."""
         way = way.to(words[0].path, words[0].line, " ".join(texts(words)), self.by_path.get(words[0].path))
-        for script, oneshot in self.supervisors.services(way.where):
-            inner = replace(
-                way.to(script.path, 1, script.path, script), supervisor="s6", alone=False,
-                role="init" if oneshot and way.role == "main" else way.role,
-            )  # fmt: skip
-            made.extend(self._run(replace(inner, shell="none"), code_of_script(script), (), depth + 1, script))
+        made = self.services(way, depth)
         if len(words) > 1:
             made.extend(self.follow(replace(way, supervisor="s6", alone=False), words[1:], depth + 1))
+        return made
+
+    def services(self, way: Way, depth: int = 0) -> list[Launch]:
+        """What the service folders of s6-overlay or runit in a container start."""
+        made: list[Launch] = []
+        for script, oneshot in self.supervisors.services(way.where):
+            inner = replace(
+                way.to(script.path, 1, script.path, script), supervisor="s6", alone=False, shell="none",
+                role="init" if oneshot and way.role == "main" else way.role,
+            )  # fmt: skip
+            made.extend(self._run(inner, code_of_script(script), (), depth + 1, script))
         return made
 
 

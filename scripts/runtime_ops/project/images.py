@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.project.development import development_name
 from runtime_ops.project.layout import Tree, build_context, join
+from runtime_ops.project.variables import fill
 
 DASH = "dash"
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|\$\([^)]*\)|\$\w+")
+_DEFAULT = re.compile(r"\$\{\w+:?-([^}]*)\}")
 _DIGEST_OR_TAG = re.compile(r"(?:@sha256:.*|:[^/]*)\Z")
 _GENERIC_FOLDERS = frozenset(
     ("docker", "src", "build", "app", "container", "images", "image", "deploy", "deployment", ".docker")
@@ -24,7 +27,7 @@ _COMMON_FOLDERS = frozenset(("tests", "test", "docs", "scripts", "app", "src"))
 # Images whose /bin/sh is dash (Debian and what is built on it), busybox ash, or bash. Sources: the images' own
 # documentation on Docker Hub; facts 1.53 for what dash and bash do.
 _BASH = re.compile(
-    r"centos|fedora|\bubi\d|redhat|rhel|rockylinux|almalinux|amazonlinux|oraclelinux|archlinux|opensuse|lambda/python"
+    r"centos|fedora|\bubi\d*\b|redhat|rhel|rockylinux|almalinux|amazonlinux|oraclelinux|archlinux|opensuse|lambda/python"
 )
 _ASH = re.compile(r"alpine|busybox|wolfi|chainguard")
 _DASH = re.compile(
@@ -33,7 +36,7 @@ _DASH = re.compile(
 )
 # Images that start what they are given as it is: they have no ENTRYPOINT, or one that replaces itself.
 _PLAIN = re.compile(
-    r"(?:.*/)?(?:python|debian|ubuntu|alpine|centos|fedora|ubi\d(?:-minimal)?|rockylinux|almalinux|amazonlinux|node|pypy|"
+    r"(?:.*/)?(?:python|debian|ubuntu|alpine|centos|fedora|ubi\d*(?:-minimal|-micro)?|rockylinux|almalinux|amazonlinux|node|pypy|"
     r"miniconda3?|micromamba|uv|scratch|buildpack-deps|cuda|busybox)\Z"
 )
 # Images whose ENTRYPOINT is an interpreter or runtime, by their documentation: its words come before the command.
@@ -69,7 +72,7 @@ def shell_of_image(image: str, shell: str = "sh") -> str:
 
 def plain_image(text: str) -> str:
     """An image's name without tag and digest; what a template fills in is ``*``."""
-    text = _PLACEHOLDER.sub("*", text.strip())
+    text = _PLACEHOLDER.sub("*", _DEFAULT.sub(r"\1", text.strip()))
     return _DIGEST_OR_TAG.sub("", text).lower()
 
 
@@ -98,14 +101,17 @@ class Image:
 class Images:
     """The images of the repository, by their names."""
 
-    def __init__(
-        self, artifacts: tuple[a.Artifact, ...], tree: Tree, base_stages: dict[str, a.Stage] | None = None
-    ) -> None:
+    def __init__(self, artifacts: tuple[a.Artifact, ...], tree: Tree) -> None:
         self.tree = tree
         self.dockerfiles = {x.path: x for x in artifacts if isinstance(x, a.Dockerfile) and x.stages}
         self.contexts: dict[str, str] = {}
         self._by_name: dict[str, list[Image]] = {}
         self._by_last: dict[str, list[Image]] = {}
+        self._dotenv = {
+            x.path.rpartition("/")[0]: {v.name: v.value.text for v in x.variables if v.value is not None}
+            for x in artifacts
+            if isinstance(x, a.DotenvFile) and x.path.rsplit("/", 1)[-1] == ".env"
+        }
         for artifact in artifacts:
             if isinstance(artifact, a.ComposeFile):
                 for service in artifact.services:
@@ -139,6 +145,17 @@ class Images:
         return found
 
     def default(self, dockerfile: a.Dockerfile) -> Image:
+        """What a Dockerfile builds for production: its last stage, unless that is named for development or tests and
+        another one starts something."""
+        stage = dockerfile.stages[-1]
+        if development_name(stage.name or ""):
+            others = [
+                s for s in dockerfile.stages[:-1] if (s.cmd or s.entrypoint) and not development_name(s.name or "")
+            ]
+            stage = others[-1] if others else stage
+        return Image(dockerfile, stage, self.context(dockerfile))
+
+    def last(self, dockerfile: a.Dockerfile) -> Image:
         """What a Dockerfile builds when no target is named."""
         return Image(dockerfile, dockerfile.stages[-1], self.context(dockerfile))
 
@@ -147,17 +164,25 @@ class Images:
         build = service.build
         if build is None:
             return None
-        context = join(path.rpartition("/")[0], _filled(build.context.text if build.context else "."))
-        name = _filled(build.dockerfile.text) if build.dockerfile else "Dockerfile"
-        dockerfile = self.dockerfiles.get(join(context, name)) or self.dockerfiles.get(
-            join(path.rpartition("/")[0], name)
-        )
+        folder = path.rpartition("/")[0]
+        context = join(folder, self._filled(build.context.text, folder) if build.context else ".")
+        name = self._filled(build.dockerfile.text, folder) if build.dockerfile else "Dockerfile"
+        dockerfile = self.dockerfiles.get(join(context, name)) or self.dockerfiles.get(join(folder, name))
         if dockerfile is None and build.dockerfile is None:
             dockerfile = self.dockerfiles.get(join(context, "Containerfile"))
         if dockerfile is None:
             return None
-        stage = dockerfile.stage(_filled(build.target.text) if build.target else None) or dockerfile.stages[-1]
+        stage = (
+            dockerfile.stage(self._filled(build.target.text, folder) if build.target else None) or dockerfile.stages[-1]
+        )
         return Image(dockerfile, stage, context)
+
+    def _filled(self, text: str, folder: str) -> str:
+        """A text of a compose file with the variables of the ``.env`` beside it, else their defaults."""
+        if "$" not in text:
+            return text
+        env = self._dotenv.get(folder, {})
+        return _DEFAULT.sub(r"\1", fill(text, env.get)[0])
 
     def named(self, text: str) -> Image | None:
         """The image of the repository that a name means, None when nothing says so."""
@@ -195,11 +220,6 @@ class Images:
         if not at_root and len(self.dockerfiles) == 1:
             at_root = list(self.dockerfiles.values())
         return self.default(at_root[0]) if len(at_root) == 1 else None
-
-
-def _filled(text: str) -> str:
-    """A path of a compose file with the defaults of its variables."""
-    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
 def _names_of(path: str) -> set[str]:

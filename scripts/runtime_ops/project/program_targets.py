@@ -150,10 +150,14 @@ class Programs:
         name = rest[0].text
         found = self.locator.module(name, where, main=True)
         top = name.split(".")[0]
-        if found is None and (name in self._known or name in self._modules or top in ("flask", "celery", "django")):
-            inner = self.named(name, rest, where, variables)
-            server = self._server(("-m", *texts(rest))) or inner.server
-            return replace(inner, server=server)
+        if found is None and (name in self._known or name in self._modules or top in self._known or top == "django"):
+            inner = self.named(
+                name if name in self._known or name in self._modules else "django-admin" if top == "django" else top,
+                rest,
+                where,
+                variables,
+            )
+            return replace(inner, server=self._server(("-m", *texts(rest))) or inner.server)
         if name in ("debugpy", "pdb", "cProfile", "trace", "runpy") and len(rest) > 1:
             index = 1
             while index < len(rest) and rest[index].text.startswith("-") and rest[index].text != "-m":

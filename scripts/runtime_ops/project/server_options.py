@@ -56,6 +56,12 @@ def parse_options(program: str, words: Words) -> tuple[dict[str, Option], Words]
             found[positive] = Option("false", word.path, word.line)
         elif equals:
             found[name] = Option(value, word.path, word.line)
+        elif flag in table.many:
+            values = []
+            while index < len(words) and not _is_option(words[index].text):
+                values.append(words[index].text)
+                index += 1
+            found[name] = Option(" ".join(values), word.path, word.line)
         elif flag in table.switches or index >= len(words) or _is_option(words[index].text):
             found[name] = Option(None, word.path, word.line)
         else:

@@ -1,0 +1,107 @@
+"""Whether the conditions of a shell text hold, as far as its arguments and variables are known."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.project.commands import Words
+from runtime_ops.project.shell_values import ShellValues
+
+TESTS = ("[", "[[", "test", "true", "false", ":")
+_SUBJECT = re.compile(r"\$(?:\{(\w+)(?::?-[^}]*)?\}|(\w+))\Z")
+_COMPARISON = re.compile(
+    r"(?:\[\[?|test)\s+[\"']?(?P<left>\$[\w@*#]+|\$\{[^}]*\}|[\w.\-/]*)[\"']?\s*"
+    r"(?P<operator>==?|!=|-eq|-ne|-gt|-ge|-lt|-le)\s*[\"']?(?P<right>\$\w+|\$\{[^}]*\}|[^\"'\s\]]*)[\"']?\s*(?:\]\]?)?\Z"
+)
+_EMPTY = re.compile(
+    r"(?:\[\[?|test)\s+(?P<sign>-[nz])\s+[\"']?(?P<what>\$\w+|\$\{[^}]*\}|\$[@*#])[\"']?\s*(?:\]\]?)?\Z"
+)
+
+
+class Choice(NamedTuple):
+    """A word that a text compares with: ``subject`` is ``1`` … for an argument, else a variable's name."""
+
+    subject: str
+    word: str
+
+
+def subject_of(text: str) -> str | None:
+    """The name in ``$1``, ``${NAME}``, ``${NAME:-default}``; None for any other text."""
+    found = _SUBJECT.match(text)
+    return (found.group(1) or found.group(2)) if found else None
+
+
+def plain(word: str) -> bool:
+    """Whether a pattern is a word without wildcards and variables."""
+    return bool(word) and not set(word) & set("*?[$")
+
+
+class Conditions:
+    """Judges conditions; ``choices`` gathers the words that arguments and variables are compared with."""
+
+    def __init__(self, values: ShellValues) -> None:
+        self.values = values
+        self.choices: dict[Choice, None] = {}
+
+    def holds(self, test: str, arguments: Words | None) -> bool | None:
+        """Whether a condition is true; None when that is not known."""
+        test = " ".join(test.split())
+        if test.startswith("! "):
+            inner = self.holds(test[2:], arguments)
+            return None if inner is None else not inner
+        if test in ("true", ":"):
+            return True
+        if test == "false":
+            return False
+        found = _EMPTY.match(test)
+        if found:
+            value, known = self.values.settled(found["what"], arguments)
+            return bool(value) == (found["sign"] == "-n") if known else None
+        found = _COMPARISON.match(test)
+        return self._compare(found, test.startswith("[["), arguments) if found else None
+
+    def _compare(self, found: re.Match[str], patterns: bool, arguments: Words | None) -> bool | None:
+        left, left_known = self.values.settled(found["left"], arguments)
+        right, right_known = self.values.settled(found["right"], arguments)
+        operator = found["operator"]
+        subject = subject_of(found["left"])
+        if subject is not None and right_known and operator in ("=", "==") and plain(right):
+            self.choices[Choice(subject, right)] = None
+        if not left_known or not right_known:
+            return None
+        if operator in ("=", "==", "!="):
+            same = fnmatchcase(left, right) if patterns else left == right
+            return same if operator != "!=" else not same
+        try:
+            one, two = int(left), int(right)
+        except ValueError:
+            return None
+        return {
+            "-eq": one == two, "-ne": one != two, "-gt": one > two, "-ge": one >= two, "-lt": one < two, "-le": one <= two,
+        }[operator]  # fmt: skip
+
+    def arm(self, case: a.Case, arguments: Words | None) -> int | None:
+        """The index of the arm that a ``case`` runs, the number of its arms for none, None when it is not known."""
+        name = subject_of(case.subject)
+        if name is not None:
+            for pattern in (p for arm in case.arms for p in arm.patterns):
+                if plain(pattern):
+                    self.choices[Choice(name, pattern)] = None
+        value, known = self.values.fill(case.subject, arguments)
+        if not known or "{{" in value:
+            return None
+        if not value and name is not None and not self._given(name):
+            return None  # may be set by hand
+        matching = (
+            index
+            for index, arm in enumerate(case.arms)
+            if any(fnmatchcase(value, self.values.fill(pattern, arguments)[0]) for pattern in arm.patterns)
+        )
+        return next(matching, len(case.arms))
+
+    def _given(self, name: str) -> bool:
+        """Whether a subject is an argument or a variable that something sets."""
+        return name.isdigit() or name in self.values.locals or name in self.values.variables.known
