@@ -17,6 +17,10 @@ RULE = Rule(
 )
 
 
+ALL_PROCESSES = frozenset({"procfile", "heroku"})
+"""Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported: dict[tuple[str, int], Finding] = {}
@@ -28,6 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
                 launch.shell != "parent"
                 or launch.shell_link is None
                 or launch.supervisor is not None
+                or launch.platform in ALL_PROCESSES
                 or launch.init is True
             ):
                 continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
@@ -13,6 +15,7 @@ from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
+from runtime_ops.rules.shutdown._running import for_developers, names_in
 
 RULE = Rule(
     __name__,
@@ -27,9 +30,11 @@ def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or entrypoint.app or started_otherwise(project, entrypoint):
             continue
+        if for_developers(project, entrypoint):
+            continue
         for place in serving_places(project, entrypoint):
             key = (place.function.path, place.line)
-            if key in reported or not leaves_sigterm(place) or handled(project, entrypoint):
+            if key in reported or not leaves_sigterm(place) or for_debugging(place) or handled(project, entrypoint):
                 continue
             reported.add(key)
             yield _finding(project, entrypoint, place)
@@ -53,7 +58,25 @@ def handled(project: Project, entrypoint: Entrypoint) -> Registration | None:
     for registration in registrations_of(project, entrypoint):
         if ("SIGTERM" in registration.signals or not registration.signals) and registration.disposition != "SIG_DFL":
             return registration
+    for registration in project.registrations:
+        # nothing that is known calls its function, but the entrypoint imports it: it cannot be told, so it counts
+        known = "SIGTERM" in registration.signals and registration.disposition != "SIG_DFL"
+        if known and registration.site.function.module in entrypoint.modules and not project.phases(registration.site):
+            return registration
     return None
+
+
+def for_debugging(place: ServingPlace) -> bool:
+    """Whether the place stands in an arm that is there for debugging: ``if debug: app.run()``."""
+    return any(
+        isinstance(step.stmt, m.If)
+        and step.arm == "body"
+        and any(
+            re.search(r"(?:^|_)(?:debug|dev|reload)", name.rpartition(".")[2], re.I)
+            for name in names_in(step.stmt.test)
+        )
+        for step in place.steps
+    )
 
 
 def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:

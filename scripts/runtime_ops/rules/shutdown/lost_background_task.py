@@ -1,0 +1,71 @@
+"""A task that nobody holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import own_expressions
+from runtime_ops.project.resources import Resource
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.shutdown._running import lasting_phases, names_in
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A background task is started and nobody holds it: its failure is silent and a stop cuts it.",
+)
+MAKERS = frozenset({"create_task", "ensure_future"})
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    for resource in project.resources:
+        if resource.kind != "task" or resource.site.method not in MAKERS or resource.stopped:
+            continue
+        if not _dropped(resource):
+            continue
+        _, phases = lasting_phases(project, resource.site)
+        if not phases & {"serving", "startup"}:
+            continue
+        name = f" {resource.target.name}" if resource.target is not None else ""
+        yield RULE.at(
+            project,
+            resource.site,
+            f"The task{name} is started and its handle dropped: the loop keeps only a weak reference, so it may be collected "
+            "half-way; its exception is never seen, and a stop cuts it",
+            "keep it (a set with add_done_callback(set.discard)), log its exception, and await or cancel it at shutdown; or a TaskGroup",
+            kinds=("service", "worker"),
+        )
+
+
+def _dropped(resource: Resource) -> bool:
+    """The handle goes nowhere: an expression statement, or a local name that is not looked at again."""
+    if resource.kept.scope == "dropped":
+        return isinstance(resource.site.stmt, m.ExprStmt) and resource.site.stmt.value is resource.site.call
+    if resource.kept.scope != "local" or "." in resource.kept.name:
+        return False
+    name = resource.kept.name
+    functions = [
+        f
+        for f in resource.function.module.functions.values()
+        if f is resource.function or f.parent is resource.function
+    ]
+    for func in functions:
+        for place in func.places:
+            if isinstance(place.stmt, m.Global) and name in place.stmt.names:
+                return False
+            reads = (
+                [place.stmt.value, *(t for t in place.stmt.targets if not isinstance(t, m.Name))]
+                if isinstance(place.stmt, m.Assign)
+                else list(own_expressions(place.stmt))
+            )
+            if any(name in names_in(expr) for expr in reads if expr is not None):
+                return False
+    return True
