@@ -53,6 +53,18 @@ def ends(block: m.Block, func: Func | None = None, depth: int = 0) -> frozenset[
     With ``func`` (the function it stands in) calls that never come back are known: exits, ``flask.abort``, and project
     functions that always raise. An empty block falls.
     """
+    if func is None:
+        return _ends(block, None, depth)
+    # Rules ask for each block of a function in turn, and each answer holds those of all blocks in it: without a memory
+    # a long elif chain takes minutes. The block is kept beside its answer, so that its id stays its own.
+    memory: dict[tuple[int, int], tuple[m.Block, frozenset[str]]] = func.__dict__.setdefault("_ends", {})
+    key = (id(block), depth)
+    if key not in memory:
+        memory[key] = (block, _ends(block, func, depth))
+    return memory[key][1]
+
+
+def _ends(block: m.Block, func: Func | None, depth: int) -> frozenset[str]:
     found: set[str] = set()
     for stmt in block:
         ways = _ends_of(stmt, func, depth)
