@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
@@ -33,6 +34,7 @@ CLI_LIBRARIES = (
     "invoke.",
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
+SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 WORKER_PROGRAMS = (
     "celery",
     "rq",
@@ -363,7 +365,18 @@ class EntrypointFinder:
         return "cli", self._cli_library(entry) or framework
 
     def _serves(self, entry: Entrypoint) -> bool:
-        return any(kind == "service" and site.function.module in entry.modules for site, kind, _ in self.apps)
+        """Whether the program starts a server on its way, in a thread or task of its own."""
+        seen: set[Func] = set()
+        pending = [entry.main]
+        while pending and len(seen) < SERVER_SEARCH:
+            func = pending.pop(0)
+            if func in seen:
+                continue
+            seen.add(func)
+            if any(site.dotted and server_run_by(site.dotted) for site in func.sites):
+                return True
+            pending.extend(e.callee for e in self.links.callees.get(func, ()) if e.how in ("call", "reference"))
+        return False
 
     def _framework(self, entry: Entrypoint) -> str:
         for site, _, _ in self.apps:

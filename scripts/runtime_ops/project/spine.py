@@ -189,7 +189,7 @@ def _works(loop: m.While, func: Func) -> bool:
         if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
             if site.method in ("input", "readline", "prompt"):
                 return False
-            if site.method in WAITING or site.awaited:
+            if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
                 return True
     return False
 
@@ -204,7 +204,8 @@ def _ends_by_itself(loop: m.While) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                scan(stmt.body, nested)
+                if not _asks_for_stop(stmt.test):
+                    scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
             elif isinstance(stmt, m.While | m.For):
                 scan(stmt.body, True)
@@ -218,6 +219,12 @@ def _ends_by_itself(loop: m.While) -> bool:
         return False
     scan(loop.body, False)
     return ends > 0
+
+
+def _asks_for_stop(test: m.Expr) -> bool:
+    """A condition on a stop flag or shutdown socket: a break behind it is how a serving loop ends."""
+    names = [n.id.lower() for n in m.walk(test) if isinstance(n, m.Name)]
+    return any(word in name for name in names for word in ENDLESS_NAMES[1:])
 
 
 def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...]) -> str:
