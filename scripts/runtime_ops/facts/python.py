@@ -52,9 +52,13 @@ def read_python(path: str, data: bytes) -> m.ModuleFacts | Unparsed:
 def parse_newer(data: bytes, first: SyntaxError) -> ast.Module:
     """The tree of a file in newer syntax than the interpreter's, rewritten; raises ``first`` when that is not the cause."""
     try:
-        return ast.parse(rewritten(data.decode("utf-8-sig")))
+        text = data.decode("utf-8-sig")
+        newer = rewritten(text)
+        if newer != text:  # else it is no newer syntax: a text, unlike bytes, also parses with a wrong coding line
+            return ast.parse(newer)
     except (SyntaxError, UnicodeError):
-        raise first from None
+        pass
+    raise first from None
 
 
 def syntax_reason(error: SyntaxError) -> str:
