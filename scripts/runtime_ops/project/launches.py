@@ -41,10 +41,7 @@ def find_launches(artifacts: Sequence[a.Artifact], index: ModuleIndex, files: Co
 def _started_elsewhere(launch: Launch, found: Sequence[Launch]) -> bool:
     """Whether some artifact starts what an arm of a script starts."""
     last = launch.chain[-1]
-    return any(
-        x.role != "management" and x.chain[-1] == last and x.target == launch.target and x.argv == launch.argv
-        for x in found
-    )
+    return any(x.role != "management" and x.chain[-1] == last and x.target == launch.target for x in found)
 
 
 def _order(launch: Launch) -> tuple[object, ...]:

@@ -85,6 +85,10 @@ class Locator:
             for end in ends:
                 if join(folder, end) in self.index.modules:
                     return join(folder, end)
+        for folders in self._more_bases(where):
+            found_here = {join(f, end) for f in folders for end in ends} & self.index.modules.keys()
+            if found_here:
+                return found_here.pop() if len(found_here) == 1 else None
         for end in ends:
             found = self._only(end)
             if found is not None:
@@ -98,9 +102,15 @@ class Locator:
             yield from (join(folder, path) for path in relative)
             yield folder
             yield join(folder, "src")
-            yield from (root for root in self.package_roots if root == folder or root.startswith(f"{folder}/"))
+
+    def _more_bases(self, where: Surroundings) -> Iterable[set[str]]:
+        """Sets of folders that may be import roots as well, none of a set nearer than another: several answers are none."""
         for folder in where.folders:
-            yield from self.index.roots(folder)
+            below = {
+                root for root in self.package_roots if root == folder or not folder or root.startswith(f"{folder}/")
+            }
+            yield below
+            yield set(self.index.roots(folder)) - below
 
     def _only(self, end: str) -> str | None:
         found = [p for p in self._suffixes.get(end.rpartition("/")[2], ()) if p.endswith(f"/{end}") or p == end]

@@ -139,7 +139,8 @@ class PlatformStarts:
                 link = Link(file.path, entry.line, f"{entry.name} = {entry.target}"[:160])
                 made.append(
                     Launch(
-                        "packaging", (link,), (base_name(entry.name),), found.program, found.target, env_open=True,
+                        "packaging", (link,), (base_name(entry.name),), found.program, found.target, found.server,
+                        found.options, env_open=True,
                         artifacts=(file,), development=development_path(file.path),
                     )
                 )  # fmt: skip

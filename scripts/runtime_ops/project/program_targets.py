@@ -14,6 +14,7 @@ from runtime_ops.project.commands import Words, base_name, texts
 from runtime_ops.project.launch import Option, Target
 from runtime_ops.project.layout import Layout, absolute
 from runtime_ops.project.locations import Locator, Surroundings
+from runtime_ops.project.run_calls import run_call
 from runtime_ops.project.variables import Variables
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?\Z")
@@ -86,6 +87,25 @@ class Programs:
 
     def resolve(self, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         """What ``words`` (wrappers taken off) run."""
+        return self.with_run_call(self._resolve(words, where, variables), variables)
+
+    def with_run_call(self, found: Resolved, variables: Variables) -> Resolved:
+        """With the server that the program's own file runs, and the options that it gives it."""
+        module = self.locator.index.modules.get(found.target.path or "")
+        if (
+            module is None
+            or found.server is not None
+            or found.target.kind not in ("script", "module", "console-script")
+        ):
+            return found
+        function = found.target.attribute if found.target.kind == "console-script" else None
+        run = run_call(module.facts, function, variables)
+        if run is None:
+            return found
+        options = {**so.environment_options(run[0], variables), **found.options, **run[1]}
+        return replace(found, server=run[0], options=options)
+
+    def _resolve(self, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         path_text = words[0].text
         name = base_name(path_text)
         if _PYTHON.match(name):
@@ -198,9 +218,9 @@ class Programs:
         found = self._target_of(entry)
         if found is None:
             return None
-        if not found[1]:
-            return Resolved(entry.name, Target("script", entry.target, found[0]))
-        return Resolved(entry.name, Target("console-script", entry.target, *found))
+        kind, attribute = ("console-script", found[1]) if found[1] else ("script", None)
+        made = Resolved(entry.name, Target(kind, entry.target, found[0], attribute))
+        return self.with_run_call(made, Variables(open=True))
 
     # ------------------------------------------------------------ servers, workers, runners
 

@@ -130,15 +130,22 @@ def argument_variable(program: str, variables: Variables) -> dict[str, Option]:
 def python_settings(facts: m.ModuleFacts, variables: Variables) -> dict[str, Option]:
     """The settings of a configuration file in Python (``gunicorn.conf.py``): constants, environment reads with their
     default as ``${NAME:-default}``, hooks as ``name()``, anything else as its text."""
+    found = module_constants(facts, variables)
+    for statement in _statements(facts.functions[0].body):
+        if isinstance(statement, m.Def):
+            found[statement.qualname] = Option(f"{statement.qualname}()", facts.path, statement.line)
+    return found
+
+
+def module_constants(facts: m.ModuleFacts, variables: Variables) -> dict[str, Option]:
+    """What a module's own level assigns to plain names, as texts."""
     found: dict[str, Option] = {}
     for statement in _statements(facts.functions[0].body):
         if isinstance(statement, m.Assign) and statement.value is not None:
             for target in statement.targets:
                 if isinstance(target, m.Name) and "." not in target.id:
-                    text = _setting_text(statement.value, found)
+                    text = setting_text(statement.value, found)
                     found[target.id] = Option(fill(text, variables.lookup)[0], facts.path, statement.line)
-        elif isinstance(statement, m.Def):
-            found[statement.qualname] = Option(f"{statement.qualname}()", facts.path, statement.line)
     return found
 
 
@@ -155,27 +162,28 @@ def _statements(block: m.Block) -> list[m.Stmt]:
     return made
 
 
-def _setting_text(expr: m.Expr, found: Mapping[str, Option]) -> str:
+def setting_text(expr: m.Expr, found: Mapping[str, Option]) -> str:
+    """The text of a setting's value, names that ``found`` holds filled in."""
     if isinstance(expr, m.Const):
         return "" if expr.value is None else str(expr.value)
     if isinstance(expr, m.Name) and expr.id in found and found[expr.id].value is not None:
         return found[expr.id].value or ""
     if isinstance(expr, m.Call) and isinstance(expr.func, m.Name):
         if expr.func.id in _CONVERSIONS and expr.args:
-            return _setting_text(expr.args[0], found)
+            return setting_text(expr.args[0], found)
         if expr.func.id.endswith(_ENVIRONMENT_READS) and expr.args and isinstance(expr.args[0], m.Const):
             default = expr.argument("default", 1)
             if default is None:
                 return f"${{{expr.args[0].value}}}"
-            return f"${{{expr.args[0].value}:-{_setting_text(default, found)}}}"
+            return f"${{{expr.args[0].value}:-{setting_text(default, found)}}}"
     if isinstance(expr, m.Subscript) and isinstance(expr.value, m.Name) and expr.value.id.endswith("environ"):
         return f"${{{expr.key.value}}}" if isinstance(expr.key, m.Const) else source_of(expr)
     if isinstance(expr, m.Format):
-        return "".join(_setting_text(part, found) for part in expr.parts)
+        return "".join(setting_text(part, found) for part in expr.parts)
     if isinstance(expr, m.BoolOp) and expr.op == "or" and len(expr.values) == 2:
-        first = _setting_text(expr.values[0], found)
+        first = setting_text(expr.values[0], found)
         if first.startswith("${") and first.endswith("}") and ":-" not in first:
-            return f"{first[:-1]}:-{_setting_text(expr.values[1], found)}}}"
+            return f"{first[:-1]}:-{setting_text(expr.values[1], found)}}}"
     return source_of(expr)
 
 

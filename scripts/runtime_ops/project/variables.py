@@ -24,7 +24,14 @@ _MAX_DEPTH = 6
 NONE: Mapping[str, tuple[a.EnvironmentVariable, str]] = MappingProxyType({})
 
 Lookup = Callable[[str], "str | None"]
-"""The text of a variable; None when it is not known, ``""`` when it is known to be unset or empty."""
+"""The text of a variable; None when it is not known, `UNSET` when no artifact sets it and nothing else is said to."""
+
+
+class _Unset(str):
+    """Empty, as a shell takes an unset variable; yet whoever starts the program by hand may set it."""
+
+
+UNSET = _Unset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,12 @@ class Variables:
         return None if "{{" in text else text
 
     def lookup(self, name: str) -> str | None:
-        """As `Lookup`: constants, resolved through other variables; unset ones are empty while the set is closed."""
+        """As `Lookup`: constants, resolved through other variables."""
         return self._lookup(name, 0)
 
     def _lookup(self, name: str, depth: int) -> str | None:
         if name not in self.known:
-            return None if self.open else ""
+            return None if self.open else UNSET
         text = self.constant(name)
         if text is None or depth > _MAX_DEPTH:
             return None
@@ -70,7 +77,7 @@ class Variables:
 
 def fill(text: str, lookup: Lookup, depth: int = 0) -> tuple[str, bool]:
     """The text with ``$NAME``, ``${NAME:-default}``, ``$(NAME)`` and ``%(ENV_NAME)s`` filled in where known; second,
-    whether nothing stayed unknown. A plain use of a variable that is known to be unset is empty, as in a shell."""
+    whether nothing stayed unknown. A default counts where no artifact sets the variable."""
     if "$" not in text and "%(" not in text:
         return text, True
     complete = True
@@ -82,7 +89,7 @@ def fill(text: str, lookup: Lookup, depth: int = 0) -> tuple[str, bool]:
             return "$"
         value = lookup(name)
         operator, operand = found.group(2), found.group(3) or ""
-        if value is None:
+        if value is None or (value is UNSET and operator is None):
             complete = False
             return found.group()
         if operator in (":-", ":=", "-", "=") and not value:

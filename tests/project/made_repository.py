@@ -1,0 +1,51 @@
+"""Launches of a small repository written in a test, without touching the disk."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+from runtime_ops.facts import model as m
+from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
+from runtime_ops.facts.artifacts import Artifact
+from runtime_ops.facts.python import read_python
+from runtime_ops.project.launch import Launch
+from runtime_ops.project.launches import find_launches
+from runtime_ops.project.modules import ModuleIndex
+
+APP = "app = object()\n"
+
+
+def launches(files: dict[str, str], *others: str) -> tuple[Launch, ...]:
+    """The launches of a repository of these files; ``others`` are files that nobody reads."""
+    modules: list[m.ModuleFacts] = []
+    artifacts: list[Artifact] = []
+    for path, text in files.items():
+        data = dedent(text).lstrip("\n").encode()
+        kind = artifact_kind(path)
+        artifact = read_artifact(kind, path, data) if kind is not None else None
+        if artifact is not None:
+            assert not artifact.unread, artifact.unread
+            artifacts.append(artifact)
+        if path.endswith(".py"):
+            facts = read_python(path, data)
+            assert isinstance(facts, m.ModuleFacts), facts
+            modules.append(facts)
+    return find_launches(artifacts, ModuleIndex(modules), {*files, *others})
+
+
+def only(files: dict[str, str], *others: str, **wanted: object) -> Launch:
+    """The only launch whose attributes are as wanted."""
+    found = launches(files, *others)
+    kept = [x for x in found if all(getattr(x, name) == value for name, value in wanted.items())]
+    assert len(kept) == 1, "\n".join(f"{x.platform} {x.role} {x.argv} {x.target}" for x in found)
+    return kept[0]
+
+
+def values(launch: Launch) -> dict[str, str | None]:
+    """The options of a launch without their places."""
+    return {name: option.value for name, option in launch.options.items()}
+
+
+def places(launch: Launch) -> list[str]:
+    """The chain of a launch as ``path:line``."""
+    return [f"{link.path}:{link.line}" for link in launch.chain]

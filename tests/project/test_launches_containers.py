@@ -1,0 +1,317 @@
+"""Launches by images: Dockerfiles, compose services, Kubernetes workloads, charts."""
+
+from __future__ import annotations
+
+import pytest
+from project.made_repository import APP, launches, only, places, values
+
+DOCKERFILE = """
+    FROM python:3.12-slim
+    WORKDIR /srv
+    COPY shop/ /srv/shop/
+    ENV LOG_LEVEL=info
+    STOPSIGNAL SIGINT
+    HEALTHCHECK CMD curl -f http://localhost:8000/health
+    CMD ["gunicorn", "-w4", "--timeout=60", "-b", "0.0.0.0:8000", "--preload", "shop.wsgi:app"]
+"""
+SHOP = {"Dockerfile": DOCKERFILE, "shop/__init__.py": "", "shop/wsgi.py": APP}
+
+
+def test_exec_form_command_is_process_one() -> None:
+    launch = only(SHOP)
+    assert (launch.platform, launch.program, launch.server) == ("dockerfile", "gunicorn", "gunicorn")
+    assert (launch.target.kind, launch.target.path, launch.target.attribute) == ("app", "shop/wsgi.py", "app")
+    assert values(launch) == {"workers": "4", "timeout": "60", "bind": "0.0.0.0:8000", "preload_app": None}
+    assert launch.options["timeout"].line == 7
+    assert (launch.shell, launch.pid1, launch.init, launch.supervisor) == ("none", True, None, None)
+    assert launch.stop_signal is not None and launch.stop_signal.text == "SIGINT"
+    assert [probe.role for probe, _ in launch.probes] == ["health"]
+    assert launch.env["LOG_LEVEL"][1] == "Dockerfile"
+    assert places(launch) == ["Dockerfile:7"]
+
+
+@pytest.mark.parametrize(
+    ("base", "command", "shell", "pid1"),
+    [
+        ("python:3.12-slim", "CMD python main.py", "parent", False),
+        ("python:3.12-alpine", "CMD python main.py", "unknown", False),
+        ("registry.access.redhat.com/ubi9/ubi", "CMD python main.py", "exec", True),
+        ("python:3.12-slim", "CMD exec python main.py", "exec", True),
+        ("python:3.12-slim", 'SHELL ["/bin/bash", "-c"]\nCMD python main.py', "exec", True),
+        ("python:3.12-slim", 'CMD ["sh", "-c", "cd /srv && exec python main.py"]', "exec", True),
+        ("python:3.12-slim", 'CMD ["sh", "-c", "python check.py && python main.py"]', "parent", False),
+        ("python:3.12-slim", 'CMD ["bash", "-c", "python main.py"]', "exec", True),
+        ("python:3.12-slim", 'ENTRYPOINT ["tini", "--"]\nCMD ["python", "main.py"]', "none", False),
+        ("company.example/base:1", 'CMD ["python", "main.py"]', "none", False),
+        ("company.example/base:1", 'ENTRYPOINT ["python", "main.py"]', "none", True),
+    ],
+)
+def test_who_gets_the_signal(base: str, command: str, shell: str, pid1: bool) -> None:
+    dockerfile = "FROM " + base + "\nWORKDIR /srv\nCOPY . .\n" + command + "\n"
+    launch = only({"Dockerfile": dockerfile, "main.py": "", "check.py": ""}, role="main")
+    assert (launch.target.path, launch.shell, launch.pid1) == ("main.py", shell, pid1)
+    assert (launch.init is True) == ("tini" in command)
+    assert (launch.shell_link is not None) == (shell in ("parent", "unknown"))
+
+
+def test_entrypoint_and_cmd_are_joined_and_shell_form_takes_no_arguments() -> None:
+    joined = {"Dockerfile": 'FROM python:3\nCOPY . /\nENTRYPOINT ["python"]\nCMD ["job.py", "--all"]\n', "job.py": ""}
+    launch = only(joined)
+    assert (launch.argv, launch.target.path) == (("python", "job.py", "--all"), "job.py")
+    shell = {"Dockerfile": 'FROM python:3\nCOPY . /\nENTRYPOINT python job.py\nCMD ["--all"]\n', "job.py": ""}
+    assert only(shell).argv == ("python", "job.py")
+
+
+def test_distroless_image_brings_its_interpreter() -> None:
+    launch = only(
+        {"Dockerfile": 'FROM gcr.io/distroless/python3\nCOPY . /app\nWORKDIR /app\nCMD ["serve.py"]\n', "serve.py": ""}
+    )
+    assert (launch.argv, launch.target.path) == (("python3", "serve.py"), "serve.py")
+
+
+def test_files_are_found_through_copies_of_stages_and_contexts() -> None:
+    dockerfile = """
+        FROM python:3.12 AS builder
+        WORKDIR /build
+        COPY services/mail/src/ ./code/
+        FROM python:3.12-slim
+        COPY --from=builder /build/code /app
+        WORKDIR /app
+        CMD ["python", "-m", "mail.server"]
+    """
+    files = {"services/mail/Dockerfile": dockerfile, "services/mail/src/mail/server.py": "", "other/mail/server.py": ""}
+    assert only(files).target.path == "services/mail/src/mail/server.py"
+
+
+def test_last_stage_for_tests_does_not_hide_the_one_for_production() -> None:
+    dockerfile = """
+        FROM python:3.12-slim AS production
+        COPY . /
+        CMD ["python", "serve.py"]
+        FROM production AS test
+        CMD ["python", "-m", "pytest"]
+    """
+    found = launches({"Dockerfile": dockerfile, "serve.py": ""})
+    assert [(x.target.path, x.development) for x in found] == [("serve.py", False), (None, True)]
+
+
+# ---------------------------------------------------------------- compose
+
+
+def test_compose_overrides_what_the_image_says() -> None:
+    compose = """
+        services:
+          web:
+            build: .
+            stop_grace_period: 1m
+            init: true
+            environment:
+              LOG_LEVEL: debug
+            deploy:
+              replicas: 3
+          worker:
+            build: .
+            command: celery -A shop.tasks worker -c 8 --loglevel info
+            stop_signal: SIGQUIT
+            healthcheck:
+              disable: true
+          migrate:
+            build: .
+            command: ["python", "-m", "shop.migrate"]
+          api:
+            image: postgres:16
+            depends_on:
+              migrate: {condition: service_completed_successfully}
+    """
+    files = {**SHOP, "compose.yaml": compose, "shop/tasks.py": APP, "shop/migrate.py": ""}
+    web = only(files, platform="compose", server="gunicorn")
+    assert places(web) == ["compose.yaml:2", "Dockerfile:7"]
+    assert web.grace is not None and web.grace.seconds == 60
+    assert (web.init, web.pid1, web.replicas) == (True, False, 3)
+    assert web.env["LOG_LEVEL"][0].value is not None and web.env["LOG_LEVEL"][0].value.text == "debug"
+    assert [probe.role for probe, _ in web.probes] == ["health"]
+    assert not web.development
+    worker = only(files, platform="compose", server="celery")
+    assert (worker.target.path, worker.target.attribute) == ("shop/tasks.py", "app")
+    assert values(worker) == {"app": "shop.tasks", "concurrency": "8", "loglevel": "info"}
+    assert worker.stop_signal is not None and worker.stop_signal.text == "SIGQUIT"
+    assert worker.probes == ()
+    assert only(files, platform="compose", program="python").role == "init"
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("docker-compose.dev.yml", ""),
+        ("docker-compose.yml", "volumes: ['.:/srv']"),
+        ("docker-compose.yml", "command: gunicorn --reload shop.wsgi:app"),
+        ("docker-compose.yml", "command: watchmedo auto-restart -d . -- gunicorn shop.wsgi:app"),
+        ("docker-compose.yml", "profiles: [test]"),
+    ],
+)
+def test_compose_for_development(name: str, extra: str) -> None:
+    compose = f"services:\n  web:\n    build: .\n    {extra}\n"
+    assert only({**SHOP, name: compose}, platform="compose").development
+    assert not only({**SHOP, name: compose}, platform="dockerfile").development
+
+
+def test_reloader_of_an_image_is_no_development() -> None:
+    files = {"Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["uvicorn", "--reload", "web:app"]\n', "web.py": APP}
+    launch = only(files)
+    assert (launch.development, values(launch)) == (False, {"reload": None})
+
+
+def test_environment_files_and_what_is_not_in_the_repository() -> None:
+    compose = """
+        services:
+          web: {build: ., env_file: web.env}
+          other: {build: ., env_file: secret.env}
+    """
+    files = {**SHOP, "compose.yaml": compose, "web.env": "WEB_CONCURRENCY=6\n"}
+    web, other = (x for x in launches(files) if x.platform == "compose")
+    assert (web.env_open, other.env_open) == (False, True)
+    assert web.env["WEB_CONCURRENCY"][1] == "web.env"
+
+
+def test_build_paths_come_from_the_dotenv_file() -> None:
+    files = {
+        "compose.yaml": "services:\n  web:\n    build: {context: ., dockerfile: '${WEB_DOCKERFILE}'}\n",
+        ".env": "WEB_DOCKERFILE=docker/web.Dockerfile\n",
+        "docker/web.Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["python", "serve.py"]\n',
+        "serve.py": "",
+    }
+    assert only(files, platform="compose").target.path == "serve.py"
+
+
+# ---------------------------------------------------------------- Kubernetes
+
+
+DEPLOYMENT = """
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web}
+    spec:
+      replicas: 2
+      template:
+        spec:
+          terminationGracePeriodSeconds: 45
+          initContainers:
+            - name: migrate
+              image: IMAGE
+              command: ["python", "-m", "shop.migrate"]
+          containers:
+            - name: web
+              image: IMAGE
+              ENVIRONMENT
+              readinessProbe: {httpGet: {path: /ready, port: 8000}}
+              livenessProbe: {exec: {command: ["python", "-m", "shop.alive"]}}
+"""
+
+
+def deployment(image: str, environment: str = "env: []") -> str:
+    return DEPLOYMENT.replace("IMAGE", image).replace("ENVIRONMENT", environment)
+
+
+def test_kubernetes_containers() -> None:
+    files = {
+        **SHOP,
+        "pyproject.toml": "[project]\nname = 'shop'\n",
+        "k8s/web.yaml": deployment("registry.example/team/shop:1.2@sha256:0"),
+        "shop/migrate.py": "",
+        "shop/alive.py": "",
+    }
+    web = only(files, platform="kubernetes", role="main")
+    assert (web.target.path, web.replicas, web.pid1) == ("shop/wsgi.py", 2, True)
+    assert web.grace is not None and web.grace.seconds == 45
+    assert [(probe.role, probe.method) for probe, _ in web.probes] == [("liveness", "exec"), ("readiness", "http")]
+    assert places(web) == ["k8s/web.yaml:14", "Dockerfile:7"]
+    assert web.stop_signal is not None and web.stop_signal.text == "SIGINT"
+    assert only(files, platform="kubernetes", role="init").target.path == "shop/migrate.py"
+    assert only(files, platform="kubernetes", role="probe").target.path == "shop/alive.py"
+
+
+def test_command_takes_the_cmd_away_and_args_do_not_take_the_entrypoint_away() -> None:
+    dockerfile = 'FROM python:3\nCOPY . /\nENTRYPOINT ["python"]\nCMD ["web.py"]\n'
+    manifest = """
+        apiVersion: batch/v1
+        kind: CronJob
+        metadata: {name: shop}
+        spec:
+          schedule: "0 * * * *"
+          jobTemplate:
+            spec:
+              template:
+                spec:
+                  containers:
+                    - {name: one, image: shop, command: ["python", "nightly.py"]}
+                    - {name: two, image: shop, args: ["weekly.py", "$(MODE)"], env: [{name: MODE, value: all}]}
+    """
+    files = {
+        "shop/Dockerfile": dockerfile,
+        "k8s/cron.yaml": manifest,
+        **dict.fromkeys(("shop/web.py", "shop/nightly.py", "shop/weekly.py"), ""),
+    }
+    found = [(x.argv, x.target.path, x.role) for x in launches(files) if x.platform == "kubernetes"]
+    assert found == [
+        (("python", "nightly.py"), "shop/nightly.py", "job"),
+        (("python", "weekly.py", "all"), "shop/weekly.py", "job"),
+    ]
+
+
+def test_image_that_nothing_builds_has_no_dockerfile() -> None:
+    files = {**SHOP, "k8s/web.yaml": deployment("registry.example/billing:1")}
+    found = [x for x in launches(files) if x.platform == "kubernetes"]
+    assert [(x.role, x.target.path) for x in found] == [("init", None)]
+
+
+def test_config_maps_fill_the_environment_and_missing_secrets_leave_it_open() -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {WEB_CONCURRENCY: '5'}\n"
+    files = {
+        "web/Dockerfile": DOCKERFILE, "web/shop/wsgi.py": APP, "k8s/config.yaml": config,
+        "k8s/a.yaml": deployment("x/web", "envFrom: [{configMapRef: {name: web}}]"),
+        "k8s/b.yaml": deployment("x/web", "envFrom: [{secretRef: {name: web}}]"),
+    }  # fmt: skip
+    first, second = (x for x in launches(files) if x.platform == "kubernetes" and x.role == "main")
+    assert (first.env_open, second.env_open) == (False, True)
+    assert first.env["WEB_CONCURRENCY"][1] == "k8s/config.yaml"
+
+
+def test_helm_template_is_read_with_the_values_of_its_chart() -> None:
+    template = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: mail}
+        spec:
+          template:
+            spec:
+              terminationGracePeriodSeconds: {{ .Values.grace }}
+              containers:
+                - name: mail
+                  image: "{{ .Values.repository }}/mail:{{ .Values.tag }}"
+                  args: ["python", "serve.py", "{{ .Values.unknown }}"]
+    """
+    files = {
+        "chart/templates/mail.yaml": template,
+        "chart/values.yaml": "grace: 7\nrepository: registry.example/shop\n",
+        "src/mail/Dockerfile": 'FROM python:3\nCOPY . /app\nWORKDIR /app\nCMD ["python", "serve.py"]\n',
+        "src/mail/serve.py": "",
+    }
+    launch = only(files, platform="kubernetes")
+    assert launch.target.path == "src/mail/serve.py"
+    assert launch.grace is not None and launch.grace.seconds == 7
+
+
+def test_patches_start_nothing_and_leave_the_environment_open() -> None:
+    patch = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: web}
+        spec: {template: {spec: {containers: [{name: web, env: [{name: MODE, value: all}]}]}}}
+    """
+    files = {
+        "web/Dockerfile": DOCKERFILE,
+        "web/shop/wsgi.py": APP,
+        "k8s/web.yaml": deployment("x/web"),
+        "k8s/patch.yaml": patch,
+    }
+    assert only(files, platform="kubernetes", role="main").env_open
