@@ -193,6 +193,7 @@ class EntrypointFinder:
             # ``if __name__ == "__main__": app.run()`` beside an application that a server loads: the desk's way to run it
             if entry.guarded and not entry.launches and entry.kind == "service" and entry.main.module in started:
                 del self.found[key]
+        self._merge_blocks()
         ordered = sorted(self.found.values(), key=lambda e: (not e.started, e.path, e.line))
         return tuple(ordered)
 
@@ -257,6 +258,25 @@ class EntrypointFinder:
                 self._add(main.module, main, None, launch)
         elif target.kind in ("script", "module"):
             self._add(module, module.level, None, launch, guarded=main_block(module) is not None)
+
+    def _merge_blocks(self) -> None:
+        """``if __name__ == "__main__": main()`` beside the console script ``main`` is one program, started in two ways."""
+        mains = {e.main: e for e in self.found.values() if not e.main.is_module and not e.app}
+        for key, entry in list(self.found.items()):
+            if entry.app or not entry.main.is_module:
+                continue
+            block = main_block(entry.main.module)
+            called = {
+                target
+                for site in entry.main.sites
+                if block is None or any(step.stmt is block for step in site.steps)
+                for target in site.targets
+            }
+            same = next((mains[f] for f in called if f in mains), None)
+            if same is not None and same is not entry:
+                same.launches = (*same.launches, *entry.launches)
+                same.kind, same.framework = self._classify(same)
+                del self.found[key]
 
     def _commands_that_serve(self) -> None:
         """A command that serves is an entrypoint of its own beside its group."""
