@@ -262,7 +262,7 @@ class EntrypointFinder:
     def _merge_blocks(self) -> None:
         """``if __name__ == "__main__": main()`` beside the console script ``main`` is one program, started in two ways."""
         mains = {e.main: e for e in self.found.values() if not e.main.is_module and not e.app}
-        for key, entry in list(self.found.items()):
+        for entry in list(self.found.values()):
             if entry.app or not entry.main.is_module:
                 continue
             block = main_block(entry.main.module)
@@ -273,10 +273,16 @@ class EntrypointFinder:
                 for target in site.targets
             }
             same = next((mains[f] for f in called if f in mains), None)
-            if same is not None and same is not entry:
-                same.launches = (*same.launches, *entry.launches)
-                same.kind, same.framework = self._classify(same)
-                del self.found[key]
+            if same is None or same is entry:
+                continue
+            # what an artifact starts is the program's name; a console script of the package is another way in
+            keep, drop = (
+                (entry, same) if entry.launches and same.main.module is not entry.main.module else (same, entry)
+            )
+            keep.launches = (*keep.launches, *(x for x in drop.launches if not any(x is y for y in keep.launches)))
+            keep.kind, keep.framework = self._classify(keep)
+            self.found = {k: e for k, e in self.found.items() if e is not drop}
+            mains = {f: e for f, e in mains.items() if e is not drop}
 
     def _commands_that_serve(self) -> None:
         """A command that serves is an entrypoint of its own beside its group."""
