@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule
@@ -26,10 +28,15 @@ def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if entrypoint.kind != "service":
             continue
-        for finding in (*_by_command(entrypoint), *_by_code(project, entrypoint)):
+        if all(x.platform == "packaging" for x in entrypoint.production) and _placed(project, entrypoint):
+            continue  # a console script for the desk: the artifacts start the service in another way
+        found = [*_by_command(entrypoint), *_by_code(project, entrypoint)]
+        for finding in found[:1]:  # one way of serving an entrypoint stands for all
             if (finding.path, finding.line) not in reported:
                 reported.add((finding.path, finding.line))
-                yield finding
+                also = {(f.path, f.line): Evidence(f.path, f.line, "the same") for f in found[1:]}
+                also.pop((finding.path, finding.line), None)
+                yield replace(finding, also=tuple(also.values()), count=len(also) + 1)
 
 
 def _by_command(entrypoint: Entrypoint) -> Iterator[Finding]:
@@ -58,15 +65,26 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         if place.site is None or place.site.dotted is None or place.how != "call":
             continue
         server = server_run_by(place.site.dotted)
+        if server is None or development_name(place.function.name):
+            continue
         debug = place.site.call.keyword("debug") or place.site.call.keyword("reload")
         on = isinstance(debug, m.Const) and debug.value is True
-        if server is not None and (server.development or on):
+        if server.development or on:
             what = (
                 f"{place.site.text}() starts the {server.name}"
                 if server.development
                 else f"{place.site.text}() runs with debug or reload on"
             )
             yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
+
+
+def _placed(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether artifacts start another service of the repository, so that a console script need not be what is deployed."""
+    return any(
+        other.kind == "service" and any(x.platform != "packaging" for x in other.production)
+        for other in project.entrypoints
+        if other is not entrypoint
+    )
 
 
 def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what: str) -> Finding:

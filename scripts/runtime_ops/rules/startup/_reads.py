@@ -1,0 +1,51 @@
+"""What several start-up rules ask about reads of settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Step
+from runtime_ops.project.settings import SettingRead
+
+ENVIRONMENT = frozenset(("environ", "environ.get", "environ.pop", "getenv"))
+"""Ways to read that hand over the bare text."""
+LIBRARIES = frozenset(("decouple", "environs", "django-environ", "starlette", "dynaconf", "pydantic"))
+CONVERSIONS = frozenset(("int", "float", "json", "enum", "date"))
+"""Conversions that raise for a text which does not fit."""
+DEVELOPMENT = re.compile(
+    r"(^|[/_.\-])(tests?|testing|dev|devel|develop|development|local|example|examples|sample|samples|conftest|ci|demo"
+    r"|benchmarks?|playground|scripts?|tools|docs?)([/_.\-]|$)",
+    re.IGNORECASE,
+)
+
+
+def for_development(path: str) -> bool:
+    """Whether a file's path says that it is for tests or the desk."""
+    return bool(DEVELOPMENT.search(path))
+
+
+def phases_of(
+    project: Project, read: SettingRead, kinds: Iterable[str] = ("service", "worker")
+) -> dict[Entrypoint, frozenset[str]]:
+    """The phases in which a read is made, by entrypoint of the kinds."""
+    found = project.phases_by_entrypoint(read.function, read.line, read.steps)
+    return {e: phases for e, phases in found.items() if e.kind in kinds}
+
+
+def caught(steps: tuple[Step, ...]) -> bool:
+    """Whether a place stands in the body of a ``try`` that has handlers."""
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt.handlers for s in steps)
+
+
+def conditional(steps: tuple[Step, ...]) -> bool:
+    """Whether a place runs only on a condition, or its failure is caught."""
+    return any(isinstance(s.stmt, m.If | m.Match) or (isinstance(s.stmt, m.Try) and s.arm != "final") for s in steps)
+
+
+def place(read: SettingRead) -> tuple[str, int]:
+    """Where the setting is declared: the field of a settings class, else the read."""
+    return read.defined or (read.path, read.line)

@@ -1,0 +1,165 @@
+"""A start script that goes wrong in silence: unset variables, split arguments, installs at each start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import for_development
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="The start command uses a variable that may be unset, splits its arguments, or installs packages at each start.",
+)
+INSTALLS = re.compile(
+    r"^(pip3?|uv pip|python3? -m pip|apt-get|apt|apk|npm|yarn|poetry|uv|conda) (install|add|sync)\b"
+    r"|^git (clone|pull)\b|^(curl|wget) .*\| ?(ba)?sh"
+)
+GIVEN = frozenset("@ * # ? ! $ 0 1 2 3 4 5 6 7 8 9 HOME PATH PWD USER HOSTNAME UID EUID SHELL LANG".split())
+DEFAULTS = frozenset((":-", "-", ":=", "=", ":?", "?", ":+", "+"))
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    seen: set[tuple[str, int, str]] = set()
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running:
+            continue
+        for launch in entrypoint.production:
+            if launch.platform in ("packaging", "shell"):
+                continue
+            for finding in (*_commands(entrypoint, launch), *_scripts(entrypoint, launch)):
+                key = (finding.path, finding.line, finding.anchor)
+                if key not in seen:
+                    seen.add(key)
+                    yield finding
+
+
+def _commands(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
+    """The shell-form command of an image, and the program's own line in a script."""
+    last = launch.chain[-1]
+    if for_development(last.path):
+        return
+    parts: list[a.SimpleCommand] = []
+    script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == last.path), None)
+    if script is not None:
+        if any(o.name == "nounset" and o.on for o in script.options):
+            return
+        parts = [c for c in script.commands if c.line == last.line]
+    elif launch.stage is not None:
+        for command in (launch.stage.entrypoint, launch.stage.cmd):
+            if command is not None and command.line == last.line and command.shell:
+                parts.extend(command.parts)
+    found: list[tuple[a.VariableUse, str]] = []
+    for part in parts:
+        for use in part.variables:
+            if use.word < 1 or use.name in GIVEN or use.operator is not None or not use.name.isupper():
+                continue
+            if script is not None and _settled(script, use.name, part.line):
+                continue
+            option = part.argv[use.word] if use.word < len(part.argv) else ""
+            if (
+                option in (f"${use.name}", f"${{{use.name}}}")
+                and not use.quoted
+                and not part.argv[use.word - 1].startswith("-")
+            ):
+                continue  # a word of its own that vanishes when it is empty: extra options
+            # a variable that every artifact gives matters where the program runs on without it: in an address
+            if not _given(entrypoint, launch, use.name) or "://" in option:
+                found.append((use, option))
+    if found:
+        yield _unset(entrypoint, launch, last.path, found)
+
+
+def _settled(script: a.ShellScript, name: str, line: int) -> bool:
+    """Whether the script assigns, defaults or tests the variable before."""
+    for command in script.commands:
+        if command.line > line:
+            break
+        if any(x.name == name for x in command.assignments):
+            return True
+        for use in command.variables:
+            if use.name == name and (use.operator in DEFAULTS or command.program in ("[", "[[", "test")):
+                return True
+        if any(name in branch.test for branch in command.branches):
+            return True
+        if command.program in ("source", ".", "read"):
+            return True
+    return any(name in arm.subject for case in script.cases for arm in case.arms)
+
+
+def _given(entrypoint: Entrypoint, launch: Launch, name: str) -> bool:
+    """Whether the image, or each artifact that places it, gives the variable (or may do so)."""
+    placed = [x for x in entrypoint.production if x.platform not in ("dockerfile", "packaging", "shell")]
+    image = launch.stage.env if launch.stage is not None else ()
+    return (bool(placed) and all(name in x.env or x.env_open for x in placed)) or any(
+        v.name == name and v.value is not None and v.value.text for v in image
+    )
+
+
+def _unset(entrypoint: Entrypoint, launch: Launch, path: str, found: list[tuple[a.VariableUse, str]]) -> Finding:
+    use, option = found[0]
+    names = list(dict.fromkeys(u.name for u, _ in found))
+    given = all(_given(entrypoint, launch, name) for name in names)
+    return RULE.finding(
+        path,
+        use.line,
+        f"the start command builds {option!r} from ${use.name}, which nothing checks"
+        + (f" (as {', '.join(names[1:4])})" if len(names) > 1 else "")
+        + ": without the variable the program starts with an empty value there and fails later or runs wrongly configured",
+        f"write ${{{use.name}:?must be set}}, or a default that is right: ${{{use.name}:-…}}",
+        severity="low" if given else "medium",
+        phase="startup",
+        entrypoints=(entrypoint,),
+        trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
+        anchor=",".join(names),
+        count=len(names),
+    )
+
+
+def _scripts(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
+    for script in launch.artifacts:
+        if not isinstance(script, a.ShellScript) or for_development(script.path):
+            continue
+        for command in script.commands:
+            text = " ".join(command.argv)
+            if command.arms and any(for_development(p) for arm in command.arms for p in arm.patterns):
+                continue
+            if INSTALLS.search(text) and not command.substitution and not _asked_for_development(command):
+                yield RULE.finding(
+                    script.path,
+                    command.line,
+                    f"each start runs {text[:60]!r}: an outage of the package index, or a new release that does not fit, stops a "
+                    "restart that has nothing to do with it",
+                    "install at build time into the image; where users bring packages, build an image of their own",
+                    phase="startup",
+                    severity="low" if command.branches else "medium",
+                    entrypoints=(entrypoint,),
+                    anchor=f"install:{command.argv[0]}",
+                )
+            elif command.exec and _splits(command):
+                yield RULE.finding(
+                    script.path,
+                    command.line,
+                    f"{text[:60]!r} passes the arguments on unquoted: one that holds a space or a * arrives as several",
+                    'write exec "$@"',
+                    phase="startup",
+                    severity="low",
+                    entrypoints=(entrypoint,),
+                    anchor="unquoted arguments",
+                )
+
+
+def _splits(command: a.SimpleCommand) -> bool:
+    return any(use.name == "*" or (use.name == "@" and not use.quoted) for use in command.variables)
+
+
+def _asked_for_development(command: a.SimpleCommand) -> bool:
+    return any(re.search(r"\b(DEV|DEBUG|DEVELOP\w*|LOCAL|TEST\w*)\b", b.test, re.IGNORECASE) for b in command.branches)

@@ -1,0 +1,164 @@
+"""A check before serving that lets a failed start go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries import names as libraries
+from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Func, Place
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import for_development
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A start-up check cannot fail: it connects to nothing, gives up after one try, or lets the start go on.",
+)
+SLEEPS = frozenset(("time.sleep", "asyncio.sleep", "gevent.sleep", "anyio.sleep", "trio.sleep"))
+BACKUPS = ("backup", "snapshot")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from _uwsgi(project)
+    for func in project.functions:
+        if for_development(func.path):
+            continue
+        yield from _one_try(project, func)
+        yield from _lost_backup(project, func)
+    for effects in project.failures:
+        yield from _only_constructed(project, effects)
+
+
+def _uwsgi(project: Project) -> Iterator[Finding]:
+    """uWSGI keeps serving 500s when the application could not be loaded, unless need-app is set."""
+    for entrypoint in project.entrypoints:
+        launches = [x for x in entrypoint.production if x.server == "uwsgi"]
+        if not launches or any("need-app" in x.options or "need_app" in x.options for x in launches):
+            continue
+        launch = launches[0]
+        config = next((c for c in launch.artifacts if isinstance(c, a.UwsgiConfig)), None)
+        option = next(
+            (launch.options[n] for n in ("module", "wsgi-file", "wsgi_file", "wsgi", "mount") if n in launch.options),
+            None,
+        )
+        path, line = (
+            (option.path, option.line) if option is not None else (launch.chain[-1].path, launch.chain[-1].line)
+        )
+        yield RULE.finding(
+            config.path if config is not None else path,
+            line,
+            f"uWSGI starts {entrypoint.path} without need-app: when its import fails, uWSGI stays up with no application and "
+            "answers 500 to everything, so the container never exits and nothing restarts it",
+            "set need-app = true: uWSGI then ends with an error when the application cannot be loaded",
+            confidence="certain",
+            phase="startup",
+            entrypoints=(entrypoint,),
+            anchor=entrypoint.id,
+        )
+
+
+def _one_try(project: Project, func: Func) -> Iterator[Finding]:
+    """``while not tried: try: connect(); return except: sleep(30); tried = True``: one failure ends the wait."""
+    for place in func.places:
+        loop = place.stmt
+        if (
+            not isinstance(loop, m.While)
+            or not isinstance(loop.test, m.UnaryOp)
+            or not isinstance(loop.test.operand, m.Name)
+        ):
+            continue
+        flag = loop.test.operand.id
+        attempts = [s for s in loop.body if isinstance(s, m.Try) and s.handlers]
+        sets = [
+            s for s in loop.body
+            if isinstance(s, m.Assign) and isinstance(s.value, m.Const) and s.value.value is True
+            and any(isinstance(t, m.Name) and t.id == flag for t in s.targets)
+        ]  # fmt: skip
+        if not attempts or not sets or loop.body.index(sets[-1]) < loop.body.index(attempts[0]):
+            continue
+        if any(isinstance(s, m.Raise | m.Continue) for h in attempts[0].handlers for s in h.body):
+            continue
+        if not any(isinstance(s, m.Return | m.Break) for s in attempts[0].body):
+            continue
+        yield RULE.in_function(
+            project, func, loop.line,
+            f"{func.name}() tries once: after a failure it waits, sets {flag} and leaves without another try or an error, so "
+            "what needs the dependency runs without it",
+            "loop until a deadline on time.monotonic(), log each failed try, and raise when the deadline has passed",
+            severity="medium", phase="startup",
+        )  # fmt: skip
+
+
+def _lost_backup(project: Project, func: Func) -> Iterator[Finding]:
+    """A backup before a migration whose failure is only logged."""
+    for index, place in enumerate(func.places):
+        test = place.stmt
+        if not isinstance(test, m.If) or not test.orelse or not isinstance(test.test, m.Name):
+            continue
+        made = next((p.stmt for p in reversed(func.places[:index]) if _assigns(p, test.test.id)), None)
+        if not isinstance(made, m.Assign) or not isinstance(made.value, m.Call):
+            continue
+        if not any(word in source_of(made.value.func).lower() for word in BACKUPS) or "migrat" not in _words(func):
+            continue
+        if all(isinstance(s, m.ExprStmt) for s in test.orelse):
+            yield RULE.in_function(
+                project, func, test.orelse[0].line if hasattr(test.orelse[0], "line") else test.line,
+                f"{func.name}() goes on when {source_of(made.value.func)}() failed: exactly when the disk is full or "
+                "permissions are wrong the stored data are changed with nothing to go back to",
+                "end the start when the backup fails, or let an explicit option allow to go on without one",
+                severity="medium", phase="startup",
+            )  # fmt: skip
+
+
+def _assigns(place: Place, name: str) -> bool:
+    stmt = place.stmt
+    return isinstance(stmt, m.Assign) and any(isinstance(t, m.Name) and t.id == name for t in stmt.targets)
+
+
+def _words(func: Func) -> str:
+    """The names and texts of a function in lower case, "update" and "upgrade" of a schema taken as migration."""
+    found = [func.name, func.module.name]
+    for node in m.walk(func.facts.body):
+        if isinstance(node, m.Const) and isinstance(node.value, str):
+            found.append(node.value)
+        elif isinstance(node, m.Name):
+            found.append(node.id)
+    text = " ".join(found).lower()
+    return f"{text} migrat" if "schema" in text and ("update" in text or "upgrade" in text) else text
+
+
+def _only_constructed(project: Project, effects: HandlerEffects) -> Iterator[Finding]:
+    """``try: client = Redis(...)`` with a handler that speaks of a failed connection: nothing connects there."""
+    calls = [c for c in effects.body_calls if c.dotted is not None or c.targets]
+    if not calls or effects.body_statements > 2 or len(calls) != 1:
+        return
+    site = calls[0]
+    if site.dotted is None or site.targets or for_development(effects.path):
+        return
+    made = libraries.returns(site.dotted) or site.dotted
+    known = libraries.type_of(made)
+    if (
+        known is None
+        or known.kind not in ("client", "pool")
+        or any(w.site is site and w.dotted in w.row.calls for w in project.waits)
+    ):
+        return
+    spoken = " ".join(source_of(c.call.args[0]).lower() for c in effects.calls if c.call.args)
+    if "connect" not in spoken:
+        return
+    if not project.function_runs_in(effects.func, "import", "startup", kinds=("service", "worker")):
+        return
+    yield RULE.in_function(
+        project, effects.func, site.line,
+        f"{site.text}() connects to nothing yet, so this check passes while the dependency is down: the message in the "
+        "handler can never be logged, and the first request fails instead",
+        "ask something of it here (ping(), SELECT 1) with a time limit, and end the process when that fails",
+        phase="startup",
+    )  # fmt: skip

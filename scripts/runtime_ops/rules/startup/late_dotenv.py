@@ -1,0 +1,67 @@
+"""``load_dotenv()`` after an import that has read the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Module, Site
+from runtime_ops.project.settings import SettingRead
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import ENVIRONMENT
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="load_dotenv() runs after an import that already read the environment.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for site in project.sites("dotenv.load_dotenv"):
+        if not site.function.is_module:
+            continue
+        found = _read_before(project, site)
+        if found is None:
+            continue
+        line, read = found
+        yield RULE.finding(
+            site.path,
+            site.line,
+            f"load_dotenv() comes after the import in line {line} whose modules read {read.name} while they are imported: "
+            "what the .env file says about it has no effect",
+            "call load_dotenv() before the first import of the project, or in the module that reads the settings",
+            phase="import",
+            entrypoints=project.imported_by(site.function.module),
+            trace=(Evidence(read.path, read.line, read.name),),
+            anchor=read.name,
+        )
+
+
+def _read_before(project: Project, site: Site) -> tuple[int, SettingRead] | None:
+    module = site.function.module
+    for place in module.level.places:
+        stmt = place.stmt
+        if not isinstance(stmt, m.Import) or stmt.line >= site.line or place.steps:
+            continue
+        target, _ = project.index.find(module, stmt.target.removesuffix(".*").removesuffix("*"))
+        if target is None or target is module:
+            continue
+        for read in project.settings:
+            if (
+                read.function.is_module
+                and read.how in ENVIRONMENT
+                and read.function.module is not module
+                and read.function.module in project.closure.of(target)
+                and not any(s.function.is_module for s in _dotenv_in(project, read.function.module))
+            ):
+                return stmt.line, read
+    return None
+
+
+def _dotenv_in(project: Project, module: Module) -> Iterator[Site]:
+    """Calls of load_dotenv in the module that reads: then the file was loaded in time."""
+    return (s for s in project.sites("dotenv.load_dotenv") if s.function.module is module)

@@ -1,0 +1,101 @@
+"""A setting that is first read when work has begun."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func
+from runtime_ops.project.settings import SettingRead
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import CONVERSIONS, ENVIRONMENT, LIBRARIES, caught, for_development, phases_of
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A setting that can be missing or malformed is first read while requests or jobs are served.",
+)
+READS = (ENVIRONMENT | LIBRARIES | {"secret-file"}) - {"dynaconf"}
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    early = _read_early(project)
+    groups: dict[Func, list[tuple[SettingRead, tuple[Entrypoint, ...]]]] = defaultdict(list)
+    for read in project.settings:
+        if not _can_fail(read) or for_development(read.path):
+            continue
+        late = tuple(
+            e
+            for e, phases in phases_of(project, read).items()
+            if "serving" in phases
+            and not phases & {"import", "startup"}
+            and read.name not in early[e]
+            and _arrives(project, e, read)
+        )
+        if late:
+            groups[read.function].append((read, late))
+    for func, reads in groups.items():
+        yield _finding(project, func, reads)
+
+
+def _can_fail(read: SettingRead) -> bool:
+    """Whether the read, or its conversion, can raise; a text with a default is as good late as early."""
+    if read.how not in READS or not read.sure or caught(read.steps):
+        return False
+    if read.how == "secret-file":
+        return read.required
+    return read.required or read.conversion in CONVERSIONS or _refused(read)
+
+
+def _arrives(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:
+    """Whether the way from the entrypoint to the read is certain, or leads there by calls and the text is converted."""
+    life = project.lives[entrypoint]
+    if read.function in life.spine or life.sure(read.function):
+        return True
+    reach = life.reach.get(read.function, {}).get("serving")
+    return read.conversion in CONVERSIONS and reach is not None and reach.edge is not None
+
+
+def _refused(read: SettingRead) -> bool:
+    """Whether the code itself raises or exits when the variable is not set."""
+    return read.check in ("raise", "exit") and not read.has_default
+
+
+def _read_early(project: Project) -> dict[Entrypoint, set[str]]:
+    """The names that each entrypoint reads, in any way, before it serves."""
+    found: dict[Entrypoint, set[str]] = {e: set() for e in project.entrypoints}
+    for read in project.settings:
+        for entrypoint, phases in phases_of(project, read).items():
+            if phases & {"import", "startup"}:
+                found[entrypoint].add(read.name)
+    return found
+
+
+def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[Entrypoint, ...]]]) -> Finding:
+    reads.sort(key=lambda pair: pair[0].line)
+    first, late = reads[0]
+    names = list(dict.fromkeys(r.name for r, _ in reads))
+    what = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    missing = any(r.required or _refused(r) for r, _ in reads)
+    fails = "missing" if missing else "malformed"
+    one = len(names) == 1
+    return RULE.finding(
+        first.path,
+        first.line,
+        f"{func.name}() reads {what} while {late[0].kind} {late[0].path} serves: with {'the variable' if one else 'one'} {fails} "
+        f"the process starts, counts as healthy, and fails each {'request' if late[0].kind == 'service' else 'job'} that "
+        "comes here",
+        f"read and convert {'it' if one else 'them'} once at start-up (module level or a settings object) and end the "
+        "process with a message when that fails",
+        severity="high" if any(r.required for r, _ in reads) else "medium",
+        phase="serving",
+        entrypoints=late,
+        trace=project.trace(late[0], func, "serving"),
+        anchor=f"{func.qualname}:{','.join(names)}",
+        count=len(reads),
+        also=tuple(Evidence(r.path, r.line, r.name) for r, _ in reads[1:9]),
+    )

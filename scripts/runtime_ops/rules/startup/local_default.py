@@ -1,0 +1,79 @@
+"""An address of a dependency that falls back to this machine in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.settings import SettingRead
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.startup._reads import ENVIRONMENT, LIBRARIES, for_development, phases_of, place
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="The address of a dependency falls back to localhost or a local file without a word.",
+)
+LOCAL = re.compile(r"(^|//|@)(localhost|127\.0\.0\.1|\[?::1\]?)(:|/|$)|^sqlite:///", re.IGNORECASE)
+ADDRESS = re.compile(
+    r"(^|_)(HOST|HOSTNAME|URL|URI|DSN|ADDR|ADDRESS|ENDPOINT|SERVER|SERVERS|BROKER|BROKERS|CONNECTION\w*|NODES?|BOOTSTRAP\w*)$",
+    re.IGNORECASE,
+)
+OWN = re.compile(
+    r"(^|_)UI_|BIND|LISTEN|ALLOWED|CORS|ORIGIN|BASE_URL|SITE|DOMAIN|PUBLIC|EXTERNAL|CALLBACK|REDIRECT|FRONTEND|PROXY",
+    re.IGNORECASE,
+)
+"""Names for where the program itself listens or is seen."""
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_found(project))
+
+
+def _found(project: Project) -> Iterator[Finding]:
+    for read in project.settings:
+        if read.how not in ENVIRONMENT | LIBRARIES or read.check or for_development(read.path):
+            continue
+        if not read.default_text or not LOCAL.search(read.default_text.strip()):
+            continue
+        if not ADDRESS.search(read.name) or OWN.search(read.name) or _own_address(project, read):
+            continue
+        reached = phases_of(project, read)
+        missing = [e for e in reached if _left_out(e, read.name)]
+        if not missing:
+            continue
+        path, line = place(read)
+        yield RULE.finding(
+            path,
+            line,
+            f"without {read.name} {missing[0].path} uses {read.default_text.strip()!r} in silence, where in a container nothing "
+            "listens: what fails is the first call, with a refused connection instead of a message about the setting",
+            f"read {read.name} without a default and end the start without it, or log a warning when the default is used",
+            phase="import" if read.function.is_module else "startup",
+            entrypoints=missing,
+            confidence="likely" if any(_orchestrated(e) for e in missing) else "possible",
+            anchor=read.name,
+        )
+
+
+def _left_out(entrypoint: Entrypoint, name: str) -> bool:
+    """Whether something starts the entrypoint for production without giving the variable, as far as can be known."""
+    launches = [x for x in entrypoint.production if x.platform not in ("packaging", "shell")]
+    placed = [x for x in launches if x.platform != "dockerfile"] or launches
+    return bool(placed) and not any(name in x.env or x.env_open for x in placed)
+
+
+def _orchestrated(entrypoint: Entrypoint) -> bool:
+    return any(x.platform not in ("packaging", "shell", "dockerfile") for x in entrypoint.production)
+
+
+def _own_address(project: Project, read: SettingRead) -> bool:
+    """Whether the value is what the program binds to."""
+    flows = [*read.flows, *(f for u in project.settings.uses(read) for f in u.flows)]
+    return any(
+        f.kind == "argument" and re.search(r"(run|serve|bind|start_server|create_server|listen)$", f.to) for f in flows
+    )

@@ -1,0 +1,69 @@
+"""A flag that is on for any text, "false" and "0" among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.credentials import url_like
+from runtime_ops.project.build import Project
+from runtime_ops.project.settings import SettingRead
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary='A flag is decided by whether a text is empty, so that "false" and "0" turn it on.',
+)
+FLAG = re.compile(
+    r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN|NO)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|TESTING|ENABLED?|DISABLED?|INSECURE)$"
+    r"|_USE_[A-Z]|^DRY_RUN$",
+    re.IGNORECASE,
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_found(project))
+
+
+def _found(project: Project) -> Iterator[Finding]:
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or for_development(read.path) or not _by_truth(project, read):
+            continue
+        found = project.phases_by_entrypoint(read.function, read.line, read.steps)
+        if not found:
+            continue
+        yield RULE.finding(
+            read.path,
+            read.line,
+            f'{read.name} is on as soon as the variable holds any text: setting it to "false" or "0" turns it on',
+            f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
+            phase="import" if read.function.is_module else "startup",
+            entrypoints=tuple(found),
+            anchor=read.name,
+        )
+
+
+def _by_truth(project: Project, read: SettingRead) -> bool:
+    if read.reader is not None or read.secret or url_like(read.name) or FLAG.search(read.name) is None:
+        return False
+    if read.conversion == "bool":
+        return _by_builtin(read)
+    if read.conversion not in ("", "truth"):
+        return False
+    uses = project.settings.uses(read)
+    flows = [f for f in (*read.flows, *(f for u in uses for f in u.flows)) if f.kind != "store"]
+    # used as a text anywhere: "is it set" is then a fair question
+    return bool(flows) and all(f.kind == "test" for f in flows)
+
+
+def _by_builtin(read: SettingRead) -> bool:
+    """Whether it is ``bool(...)`` itself that makes the text a flag, and no parser of words."""
+    return any(
+        site.text == "bool" and len(site.call.args) == 1 and site.call.args[0] == read.expr
+        for site in read.function.sites
+        if site.line == read.line
+    )

@@ -1,0 +1,156 @@
+"""A secret that has a value which everybody can read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.credentials import all_secret_names, placeholder, secret_like, url_like, variable_reader
+from runtime_ops.project.build import Project
+from runtime_ops.project.launch import Launch
+from runtime_ops.project.model import Site
+from runtime_ops.project.settings import SettingRead
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.startup._reads import for_development, place
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
+)
+NO_VALUE = re.compile(r"^(none|null|false|true|\d{1,3}|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
+"""Texts that are no credential: switches, small numbers, paths, addresses without one, templates."""
+NAMED_ONLY = re.compile(
+    r"(_|^)(FILE|PATH|NAME|HEADER|ALGORITHM|URL|FIELD|PREFIX|TTL|LENGTH|TYPE|EXPIRE\w*|AGE|ISSUER|ID|METHODS?|ALG|ALGORITHMS?|RATE|ENDPOINT|USER\w*|REGION|MODE|FORMAT|BACKEND|PROVIDER|SCOPES?)$",
+    re.IGNORECASE,
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(
+        finding
+        for read in project.settings
+        if read.secret and read.source == "environment" and not for_development(read.path)
+        for finding in _default(project, read)
+    )
+    for row in all_secret_names():
+        if row.kind == "parameter":
+            call, _, parameter = row.name.rstrip(")").partition("(")
+            for site in project.sites(call):
+                yield from _literal(project, site, parameter)
+    yield from _artifacts(project)
+
+
+def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
+    if read.check in ("raise", "exit", "validator") or NAMED_ONLY.search(read.name):
+        return
+    path, line = place(read)
+    if read.default_setting and secret_like(read.default_setting) and read.default_setting != read.name:
+        if _older_name(read.name, read.default_setting) or not _keys(read.name, read.default_setting):
+            return
+        message = (
+            f"without {read.name} its value is that of {read.default_setting}, in silence: rotating the one makes what the other "
+            "protects unreadable, and one leak opens both"
+        )
+        severity = "medium"
+    elif read.default_text and not NO_VALUE.match(read.default_text.strip()) and len(read.default_text.strip()) > 2:
+        if any(f.kind == "compare" for u in project.settings.uses(read) for f in u.flows):
+            return  # the known value is looked for somewhere
+        message = (
+            f"without {read.name} the service starts with the value that stands here, which everybody who reads the code "
+            "knows: nothing tells that the secret was forgotten"
+        )
+        severity = "high"
+    else:
+        return
+    entrypoints = [e for e in project.phases_by_entrypoint(read.function, read.line, read.steps) if e.kind != "cli"]
+    if not entrypoints:
+        return
+    yield RULE.finding(
+        path,
+        line,
+        message,
+        f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
+        severity=severity,
+        phase="import" if read.function.is_module else "startup",
+        entrypoints=entrypoints,
+        anchor=read.name,
+    )
+
+
+def _older_name(name: str, other: str) -> bool:
+    """``MYAPP_DB_PASSWORD`` that falls back to ``DB_PASSWORD``: one setting under two names."""
+    return name.endswith(f"_{other}") or other.endswith(f"_{name}")
+
+
+def _keys(*names: str) -> bool:
+    """Whether all are keys that sign or encrypt; a password under two names is one account."""
+    return all(re.search(r"SECRET|KEY|SALT", name, re.IGNORECASE) for name in names)
+
+
+def _literal(project: Project, site: Site, parameter: str) -> Iterator[Finding]:
+    """A credential that is written into the call of a known client."""
+    if for_development(site.path) or not secret_like(parameter) or url_like(parameter):
+        return
+    position = 1 if parameter == "password" and len(site.call.args) == 2 else None
+    given = site.call.argument(parameter, position)
+    if not isinstance(given, m.Const) or not isinstance(given.value, str) or not given.value.strip():
+        return
+    if not project.phases(site) and not project.imported_by(site.function.module):
+        return
+    yield RULE.at(
+        project,
+        site,
+        f"{site.text}({parameter}=…) holds its credential as a literal: it cannot be changed without a new build, is the same "
+        "in every environment, and stands in the history of the repository",
+        "read it from the environment or a mounted secret at start-up, without a default",
+        severity="medium",
+    )
+
+
+def _artifacts(project: Project) -> Iterator[Finding]:
+    """Plain secrets in what starts our programs in production: one finding an artifact."""
+    found: dict[str, dict[str, tuple[int, Launch]]] = {}
+    for entrypoint in project.entrypoints:
+        for launch in entrypoint.production:
+            for name, (variable, path) in launch.env.items():
+                value = variable.value
+                if (
+                    value is None
+                    or variable.templated
+                    or value.templated
+                    or variable.variables
+                    or not value.text.strip()
+                ):
+                    continue
+                if not secret_like(name) or NAMED_ONLY.search(name) or NO_VALUE.match(value.text.strip()):
+                    continue
+                if for_development(path) or path.endswith(".sh"):
+                    continue
+                if (
+                    launch.platform != "kubernetes"
+                    and name not in project.settings.names
+                    and variable_reader(name) is None
+                ):
+                    continue
+                found.setdefault(path, {}).setdefault(name, (variable.line, launch))
+    for path, names in found.items():
+        (name, (line, launch)), *others = sorted(names.items(), key=lambda pair: pair[1][0])
+        value = launch.env[name][0].value
+        what = "a placeholder" if value is not None and placeholder(value.text) else "as plain text"
+        entrypoints = [e for e in project.entrypoints if launch in e.launches]
+        yield RULE.finding(
+            path,
+            line,
+            f"{launch.platform} gives {name} {what}: a start with the value of the repository succeeds, and the secret is "
+            "readable for everyone who can read the manifest",
+            "take it from a secret of the platform (secretKeyRef, secrets:, an env file that is not committed)",
+            severity="medium",
+            entrypoints=entrypoints,
+            anchor=name,
+            count=len(names),
+            also=[Evidence(path, at, other) for other, (at, _) in others[:8]],
+        )

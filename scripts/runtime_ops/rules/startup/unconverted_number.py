@@ -1,0 +1,70 @@
+"""The text of an environment variable where a number is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.settings import Flow, SettingRead
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="The text of an environment variable reaches a parameter that needs a number.",
+)
+NUMERIC = frozenset(
+    """timeout connect_timeout read_timeout socket_timeout socket_connect_timeout request_timeout max_retries retries
+    max_workers pool_size max_overflow pool_recycle pool_timeout pool_maxsize interval maxsize max_size min_size
+    max_connections heartbeat prefetch_count seconds minutes hours days microseconds milliseconds backoff_factor
+    ttl expire max_tries max_attempts concurrency max_bytes maxbytes backupcount""".split()
+)
+"""Parameters that libraries document as numbers, under whatever client."""
+FIRST_IS_NUMBER = frozenset(("time.sleep", "asyncio.sleep", "range", "datetime.timedelta", "signal.alarm"))
+"""Callables of the standard library whose first argument is a number."""
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or read.conversion or for_development(read.path):
+            continue
+        flow = _numeric(project, read)
+        if flow is None:
+            continue
+        default = "" if read.required or read.has_default else " or None"
+        found = project.phases_by_entrypoint(read.function, read.line, read.steps)
+        if not found:
+            continue
+        yield RULE.finding(
+            read.path,
+            read.line,
+            f"{read.name} reaches {flow.to}({flow.parameter}=…) as text{default}: when the variable is set the call raises "
+            "TypeError, so it works only as long as nobody configures it",
+            f"convert it where it is read: int(os.environ.get({read.name!r}, …)) or float(…)",
+            phase="serving" if any("serving" in p for p in found.values()) else "startup",
+            entrypoints=tuple(found),
+            anchor=read.name,
+        )
+
+
+def _numeric(project: Project, read: SettingRead) -> Flow | None:
+    for flow in read.flows:
+        if _needs_number(flow):
+            return flow
+    for use in project.settings.uses(read):
+        for flow in use.flows[:1]:
+            if _needs_number(flow):
+                return flow
+    return None
+
+
+def _needs_number(flow: Flow) -> bool:
+    if flow.kind != "argument":
+        return False
+    if flow.to in FIRST_IS_NUMBER:
+        return flow.parameter in ("0", *NUMERIC)
+    # a function of the project may convert what it is given
+    return flow.parameter.lower() in NUMERIC and "." in flow.to and not flow.to.startswith(("self.", "cls."))

@@ -1,0 +1,79 @@
+"""A setting without default that is put into an address unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.settings import Flow, SettingRead, Use
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, phases_of
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A setting that may be missing is put into an address without a check.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_found(project))
+
+
+def _found(project: Project) -> Iterator[Finding]:
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or read.required or read.checked or for_development(read.path):
+            continue
+        if (read.has_default and read.default_text != "None") or read.conversion or read.default_setting:
+            continue
+        entrypoints = phases_of(project, read)
+        if not entrypoints:
+            continue
+        flow = _address(project, read)
+        if flow is None:
+            continue
+        yield RULE.finding(
+            read.path,
+            read.line,
+            f"{read.name} may be missing and goes unchecked into {flow.to.replace('{?}', '…')!r}: the address then holds the "
+            'text "None", and what fails is a look-up or a request later, not the start',
+            f"read it with os.environ[{read.name!r}], or test it at start-up and end the process with a message",
+            phase="import" if read.function.is_module else "startup",
+            entrypoints=tuple(entrypoints),
+            anchor=read.name,
+        )
+
+
+def _address(project: Project, read: SettingRead) -> Flow | None:
+    """The text with an address that the value goes into, when nothing tests the value before."""
+    own = [f for f in read.flows if f.kind == "text" and is_address(f.to)]
+    if any(f.kind in ("test", "compare") for f in read.flows):
+        return None
+    uses = project.settings.uses(read)
+    if any(f.kind in ("test", "compare") for u in uses for f in u.flows):
+        return None
+    name = (read.bound.name if read.bound is not None else "").rpartition(".")[2]
+    for use in uses:
+        if name and not _guarded(use, name):
+            own.extend(f for f in use.flows if f.kind == "text" and is_address(f.to))
+    return own[0] if own else None
+
+
+def is_address(text: str) -> bool:
+    """Whether a text with ``{?}`` is an address with the value in its scheme, host or path."""
+    head, found, rest = text.partition("://")
+    if found:
+        return " " not in text and ("{?}" in rest or "{?}" in head)
+    return text.startswith(("{?}/", "{?}:")) and " " not in text
+
+
+def _guarded(use: Use, name: str) -> bool:
+    """Whether a condition around the use looks at the name."""
+    for step in use.steps:
+        test = getattr(step.stmt, "test", None)
+        if test is not None and any(isinstance(n, m.Name) and n.id.rpartition(".")[2] == name for n in m.walk(test)):
+            return True
+    return False

@@ -1,0 +1,137 @@
+"""A variable that an artifact sets and nothing reads."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.credentials import variable_reader
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
+from runtime_ops.project.model import Module
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._long_running import serving_places
+from runtime_ops.rules.startup._reads import for_development
+
+RULE = Rule(
+    __name__,
+    severity="low",
+    summary="An artifact sets a variable that neither the code nor a known server or library reads.",
+)
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    started = _spoken(project)
+    found: dict[tuple[str, str], list[tuple[Launch, Entrypoint, str, int]]] = defaultdict(list)
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running:
+            continue
+        spoken = started.union(*(_said(module) for module in entrypoint.modules))
+        for launch in entrypoint.production:
+            if launch.role == "management" or launch.target.path is None:
+                continue
+            for name, (variable, path) in launch.env.items():
+                if name != "PORT" and (variable_reader(name) is not None or name in spoken):
+                    continue
+                if for_development(path) or path.endswith(".sh"):
+                    continue
+                if (
+                    any(r.function.module in entrypoint.modules for r in project.settings.covering(name))
+                    or variable.templated
+                    or not name.isupper()
+                ):
+                    continue
+                found[(entrypoint.id, name)].append((launch, entrypoint, path, variable.line))
+    for (_, name), places in found.items():
+        port = _fixed_port(project, places[0][1]) if name == "PORT" else None
+        if name != "PORT" or port is not None:
+            yield _finding(name, places, port)
+
+
+def _in_build(variable: a.EnvironmentVariable, stage: a.Stage) -> bool:
+    value = variable.value.text if variable.value is not None else ""
+    if not value:
+        return False
+    words = [p.number.text for p in stage.ports] + [t for c in stage.copies for t in (*c.sources, c.target)]
+    words += [stage.workdir.text] if stage.workdir is not None else []
+    return any((len(value) > 2 and value in word) or variable.name in word for word in words)
+
+
+def _spoken(project: Project) -> frozenset[str]:
+    """Every variable that a command, a script or an image's build uses."""
+    found: set[str] = set()
+    for artifact in project.artifacts:
+        if isinstance(artifact, a.ShellScript):
+            for command in artifact.commands:
+                found.update(WORD.findall(command.raw))
+            found.update(use.name for use in artifact.other_uses)
+        elif isinstance(artifact, a.Dockerfile):
+            for stage in artifact.stages:
+                for given in (*stage.runs, stage.cmd, stage.entrypoint):
+                    if given is not None:
+                        found.update(WORD.findall(given.raw))
+                # EXPOSE, WORKDIR and COPY are read with their variables filled in: the values stand for them
+                found.update(v.name for v in stage.env if _in_build(v, stage))
+                for variable in stage.env:
+                    found.update(use.name for use in variable.variables)
+        elif isinstance(artifact, a.SupervisordConfig | a.UwsgiConfig | a.NginxConfig):
+            found.update(WORD.findall(repr(artifact)))
+    for entrypoint in project.entrypoints:
+        for launch in entrypoint.launches:
+            found.update(WORD.findall(" ".join((*launch.argv, *(link.text for link in launch.chain)))))
+            for part in (launch.container, launch.service):
+                found.update(WORD.findall(repr(getattr(part, "command", None)) + repr(getattr(part, "args", None))))
+            for probe, _ in launch.probes:
+                found.update(WORD.findall(repr(probe.command)))
+            for variable, _ in launch.env.values():
+                found.update(use.name for use in variable.variables)
+    return frozenset(found)
+
+
+@cache
+def _said(module: Module) -> frozenset[str]:
+    """Every word of a text in the code of a module."""
+    found: set[str] = set()
+    bodies = (*(f.facts.body for f in module.functions.values()), *(k.facts.body for k in module.classes.values()))
+    for body in bodies:
+        for node in m.walk(body):
+            if isinstance(node, m.Const) and isinstance(node.value, str) and len(node.value) < 400:
+                found.update(WORD.findall(node.value))
+    return frozenset(found)
+
+
+def _finding(name: str, places: list[tuple[Launch, Entrypoint, str, int]], port: tuple[str, int] | None) -> Finding:
+    _, entrypoint, path, line = places[0]
+    unique = list(dict.fromkeys((p, at) for _, _, p, at in places))
+    also = [Evidence(p, at, name) for p, at in unique[1:9]]
+    if port is not None:
+        also = [Evidence(p, at, name) for p, at in unique[:8]]
+        path, line = port
+        message = (
+            "the port is written into the code, and PORT, which the artifacts set for it, is read by nothing: changing it "
+            "moves the probes and not the listener"
+        )
+        remedy = 'read it: port=int(os.environ.get("PORT", "8080"))'
+    else:
+        message = f"{name} is set for {entrypoint.path} and nothing reads it: who changes it believes to have changed something"
+        remedy = "remove it, or read it at start-up under this name"
+    return RULE.finding(
+        path, line, message, remedy, entrypoints=(entrypoint,), anchor=name, count=len(unique), also=also,
+        phase="startup",
+    )  # fmt: skip
+
+
+def _fixed_port(project: Project, entrypoint: Entrypoint) -> tuple[str, int] | None:
+    for place in serving_places(project, entrypoint):
+        port = place.site.call.keyword("port") if place.site is not None else None
+        if isinstance(port, m.Const) and isinstance(port.value, int):
+            return place.function.path, place.line
+    return None

@@ -1,0 +1,104 @@
+"""Network calls, queries, threads and processes while a module is imported."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries import names as libraries
+from runtime_ops.libraries.blocking import all_blocking
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.startup._reads import caught, for_development
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="Importing a module of a service or worker connects, queries, or starts threads or processes.",
+)
+OUTSIDE = frozenset(("http", "database", "broker", "network", "child", "browser"))
+STARTED = frozenset(("thread", "timer", "process", "scheduler", "observer"))
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    groups: dict[str, list[tuple[Site, str, list[Entrypoint]]]] = defaultdict(list)
+    for site, what in _work(project):
+        at = _import_site(project, site)
+        if at is None or for_development(at.path) or caught(at.steps) or _guarded(at):
+            continue
+        entrypoints = [
+            e
+            for e, phases in project.phases(at).items()
+            if e.long_running and "import" in phases and (e.started or e.app)
+        ]
+        if entrypoints:
+            groups[at.path].append((at, what, entrypoints))
+    for found in groups.values():
+        yield _finding(project, found)
+
+
+def _work(project: Project) -> Iterator[tuple[Site, str]]:
+    for wait in project.waits:
+        # a wait that is reported where its client is made stands for calls that come later
+        made = wait.dotted in wait.row.constructors and wait.dotted not in wait.row.calls
+        if wait.kind in OUTSIDE and wait.site.call == wait.call and not made and not libraries.type_of(wait.dotted):
+            yield (
+                wait.site,
+                f"{wait.site.text}() waits for {'the network' if wait.kind == 'network' else f'a {wait.kind} answer'}",
+            )
+    for row in all_blocking():
+        if row.blocks and row.kind in ("name lookup", "network", "database") and not row.call.endswith("*"):
+            for site in project.sites(row.call):
+                yield site, f"{site.text}() waits for a {row.kind} answer"
+    for resource in project.resources:
+        if resource.kind in STARTED and resource.started_at is not None:
+            yield resource.started_at, f"{resource.started_at.text}() starts a {resource.kind}"
+
+
+def _guarded(site: Site) -> bool:
+    block = main_block(site.function.module)
+    return block is not None and any(s.stmt is block for s in site.steps)
+
+
+def _import_site(project: Project, site: Site) -> Site | None:
+    """The call at a module's level through which the work is done; None when no import leads there."""
+    current, below, seen = site, site, set()
+    while not current.function.is_module:
+        if current.function in seen or caught(current.steps):
+            return None
+        seen.add(current.function)
+        edges = [e for e in project.links.callers.get(current.function, ()) if e.how == "call" and not e.site.weak]
+        level = next((e for e in edges if e.caller.is_module), None) or next(
+            (e for e in edges if any("import" in p for p in project.phases_by_entrypoint(e.caller).values())), None
+        )
+        if level is None:
+            return None
+        below, current = current, level.site
+    # a module level that only calls the application's factory: the work stands in the factory
+    factory = any((x.dotted is not None and surface("app", x.dotted)) or x.made for x in below.function.sites)
+    return below if factory and below.function in current.targets else current
+
+
+def _finding(project: Project, found: list[tuple[Site, str, list[Entrypoint]]]) -> Finding:
+    found.sort(key=lambda each: each[0].line)
+    site, what, entrypoints = found[0]
+    # the module that is started itself: its import is the start, only not one that can be logged or tested
+    own = all(e.main.module is site.function.module for e in entrypoints)
+    return RULE.finding(
+        site.path,
+        site.line,
+        f"importing {site.path} does work: {what}. A failure there is a bare traceback before logging is set up, and "
+        "tests, migrations and command lines that import it need the same outside world",
+        "move it into the start-up hook or main(), after settings and logging, with a time limit and a message on failure",
+        severity="low" if own else "medium",
+        phase="import",
+        entrypoints=entrypoints,
+        anchor=f"{site.function.module.name}:{site.text}",
+        count=len(found),
+        also=[Evidence(s.path, s.line, w) for s, w, _ in found[1:9]],
+    )
