@@ -111,7 +111,8 @@ def _pauses(site: Site, links: Links, depth: int) -> bool:
     if site.dotted in SLEEPS or (site.method in ("sleep", "_sleep") and not site.targets):
         zero = site.call.args and isinstance(site.call.args[0], m.Const) and not site.call.args[0].value
         return not zero
-    if site.method in TIMED_WAITS and not site.targets:
+    asks = site.method == "get" and site.dotted is not None and "ueue" not in site.dotted  # requests.get(timeout=3)
+    if site.method in TIMED_WAITS and not site.targets and not asks:
         given = site.call.keyword("timeout") or site.call.keyword("timeout_ms") or site.call.keyword("block")
         if given is None and site.method in ("wait", "poll") and site.call.args:
             given = site.call.args[0]

@@ -1,0 +1,85 @@
+"""Retries without a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import resolve_all, sites_in
+from runtime_ops.project.loops import SLEEPS
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._retries import GENERIC, RetryLoop, configured, pauses, retry_loops, stop_given
+
+RULE = Rule(__name__, severity="high", summary="A failing unit of work is tried again without a limit.")
+# What these say is "not yet" or "somebody else was first", not a fault that lasts.
+CONFLICTS = frozenset(
+    """RuntimeError KeyError IndexError ValueError FileExistsError BlockingIOError InterruptedError Empty QueueEmpty WatchError
+    StopIteration IntegrityError EOFError TimeoutError Timeout""".split()
+)
+LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "ConnectionError"})
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for use in configured(project):
+        if use.policy.errors not in GENERIC or stop_given(use, project) is not False:
+            continue
+        func = use.func or use.owner
+        serving = project.function_runs_in(func, "serving")
+        name = use.dotted.rpartition(".")[2]
+        waits = [p for p in use.policy.wait_parameters if use.call is not None and use.call.keyword(p) is not None]
+        pace = "" if waits or use.policy.grows else ", and without a pause"
+        yield RULE.in_function(
+            project, func, use.line,
+            f"{name} without {use.policy.stop_parameters[0]}= never gives up{pace}: while the dependency is "
+            "down or the input is bad, this "
+            "call holds its worker for ever and cannot be stopped",
+            f"limit it ({', '.join(use.policy.stop_parameters[:2])}), let the last failure out, and record it",
+            confidence="certain" if serving else "likely",
+            severity=None if serving or use.func is not None else "medium",
+        )  # fmt: skip
+    for found in retry_loops(project):
+        if _lasts(project, found) and project.function_runs_in(found.func, "serving", "startup"):
+            yield _of_loop(project, found)
+
+
+def _of_loop(project: Project, found: RetryLoop) -> Finding:
+    serving = project.function_runs_in(found.func, "serving")
+    wait = "pausing in between" if pauses(found.loop, found.func, project) else "without a pause"
+    work = next(
+        (
+            s.text
+            for s in sites_in(found.attempt.body, found.func)
+            if s.dotted not in SLEEPS and s.method not in ("info", "debug")
+        ),
+        "the work",
+    )
+    return RULE.in_function(
+        project, found.func, found.loop.line,
+        f"{work}() is tried again for ever, {wait}: with a failure that lasts this call never comes back, and "
+        "nothing records that "
+        "the work was not done",
+        "count the tries or set a deadline, then raise or store the item as failed", end_line=found.handler.line,
+        severity=None if serving else "medium",
+    )  # fmt: skip
+
+
+def _lasts(project: Project, found: RetryLoop) -> bool:
+    """Whether the arm catches failures that can last: everything, or a lost connection."""
+    if not found.handler.types:
+        names: tuple[str, ...] = ("Exception",)
+    else:
+        names = resolve_all(found.func, project.links, found.handler.types)
+    tails = {n.rpartition(".")[2] for n in names}
+    if tails <= CONFLICTS or not any(
+        t in LASTING or "Connect" in t or "Request" in t or "Operational" in t or "HTTP" in t for t in tails
+    ):
+        return False
+    calls = sites_in(found.attempt.body, found.func)
+    asks = any((s.dotted or s.text).rpartition(".")[2] in ("input", "prompt", "getpass", "confirm") for s in calls)
+    external = any((s.dotted is not None and "." in s.dotted) or s.targets for s in calls)
+    stops = any("stop" in source_of(n) for n in m.walk(found.loop.test) if isinstance(n, m.Name))
+    return external and not asks and not stops

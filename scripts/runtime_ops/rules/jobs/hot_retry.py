@@ -1,0 +1,92 @@
+"""A failure branch that goes round at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import sites_by_call
+from runtime_ops.project.jobs import IN_MEMORY, QUEUE_NAME
+from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._retries import retry_loops
+
+RULE = Rule(
+    __name__, severity="high", summary="A failure branch loops without any pause.", yields_to=("endless-retry",)
+)
+CONFLICTS = (
+    "WatchError",
+    "Empty",
+    "QueueEmpty",
+    "Timeout",
+    "TimeoutError",
+    "IntegrityError",
+    "SerializationFailure",
+    "Conflict",
+)
+# calls that pause by themselves when they fail or have nothing: a queue in memory, a terminal, a timer
+PATIENT = frozenset("get aget async_get wait sleep input readline accept select".split())
+PACED = PATIENT | frozenset(
+    "recv receive read poll next get_message receive_text receive_json popleft anext blpop brpop fetch".split()
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    loops = {id(found.loop) for found in retry_loops(project)}
+    for arm in project.failures:
+        loop = arm.loop
+        if not isinstance(loop, m.While) or not is_endless(loop) or not _goes_round(arm, loop):
+            continue
+        if not arm.broad and not any("Connection" in c or "OSError" in c for c in arm.catches):
+            continue
+        if any(c.rpartition(".")[2] in CONFLICTS for c in arm.catches) or counts_attempts(loop, arm.func) is not None:
+            continue
+        if not arm.body_calls or _waits(project, arm, loop):
+            continue
+        if not project.function_runs_in(arm.func, "serving", "startup", kinds=("service", "worker", "job")):
+            continue
+        work = next((s for s in arm.body_calls if s.targets or (s.dotted is not None and "." in s.dotted)), None)
+        if work is None or (id(loop) in loops and not has_sleep(loop.body, arm.func, project.links)):
+            continue
+        yield RULE.in_function(
+            project, arm.func, arm.line,
+            f"When {work.text}() fails, the loop goes round at once: an outage turns into a busy loop that "
+            "fills the log, eats a core "
+            "and hammers the dependency as it comes back",
+            "pause in this arm, growing up to a limit, on an Event that the stop path sets",
+            end_line=arm.handler.end_line,
+        )  # fmt: skip
+
+
+def _goes_round(arm: HandlerEffects, loop: m.While) -> bool:
+    """The ``try`` is the loop's own statement, and the arm neither leaves the loop nor passes what could pause."""
+    if arm.ends & {"raise", "return", "break", "exit"} or not any(s is arm.attempt for s in loop.body):
+        return False
+    return True
+
+
+def _waits(project: Project, arm: HandlerEffects, loop: m.While) -> bool:
+    """Whether anything on the failure's way round pauses: the arm, what stands around the ``try``, the loop's test, or
+    the start of the try itself."""
+    around = tuple(s for s in loop.body if s is not arm.attempt)
+    blocks = (arm.handler.body, around, arm.attempt.final, loop.test)
+    if any(has_sleep(block, arm.func, project.links) for block in blocks):
+        return True
+    known = sites_by_call(arm.func)
+    if any(known[id(c)].method in PACED for s in around for c in m.calls(s) if id(c) in known):
+        return True  # a loop over items that come one by one, not a retry
+    return any(_patient(s) for s in arm.body_calls[:3])
+
+
+def _patient(site: Site) -> bool:
+    """A call that waits by itself where it has nothing to give: a sleep, a queue in memory, an Event."""
+    if site.dotted in SLEEPS or site.dotted in IN_MEMORY:
+        return True
+    if site.method in ("get", "aget", "async_get"):
+        return bool(QUEUE_NAME.search(site.text.rpartition(".")[0].rpartition(".")[2]))
+    return site.method in PATIENT

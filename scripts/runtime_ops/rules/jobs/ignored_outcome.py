@@ -1,0 +1,236 @@
+"""A result that tells success from failure and is never looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.names import spellings
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import ends, sites_by_call
+from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.model import Func, Site, own_expressions
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, words
+
+RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.")
+WRITES = re.compile(
+    r"^(?:requests|httpx|niquests)\.(?:(?:sessions\.)?(?:Async)?(?:Session|Client)\.)?(post|put|patch|delete)$"
+)
+PARTIAL = {"os.write": "os.write", "socket.socket.send": "send", "io.FileIO.write": "write"}
+STATED = re.compile(
+    r"fire.and.forget|best.effort|telemetry|ignore (?:the )?(?:result|response|errors?)|don'?t care|usage stat", re.I
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for site in _written(project):
+        finding = _response(project, site)
+        if finding is not None:
+            yield finding
+    for site in project.links.sites(*PARTIAL):
+        if site.used or _one_byte(site) or _to_pipe(site) or not _runs(project, site.function):
+            continue
+        yield RULE.at(
+            project, site,
+            f"{site.text}() may write only part of the data (disk almost full, full buffer) and returns how "
+            "much; the rest is lost here "
+            "without an error",
+            "use a buffered file or sendall(), or loop until everything is written", confidence="likely",
+        )  # fmt: skip
+    for func in project.functions:
+        yield from _state_not_asked(project, func)
+    yield from _told_by_result(project)
+
+
+def _written(project: Project) -> Iterator[Site]:
+    for dotted, sites in project.links.by_dotted.items():
+        if any(WRITES.match(name) for name in spellings(dotted)):
+            yield from sites
+
+
+def _runs(project: Project, func: Func) -> bool:
+    return bool(project.function_runs_in(func, "serving", "shutdown"))
+
+
+def _response(project: Project, site: Site) -> Finding | None:
+    func = site.function
+    if not _runs(project, func) or _stated(func) or optional(func.name) or aside(func):
+        return None
+    if any(k == "hooks" for k, _ in site.call.keywords) or _raises_by_itself(project, site):
+        return None
+    if not site.used:
+        how = "dropped"
+    else:
+        name = _bound_to(site)
+        if name is None or not _only_logged(site, name):
+            return None
+        how = "only logged"
+    return RULE.at(
+        project, site,
+        f"The answer of {site.text}() is {how}: a 4xx or 5xx raises nothing by itself, so a refused or failed "
+        "request counts as done",
+        "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
+    )  # fmt: skip
+
+
+def _bound_to(site: Site) -> str | None:
+    stmt = site.stmt
+    value = stmt.value if isinstance(stmt, m.Assign) else None
+    if isinstance(value, m.Await):
+        value = value.value
+    if (
+        isinstance(stmt, m.Assign)
+        and value is site.call
+        and len(stmt.targets) == 1
+        and isinstance(stmt.targets[0], m.Name)
+    ):
+        return stmt.targets[0].id if "." not in stmt.targets[0].id else None
+    return None
+
+
+def _only_logged(site: Site, name: str) -> bool:
+    """Whether the response, until its name is bound again, is only used in log calls."""
+    func = site.function
+    logs = [s.call for s in func.sites if log_call(s) is not None]
+    inside = {id(n) for call in logs for n in m.walk(call)}
+    rebound = min((b.line for b in func.bindings.get(name, ()) if b.line > site.call.end_line), default=1 << 30)
+    seen = False
+    for place in func.places:
+        if place.stmt is site.stmt or place.stmt.line < site.line:
+            continue
+        if place.stmt.line >= rebound:
+            break
+        if isinstance(place.stmt, m.If | m.While | m.For | m.With | m.Try | m.Match):
+            parts: list[object] = list(own_expressions(place.stmt))
+        else:
+            parts = [place.stmt]
+        for part in parts:
+            for node in m.walk(part):
+                if isinstance(node, m.Name) and (node.id == name or node.id.startswith(name + ".")):
+                    if id(node) not in inside:
+                        return False
+                    seen = True
+    return seen and not _in_loop_before(site, name)
+
+
+def _in_loop_before(site: Site, name: str) -> bool:
+    """Whether a loop around the call may look at the response at its next turn."""
+    loop = next((s.stmt for s in reversed(site.steps) if isinstance(s.stmt, m.While | m.For)), None)
+    if loop is None:
+        return False
+    return any(isinstance(n, m.Name) and n.id.split(".")[0] == name and n.line < site.line for n in m.walk(loop))
+
+
+def _stated(func: Func) -> bool:
+    text = f"{func.facts.doc or ''} {func.name}"
+    return bool(STATED.search(text.replace("_", " ")))
+
+
+def _raises_by_itself(project: Project, site: Site) -> bool:
+    """A session that was given a hook or a client whose project class checks the status."""
+    if site.origin is None:
+        return False
+    return any(k == "event_hooks" for k, _ in site.origin.call.keywords) or any(
+        isinstance(n, m.Name) and n.id.endswith(".hooks") for n in m.walk(site.origin.function.facts.body)
+    )
+
+
+def _one_byte(site: Site) -> bool:
+    data = site.call.argument("data", 1 if site.dotted == "os.write" else 0)
+    return isinstance(data, m.Const) and len(str(data.value)) <= 8
+
+
+def _to_pipe(site: Site) -> bool:
+    """A write to a pipe's own end: small records are written whole (PIPE_BUF)."""
+    target = source_of(site.call.args[0] if site.dotted == "os.write" and site.call.args else site.call.func)
+    return bool(re.search(r"pipe|wake|master|pty|(?:^|[._])[rw](?:fd)?$|write_?fd|stdout|stderr|^[12]$", target, re.I))
+
+
+def _state_not_asked(project: Project, func: Func) -> Iterator[Finding]:
+    """``while not (job.is_finished or job.is_failed)`` and then success without a look at ``is_failed``."""
+    for place in func.places:
+        if not isinstance(place.stmt, m.While):
+            continue
+        names = [n.id for n in m.walk(place.stmt.test) if isinstance(n, m.Name)]
+        failed = next((n for n in names if n.endswith((".is_failed", ".failed", ".failed()"))), None)
+        done = any(n.endswith((".is_finished", ".is_done", ".done", ".ready")) for n in names)
+        if failed is None or not done or not _runs(project, func):
+            continue
+        owner = failed.rpartition(".")[0]
+        asked = [
+            n
+            for p in func.places
+            if p.stmt is not place.stmt and p.stmt.line > place.stmt.end_line
+            for n in m.walk(p.stmt)
+            if isinstance(n, m.Name)
+            and n.id.startswith(owner + ".")
+            and any(w in n.id for w in ("fail", "status", "state", "exc", "success"))
+        ]
+        result = next(
+            (
+                n
+                for p in func.places
+                if p.stmt.line > place.stmt.end_line
+                for n in m.walk(p.stmt)
+                if isinstance(n, m.Name) and n.id in (f"{owner}.result", f"{owner}.return_value", f"{owner}.get")
+            ),
+            None,
+        )
+        if asked or result is None:
+            continue
+        yield RULE.in_function(
+            project, func, result.line,
+            f"The loop above waits until {owner} is finished or failed, and then only {result.id} is looked at: "
+            "of a job that failed or was "
+            "killed it is None, which passes for success here",
+            f"test {failed} first and answer with the failure",
+        )  # fmt: skip
+
+
+def _told_by_result(project: Project) -> Iterator[Finding]:
+    """Calls that drop the result of a project function that swallows its failure and returns False."""
+    for arm in project.failures:
+        func = arm.func
+        if not arm.broad or not arm.returns or any(r.kind != "false" for r in arm.returns) or func.is_module:
+            continue
+        found = words(func.name)
+        if (
+            not found
+            or not (set(found) & (DELIVERS | SAVES | {"put", "queue", "store"}))
+            or optional(func.name)
+            or aside(func)
+        ):
+            continue
+        if ends(arm.handler.body, func) - {"return"} or not _returns_true(func):
+            continue
+        dropped = [
+            edge.site
+            for edge in project.links.callers.get(func, ())
+            if edge.how == "call" and not edge.site.used and len(edge.site.targets) == 1
+            and _runs(project, edge.caller) and not optional(edge.caller.name)
+            and sites_by_call(edge.caller).get(id(edge.site.call)) is not None
+        ]  # fmt: skip
+        if not dropped or len(dropped) * 2 < sum(1 for e in project.links.callers.get(func, ()) if e.how == "call"):
+            continue  # most callers do look at it: the others may have their reason
+        first, *others = sorted(dropped, key=lambda s: (s.path, s.line))
+        finding = RULE.at(
+            project, first,
+            f"{func.name}() answers a failure with False (line {arm.line} of {func.path.rpartition('/')[2]}) "
+            f"and {len(dropped)} callers drop the "
+            "result: what was not stored or handed over is lost, and they report success",
+            "test the result, or let the function raise", severity="low",
+        )  # fmt: skip
+        yield replace(finding, count=len(dropped), also=tuple(Evidence(s.path, s.line, "the same") for s in others[:8]))
+
+
+def _returns_true(func: Func) -> bool:
+    return any(
+        isinstance(p.stmt, m.Return) and isinstance(p.stmt.value, m.Const) and p.stmt.value.value is True
+        for p in func.places
+    )

@@ -1,0 +1,214 @@
+"""One bad item ends the work for all others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import resolve_all, sites_in
+from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func, Place, Site, Step, blocks_of
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._words import catches_all, optional, words
+
+RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.")
+THREADS = ("threading.Thread", "threading.Timer")
+RISKY = frozenset(
+    {
+        "json.dumps",
+        "json.loads",
+        "int",
+        "float",
+        "orjson.loads",
+        "orjson.dumps",
+        "datetime.datetime.strptime",
+        "datetime.datetime.fromisoformat",
+    }
+)
+NOTIFIES = frozenset("send notify deliver".split())
+TRIVIAL = frozenset(
+    "is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear str list dict sorted".split()
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        if _runs_in_thread(project, func):
+            yield from _thread_loops(project, func)
+        job = project.jobs.by_func.get(func)
+        if job is not None:
+            yield from _items(project, func)
+
+
+# ---------------------------------------------------------------- threads
+
+
+def _runs_in_thread(project: Project, func: Func) -> bool:
+    return any(
+        e.how == "reference" and e.via in THREADS and surface("starter", e.via)
+        for e in project.links.callers.get(func, ())
+    )
+
+
+def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
+    for place in func.places:
+        loop = place.stmt
+        if not isinstance(loop, m.While) or not is_endless(loop) or _guarded(project, func, place.steps):
+            continue
+        if any(isinstance(s.stmt, m.While | m.For) for s in place.steps):
+            continue
+        risky = [s for s in sites_in(loop.body, func) if _may_fail(s) and not _guarded(project, func, s.steps)]
+        if not risky:
+            continue
+        guards = any(_broad(project, func, s) for s in _blocks(loop.body))
+        first = next((s for s in risky if s.dotted in RISKY), risky[0]) if guards else risky[0]
+        if guards and first.dotted not in RISKY:
+            continue
+        line, what = (
+            (first.line, f"{first.text}() stands outside the try of this loop")
+            if guards
+            else (loop.line, f"Nothing catches a failure of {first.text}() in this loop")
+        )
+        yield RULE.in_function(
+            project, func, line,
+            f"{what}: one bad item raises out of {func.name}(), its thread ends, and nothing starts it again "
+            "while the process looks healthy",
+            "guard one turn: log the failure with its item, count it, go on with the next after a pause",
+            severity="high" if project.function_runs_in(func, "serving", kinds=("service", "worker")) else None,
+        )  # fmt: skip
+        return
+
+
+def _blocks(block: m.Block) -> Iterator[m.Try]:
+    """Every ``try`` of one turn of the loop, inner loops apart."""
+    for stmt in block:
+        if isinstance(stmt, m.Try):
+            yield stmt
+        if not isinstance(stmt, m.While | m.For):
+            for inner, _ in blocks_of(stmt):
+                yield from _blocks(inner)
+
+
+def _may_fail(site: Site) -> bool:
+    """A call of the project that does something, or a conversion of data from elsewhere."""
+    if site.dotted in RISKY:
+        return any(not isinstance(a, m.Const) for a in site.call.args) and not _of_environment(site)
+    if site.method in TRIVIAL or not site.targets or site.weak:
+        return False
+    return not all(catches_all(t) or _harmless(t) for t in site.targets)
+
+
+def _of_environment(site: Site) -> bool:
+    text = source_of(site.call)
+    return "environ" in text or "getenv" in text or "settings" in text.lower() or "time" in text
+
+
+def _harmless(func: Func) -> bool:
+    """A getter: no calls of its own but trivial ones."""
+    return all(s.method in TRIVIAL for s in func.sites)
+
+
+def _broad(project: Project, func: Func, attempt: m.Try) -> bool:
+    return any(
+        not h.types
+        or any(
+            n.rpartition(".")[2] in ("Exception", "BaseException") for n in resolve_all(func, project.links, h.types)
+        )
+        for h in attempt.handlers
+    )
+
+
+def _guarded(project: Project, func: Func, steps: tuple[Step, ...]) -> bool:
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and _broad(project, func, s.stmt) for s in steps)
+
+
+# ---------------------------------------------------------------- jobs over items
+
+
+def _items(project: Project, func: Func) -> Iterator[Finding]:
+    """``for alert in alerts: state = alert.evaluate(); notify(alert)`` without a guard around one alert."""
+    for place in func.places:
+        loop = place.stmt
+        if not isinstance(loop, m.For) or not isinstance(loop.target, m.Name) or _inside_try(place):
+            continue
+        item = loop.target.id
+        calls = sites_in(loop.body, func)
+        if any(isinstance(n, m.Try) for n in m.walk(loop.body)) or _transaction(place):
+            continue
+        sent = next(
+            (
+                s
+                for s in calls
+                if words(s.method)[:1] and words(s.method)[0] in NOTIFIES and _about(s, item) and not optional(s.text)
+            ),
+            None,
+        )
+        own = next(
+            (
+                s
+                for s in calls
+                if s.text.startswith(item + ".")
+                and s.method not in TRIVIAL
+                and s is not sent
+                and _computes(s)
+                and not optional(s.text)
+            ),
+            None,
+        )
+        if sent is None or own is None:
+            continue
+        yield RULE.in_function(
+            project, func, loop.line,
+            f"An exception of {own.text}() for one {item} leaves the loop and fails the job: the {item}s behind "
+            "it are neither looked at nor "
+            f"reached by {sent.text}() in this run, and a retry stops at the same one",
+            f"guard the work of one {item}: record its failure, go on, and fail at the end if any failed",
+            end_line=loop.line + 1,
+        )  # fmt: skip
+
+
+def _inside_try(place: Place) -> bool:
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt.handlers for s in place.steps)
+
+
+def _transaction(place: Place) -> bool:
+    return any(
+        isinstance(s.stmt, m.With) and re.search(r"atomic|transaction|begin", source_of(s.stmt.items[0][0]))
+        for s in place.steps
+    )
+
+
+def _about(site: Site, item: str) -> bool:
+    given = (*site.call.args, *(v for _, v in site.call.keywords))
+    return site.text.startswith(item + ".") or any(
+        isinstance(n, m.Name) and n.id.split(".")[0] == item for a in given for n in m.walk(a)
+    )
+
+
+def _computes(site: Site) -> bool:
+    """A method of the item that works on its data: not a plain getter, not bookkeeping."""
+    return bool(words(site.method)) and words(site.method)[0] not in (
+        "is",
+        "has",
+        "get",
+        "save",
+        "delete",
+        "update",
+        "to",
+        "as",
+        "items",
+        "keys",
+        "values",
+        "strip",
+        "lower",
+        "append",
+        "refresh",
+        "split",
+        "format",
+    )

@@ -1,0 +1,70 @@
+"""A reconnect that misses part of the ways in which the connection is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.errors import ConnectionErrors, connection_errors
+from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__, severity="medium", summary="A reconnect-and-resend names only part of the ways a connection is lost."
+)
+RECONNECTS = re.compile(
+    r"re_?connect|^_?connect$|^_?(?:open|create|init|new|get)_(?:connection|channel|client|session|conn)$|^_?connect_|^ping$",
+    re.I,
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    done: set[int] = set()
+    for arm in project.failures:
+        if id(arm.attempt) in done or arm.broad or not arm.catches:
+            continue
+        again = _resent(arm)
+        connect = next((s for s in arm.calls if RECONNECTS.search(s.method)), None)
+        if again is None or connect is None:
+            continue
+        row = next((r for c in arm.catches if (r := connection_errors(c)) is not None), None)
+        caught = {c for e in project.failures if e.attempt is arm.attempt for c in e.catches}
+        if row is None or any(e.broad for e in project.failures if e.attempt is arm.attempt):
+            continue
+        lacking = _lacking(row, caught)
+        if not lacking:
+            continue
+        done.add(id(arm.attempt))
+        shown = ", ".join(n.rpartition(".")[2] for n in lacking[:3])
+        guarded = any(s.stmt is not arm.attempt and isinstance(s.stmt, m.Try) for s in connect.steps)
+        also = "" if guarded else f", and so does a failure of {connect.text}() itself, which is tried once and at once"
+        yield RULE.in_function(
+            project, arm.func, arm.line,
+            f"The reconnect catches only {', '.join(c.rpartition('.')[2] for c in arm.catches)}: {shown} "
+            f"escape{also}; what was to be sent "
+            "is lost during a short restart of the other side",
+            f"catch {(row.bases or row.raised)[0]}, and retry connect and send together, a few times with a "
+            "growing pause",
+            end_line=arm.handler.end_line,
+        )  # fmt: skip
+
+
+def _resent(arm: HandlerEffects) -> Site | None:
+    """A call of the ``try`` that the arm makes again."""
+    tried = {s.text for s in arm.body_calls}
+    return next((s for s in arm.calls if s.text in tried and not RECONNECTS.search(s.method)), None)
+
+
+def _lacking(row: ConnectionErrors, caught: set[str]) -> list[str]:
+    tails = {c.rpartition(".")[2] for c in caught}
+    if any(b.rpartition(".")[2] in tails for b in row.bases):
+        return []
+    wanted = [r for r in row.raised if r.rpartition(".")[2] not in tails and not r.startswith("builtins.")]
+    out = {name for base, below in row.covers.items() if base in tails for name in below}
+    wanted = [w for w in wanted if w.rpartition(".")[2] not in out]
+    return wanted if len(row.raised) > 1 else []

@@ -1,0 +1,71 @@
+"""Retries that do not tell a passing fault from a lasting one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._retries import Configured, as_one, configured, stop_given
+
+RULE = Rule(
+    __name__, severity="medium", summary="Every exception is retried, permanent failures included.",
+    yields_to=("endless-retry", "unsafe-retry"),
+)  # fmt: skip
+BROAD = frozenset({"Exception", "BaseException"})
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from as_one(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    for use in configured(project):
+        if use.func is None or stop_given(use, project) is not True or not _everything(use):
+            continue
+        if use.call is not None and use.call.keyword("giveup") is not None:
+            continue
+        if not project.phases_by_entrypoint(use.func):
+            continue
+        attempts = _attempts(use)
+        yield RULE.in_function(
+            project, use.func, use.line,
+            f"{use.func.name}() is tried again{attempts} on any exception: a wrong argument, a refused login or "
+            "a bug is repeated with all "
+            "its pauses before anybody hears of it",
+            "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
+        )  # fmt: skip
+
+
+def _everything(use: Configured) -> bool:
+    """Whether the retried failures are ``Exception``: by default, or as written."""
+    policy, call = use.policy, use.call
+    if call is None:
+        return policy.errors == "Exception"
+    given: m.Expr | None = None
+    for number, parameter in enumerate(policy.error_parameters):
+        given = call.argument(parameter, policy.error_position if number == 0 else None)
+        if given is not None:
+            break
+    if given is None:
+        return policy.errors == "Exception"
+    names = {source_of(n).rpartition(".")[2] for n in m.walk(given) if isinstance(n, m.Name)}
+    if isinstance(given, m.Call) and "if_" in source_of(given.func) and not names & BROAD:
+        return False
+    return bool(names & BROAD)
+
+
+def _attempts(use: Configured) -> str:
+    for _, value in use.call.keywords if use.call is not None else ():
+        if (
+            isinstance(value, m.Call)
+            and source_of(value.func).endswith("stop_after_attempt")
+            and value.args
+            and isinstance(value.args[0], m.Const)
+        ):
+            return f" up to {value.args[0].value} times"
+    return ""

@@ -1,0 +1,114 @@
+"""A message handed to a broker, and nothing learns whether the broker took it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.jobs._words import aside, optional
+
+RULE = Rule(__name__, severity="high", summary="Nothing learns whether the broker took the message.")
+KAFKA = {
+    "confluent_kafka.Producer.produce": ("on_delivery", "callback"),
+    "kafka.KafkaProducer.send": (),
+    "aiokafka.AIOKafkaProducer.send": (),
+}
+READS = frozenset("get result add_callback add_errback add_done_callback".split())
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_pika(project))
+    yield from together(_kafka(project))
+
+
+def _published(project: Project) -> Iterator[Site]:
+    for dotted, sites in project.links.by_dotted.items():
+        if dotted.endswith(".basic_publish") and dotted.startswith("pika."):
+            yield from sites
+    for func in project.functions:
+        for site in func.sites:
+            if site.method == "basic_publish" and site.dotted is None and not site.targets and _uses_pika(site):
+                yield site
+
+
+def _uses_pika(site: Site) -> bool:
+    return any(
+        b.text.split(".")[0] == "pika"
+        for bs in site.function.module.level.bindings.values()
+        for b in bs
+        if b.kind == "import"
+    )
+
+
+def _pika(project: Project) -> Iterator[Finding]:
+    for site in _published(project):
+        module = site.function.module
+        confirms = any(s.method == "confirm_delivery" for f in module.functions.values() for s in f.sites)
+        if confirms or any(s.method == "confirm_delivery" for _, ss in project.links.by_dotted.items() for s in ss):
+            continue
+        if optional(site.function.name) or aside(site.function) or not _on_path(project, site):
+            continue
+        text = " ".join(source_of(v) for v in (*site.call.args, *(v for _, v in site.call.keywords)))
+        lacks = [
+            w
+            for w, there in (
+                ("mandatory", site.call.keyword("mandatory") is not None),
+                ("delivery_mode=2", "delivery_mode" in text),
+            )
+            if not there
+        ]
+        also = f" (nor {' nor '.join(lacks)})" if lacks else ""
+        yield RULE.at(
+            project, site,
+            f"basic_publish without confirm_delivery(){also}: it returns before the broker has the message, so "
+            "a restart, a half-open "
+            "connection or a queue that does not exist drops it while the caller reports success",
+            "call channel.confirm_delivery(), publish with mandatory=True and delivery_mode=2, and handle "
+            "UnroutableError and NackError",
+        )  # fmt: skip
+
+
+def _kafka(project: Project) -> Iterator[Finding]:
+    for dotted, callbacks in KAFKA.items():
+        for site in project.sites(dotted):
+            if any(site.call.keyword(c) is not None for c in callbacks) or (callbacks and len(site.call.args) > 3):
+                continue
+            if (
+                site.used
+                or _flushed(project, site)
+                or optional(site.function.name)
+                or aside(site.function)
+                or not _on_path(project, site)
+            ):
+                continue
+            yield RULE.at(
+                project, site,
+                f"{site.text}() only puts the record into the client's buffer, and neither a callback, a flush "
+                "nor the future is looked at: a "
+                "record that the broker refuses is dropped while the caller reports success",
+                "give on_delivery/callback (and poll), await send_and_wait, or read the future with a time limit",
+            )  # fmt: skip
+
+
+def _flushed(project: Project, site: Site) -> bool:
+    """Whether the same function or class flushes the producer as part of the work."""
+    func = site.function
+    near = [func, *(func.cls.methods.values() if func.cls is not None else ())]
+    flush = any(s.method == "flush" for s in func.sites)
+    reads = any(
+        s.method in READS and any(isinstance(n, m.Call) and n is site.call for n in m.walk(s.call)) for s in func.sites
+    )
+    class_flush = func.cls is not None and any(
+        s.method == "flush" for f in near for s in f.sites if f.name in ("publish", "send", "produce", "commit")
+    )
+    return flush or reads or class_flush
+
+
+def _on_path(project: Project, site: Site) -> bool:
+    return bool(project.runs_in(site, "serving", "shutdown", kinds=("service", "worker", "job")))

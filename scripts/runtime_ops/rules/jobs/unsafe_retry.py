@@ -1,0 +1,111 @@
+"""Automatic retries of calls that must not run twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.names import spellings
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func, Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._retries import configured
+
+RULE = Rule(__name__, severity="medium", summary="Automatic retries include requests that are not idempotent.")
+UNSAFE = frozenset({"POST", "PATCH"})
+URLLIB3 = frozenset({"urllib3.util.retry.Retry", "urllib3.util.Retry", "urllib3.Retry"})
+METHODS = ("allowed_methods", "method_whitelist")
+POSTS = re.compile(r"^(?:requests|httpx|aiohttp|urllib3|niquests|curl_cffi)\..*\b(?:post|patch)$")
+KEY = re.compile(r"idempoten|request.?id|dedup|unique|nonce|If-Match", re.I)
+# a POST that asks and changes nothing, or that may be repeated: told by its name
+QUERIES = re.compile(
+    r"query|search|token|login|auth|graphql|embed|complet|chat|generate|predict|translate|fetch|read|lookup|render|validate|check",
+    re.I,
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for site in project.links.sites(*URLLIB3):
+        methods = next((v for k in METHODS if (v := site.call.keyword(k)) is not None), None)
+        unsafe = _unsafe(project, site, methods)
+        total = site.call.argument("total", 0)
+        if unsafe is None or (isinstance(total, m.Const) and not total.value):
+            continue
+        yield RULE.at(
+            project, site,
+            f"Retries include {unsafe}: when the answer to a request that changes something is lost or late, it "
+            "is sent again, and the "
+            "other side does it twice; each try has the full time-out too",
+            "leave POST and PATCH out of allowed_methods, or send an idempotency key that the other side honours",
+        )  # fmt: skip
+    for use in configured(project):
+        if (
+            use.func is None
+            or "urllib3" in use.policy.distribution
+            or use.policy.distribution in ("celery", "dramatiq", "rq")
+        ):
+            continue
+        post = _post_in(project, use.func, 1)
+        if (
+            post is None
+            or QUERIES.search(use.func.name)
+            or QUERIES.search(post.function.name)
+            or _asks(post)
+            or _keyed(post.function)
+            or _keyed(use.func)
+        ):
+            continue
+        yield RULE.in_function(
+            project, use.func, use.line,
+            f"{use.func.name}() is repeated as a whole, and {post.text}() in it is not idempotent: after a "
+            "time-out whose request did arrive, "
+            "the second try does it again",
+            "send an idempotency key, or retry only failures that came before the request was sent (connect errors)",
+        )  # fmt: skip
+
+
+def _unsafe(project: Project, site: Site, methods: m.Expr | None) -> str | None:
+    if methods is None:
+        return None
+    if isinstance(methods, m.Const) and methods.value in (None, False):
+        return "every method (POST and PATCH too)"
+    names = {n.value.upper() for n in m.walk(methods) if isinstance(n, m.Const) and isinstance(n.value, str)}
+    if isinstance(methods, m.Name):
+        value = project.names.value(methods, site.function)
+        bound = site.function.bindings.get(methods.id) or site.function.module.level.bindings.get(methods.id) or ()
+        if value is None or not names:
+            names = {
+                n.value.upper()
+                for b in bound
+                for n in m.walk(b.expr or ())
+                if isinstance(n, m.Const) and isinstance(n.value, str)
+            }
+    found = sorted(names & UNSAFE)
+    return " and ".join(found) if found else None
+
+
+def _post_in(project: Project, func: Func, depth: int) -> Site | None:
+    for site in func.sites:
+        if site.dotted is not None and any(POSTS.match(name) for name in spellings(site.dotted)):
+            return site
+        if depth and not site.weak and len(site.targets) == 1:
+            found = _post_in(project, site.targets[0], depth - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _asks(post: Site) -> bool:
+    """A POST whose address says that it asks: ``/search``, ``/v1/chat/completions``."""
+    texts = [n.value for n in m.walk(post.call.args) if isinstance(n, m.Const) and isinstance(n.value, str)]
+    return any(QUERIES.search(t) for t in texts)
+
+
+def _keyed(func: Func) -> bool:
+    """Whether the function speaks of a key that makes the call repeatable."""
+    return any(
+        isinstance(n, m.Const) and isinstance(n.value, str) and KEY.search(n.value) for n in m.walk(func.facts.body)
+    ) or any(isinstance(n, m.Name) and KEY.search(n.id) for n in m.walk(func.facts.body))
