@@ -1,0 +1,112 @@
+"""A readiness answer that asks nothing of what serving needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func
+from runtime_ops.project.route_model import Route
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.health._probes import asked, dependency, functions_of, needs_login, reached, routes_of
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="The readiness route answers success without asking any dependency that serving uses.",
+)
+READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    probed = {(x.route.file, x.route.line): x for x in asked(project) if x.probe.role == "readiness"}
+    seen = set()
+    for entrypoint in project.entrypoints:
+        if entrypoint.kind != "service" or not (entrypoint.production or entrypoint.app):
+            continue
+        routes = routes_of(project, entrypoint)
+        health = [r for r in project.routes.health_like() if r in set(routes)]
+        for route, severity in _readiness(entrypoint, routes, health, probed):
+            found = _judge(project, entrypoint, routes, health, route)
+            if found is None or (route.file, route.line) in seen:
+                continue
+            seen.add((route.file, route.line))
+            used = found[1]
+            manifest = probed.get((route.file, route.line))
+            trace = (
+                [Evidence(manifest.path, manifest.probe.line, "the readiness probe")] if manifest is not None else []
+            )
+            yield RULE.finding(
+                route.func.path if route.func is not None else route.file,
+                route.func.line if route.func is not None else route.line,
+                f"{route.path} answers success whatever happens, while requests need {_name(used)}: with that down the instance "
+                "counts as ready, keeps its traffic and fails it",
+                "let readiness ask each dependency that every request needs, with a time limit below the probe's, and keep "
+                "liveness apart",
+                severity=severity,
+                phase="serving",
+                entrypoints=(entrypoint,),
+                trace=[*trace, Evidence(used.path, used.line, f"{used.site.text}() in serving")],
+                anchor=route.path,
+            )
+
+
+def _readiness(
+    entrypoint: Entrypoint, routes: list[Route], health: list[Route], probed: Mapping[tuple[str, int], object]
+) -> Iterator[tuple[Route, str]]:
+    """The routes that readiness is asked of, by manifest, else by name, else the only health route; with the severity."""
+    by_manifest = [r for r in routes if (r.file, r.line) in probed]
+    if by_manifest:
+        yield from ((r, "high") for r in by_manifest)
+        return
+    named = [r for r in health if r.path.rstrip("/").rpartition("/")[2].lower() in READY]
+    if named:
+        yield from ((r, "medium") for r in named)
+        return
+    plain = [r for r in health if r.kind == "http" and not needs_login(r)]
+    if len({r.path for r in plain}) == 1 and entrypoint.production:
+        yield plain[0], "medium"
+
+
+def _judge(
+    project: Project, entrypoint: Entrypoint, routes: list[Route], health: list[Route], route: Route
+) -> tuple[Func, WaitSite] | None:
+    """The handler and a dependency of other handlers, when the handler itself is a constant."""
+    functions = functions_of(route)
+    if not functions or not all(constant(project, f) for f in functions):
+        return None
+    before = [h.func for h in project.hooks if h.kind in ("before-request", "middleware") and h.func is not None]
+    if any(dependency(project, f) is not None for f in before if f.module in entrypoint.modules):
+        return None  # something in front of every handler asks
+    for other in routes:
+        if other in health or other.kind == "mount":
+            continue
+        for func in functions_of(other):
+            used = next((w for w in reached(project, func) if w.kind in ("database", "broker", "http", "grpc")), None)
+            if used is not None:
+                return functions[0], used
+    return None
+
+
+def constant(project: Project, func: Func) -> bool:
+    """Whether a handler decides nothing: no branch, no attempt, no call of the project, no wait."""
+    for place in func.places:
+        if isinstance(place.stmt, m.If | m.Try | m.While | m.For | m.With | m.Raise | m.Match):
+            return False
+    if any(isinstance(n, m.IfExp) for n in m.walk(func.facts.body)) or (func.facts.params and _injected(func)):
+        return False
+    return not any(site.targets or site.awaited for site in func.sites) and dependency(project, func) is None
+
+
+def _injected(func: Func) -> bool:
+    """Whether a framework hands in something that was asked before (``Depends``)."""
+    return any(p.default is not None for p in func.facts.params)
+
+
+def _name(wait: WaitSite) -> str:
+    return {"database": "a database", "broker": "a broker"}.get(wait.kind, "another service") + f" ({wait.site.text})"

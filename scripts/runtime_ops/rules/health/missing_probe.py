@@ -1,0 +1,136 @@
+"""A workload whose platform cannot tell that it is stuck or not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.health._probes import source_first
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A service or worker is started without a health check.",
+)
+SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
+LOAD_GENERATORS = ("locust",)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running or _drives_load(entrypoint):
+            continue
+        launches = [x for x in entrypoint.production if x.role in ("main", "management")]
+        yield from _kubernetes(entrypoint, [x for x in launches if x.platform == "kubernetes" and x.role == "main"])
+        for launch in launches:
+            if launch.platform in SCHEDULERS and entrypoint.kind == "service" and not launch.probes:
+                yield _bare(entrypoint, launch.path, launch.unit.line if launch.unit else launch.line, launch.platform)
+        yield from _image(entrypoint, launches)
+        yield from _script(entrypoint, launches)
+
+
+def _drives_load(entrypoint: Entrypoint) -> bool:
+    return any(x.server in LOAD_GENERATORS or x.program in LOAD_GENERATORS for x in entrypoint.launches)
+
+
+def _kubernetes(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
+    bare: dict[str, list[tuple[str, int]]] = {}
+    for launch in launches:
+        container, workload = launch.container, launch.workload
+        if container is None or workload is None or container.templated or workload.templated:
+            continue
+        if workload.kind in ("Job", "CronJob", "Pod") or any(p.method == "template" for p in container.probes):
+            continue
+        service = entrypoint.kind == "service"
+        lacking = container.liveness is None and (container.readiness is None or not service)
+        if lacking:
+            name = workload.name.text if workload.name is not None else launch.path
+            # copies of one workload (base, release, chart) are one finding
+            bare.setdefault(name.rpartition("}}")[2].strip("-") or name, []).append((launch.path, container.line))
+    if not bare:
+        return
+    places = source_first(place for group in bare.values() for place in group)
+    yield _bare(entrypoint, *places[0], "Kubernetes", places[1:])
+
+
+def _bare(
+    entrypoint: Entrypoint, path: str, line: int, platform: str, others: list[tuple[str, int]] | None = None
+) -> Finding:
+    service = entrypoint.kind == "service"
+    others = others or []
+    if service:
+        effect = (
+            "it gets traffic as soon as the process exists, before it can answer, and stays in service when it hangs"
+        )
+    else:
+        effect = "a worker that hangs keeps its place for ever and its work stops without anybody being told"
+    return RULE.finding(
+        path,
+        line,
+        f"{platform} runs {entrypoint.path} without {'readiness or liveness probe' if service else 'a liveness probe'}: {effect}",
+        "add a readinessProbe on a route that asks what serving needs, and a livenessProbe on one that asks nothing else"
+        if service
+        else "let the loop touch a file or heartbeat and add an exec livenessProbe that looks at its age",
+        severity="medium" if service else "low",
+        confidence="certain" if service else "likely",
+        entrypoints=(entrypoint,),
+        anchor=entrypoint.id,
+        count=len(others) + 1,
+        also=[Evidence(p, at, "the same workload") for p, at in others[:8]],
+    )
+
+
+def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
+    """Neither the image nor the compose service that runs it checks health, and no other platform does."""
+    if entrypoint.kind != "service" or any(x.platform in ("kubernetes", *SCHEDULERS) or x.probes for x in launches):
+        return
+    composed = [x for x in launches if x.platform == "compose"]
+    built = [x for x in launches if x.platform == "dockerfile" and x.role == "main"]
+    if not composed:
+        return
+    if built:
+        link = built[0].chain[0]
+        path, line = link.path, link.line
+    else:
+        service = composed[0].service
+        path, line = composed[0].path, service.line if service is not None else composed[0].line
+    yield RULE.finding(
+        path,
+        line,
+        f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs, or whose workers "
+        "died, counts as up, and nothing can restart it or warn",
+        "add a HEALTHCHECK (or healthcheck: in compose) that asks a health route with a time limit",
+        confidence="likely",
+        entrypoints=(entrypoint,),
+        anchor=entrypoint.id,
+        also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
+    )
+
+
+def _script(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
+    """A worker or scheduler that the image's entry script starts by name, watched by nothing."""
+    if entrypoint.kind != "worker" or any(x.probes or x.platform in ("kubernetes", *SCHEDULERS) for x in launches):
+        return
+    for launch in launches:
+        script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript)), None)
+        if launch.platform != "dockerfile" or script is None or launch.supervisor is not None:
+            continue
+        link = next((x for x in launch.chain if x.path == script.path), None)
+        if link is not None:
+            yield RULE.finding(
+                script.path,
+                next((c.line for c in reversed(launch.chain) if c.path == script.path), link.line),
+                f"{entrypoint.path} is started by the image's entry script and no health check asks whether it still works: when "
+                "it hangs, its jobs just stop",
+                "write a heartbeat from its loop and give the image a health check that looks at its age",
+                severity="low",
+                entrypoints=(entrypoint,),
+                anchor=entrypoint.id,
+            )
+            return

@@ -1,0 +1,47 @@
+"""A network service that answers no health question at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.health._probes import routes_of
+from runtime_ops.rules.health.failure_answered_200 import NAMED
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A network service has no health route.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for entrypoint in project.entrypoints:
+        launches = [x for x in entrypoint.production if x.platform != "packaging"]
+        if entrypoint.kind != "service" or not launches or any(x.probes for x in launches):
+            continue
+        routes = routes_of(project, entrypoint)
+        http = [r for r in routes if r.kind in ("http", "grpc")]
+        if not http or any(r.dynamic or r.kind == "mount" for r in routes):
+            continue  # what is not read may be one
+        health = set(project.routes.health_like())
+        folder = entrypoint.path.rpartition("/")[0]
+        if folder and any(r.file.startswith(f"{folder}/") for r in health):
+            continue  # registered in a way that no import shows
+        if any(
+            r in health or NAMED.search(r.path) or r.path.rstrip("/").endswith(("/status", "/version")) for r in routes
+        ):
+            continue
+        yield RULE.finding(
+            entrypoint.path,
+            entrypoint.line,
+            f"{entrypoint.path} answers {len(http)} routes and none about its health: a platform can only ask whether the port is "
+            "open, which it is also while every request fails",
+            "add a liveness route that asks nothing, and a readiness route that asks what requests need",
+            phase="serving",
+            entrypoints=(entrypoint,),
+            anchor=entrypoint.id,
+        )
