@@ -16,6 +16,7 @@ from runtime_ops.project.waits import WaitSite
 
 LASTING = ("service", "worker")
 SIGKILLS = frozenset({"os.kill", "os.killpg"})
+DEVELOPERS = re.compile(r"(?:^|_)(?:dev|develop|development|devserver|debug|runserver)(?:_|$)")
 REMOVERS = frozenset(
     "os.remove os.unlink shutil.rmtree pathlib.Path.unlink pathlib.Path.rmdir os.rmdir os.removedirs".split()
 )
@@ -43,6 +44,8 @@ def function_phases(project: Project, func: Func) -> tuple[tuple[Entrypoint, ...
 
 def for_developers(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether only development starts it: by its artifacts, or, when nothing starts it, by where it lies."""
+    if DEVELOPERS.search(entrypoint.main.name):
+        return True
     if entrypoint.launches:
         return not entrypoint.production
     folders = set(entrypoint.path.split("/")[:-1])

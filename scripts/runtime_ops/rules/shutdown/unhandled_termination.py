@@ -79,6 +79,13 @@ def for_debugging(place: ServingPlace) -> bool:
     )
 
 
+def stop_arrives(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether SIGTERM leads to the entrypoint's own way down, as far as it is known."""
+    if entrypoint.app or handled(project, entrypoint) is not None:
+        return True
+    return not all(leaves_sigterm(place) for place in serving_places(project, entrypoint))
+
+
 def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
     """A ``__main__`` block for the desk: the artifacts start the same module through a server."""
     if entrypoint.launches:

@@ -1,0 +1,128 @@
+"""A wait of the way down that nothing ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.resources import Resource
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.shutdown._running import lasting_phases, receiver, waits_by_call
+from runtime_ops.rules.shutdown.unhandled_termination import stop_arrives
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="Shutdown waits without a limit for a thread, task, queue, pool or child: it can outlast the grace period.",
+)
+WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
+GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    resources = _by_stop(project)
+    reported: set[int] = set()
+    for wait in project.waits:
+        if wait.kind in WAITED and wait.deadline.bounded is False and not wait.constructs:
+            yield from _judged(project, wait.site, resources.get(id(wait.site.call)), reported)
+    for resource in project.resources:
+        for stop in resource.stops:
+            if stop.bounded is False and stop.site is not None and stop.how in ("shutdown", "join", "wait", "stop"):
+                yield from _judged(project, stop.site, resource, reported)
+
+
+def _by_stop(project: Project) -> dict[int, Resource]:
+    return {id(s.site.call): r for r in project.resources for s in r.stops if s.site is not None}
+
+
+def _judged(project: Project, site: Site, resource: Resource | None, reported: set[int]) -> Iterator[Finding]:
+    entrypoints, phases = lasting_phases(project, site)
+    entrypoints = tuple(e for e in entrypoints if stop_arrives(project, e))
+    if not entrypoints or (site.targets and site.method not in ("join", "wait")):
+        return  # a method of the project's own, or a stop that never comes so far
+    if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
+        return
+    if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource):
+        return
+    reported.add(id(site.call))
+    yield RULE.at(
+        project,
+        site,
+        f"Shutdown waits in {site.text}() without a limit: when what it waits for hangs (a call without a timeout, a full "
+        "queue), nothing after it runs, and the process is killed at the end of the grace period",
+        _remedy(site),
+        severity=None if _held_up(project, site, resource) else "medium",
+        phases=("shutdown",),
+        kinds=("service", "worker"),
+    )
+
+
+def _held_up(project: Project, site: Site, resource: Resource | None) -> bool:
+    """Whether what is waited for is known to have a wait without a limit itself, or nothing is known of it."""
+    if resource is None or resource.kind not in ("executor", "scheduler"):
+        return True
+    jobs = [
+        func
+        for func in project.functions
+        for edge in project.links.callers.get(func, ())
+        if edge.how == "reference"
+        and edge.via.startswith(resource.dotted)
+        and edge.site.function.module is site.function.module
+    ]
+    return any(_unlimited(project, job, 0) for job in jobs)
+
+
+def _remedy(site: Site) -> str:
+    if site.method == "shutdown":
+        return "shutdown(wait=False, cancel_futures=True), then wait for the futures with concurrent.futures.wait(timeout=…)"
+    if "asyncio" in (site.dotted or "") or site.awaited:
+        return "put asyncio.timeout(n) or wait_for(…, n) around it, well below the platform's grace period"
+    return "give it a timeout well below the platform's grace period, log what is left over, and go on"
+
+
+def _forced_before(site: Site) -> bool:
+    """``kill(); wait()`` only reaps, as does the arm in which ``poll()`` has said that the child has ended."""
+    owner = receiver(site)
+    for step in site.steps:
+        if isinstance(step.stmt, m.If) and step.arm == "orelse" and f"{owner}.poll" in source_of(step.stmt.test):
+            return True
+    return any(
+        other.line <= site.line and other.method == "kill" and receiver(other) == owner for other in site.function.sites
+    )
+
+
+def _after_cancel(site: Site) -> bool:
+    """A task that was cancelled just before ends by itself unless it swallows the cancellation, which another rule reports."""
+    return any(other.line <= site.line and other.method == "cancel" for other in site.function.sites) and (
+        site.awaited or "asyncio" in (site.dotted or "")
+    )
+
+
+def _ends_soon(project: Project, resource: Resource | None) -> bool:
+    """A thread whose loop looks at a flag that is set before, and in which every wait has a limit."""
+    if resource is None or resource.kind not in ("thread", "timer") or resource.target is None:
+        return False
+    if resource.loop is not None and not resource.loop_ends & {"test", "break", "return"}:
+        return False
+    return not _unlimited(project, resource.target, 0)
+
+
+def _unlimited(project: Project, func: Func, depth: int) -> bool:
+    waits = waits_by_call(project)
+    for site in func.sites:
+        wait = waits.get(id(site.call))
+        if wait is not None and wait.deadline.bounded is not True:
+            return True
+        deeper = site.targets[:2] if depth < 3 and not site.weak else ()
+        if any(_unlimited(project, target, depth + 1) for target in deeper if target is not func):
+            return True
+    return False

@@ -1,0 +1,96 @@
+"""A handler that does work which the code it interrupts may be in the middle of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.names import type_of
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
+from runtime_ops.project.signals import Registration
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._long_running import owners
+from runtime_ops.rules.shutdown._running import for_developers, waits_by_call
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A signal handler locks, waits or talks to the network in the middle of whatever it interrupted.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    waits = waits_by_call(project)
+    reported: set[tuple[str, int]] = set()
+    for registration in project.registrations:
+        started = [e for e in owners(project, registration.site) if not for_developers(project, e)]
+        if registration.how != "signal" or not started:
+            continue
+        for act in registration.acts:
+            if act.kind != "call" or act.site is None or (act.site.path, act.site.line) in reported:
+                continue
+            reason = _unsafe(act.site, waits.get(id(act.site.call)))
+            if reason is None:
+                continue
+            reported.add((act.site.path, act.site.line))
+            yield _finding(project, registration, act.site, reason)
+            break
+
+
+def _unsafe(site: Site, wait: WaitSite | None) -> str | None:
+    """What the call may do to the code that it interrupts, or None."""
+    if _ends_own_server(site):
+        return (
+            "shutdown() waits until serve_forever() returns, but that stands still in this very thread below the handler: a "
+            "deadlock until SIGKILL"
+        )
+    if wait is None:
+        if site.method == "acquire" and not site.call.args and not site.call.keywords and "lock" in site.text.lower():
+            return "when the interrupted code holds that lock, the handler waits for ever"
+        return None
+    if wait.kind == "lock":
+        return (
+            None if wait.deadline.bounded else "when the interrupted code holds that lock, the handler waits for ever"
+        )
+    if (
+        wait.inside
+        and wait.deadline.bounded is False
+        and wait.kind in ("thread", "queue", "future", "executor", "child")
+    ):
+        return f"it waits for a {wait.kind} without a limit while the interrupted main thread stands still: what it waits for may need it"
+    if wait.leaves_the_process and not wait.constructs:
+        return (
+            f"it talks to the {wait.kind} from the middle of whatever was interrupted, perhaps the same connection, and a second "
+            "SIGTERM nests"
+        )
+    return None
+
+
+def _ends_own_server(site: Site) -> bool:
+    if site.method != "shutdown" or site.dotted is None:
+        return False
+    known = type_of(site.dotted.rpartition(".")[0])
+    return (
+        known is not None and known.kind == "server" and {"serve_forever", "shutdown"} <= {*known.starts, *known.closes}
+    )
+
+
+def _finding(project: Project, registration: Registration, site: Site, reason: str) -> Finding:
+    handler = registration.handler.name if registration.handler is not None else "the lambda"
+    signals = "/".join(registration.signals) or "a signal"
+    return RULE.finding(
+        site.path,
+        site.line,
+        f"{handler} handles {signals} between two bytecodes of the main thread and calls {site.text}(): {reason}",
+        "let the handler only set an Event (or raise SystemExit) and do the work in the main flow; "
+        "threading.Thread(target=server.shutdown).start() for a server",
+        end_line=site.call.end_line,
+        severity="high" if _ends_own_server(site) else None,
+        phase="shutdown",
+        entrypoints=owners(project, registration.site),
+        trace=(Evidence(registration.site.path, registration.site.line, "the handler is installed"),),
+        anchor=f"{site.function.qualname}:{site.text}",
+    )
