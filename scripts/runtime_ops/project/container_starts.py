@@ -9,12 +9,13 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Words, words_of
 from runtime_ops.project.development import development_name, development_path, mounts_source
-from runtime_ops.project.following import Follower, Way
+from runtime_ops.project.following import Follower
 from runtime_ops.project.images import Image, Images, base_entrypoint, plain_base
-from runtime_ops.project.launch import Launch, Link
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.layout import Layout, absolute, layout_of
 from runtime_ops.project.locations import Surroundings
 from runtime_ops.project.variables import Variables
+from runtime_ops.project.way import Way, link_of
 
 _DEVELOPMENT_PROFILES = frozenset(("dev", "development", "debug", "test", "tests", "testing", "ci"))
 
@@ -158,7 +159,7 @@ class ContainerStarts:
             line, text = command.line, f"{keyword} {command.raw}"
         else:
             line, text = stage.line, f"FROM {stage.image.text}"
-        link = Link(dockerfile.path, line, " ".join(text.split())[:160])
+        link = link_of(dockerfile.path, line, text)
         way = Way(
             "dockerfile", (link,), Surroundings(Layout(), None, ()), contained=True, explore=True,
             development=development_path(dockerfile.path) or development_name(stage.name or ""),
@@ -186,7 +187,7 @@ class ContainerStarts:
             image = self.images.named(service.image.text)
         text = f"service {service.name}"
         way = Way(
-            "compose", (Link(file.path, service.line, text),), Surroundings(Layout(), None, ()), artifacts=(file,),
+            "compose", (link_of(file.path, service.line, text),), Surroundings(Layout(), None, ()), artifacts=(file,),
             contained=True, service=service, role="init" if awaited else "main",
             image_text=service.image.text if service.image is not None else "",
         )  # fmt: skip
@@ -234,7 +235,7 @@ class ContainerStarts:
         own = container.name.text if container.name is not None else ""
         text = f"{workload.kind} {name}: {'init ' if container.init else ''}container {own}"
         way = Way(
-            "kubernetes", (Link(file.path, container.line, text[:160]),), Surroundings(Layout(), None, ()),
+            "kubernetes", (link_of(file.path, container.line, text),), Surroundings(Layout(), None, ()),
             artifacts=(file,), contained=True, image_text=container.image.text if container.image is not None else "",
         )  # fmt: skip
         way = self.in_image(way, image, container.working_dir)

@@ -18,7 +18,7 @@ _SPLIT = re.compile(r"[^a-z0-9]+")
 
 def development_path(path: str) -> bool:
     """Whether the name of a file or of one of its folders says that it is for development."""
-    return bool(set(_SPLIT.split(path.lower())) & _WORDS)
+    return bool(set(_SPLIT.split(path.lower().replace("usr/local/", "usr/"))) & _WORDS)
 
 
 def development_name(name: str) -> bool:

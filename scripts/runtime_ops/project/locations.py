@@ -9,6 +9,8 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.project.layout import Layout, Tree, absolute, join
 from runtime_ops.project.modules import ModuleIndex
 
+_SYSTEM_FOLDERS = ("/usr/bin/", "/usr/local/bin/", "/bin/", "/sbin/", "/usr/sbin/")
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -54,6 +56,8 @@ class Locator:
                 path = join(folder, tail)
                 if path in self.tree.files and (start < len(parts) - 1 or folder or not text.startswith("/")):
                     return path
+        if text.startswith(_SYSTEM_FOLDERS) or ("/bin/" in text and "." not in parts[-1]):
+            return None  # an installed program, whatever else has its name
         return self._unique(relative)
 
     def _unique(self, relative: str) -> str | None:

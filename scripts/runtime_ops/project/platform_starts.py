@@ -10,12 +10,13 @@ from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import base_name, words_of
 from runtime_ops.project.container_starts import ContainerStarts, count_of, folders_above
 from runtime_ops.project.development import development_name, development_path
-from runtime_ops.project.following import Follower, Way
+from runtime_ops.project.following import Follower
 from runtime_ops.project.images import Image, Images
-from runtime_ops.project.launch import Launch, Link
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.layout import Layout, join
 from runtime_ops.project.locations import Surroundings
 from runtime_ops.project.variables import Variables
+from runtime_ops.project.way import Way, link_of
 
 _CONTAINERS = frozenset(("fly", "marathon", "ecs", "nomad"))
 _INIT_KINDS = frozenset(("release", "predeploy"))
@@ -55,7 +56,7 @@ class PlatformStarts:
             elif isinstance(artifact, a.PackagingFile):
                 made.extend(self.packaging(artifact))
         for artifact in self.artifacts:
-            if isinstance(artifact, a.ShellScript) and artifact.path not in self.follower.reached:
+            if isinstance(artifact, a.ShellScript) and artifact.path not in self.follower.scripts.reached:
                 made.extend(self.script(artifact))
         return made
 
@@ -63,7 +64,7 @@ class PlatformStarts:
         """The launches of one program of a platform's file: those that run before it, and its own."""
         folder = file.path.rpartition("/")[0]
         image = self._image(file, program)
-        first = Link(file.path, program.line, f"{program.kind} {program.name}".strip()[:160])
+        first = link_of(file.path, program.line, f"{program.kind} {program.name}")
         base = (
             join(folder, program.working_dir.text.lstrip("/"))
             if program.working_dir and platform != "systemd"
@@ -123,7 +124,7 @@ class PlatformStarts:
         section = next((s for s in config.sections if s.name == "supervisord"), None)
         line = section.line if section is not None else 1
         way = Way(
-            "supervisord", (Link(config.path, line, "supervisord"),), Surroundings(Layout(), None, folders_above(folder)),
+            "supervisord", (link_of(config.path, line, "supervisord"),), Surroundings(Layout(), None, folders_above(folder)),
             artifacts=(config,), development=development_path(config.path),
         )  # fmt: skip
         return self.follower.supervisord_programs(way, config, Variables(open=True).plus(config.env, config.path))
@@ -136,7 +137,7 @@ class PlatformStarts:
                 continue
             found = self.follower.programs.console_script(entry)
             if found is not None:
-                link = Link(file.path, entry.line, f"{entry.name} = {entry.target}"[:160])
+                link = link_of(file.path, entry.line, f"{entry.name} = {entry.target}")
                 made.append(
                     Launch(
                         "packaging", (link,), (base_name(entry.name),), found.program, found.target, found.server,
@@ -150,11 +151,11 @@ class PlatformStarts:
         """The servers and workers that a script starts which nothing runs: a start by hand."""
         folder = script.path.rpartition("/")[0]
         way = Way(
-            "shell", (Link(script.path, 1, script.path),), Surroundings(Layout(), None, folders_above(folder)),
+            "shell", (link_of(script.path, 1, script.path),), Surroundings(Layout(), None, folders_above(folder)),
             Variables(open=True), (script,), role="management",
             development=development_path(script.path) or "scripts" in script.path.split("/"),
         )  # fmt: skip
-        found = self.follower.script(way, script)
+        found = self.follower.scripts.by_hand(way, script)
         return [x for x in found if x.server is not None and x.target.path is not None]
 
 

@@ -143,6 +143,8 @@ class Programs:
         script = words[index:]
         text = script[0].text
         found = self.locator.file(text, where)
+        if found is None and base_name(text) in self.console:
+            return self._console(base_name(text), script, variables)
         if found is None and "." not in base_name(text):
             found = self.locator.file(f"{text.rstrip('/')}/__main__.py", where)
         if base_name(text) in self._known:
