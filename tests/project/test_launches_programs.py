@@ -244,3 +244,31 @@ def test_order_does_not_depend_on_the_order_of_files() -> None:
         "Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["python", "worker.py"]\n',
     }
     assert launches(files) == launches(dict(reversed(files.items())))
+
+
+def test_console_script_of_several_packages_is_the_nearest() -> None:
+    package = "[project]\nname = 'NAME'\n[project.scripts]\nserve = 'NAME.cli:main'\n"
+    files = {
+        f"{name}/{path}": text
+        for name in ("one", "two")
+        for path, text in {
+            "pyproject.toml": package.replace("NAME", name),
+            "Dockerfile": 'FROM python:3.12\nCOPY . /app\nCMD ["serve"]\n',
+            f"{name}/cli.py": "def main(): ...\n",
+        }.items()
+    }
+    found = [x.target.path for x in launches(files) if x.platform == "dockerfile"]
+    assert found == ["one/one/cli.py", "two/two/cli.py"]
+    shared = {**files, "Dockerfile": 'FROM python:3.12\nCMD ["serve"]\n'}
+    assert [x.target.path for x in launches(shared) if x.path == "Dockerfile"] == [None]
+
+
+def test_installed_program_is_no_file_of_its_name() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCMD ["/app/bin/backup"]\n', "contrib/backup": "#!/bin/sh\npython job.py\n", "job.py": "",
+    }  # fmt: skip
+    assert [x.target.path for x in launches(files) if x.platform == "dockerfile"] == [None]
+
+
+def test_a_program_that_only_tells_is_no_launch() -> None:
+    assert launches({"Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "--version"]\n', "main.py": APP}) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from project.made_repository import APP, launches, only, places, values
 
@@ -252,3 +254,37 @@ def test_a_script_that_runs_itself_ends() -> None:
         "serve.py": "",
     }
     assert {x.target.path for x in launches(files)} == {"serve.py"}
+
+
+def test_script_on_the_path_that_the_image_sets() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nWORKDIR /srv\nCOPY . .\nENV PATH /srv/bin:$PATH\nCMD ["init-env", "python", "serve.py"]\n',
+        "bin/init-env": '#!/bin/sh\nexport MODE=all\nexec "$@"\n',
+        "serve.py": "",
+    }
+    launch = only(files)
+    assert (launch.target.path, launch.shell) == ("serve.py", "exec")
+    assert launch.env["MODE"][1] == "bin/init-env"
+
+
+def test_shell_in_front_of_a_supervisor_stays_visible() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["./run.sh"]\n',
+        "run.sh": "#!/bin/sh\nsupervisord -c supervisord.conf\n",
+        "supervisord.conf": "[supervisord]\nnodaemon=true\n[program:web]\ncommand=python serve.py\n",
+        "serve.py": "",
+    }
+    launch = only(files)
+    assert (launch.target.path, launch.supervisor, launch.shell) == ("serve.py", "supervisord", "parent")
+    assert launch.shell_link is not None and (launch.shell_link.path, launch.shell_link.line) == ("run.sh", 2)
+
+
+def test_hostile_scripts_end_soon() -> None:
+    calls = "\n".join(f"./s{number}.sh" for number in range(12))
+    files = {
+        "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["./s0.sh"]\n',
+        **{f"s{number}.sh": f"#!/bin/sh\nf() {{ f; f; f; }}\nf\n{calls}\n" for number in range(12)},
+    }
+    started = time.perf_counter()
+    launches(files)
+    assert time.perf_counter() - started < 20

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.project.application_targets import Resolved
 from runtime_ops.project.commands import SHELLS, Unwrapped, Words, base_name, texts, unwrap, words_of
 from runtime_ops.project.development import development_path
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.locations import Locator
-from runtime_ops.project.program_targets import Programs, Resolved
+from runtime_ops.project.program_targets import Programs
 from runtime_ops.project.script_follower import ScriptFollower
 from runtime_ops.project.shell_code import code_of_script, code_of_text
 from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors

@@ -135,8 +135,10 @@ class PlatformStarts:
         for entry in file.scripts:
             if entry.group not in ("console_scripts", "gui_scripts", "scripts"):
                 continue
-            found = self.follower.programs.console_script(entry)
+            programs = self.follower.programs
+            found = programs.console_script(entry, file.path.rpartition("/")[0])
             if found is not None:
+                found = programs.with_run_call(found, Variables(open=True))
                 link = link_of(file.path, entry.line, f"{entry.name} = {entry.target}")
                 made.append(
                     Launch(
