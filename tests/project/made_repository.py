@@ -13,6 +13,7 @@ from runtime_ops.project.launches import find_launches
 from runtime_ops.project.modules import ModuleIndex
 
 APP = "app = object()\n"
+MANAGE = "def main():\n    from django.core.management import execute_from_command_line\n"
 
 
 def launches(files: dict[str, str], *others: str) -> tuple[Launch, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from project.made_repository import APP, launches, only, places, values
+from project.made_repository import APP, MANAGE, launches, only, places, values
 
 FILES = {
     "proj/__init__.py": "", "proj/celery.py": APP, "proj/web.py": APP, "proj/settings.py": "", "main.py": APP,
     "worker.py": "", "streamlit_app.py": "", "pkg/cli.py": "def main(): ...\n", "pkg/__init__.py": "", "pkg/__main__.py": "",
     "pyproject.toml": "[project]\nname = 'pkg'\n[project.scripts]\npkg-serve = 'pkg.cli:main'\n",
-    "manage.py": "",
+    "manage.py": MANAGE,
 }  # fmt: skip
 
 
@@ -272,3 +272,17 @@ def test_installed_program_is_no_file_of_its_name() -> None:
 
 def test_a_program_that_only_tells_is_no_launch() -> None:
     assert launches({"Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "--version"]\n', "main.py": APP}) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "server"),
+    [
+        (MANAGE, "django development server"),
+        ("from flask_script import Manager\n", "flask development server"),
+        ("", None),
+    ],
+)
+def test_manage_py_of_other_frameworks(source: str, server: str | None) -> None:
+    files = {"Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["./manage.py", "runserver"]\n', "manage.py": source}
+    launch = only(files)
+    assert (launch.program, launch.server, launch.target.path) == ("manage.py", server, "manage.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from project.made_repository import APP, launches, only, places, values
+from project.made_repository import APP, MANAGE, launches, only, places, values
 
 IMAGE = """
     FROM python:3.12-slim
@@ -39,7 +39,7 @@ ENTRYPOINT = """
     esac
 """
 SHOP = {
-    "Dockerfile": IMAGE, "bin/entrypoint.sh": ENTRYPOINT, "manage.py": "", "shop/__init__.py": "", "shop/wsgi.py": APP,
+    "Dockerfile": IMAGE, "bin/entrypoint.sh": ENTRYPOINT, "manage.py": MANAGE, "shop/__init__.py": "", "shop/wsgi.py": APP,
     "shop/tasks.py": APP, "shop/console.py": "", "shop/job.py": "",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, worker_program
 from runtime_ops.libraries.servers import Server, all_servers, server_program
 from runtime_ops.project import server_options as so
@@ -136,11 +137,27 @@ class Programs:
         program = "manage.py" if name == "manage.py" else "python"
         options, _ = so.parse_options("", script[1:])
         server = self._server((name, *texts(script[1:])))
+        if server is not None and name == "manage.py" and not self._imports(path, "django", "configurations"):
+            # other frameworks' command files have that name as well
+            flask = "runserver" in texts(script[1:2]) and self._imports(path, "flask", "flask_script")
+            server = "flask development server" if flask else None
         return Resolved(
             program,
             Target("script", script[0].text, path),
             server,
             so.resolved(options, variables),
+        )
+
+    def _imports(self, path: str, *packages: str) -> bool:
+        """Whether a file imports one of the packages anywhere; yes when it is not known."""
+        module = self.locator.index.modules.get(path)
+        if module is None:
+            return True
+        return any(
+            node.target.split(".")[0] in packages
+            for function in module.facts.functions
+            for node in m.walk(function.body)
+            if isinstance(node, m.Import)
         )
 
     def _module(self, words: Words, rest: Words, where: Surroundings, variables: Variables) -> Resolved:
