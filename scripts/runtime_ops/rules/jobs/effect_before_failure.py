@@ -259,7 +259,9 @@ def _unguarded_field(project: Project, func: Func) -> Iterator[Finding]:
     body = {
         t.id
         for p in func.places
-        if isinstance(p.stmt, m.Assign) and isinstance(p.stmt.value, m.Call | m.Name | m.Await) and re.search(r"get_json|request\.json|\.json\(\)$|json_body", source_of(p.stmt.value))
+        if isinstance(p.stmt, m.Assign)
+        and isinstance(p.stmt.value, m.Call | m.Name | m.Await)
+        and re.search(r"get_json|request\.json|\.json\(\)$|json_body", source_of(p.stmt.value))
         and "request" in source_of(p.stmt.value)
         for t in p.stmt.targets
         if isinstance(t, m.Name)

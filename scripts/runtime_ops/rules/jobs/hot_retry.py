@@ -10,6 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.jobs import IN_MEMORY, QUEUE_NAME
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
@@ -50,6 +51,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if not project.function_runs_in(arm.func, "serving", "startup", kinds=("service", "worker", "job")):
             continue
+        if any(log_call(s) is None and (s.targets or (s.dotted and "." in s.dotted)) for s in arm.calls):
+            continue  # the arm itself does something that fails, or waits, when the other side is gone
         work = next((s for s in arm.body_calls if s.targets or (s.dotted is not None and "." in s.dotted)), None)
         if work is None or (id(loop) in loops and not has_sleep(loop.body, arm.func, project.links)):
             continue

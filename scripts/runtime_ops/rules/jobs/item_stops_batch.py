@@ -30,16 +30,18 @@ RISKY = frozenset(
         "datetime.datetime.fromisoformat",
     }
 )
+STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
 TRIVIAL = frozenset(
-    "is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear str list dict sorted".split()
+    """is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear
+    str list dict sorted""".split()
 )
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
-        if _runs_in_thread(project, func):
+        if _runs_in_thread(project, func) and project.function_runs_in(func, "serving", kinds=("service", "worker")):
             yield from _thread_loops(project, func)
         job = project.jobs.by_func.get(func)
         if job is not None:
@@ -63,6 +65,8 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             continue
         if any(isinstance(s.stmt, m.While | m.For) for s in place.steps):
             continue
+        if any(s.method in STREAMS for s in sites_in(loop.body, func)):
+            continue  # it reads one stream to its end
         risky = [s for s in sites_in(loop.body, func) if _may_fail(s) and not _guarded(project, func, s.steps)]
         if not risky:
             continue
@@ -80,7 +84,7 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             f"{what}: one bad item raises out of {func.name}(), its thread ends, and nothing starts it again "
             "while the process looks healthy",
             "guard one turn: log the failure with its item, count it, go on with the next after a pause",
-            severity="high" if project.function_runs_in(func, "serving", kinds=("service", "worker")) else None,
+            severity="high",
         )  # fmt: skip
         return
 
@@ -193,22 +197,27 @@ def _about(site: Site, item: str) -> bool:
 
 def _computes(site: Site) -> bool:
     """A method of the item that works on its data: not a plain getter, not bookkeeping."""
-    return bool(words(site.method)) and words(site.method)[0] not in (
-        "is",
-        "has",
-        "get",
-        "save",
-        "delete",
-        "update",
-        "to",
-        "as",
-        "items",
-        "keys",
-        "values",
-        "strip",
-        "lower",
-        "append",
-        "refresh",
-        "split",
-        "format",
+    return (
+        bool(words(site.method))
+        and words(site.method)[-1] not in ("url", "name", "id", "key")
+        and words(site.method)[0]
+        not in (
+            "is",
+            "has",
+            "get",
+            "save",
+            "delete",
+            "update",
+            "to",
+            "as",
+            "items",
+            "keys",
+            "values",
+            "strip",
+            "lower",
+            "append",
+            "refresh",
+            "split",
+            "format",
+        )
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -15,6 +16,8 @@ RULE = Rule(
     __name__, severity="medium", summary="Every exception is retried, permanent failures included.",
     yields_to=("endless-retry", "unsafe-retry"),
 )  # fmt: skip
+JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
+"""Their retries are few, minutes apart, and hold no caller."""
 BROAD = frozenset({"Exception", "BaseException"})
 
 
@@ -38,6 +41,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             "a bug is repeated with all "
             "its pauses before anybody hears of it",
             "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
+            severity="low" if use.policy.distribution in JOB_SYSTEMS else None,
         )  # fmt: skip
 
 

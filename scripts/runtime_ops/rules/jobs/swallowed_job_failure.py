@@ -27,6 +27,7 @@ ENDS_JOB = re.compile(
     r"^(?:mark_|set_)?(?:as_)?(?:fail|failed|fail_job|set_failed|record_failure|on_failure|handle_failure)$", re.I
 )
 AGAIN = re.compile(r"retry|requeue|re_queue|enqueue|defer|schedule|reschedul|dead_?letter|dlq|backoff|quarantine", re.I)
+OUTSIDE = re.compile(r"notif|mail|message|order|webhook|payment|invoice|delivery", re.I)
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
 REMEDY = "let the failure leave the job so that its system retries or records it; or put the item back with a count, or store it as failed"
@@ -49,7 +50,14 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
     settled = any(s.method != "rollback" for s in arm.settles)
-    if arm.raises == "always" or settled or arm.exits or not (arm.swallows or arm.returns) or survives(arm):
+    if (
+        arm.raises == "always"
+        or settled
+        or arm.exits
+        or not (arm.swallows or arm.returns)
+        or survives(arm)
+        or arm.loudest == "debug"
+    ):
         return None
     func = arm.func
     consumer = project.jobs.consumer_around(func, (s.stmt for s in arm.steps))
@@ -129,6 +137,7 @@ def _in_loop(project: Project, arm: HandlerEffects, consumer: Consumer) -> Findi
         "there is no retry and "
         "nowhere to find it again",
         "put it back with a count and a pause, and store it as failed when the count is used up", end_line=_end(arm),
+        severity=None if delivers(sent) or OUTSIDE.search(sent.method) else "medium",
     )  # fmt: skip
 
 
@@ -175,7 +184,7 @@ def survives(arm: HandlerEffects) -> bool:
         if stored.how in ("attribute", "item") and STATE.search(stored.text.rpartition(".")[2]):
             return True
     for site in arm.calls:
-        if ENDS_JOB.search(site.method) or AGAIN.search(site.method):
+        if ENDS_JOB.search(site.method) or AGAIN.search(site.method) or _handed_on(site, arm):
             return True
         texts = [k for k, _ in site.call.keywords if k] + [
             str(n.value)
@@ -193,6 +202,18 @@ def survives(arm: HandlerEffects) -> bool:
     return any(
         isinstance(p.stmt, m.Assign) and any(STATE.search(source_of(t).rpartition(".")[2]) for t in p.stmt.targets)
         for p in places_of(arm.handler.body, ())
+    )
+
+
+def _handed_on(site: Site, arm: HandlerEffects) -> bool:
+    """The error is given to a function of the project whose name says that it deals with it: ``self.handle_exception(e)``."""
+    given = any(isinstance(a, m.Name) and a.id == arm.handler.bound for a in site.call.args)
+    found = words(site.method)
+    return (
+        given
+        and bool(site.targets)
+        and bool(found)
+        and found[0] in ("handle", "on", "process", "register", "report", "store")
     )
 
 
