@@ -1,0 +1,127 @@
+"""A stop signal that means something else to the program that gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.launch import Launch
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._launched import command_link, option, production, server_of, system_of
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="The platform's stop signal is not the one that makes the program finish its work.",
+)
+BAD = {"quick": "drops the requests in flight", "reload": "makes it reload instead of stop", "none": "is not handled"}
+RELOAD_CURES = ("die_on_term", "hook_master_start", "exit_on_reload", "need_app_die_on_term")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    reported: set[tuple[str, int]] = set()
+    for launch in production(project):
+        found = _judged(project, launch)
+        if found is None:
+            continue
+        path, line, message, remedy = found
+        if (path, line) in reported:
+            continue
+        reported.add((path, line))
+        yield RULE.finding(
+            path,
+            line,
+            message,
+            remedy,
+            phase="shutdown",
+            entrypoints=[e for e in project.entrypoints if launch in e.launches],
+            confidence="certain" if launch.platform != "packaging" else "likely",
+            trace=[Evidence(link.path, link.line, link.text) for link in launch.chain],
+            anchor=f"{launch.program}:{message.split(':')[0]}",
+        )
+
+
+def _judged(project: Project, launch: Launch) -> tuple[str, int, str, str] | None:
+    signal = _signal(launch)
+    server = server_of(launch)
+    if server is not None and not server.development:
+        means = server.sigterm if signal == "SIGTERM" else server.signals.get(signal, "")
+        if means == "reload" and signal == "SIGTERM":
+            if any(option(launch, name) is not None for name in RELOAD_CURES):
+                return None
+            place = option(launch, "master") or next(iter(launch.options.values()), None)
+            link = command_link(launch)
+            path, line = (place.path, place.line) if place is not None else (link.path, link.line)
+            return (
+                path,
+                line,
+                f"{server.name} takes SIGTERM for a reload unless die-on-term is set: each stop respawns the workers and ends in "
+                "SIGKILL with requests in flight",
+                "set die-on-term = true (or STOPSIGNAL SIGQUIT/SIGINT, which stop it at once)",
+            )
+        if (signal, means) == ("SIGINT", "none") or server.sigterm != "graceful":
+            return None  # Python raises KeyboardInterrupt by itself
+        if signal != "SIGTERM" and means.split(" ")[0] in BAD and launch.stop_signal is not None:
+            return (
+                *_place(launch),
+                f"The stop signal {signal} {BAD[means.split(' ')[0]]} in {server.name}; SIGTERM is what it drains on",
+                "take the stop signal out (SIGTERM is the default)",
+            )
+        return None
+    system = system_of(launch)
+    if system is None:
+        return None
+    means = system.sigterm if signal == "SIGTERM" else system.signals.get(signal, "")
+    if means.startswith(("interrupt", "cold")) and option(launch, *system.drain_option, "g", "graceful_signal") is None:
+        where = _place(launch) if launch.stop_signal is not None else _command(launch)
+        return (
+            *where,
+            f"{signal} makes the {system.name} worker drop the jobs it has in hand: each deploy loses them",
+            "let the platform send SIGINT (STOPSIGNAL, stop_signal, KillSignal), or give the worker its graceful signal (-g TERM)"
+            if system.name == "huey"
+            else "stop it by SIGTERM, which finishes the jobs in hand",
+        )
+    if system.name == "rq" and isinstance(_unit(launch), a.SystemdUnit) and not _kill_mode_set(launch):
+        if any("HerokuWorker" in b for m_ in project.modules for k in m_.classes.values() for b in k.external_bases):
+            return None
+        return (
+            *_command(launch),
+            "systemd's KillMode=control-group sends SIGTERM to rq's work-horse too, which dies at once: the running job fails at "
+            "each stop",
+            "KillMode=mixed in the unit",
+        )
+    return None
+
+
+def _signal(launch: Launch) -> str:
+    if launch.stop_signal is None or launch.stop_signal.templated:
+        return "SIGTERM"
+    text = launch.stop_signal.text.strip().upper()
+    numbers = {"2": "SIGINT", "3": "SIGQUIT", "15": "SIGTERM", "9": "SIGKILL", "1": "SIGHUP"}
+    return numbers.get(text) or (text if text.startswith("SIG") else f"SIG{text}")
+
+
+def _place(launch: Launch) -> tuple[str, int]:
+    """Where the stop signal is written: the artifact of the chain that has it."""
+    given = launch.stop_signal
+    for artifact in reversed(launch.artifacts):
+        if given is not None and isinstance(artifact, a.Dockerfile) and launch.service is None:
+            return artifact.path, given.line
+    return launch.path, given.line if given is not None else launch.line
+
+
+def _command(launch: Launch) -> tuple[str, int]:
+    link = command_link(launch)
+    return link.path, link.line
+
+
+def _unit(launch: Launch) -> a.Artifact | None:
+    return launch.artifacts[0] if launch.artifacts else None
+
+
+def _kill_mode_set(launch: Launch) -> bool:
+    unit = _unit(launch)
+    return isinstance(unit, a.SystemdUnit) and unit.get("Service", "KillMode") is not None
