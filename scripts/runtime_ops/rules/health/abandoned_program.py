@@ -37,7 +37,13 @@ def _watched(launch: Launch) -> bool:
 
 def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     config = next((x for x in launch.artifacts if isinstance(x, a.SupervisordConfig)), None)
-    if launch.supervisor != "supervisord" or config is None or launch.unit is None or _watched(launch):
+    if (
+        launch.supervisor != "supervisord"
+        or config is None
+        or launch.unit is None
+        or launch.unit.kind == "eventlistener"
+        or _watched(launch)
+    ):
         return
     sections = {s.name: s for s in config.sections}
     for name, section in sections.items():

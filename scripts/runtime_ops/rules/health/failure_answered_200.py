@@ -57,7 +57,8 @@ def _named(route: Route) -> bool:
 def _judge(
     project: Project, entrypoint: Entrypoint, route: Route, func: Func, arms: list[HandlerEffects], probed: bool
 ) -> Iterator[Finding]:
-    if needs_login(route) and (probed or NAMED.search(route.path)):
+    own = route.path.strip("/").count("/") < 2 and "admin" not in route.path
+    if needs_login(route) and (probed or (own and NAMED.search(route.path))):
         yield RULE.finding(
             func.path, func.line,
             f"{route.path} needs a login: a probe without one gets a redirect or an answer that says nothing about health, and a "

@@ -21,6 +21,11 @@ RULE = Rule(
 )
 READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
 
+WEIGHT = {"database": 0, "broker": 1, "http": 2, "grpc": 3}
+"""What serving may need, the one that says most first."""
+NEEDED = 0.5
+"""Part of the handlers that must need something before a route that is only named health is asked to look at it."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -31,8 +36,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         routes = routes_of(project, entrypoint)
         health = [r for r in project.routes.health_like() if r in set(routes)]
-        for route, severity in _readiness(entrypoint, routes, health, probed):
-            found = _judge(project, entrypoint, routes, health, route)
+        for route, severity, by_name in _readiness(entrypoint, routes, health, probed):
+            found = _judge(project, entrypoint, routes, health, route, by_name)
             if found is None or (route.file, route.line) in seen:
                 continue
             seen.add((route.file, route.line))
@@ -58,23 +63,28 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _readiness(
     entrypoint: Entrypoint, routes: list[Route], health: list[Route], probed: Mapping[tuple[str, int], object]
-) -> Iterator[tuple[Route, str]]:
+) -> Iterator[tuple[Route, str, bool]]:
     """The routes that readiness is asked of, by manifest, else by name, else the only health route; with the severity."""
     by_manifest = [r for r in routes if (r.file, r.line) in probed]
     if by_manifest:
-        yield from ((r, "high") for r in by_manifest)
+        yield from ((r, "high", False) for r in by_manifest)
         return
     named = [r for r in health if r.path.rstrip("/").rpartition("/")[2].lower() in READY]
     if named:
-        yield from ((r, "medium") for r in named)
+        yield from ((r, "medium", False) for r in named)
         return
     plain = [r for r in health if r.kind == "http" and not needs_login(r)]
     if len({r.path for r in plain}) == 1 and entrypoint.production:
-        yield plain[0], "medium"
+        yield plain[0], "medium", True
 
 
 def _judge(
-    project: Project, entrypoint: Entrypoint, routes: list[Route], health: list[Route], route: Route
+    project: Project,
+    entrypoint: Entrypoint,
+    routes: list[Route],
+    health: list[Route],
+    route: Route,
+    only_by_name: bool,
 ) -> tuple[Func, WaitSite] | None:
     """The handler and a dependency of other handlers, when the handler itself is a constant."""
     functions = functions_of(route)
@@ -83,14 +93,16 @@ def _judge(
     before = [h.func for h in project.hooks if h.kind in ("before-request", "middleware") and h.func is not None]
     if any(dependency(project, f) is not None for f in before if f.module in entrypoint.modules):
         return None  # something in front of every handler asks
-    for other in routes:
-        if other in health or other.kind == "mount":
-            continue
-        for func in functions_of(other):
-            used = next((w for w in reached(project, func) if w.kind in ("database", "broker", "http", "grpc")), None)
-            if used is not None:
-                return functions[0], used
-    return None
+    others = [r for r in routes if r not in health and r.kind != "mount"]
+    used = [w for w in (_used(project, r) for r in others) if w is not None]
+    if not used or (only_by_name and len(used) < len(others) * NEEDED):
+        return None
+    return functions[0], min(used, key=lambda w: WEIGHT.get(w.kind, len(WEIGHT)))
+
+
+def _used(project: Project, route: Route) -> WaitSite | None:
+    """The first dependency that a route's handlers need."""
+    return next((w for f in functions_of(route) for w in reached(project, f) if w.kind in WEIGHT), None)
 
 
 def constant(project: Project, func: Func) -> bool:

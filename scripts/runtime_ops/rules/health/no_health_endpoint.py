@@ -16,11 +16,14 @@ RULE = Rule(
     summary="A network service has no health route.",
 )
 
+CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad", "fly", "render")
+"""Platforms that can ask."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
-        launches = [x for x in entrypoint.production if x.platform != "packaging"]
+        launches = [x for x in entrypoint.production if x.platform in CONTAINERS]
         if entrypoint.kind != "service" or not launches or any(x.probes for x in launches):
             continue
         routes = routes_of(project, entrypoint)

@@ -30,6 +30,8 @@ def check(project: Project) -> Iterator[Finding]:
                     continue
                 if probe.method == "exec" and launch.platform not in ("dockerfile", "compose"):
                     continue
+                if _behind_prefix(project, entrypoint, what):
+                    continue
                 if _knows_all(project, entrypoint, probe.method) and not answering(project, entrypoint, probe):
                     places.setdefault(what, []).append((path, probe.line))
         for what, found in places.items():
@@ -45,6 +47,15 @@ def check(project: Project) -> Iterator[Finding]:
                 count=len(others) + 1,
                 also=[Evidence(p, at, "the same") for p, at in others[:8]],
             )
+
+
+def _behind_prefix(project: Project, entrypoint: Entrypoint, path: str) -> bool:
+    """Whether a route ends the path: a proxy in the same container may take a prefix off."""
+    return any(
+        r.path.count("/") and r.path != "/" and path.endswith(r.path)
+        for r in routes_of(project, entrypoint)
+        if r.path != path
+    )
 
 
 def _knows_all(project: Project, entrypoint: Entrypoint, method: str) -> bool:

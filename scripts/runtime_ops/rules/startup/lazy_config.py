@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func
@@ -44,7 +45,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _can_fail(read: SettingRead) -> bool:
     """Whether the read, or its conversion, can raise; a text with a default is as good late as early."""
-    if read.how not in READS or not read.sure or caught(read.steps):
+    if variable_reader(read.name) is not None or read.how not in READS or not read.sure or caught(read.steps):
         return False
     if read.how == "secret-file":
         return read.required

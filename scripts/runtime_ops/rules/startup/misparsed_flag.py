@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
-from runtime_ops.libraries.credentials import url_like
+from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
@@ -18,7 +18,7 @@ RULE = Rule(
     summary='A flag is decided by whether a text is empty, so that "false" and "0" turn it on.',
 )
 FLAG = re.compile(
-    r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN|NO)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|TESTING|ENABLED?|DISABLED?|INSECURE)$"
+    r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|TESTING|ENABLED?|DISABLED?|INSECURE)$"
     r"|_USE_[A-Z]|^DRY_RUN$",
     re.IGNORECASE,
 )
@@ -48,7 +48,13 @@ def _found(project: Project) -> Iterator[Finding]:
 
 
 def _by_truth(project: Project, read: SettingRead) -> bool:
-    if read.reader is not None or read.secret or url_like(read.name) or FLAG.search(read.name) is None:
+    if (
+        read.reader is not None
+        or read.secret
+        or url_like(read.name)
+        or variable_reader(read.name) is not None
+        or FLAG.search(read.name) is None
+    ):
         return False
     if read.conversion == "bool":
         return _by_builtin(read)

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A service never logs which version or build was started.",
+    alone=False,
 )
 VERSION = re.compile(r"version|revision|commit|build|git_?sha|release", re.IGNORECASE)
 VERSION_NAME = re.compile(r"(^|_)(VERSION|REVISION|COMMIT|GIT_SHA|BUILD_ID|RELEASE)$")

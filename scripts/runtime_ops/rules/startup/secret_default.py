@@ -20,12 +20,15 @@ RULE = Rule(
     severity="high",
     summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
 )
-NO_VALUE = re.compile(r"^(none|null|false|true|\d{1,3}|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
+NO_VALUE = re.compile(r"^(none|null|false|true|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
 """Texts that are no credential: switches, small numbers, paths, addresses without one, templates."""
 NAMED_ONLY = re.compile(
-    r"(_|^)(FILE|PATH|NAME|HEADER|ALGORITHM|URL|FIELD|PREFIX|TTL|LENGTH|TYPE|EXPIRE\w*|AGE|ISSUER|ID|METHODS?|ALG|ALGORITHMS?|RATE|ENDPOINT|USER\w*|REGION|MODE|FORMAT|BACKEND|PROVIDER|SCOPES?)$",
+    r"(^|_)(TTL|EXPIRY|EXPIRATION|LIFETIME|TIMEOUT)_"
+    r"|(_|^)(FILE|PATH|NAME|HEADER|URL|FIELD|PREFIX|TTL|LENGTH|TYPE|EXPIRE\w*|AGE|ISSUER|ID|METHODS?|ALG|ALGORITHMS?"
+    r"|RATE|ENDPOINT|USER\w*|REGION|MODE|FORMAT|BACKEND|PROVIDER|SCOPES?)$",
     re.IGNORECASE,
 )
+"""Names that speak of a secret and hold what is said about it."""
 
 
 @RULE.check

@@ -15,7 +15,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Module
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.startup._reads import for_development
 
@@ -23,7 +23,12 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="An artifact sets a variable that neither the code nor a known server or library reads.",
+    alone=False,
 )
+COMMON = frozenset(
+    ("APP", "ENABLE", "DISABLE", "USE", "DEFAULT", "LOG", "MAX", "MIN", "API", "BASE", "SERVICE", "SERVER")
+)
+"""First words that say nothing about whose variable it is."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 
@@ -34,26 +39,51 @@ def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running:
             continue
-        spoken = started.union(*(_said(module) for module in entrypoint.modules))
+        own = _own_names(project, entrypoint)
         for launch in entrypoint.production:
             if launch.role == "management" or launch.target.path is None:
                 continue
             for name, (variable, path) in launch.env.items():
-                if name != "PORT" and (variable_reader(name) is not None or name in spoken):
+                if variable.templated or not name.isupper() or for_development(path) or path.endswith(".sh"):
                     continue
-                if for_development(path) or path.endswith(".sh"):
+                if name != "PORT" and (variable_reader(name) is not None or name in started or not _akin(name, own)):
                     continue
-                if (
-                    any(r.function.module in entrypoint.modules for r in project.settings.covering(name))
-                    or variable.templated
-                    or not name.isupper()
-                ):
-                    continue
-                found[(entrypoint.id, name)].append((launch, entrypoint, path, variable.line))
+                if not _read(project, entrypoint, name):
+                    found[(entrypoint.id, name)].append((launch, entrypoint, path, variable.line))
+    findings = []
     for (_, name), places in found.items():
         port = _fixed_port(project, places[0][1]) if name == "PORT" else None
         if name != "PORT" or port is not None:
-            yield _finding(name, places, port)
+            findings.append(_finding(name, places, port))
+    yield from together(findings)
+
+
+def _own_names(project: Project, entrypoint: Entrypoint) -> frozenset[str]:
+    """The variables that the entrypoint's modules do read."""
+    return frozenset(r.name.upper() for r in project.settings if r.function.module in entrypoint.modules)
+
+
+def _akin(name: str, own: frozenset[str]) -> bool:
+    """Whether a variable looks like the project's own: the first word, or all words but the first, of one that is read.
+
+    What shares nothing with them is likely read by a library, a native part or the image's init.
+    """
+    head, _, tail = name.partition("_")
+    return any(
+        (other.partition("_")[0] == head and "_" in other and head not in COMMON)
+        or (tail and other.partition("_")[2] == tail)
+        for other in own
+    )
+
+
+def _read(project: Project, entrypoint: Entrypoint, name: str) -> bool:
+    """Whether the entrypoint's code reads the variable, names it in a text, or a file that no entrypoint imports does."""
+    elsewhere = {m for e in project.entrypoints if e is not entrypoint and e.long_running for m in e.modules}
+    for read in project.settings.covering(name):
+        module = read.function.module
+        if module in entrypoint.modules or module not in elsewhere:
+            return True
+    return name != "PORT" and any(name in _said(module) for module in entrypoint.modules)
 
 
 def _in_build(variable: a.EnvironmentVariable, stage: a.Stage) -> bool:
