@@ -19,6 +19,7 @@ FRAME = 220  # characters of a page's heading and last lines, beside the two com
 LEAST_ROOM = 400
 MOST_PLACES = 6
 CONTRACT_SHARE = 0.3
+REPEATED = 150  # characters of a message whose rule and remedy were told before
 
 
 class PageError(Exception):
@@ -103,7 +104,10 @@ def opening(report: Report) -> Iterator[str]:
         yield read
         return
     rows = [w.place(row.path, row.line) for row in report.unparsed] + [rule for rule, _ in report.failed_rules]
-    yield w.cut(f"{read} INCOMPLETE, not judged: {', '.join(rows[:4])}{f' and {len(rows) - 4} more' if len(rows) > 4 else ''}", 220)
+    yield w.cut(
+        f"{read} INCOMPLETE, not judged: {', '.join(rows[:4])}{f' and {len(rows) - 4} more' if len(rows) > 4 else ''}",
+        220,
+    )
 
 
 def contracts(report: Report, budget: int) -> Iterator[Item]:
@@ -116,7 +120,10 @@ def contracts(report: Report, budget: int) -> Iterator[Item]:
         if len(text) > left and number > 0:
             rest = ranked[number:]
             bad = sum(1 for e in rest if w.broken(e))
-            yield Item(section, f"- and {len(rest)} more, {bad or 'none'} of them with a broken promise (--format json lists them)")
+            yield Item(
+                section,
+                f"- and {len(rest)} more, {bad or 'none'} of them with a broken promise (--format json lists them)",
+            )
             return
         left -= len(text)
         yield Item(section, text)
@@ -134,12 +141,18 @@ def contract_line(entrypoint: EntrypointReport) -> str:
 
 def findings(report: Report) -> Iterator[Item]:
     """The findings, most important first; equal ones of one rule are one item with all their places."""
+    told: dict[tuple[str, str], int] = {}
     for number, group in enumerate(w.alike(w.ranked_findings(report)), 1):
-        yield Item("Findings", finding_text(number, group))
+        key = (group[0].rule, group[0].remedy)
+        yield Item("Findings", finding_text(number, group, told.get(key)))
+        told.setdefault(key, number)
 
 
-def finding_text(number: int, group: Sequence[Finding]) -> str:
-    """``1. [high] app.py:10 rule: what happens. Fix: what to write.``"""
+def finding_text(number: int, group: Sequence[Finding], told: int | None = None) -> str:
+    """``1. [high] app.py:10 rule: what happens. Fix: what to write.``
+
+    ``told`` is the number under which the same rule gave the same remedy before: it is not told again.
+    """
     first = group[0]
     places = [w.place(finding.path, finding.line) for finding in group[1:]]
     places += [w.place(e.path, e.line) for finding in group for e in finding.also]
@@ -155,6 +168,8 @@ def finding_text(number: int, group: Sequence[Finding]) -> str:
     if first.trace and (first.trace[0].path, first.trace[0].line) != (first.path, first.line):
         way = f" Via {' → '.join(w.place(step.path, step.line) for step in first.trace[:3])}."
     message = w.printable(first.message).rstrip(".")
+    if told is not None:
+        return f"{number}. [{first.severity}{doubt}] {where} {first.rule}{phase}: {w.cut(message, REPEATED)}. Fix: as {told}."
     return f"{number}. [{first.severity}{doubt}] {where} {first.rule}{phase}: {message}. Fix: {w.printable(first.remedy).rstrip('.')}.{way}"
 
 
@@ -172,7 +187,9 @@ def questions(report: Report) -> Iterator[Item]:
 def question_text(row: MapRow) -> str:
     bound = f" (known: {w.printable(row.bound)})" if row.bound else ""
     phase = f" [{row.phase}]" if row.phase else ""
-    return f"- {w.place(row.path, row.line)} {row.what} {w.printable(row.name)}{phase}: {w.printable(row.question)}{bound}"
+    return (
+        f"- {w.place(row.path, row.line)} {row.what} {w.printable(row.name)}{phase}: {w.printable(row.question)}{bound}"
+    )
 
 
 def tokens(text: str) -> int:
