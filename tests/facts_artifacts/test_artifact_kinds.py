@@ -69,6 +69,8 @@ KINDS = (
         ("fly.toml", "fly"),
         ("render.yaml", "platform"),
         ("DCOS/marathon-web.json", "scheduler"),
+        ("DCOS/manifest/web.json", "scheduler"),
+        ("web/manifest.json", None),
         ("jobs/web.nomad.hcl", "nomad"),
         ("package.json", None),
         ("app/main.py", None),

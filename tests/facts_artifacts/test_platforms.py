@@ -261,6 +261,13 @@ def test_marathon() -> None:
     assert read_scheduler("ecs.json", '{"a": 1}') is None
 
 
+def test_marathon_health_checks_written_as_an_empty_list_are_switched_off() -> None:
+    text = """{"id": "/web", "instances": 1, "cmd": "python app.py",
+  "healthChecks": []}"""
+    (web,) = programs(read_scheduler("marathon.json", text), "marathon")
+    assert [(p.method, p.line) for p in web.probes] == [("none", 2)]
+
+
 NOMAD = """\
 job "shop" {
   type = "service" # long-lived

@@ -70,6 +70,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r".*(?:marathon|ecs|task[-_]?def|dcos).*\.json\Z", "scheduler"),
     )
 )
+_SCHEDULER_FOLDERS = frozenset(("dcos", "marathon", "ecs"))
 _NEVER = (".py", ".md", ".rst", ".lock", ".dockerignore", ".patch", ".diff", ".orig", ".html", ".png", ".svg")
 _NOT_SHELL = frozenset(
     ("license", "licence", "copying", "notice", "authors", "contributors", "readme", "changelog", "changes", "makefile",
@@ -115,6 +116,8 @@ def artifact_kind(relative_path: str) -> str | None:
     if parts[-2:-1] == ["requirements"] and lowered.endswith((".txt", ".in")):
         return "requirements"
     found = _by_pattern(lowered)
+    if found is None and lowered.endswith(".json") and _SCHEDULER_FOLDERS.intersection(p.lower() for p in parts[:-1]):
+        return "scheduler"
     if found is None and _TEMPLATE_SUFFIX.search(lowered):
         found = _by_pattern(_TEMPLATE_SUFFIX.sub("", lowered))
     if found is None and "." not in name and lowered not in _NOT_SHELL and not name.startswith("."):

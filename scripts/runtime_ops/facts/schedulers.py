@@ -169,12 +169,21 @@ def _application(node: Mapping) -> Program:
         end_line=node.end_line,
         command=command,
         env=tuple(env),
-        probes=tuple(_marathon_probe(check) for check in items_of(node, "healthChecks")),
+        probes=_marathon_probes(node),
         ports=tuple(Port(port, port.line, port.end_line) for port in ports if port is not None),
         image=value_of(node, "container", "docker", "image"),
         grace=value_of(node, "taskKillGracePeriodSeconds"),
         replicas=value_of(node, "instances"),
     )
+
+
+def _marathon_probes(node: Node) -> tuple[Probe, ...]:
+    """The health checks; an empty list that is written down is a check that is switched off."""
+    written = child(node, "healthChecks")
+    found = tuple(_marathon_probe(check) for check in items_of(node, "healthChecks"))
+    if not found and written is not None:
+        return (Probe("health", "none", written.line, written.end_line),)
+    return found
 
 
 def _marathon_probe(check: Node) -> Probe:

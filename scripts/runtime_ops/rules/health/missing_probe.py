@@ -29,10 +29,15 @@ def check(project: Project) -> Iterator[Finding]:
         launches = [x for x in entrypoint.production if x.role in ("main", "management")]
         yield from _kubernetes(entrypoint, [x for x in launches if x.platform == "kubernetes" and x.role == "main"])
         for launch in launches:
-            if launch.platform in SCHEDULERS and entrypoint.kind == "service" and not launch.probes:
-                yield _bare(entrypoint, launch.path, launch.unit.line if launch.unit else launch.line, launch.platform)
+            if launch.platform in SCHEDULERS and entrypoint.kind == "service" and not _checked(launch):
+                line = launch.probes[0][0].line if launch.probes else launch.unit.line if launch.unit else launch.line
+                yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
         yield from _image(entrypoint, launches)
         yield from _script(entrypoint, launches)
+
+
+def _checked(launch: Launch) -> bool:
+    return any(p.method != "none" for p, _ in launch.probes)
 
 
 def _drives_load(entrypoint: Entrypoint) -> bool:

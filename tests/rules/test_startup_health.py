@@ -1,0 +1,132 @@
+"""Look-alikes that the rules of the concerns startup and health must tell apart from defects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.findings import Finding
+from runtime_ops.gather import gather
+from runtime_ops.judge import judge
+from runtime_ops.project.build import Project
+from runtime_ops.rules.api import load
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: web
+          command: ["gunicorn", "app:app"]
+"""
+APP = """\
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/health")
+def health():
+    return "ok"
+"""
+IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:app"]\n'
+
+
+def found(tmp_path: Path, rule: str, files: dict[str, str]) -> tuple[Finding, ...]:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [load()[rule]])
+    assert not judged.failed
+    return judged.findings
+
+
+def test_copies_of_a_manifest_are_one_finding_at_the_source(tmp_path: Path) -> None:
+    files = {
+        "app.py": APP,
+        "k8s/web.yaml": DEPLOYMENT,
+        "release/all.yaml": DEPLOYMENT,
+        "deploy/base/web.yaml": DEPLOYMENT,
+    }
+    (finding,) = found(tmp_path, "missing-probe", files)
+    assert (finding.path, finding.line, finding.count) == ("k8s/web.yaml", 9, 3)
+    assert [e.path for e in finding.also] == ["deploy/base/web.yaml", "release/all.yaml"]
+
+
+def test_marathon_without_health_checks_is_reported_where_the_empty_list_stands(tmp_path: Path) -> None:
+    text = '{"id": "/web", "instances": 1,\n "cmd": "gunicorn app:app",\n "healthChecks": []}'
+    (finding,) = found(tmp_path, "missing-probe", {"app.py": APP, "marathon.json": text})
+    assert (finding.path, finding.line) == ("marathon.json", 3)
+
+
+@pytest.mark.parametrize(
+    ("command", "fails"),
+    [
+        ("curl -f http://localhost/health || exit 1", True),
+        ("curl -fsS http://localhost/health", True),
+        ("curl http://localhost/health | grep ok", True),
+        ("curl --fail-with-body http://localhost/health", True),
+        ("wget -q --spider http://localhost/health", True),
+        ("curl http://localhost/health", False),
+        ("curl -f http://localhost/health || true", False),
+        ("curl -f http://localhost/health | cat", False),
+    ],
+)
+def test_health_check_commands(tmp_path: Path, command: str, fails: bool) -> None:
+    image = f"FROM python:3.12\nCOPY . /app\nHEALTHCHECK CMD {command}\nCMD gunicorn app:app\n"
+    assert (not found(tmp_path, "healthcheck-cannot-fail", {"Dockerfile": image})) is fails
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        ('KEY = os.environ.get("APP_SECRET_KEY", "s3cret-value")', True),
+        ('KEY = os.environ.get("APP_SECRET_KEY", os.environ.get("APP_COOKIE_SECRET"))', True),
+        ('KEY = os.environ.get("APP_SECRET_KEY", "")', False),
+        ('KEY = os.environ.get("JWT_TTL_ACCESS", "5 minutes")', False),
+        ('KEY = os.environ.get("JWT_SECRET_ALGORITHM", "HS256")', False),
+        ('KEY = os.environ.get("APP_SECRET_FILE", "/run/secrets/app")', False),
+        ('KEY = os.environ.get("APP_DB_PASSWORD", os.environ.get("DB_PASSWORD"))', False),
+        ('KEY = os.environ.get("EMAIL_PASSWORD", os.environ.get("SENDGRID_PASSWORD"))', False),
+    ],
+)
+def test_secret_defaults(tmp_path: Path, line: str, reported: bool) -> None:
+    files = {"app.py": f"import os\n\n{line}\n\n{APP}", "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "secret-default", files)) is reported
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        ('ON = bool(os.environ.get("APP_DEBUG"))', True),
+        ('ON = bool(int(os.environ.get("APP_DEBUG", "0")))', False),
+        ('ON = bool(os.environ.get("API_KEY"))', False),
+        ('ON = os.environ.get("APP_DEBUG") == "1"', False),
+        ('ON = bool(os.environ.get("NO_COLOR"))', False),
+    ],
+)
+def test_flags(tmp_path: Path, line: str, reported: bool) -> None:
+    files = {"app.py": f"import os\n\n{line}\n\n{APP}", "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "misparsed-flag", files)) is reported
+
+
+def test_a_listener_that_only_ticks_does_not_hear_of_a_program_that_is_given_up(tmp_path: Path) -> None:
+    worker = 'import time\n\nif __name__ == "__main__":\n    while True:\n        time.sleep(1)\n'
+    config = (
+        "[supervisord]\nnodaemon=true\n\n[program:worker]\ncommand=python worker.py\n\n"
+        "[eventlistener:ticks]\ncommand=python ticks.py\nevents=TICK_60\n"
+    )
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["supervisord", "-c", "supervisord.conf"]\n'
+    (finding,) = found(
+        tmp_path, "abandoned-program", {"worker.py": worker, "supervisord.conf": config, "Dockerfile": image}
+    )
+    assert (finding.path, finding.line) == ("supervisord.conf", 4)
