@@ -66,7 +66,8 @@ def _only_for(line: int, run: Site | None) -> bool:
 
 
 def _finding(project: Project, module: Module, launch: Launch, found: list[tuple[int, str, str]]) -> Finding:
-    found.sort(key=lambda each: each[0])
+    # what somebody would miss first leads: checks and signal handlers, then settings, then logging
+    found.sort(key=lambda each: (each[2] != "medium", each[1] == "logging", each[0]))
     line, _, _ = found[0]
     what = list(dict.fromkeys(w for _, w, _ in found))
     link = launch.chain[-1]
