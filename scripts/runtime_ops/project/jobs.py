@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, job_system_of, job_system_of_class
@@ -138,9 +139,9 @@ def _steps(links: Links, func: Func, only: tuple[Site, ...] | None) -> Iterator[
     for edge in links.callees.get(func, ()):
         if wanted is not None and id(edge.site.call) not in wanted:
             continue
-        if (edge.how == "call" and len(edge.site.targets) <= FANOUT) or (edge.how == "reference" and (
-            edge.site.awaited or "to_thread" in edge.via or "run_in_executor" in edge.via
-        )):
+        if (edge.how == "call" and len(edge.site.targets) <= FANOUT) or (
+            edge.how == "reference" and (edge.site.awaited or "to_thread" in edge.via or "run_in_executor" in edge.via)
+        ):
             yield _Step(edge.callee)
 
 
@@ -252,7 +253,7 @@ def _given(links: Links, site: Site) -> Iterator[Job]:
         return
     if site.dotted is None:
         return
-    system = job_system_of(site.dotted)
+    system = _system_of_call(site.dotted)
     if system is None:
         return
     names = set(spellings(site.dotted))
@@ -310,8 +311,19 @@ def _taking(func: Func, place: Place) -> Iterator[Consumer]:
 def _runs(site: Site) -> JobSystem | None:
     if site.dotted is None:
         return None
-    names = set(spellings(site.dotted))
+    return _consumer_of_call(site.dotted)
+
+
+@cache
+def _consumer_of_call(dotted: str) -> JobSystem | None:
+    names = set(spellings(dotted))
     return next((r for r in all_job_systems() if r.kind == "consumer" and names.intersection(r.runs)), None)
+
+
+@cache
+def _system_of_call(dotted: str) -> JobSystem | None:
+    """`job_system_of`, remembered: a project has many calls of few names."""
+    return job_system_of(dotted)
 
 
 def _iterating(links: Links, func: Func, loop: m.For) -> Iterator[Consumer]:

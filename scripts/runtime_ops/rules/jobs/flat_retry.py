@@ -33,7 +33,7 @@ def _loops(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
         loop = arm.loop
         if (
-            not isinstance(loop, m.For)
+            not isinstance(loop, m.For | m.While)
             or not any(s is arm.attempt for s in loop.body)
             or "continue"
             not in arm.ends | ({"continue"} if "fall" in arm.ends and loop.body[-1] is arm.attempt else set())
@@ -42,7 +42,7 @@ def _loops(project: Project) -> Iterator[Finding]:
         bound = counts_attempts(loop, arm.func)
         if (
             bound is None
-            or bound.how != "range"
+            or bound.how not in ("range", "counter")
             or not ends(arm.attempt.body + arm.attempt.orelse, arm.func) & {"return", "break"}
         ):
             continue
@@ -58,6 +58,7 @@ def _loops(project: Project) -> Iterator[Finding]:
             "and a slow dependency gets "
             "the load several times over",
             "wait between the tries, longer each time, with jitter",
+            end_line=arm.handler.end_line,
         )  # fmt: skip
 
 

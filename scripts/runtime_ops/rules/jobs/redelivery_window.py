@@ -18,6 +18,8 @@ LIMITS = frozenset({"task_time_limit", "CELERY_TASK_TIME_LIMIT", "time_limit"})
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     windows = list(_numbers(project, WINDOWS))
+    if not windows:
+        return
     limits = list(_numbers(project, LIMITS))
     for func, line, window in windows:
         longer = [(f, n, limit) for f, n, limit in limits if limit > window]
@@ -36,35 +38,40 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _numbers(project: Project, names: frozenset[str]) -> Iterator[tuple[Func, int, float]]:
-    """Every number that is written for one of the names: keyword, mapping item, or name."""
+    """Every number that is written for one of the names: keyword, item of a mapping, name or attribute."""
     for func in project.functions:
-        for place in func.places:
-            line = place.stmt.line
-            for node in m.walk(place.stmt):
-                pairs: list[tuple[object, m.Expr]] = []
-                if isinstance(node, m.Call):
-                    pairs = [(k, v) for k, v in node.keywords]
-                    line = node.line
-                elif isinstance(node, m.Mapping):
-                    pairs = [(k.value, v) for k, v in node.items if isinstance(k, m.Const)]
-                    line = node.line
-                elif isinstance(node, m.Assign) and node.value is not None:
-                    pairs = [(t.id.rpartition(".")[2], node.value) for t in node.targets if isinstance(t, m.Name)]
-                    line = node.line
-                for key, value in pairs:
-                    if key in names:
-                        number = _number(project, value, func)
-                        if number is not None:
-                            yield func, line, number
-            if isinstance(place.stmt, m.If | m.While | m.For | m.With | m.Try):
-                continue
-        for decorator in func.facts.decorators:
-            if isinstance(decorator, m.Call):
-                for key, value in decorator.keywords:
-                    if key in names:
-                        number = _number(project, value, func.module.level)
-                        if number is not None:
-                            yield func, decorator.line, number
+        for line, key, value in _named(func):
+            if key in names:
+                number = _number(project, value, func)
+                if number is not None:
+                    yield func, line, number
+
+
+def _named(func: Func) -> Iterator[tuple[int, object, m.Expr]]:
+    for site in func.sites:
+        for key, value in site.call.keywords:
+            yield site.line, key, value
+        for given in (*site.call.args, *(v for _, v in site.call.keywords)):
+            if isinstance(given, m.Mapping):
+                yield from _items(given)
+    for place in func.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Mapping):
+            yield from _items(stmt.value)
+        elif isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Const | m.BinOp | m.Name):
+            for target in stmt.targets:
+                if isinstance(target, m.Name):
+                    yield stmt.line, target.id.rpartition(".")[2], stmt.value
+                elif isinstance(target, m.Subscript) and isinstance(target.key, m.Const):
+                    yield stmt.line, target.key.value, stmt.value
+
+
+def _items(mapping: m.Mapping) -> Iterator[tuple[int, object, m.Expr]]:
+    for key, value in mapping.items:
+        if isinstance(key, m.Const):
+            yield mapping.line, key.value, value
+        if isinstance(value, m.Mapping):
+            yield from _items(value)
 
 
 def _number(project: Project, expr: m.Expr, func: Func) -> float | None:
