@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.settings import SettingRead
@@ -43,7 +44,8 @@ def _found(project: Project) -> Iterator[Finding]:
         if not ADDRESS.search(read.name) or OWN.search(read.name) or _own_address(project, read):
             continue
         reached = phases_of(project, read)
-        missing = [e for e in reached if _left_out(e, read.name)]
+        telemetry = _for_telemetry(project, read)
+        missing = [e for e in reached if _left_out(e, read.name, telemetry)]
         if not missing:
             continue
         path, line = place(read)
@@ -55,16 +57,30 @@ def _found(project: Project) -> Iterator[Finding]:
             f"read {read.name} without a default and end the start without it, or log a warning when the default is used",
             phase="import" if read.function.is_module else "startup",
             entrypoints=missing,
+            severity="low" if telemetry else None,
             confidence="likely" if any(_orchestrated(e) for e in missing) else "possible",
             anchor=read.name,
         )
 
 
-def _left_out(entrypoint: Entrypoint, name: str) -> bool:
-    """Whether something starts the entrypoint for production without giving the variable, as far as can be known."""
+def _left_out(entrypoint: Entrypoint, name: str, telemetry: bool) -> bool:
+    """Whether something starts the entrypoint for production without giving the variable, as far as can be known.
+
+    One that may get it from elsewhere says nothing about the others; one that gives it shows that it is known. Of
+    telemetry nobody notices the loss, so there each artifact must give it.
+    """
     launches = [x for x in entrypoint.production if x.platform not in ("packaging", "shell")]
     placed = [x for x in launches if x.platform != "dockerfile"] or launches
-    return bool(placed) and not any(name in x.env or x.env_open for x in placed)
+    if telemetry:
+        return any(name not in x.env for x in placed)
+    return any(not x.env_open for x in placed) and not any(name in x.env for x in placed)
+
+
+def _for_telemetry(project: Project, read: SettingRead) -> bool:
+    """Whether the value is the address of an exporter of traces or metrics."""
+    flows = [*read.flows, *(f for u in project.settings.uses(read) for f in u.flows)]
+    parts = (instrument(f.to) for f in flows if f.kind == "argument")
+    return any(part is not None and part.role == "exporter" for part in parts)
 
 
 def _orchestrated(entrypoint: Entrypoint) -> bool:
