@@ -53,7 +53,7 @@ def settle(findings: Iterable[Finding], rules: dict[str, Rule]) -> list[Finding]
     by_path: dict[str, list[Finding]] = {}
     for finding in unique.values():
         by_path.setdefault(finding.path, []).append(finding)
-    kept = []
+    kept: list[Finding] = []
     for each in by_path.values():
         kept.extend(f for f in each if not any(_gives_way(f, other, rules) for other in each if other is not f))
     return kept
