@@ -41,6 +41,8 @@ class Interrupt:
     changed: str = ""
     """A version (of the system's distribution) in which ``caught_by_exception`` was seen the other way round, and so was it in
     all older ones."""
+    delivered_by: str = ""
+    """Only in jobs of this worker class; empty = of every worker, or not in jobs."""
     sure: bool = True
 
 

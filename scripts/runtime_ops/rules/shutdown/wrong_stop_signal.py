@@ -85,7 +85,7 @@ def _judged(project: Project, launch: Launch) -> tuple[str, int, str, str] | Non
             else "stop it by SIGTERM, which finishes the jobs in hand",
         )
     if system.name == "rq" and isinstance(_unit(launch), a.SystemdUnit) and not _kill_mode_set(launch):
-        if any("HerokuWorker" in b for m_ in project.modules for k in m_.classes.values() for b in k.external_bases):
+        if any("HerokuWorker" in module.level.bindings for module in project.modules):
             return None
         return (
             *_command(launch),

@@ -1,0 +1,167 @@
+"""A child process that outlives its use, or its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.resources import child_started_by
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Place, Site
+from runtime_ops.project.resources import Resource
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._running import lasting_phases, names_in
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A child process is started and not ended on every path: it goes on without its parent.",
+)
+FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
+DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for resource in project.resources:
+        if resource.kind == "process":
+            yield from _process(project, resource)
+    yield from _between_start_and_return(project)
+
+
+def _process(project: Project, resource: Resource) -> Iterator[Finding]:
+    _, phases = lasting_phases(project, resource.site)
+    if not phases & {"serving", "startup"} or resource.kept.scope in ("with", "returned", "argument", "collection"):
+        return
+    ends = {stop.how for stop in resource.stops}
+    limited = next(
+        (s for s in resource.stops if s.how in ("wait", "communicate") and s.bounded is True and s.site is not None),
+        None,
+    )
+    if limited is not None and not ends & (FORCE - {"with"}) and resource.dotted.endswith("Popen"):
+        site = limited.site or resource.site
+        yield RULE.at(
+            project,
+            site,
+            f"{site.text}() gives up after its limit, but nothing ends the child that {resource.path}:{resource.line} started: it goes "
+            "on, and each try adds one",
+            "except TimeoutExpired: terminate(), wait(timeout=…), kill(), wait()",
+            kinds=("service", "worker"),
+        )
+        return
+    if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
+        return
+    if resource.kept.scope == "local" and _escapes(resource):
+        return
+    yield RULE.at(
+        project,
+        resource.site,
+        f"{resource.site.text}() starts a child process that nothing waits for or ends: it outlives a stop of its parent, and each one "
+        "that has ended stays a zombie",
+        "keep it and end it in a finally: terminate(), wait(timeout=…), kill(); or use subprocess.run(…, timeout=…)",
+        severity=None if "startup" in phases or resource.kept.scope == "attribute" else "medium",
+        kinds=("service", "worker"),
+    )
+
+
+def _detached(resource: Resource) -> bool:
+    """Meant to outlive the parent, or to die with it."""
+    return any(resource.site.call.keyword(name) is not None for name in DETACHED)
+
+
+def _escapes(resource: Resource) -> bool:
+    """Handed to somebody who may end it: returned, stored, given to a call."""
+    name = resource.kept.name
+    for place in resource.function.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Return) and stmt.value is not None and name in names_in(stmt.value):
+            return True
+        value = stmt.value if isinstance(stmt, m.Assign) else None
+        if value is not None and value is not resource.site.call and name in names_in(value):
+            return True
+    return any(
+        name in {a.id for a in (*s.call.args, *(v for _, v in s.call.keywords)) if isinstance(a, m.Name)}
+        for s in resource.function.sites
+    )
+
+
+def _between_start_and_return(project: Project) -> Iterator[Finding]:
+    """``x = await start(); y = await x.connect(); return x, y``: a failure of the second leaves the first running."""
+    for func in project.functions:
+        for place in func.places:
+            start = _starts_client(func.sites, place)
+            if start is None or not lasting_phases(project, start)[0]:
+                continue
+            name = _target(place)
+            if name is None or _guarded(start) or not _handed_over(func.places, name):
+                continue
+            risky = next(
+                (
+                    s
+                    for s in func.sites
+                    if s.line > start.line
+                    and s.text.startswith(f"{name}.")
+                    and s.method not in ("stop", "close", "quit")
+                ),
+                None,
+            )
+            if risky is None or _ended_here(func.sites, name) or _guarded(risky):
+                continue
+            yield RULE.finding(
+                risky.path,
+                risky.line,
+                f"When {risky.text}() fails, the process that line {start.line} started is never ended: it was not handed over yet, so no "
+                "caller can stop it, and each failure leaves one more",
+                f"put it into a try: on failure stop {name} and raise",
+                end_line=risky.call.end_line,
+                phase="serving",
+                entrypoints=lasting_phases(project, start)[0],
+                trace=(Evidence(start.path, start.line, f"{start.text}() starts it"),),
+                anchor=f"{func.qualname}:{risky.text}",
+            )
+
+
+def _starts_client(sites: tuple[Site, ...], place: Place) -> Site | None:
+    """The call of a statement that starts a process and gives an object to end it by."""
+    stmt = place.stmt
+    if not isinstance(stmt, m.Assign) or stmt.value is None:
+        return None
+    value = stmt.value.value if isinstance(stmt.value, m.Await) else stmt.value
+    if not isinstance(value, m.Call):
+        return None
+    site = next((s for s in sites if s.call is value), None)
+    if site is None:
+        return None
+    names = [site.dotted, (site.dotted or "").removesuffix("().start").removesuffix(".start")]
+    inner = value.func.value if isinstance(value.func, m.Attr) and value.func.name == "start" else None
+    if isinstance(inner, m.Call):
+        names += [s.dotted for s in sites if s.call is inner]
+    for name in names:
+        row = child_started_by(name) if name else None
+        if row is not None and not row.scoped and row.group:
+            return site
+    return None
+
+
+def _target(place: Place) -> str | None:
+    stmt = place.stmt
+    if isinstance(stmt, m.Assign) and len(stmt.targets) == 1 and isinstance(stmt.targets[0], m.Name):
+        return stmt.targets[0].id if "." not in stmt.targets[0].id else None
+    return None
+
+
+def _handed_over(places: tuple[Place, ...], name: str) -> bool:
+    return any(
+        isinstance(p.stmt, m.Return) and p.stmt.value is not None and name in names_in(p.stmt.value) for p in places
+    )
+
+
+def _guarded(site: Site) -> bool:
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and (s.stmt.final or s.stmt.handlers) for s in site.steps)
+
+
+def _ended_here(sites: tuple[Site, ...], name: str) -> bool:
+    return any(
+        s.text in (f"{name}.stop", f"{name}.close", f"{name}.quit", f"{name}.kill", f"{name}.terminate") for s in sites
+    )

@@ -1,0 +1,122 @@
+"""Something opened at start that no way down closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func, Klass
+from runtime_ops.project.resources import Resource
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._running import lasting_phases
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A producer, listener or broker connection is opened at start and never flushed or closed.",
+)
+BUFFERED = frozenset({"producer", "listener"})
+CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})
+CLOSERS = ("close", "aclose", "stop", "shutdown", "disconnect")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    closed_nowhere: set[Klass] = set()
+    for finding, klass in _owners(project):
+        closed_nowhere.add(klass)
+        yield finding
+    for resource in project.resources:
+        if resource.kind in BUFFERED and not resource.stops and resource.kept.klass not in closed_nowhere:
+            yield from _buffered(project, resource)
+        if resource.kind in CONNECTED - {"channel"} and resource.kept.scope == "attribute":
+            yield from _replaced(project, resource)
+
+
+def _buffered(project: Project, resource: Resource) -> Iterator[Finding]:
+    _, phases = lasting_phases(project, resource.site)
+    if not phases & {"startup", "import", "serving"} or resource.started_at is None:
+        return
+    if resource.kept.scope in ("returned", "argument", "with", "collection"):
+        return
+    yield RULE.at(
+        project,
+        resource.site,
+        f"{resource.dotted.rpartition('.')[2]} buffers in the background and nothing flushes or closes it ({resource.bound_to}): what "
+        "was sent last is lost at each stop",
+        f"call {' or '.join(resource.type.closes[:2])} with a limit on the way down (lifespan, finally, exit hook)",
+        kinds=("service", "worker"),
+    )
+
+
+def _owners(project: Project) -> Iterator[tuple[Finding, Klass]]:
+    """Classes with a closing method that nothing calls, reported where the instance is made."""
+    owning: dict[Klass, Resource] = {}
+    for resource in project.resources:
+        if resource.kind in CONNECTED and resource.kept.klass is not None:
+            owning.setdefault(resource.kept.klass, resource)
+    for klass, resource in owning.items():
+        closer = next((klass.methods[name] for name in CLOSERS if name in klass.methods), None)
+        init = klass.methods.get("__init__")
+        if closer is None or init is None or project.links.callers.get(closer) or not _closes(closer, resource):
+            continue
+        for edge in project.links.callers.get(init, ()):
+            _, phases = lasting_phases(project, edge.site)
+            if edge.how != "call" or not phases & {"import", "startup"} or "serving" in phases:
+                continue
+            yield (
+                RULE.at(
+                    project,
+                    edge.site,
+                    f"{klass.name}.{closer.name}() is never called: its {resource.dotted.rpartition('.')[2]} ({resource.path}:"
+                    f"{resource.line}) is cut by the process's death at each stop and reload",
+                    f"call {closer.name}() in the server's or application's shutdown hook",
+                    severity="medium" if resource.kind in BUFFERED else "low",
+                    kinds=("service", "worker"),
+                ),
+                klass,
+            )
+            break
+
+
+def _closes(closer: Func, resource: Resource) -> bool:
+    return any(stop.function is closer for stop in resource.stops)
+
+
+def _replaced(project: Project, resource: Resource) -> Iterator[Finding]:
+    """``self.conn = connect()`` where the old one may still be open."""
+    site = resource.site
+    func = site.function
+    if func.name == "__init__" or not lasting_phases(project, site)[0] or "." not in resource.kept.name:
+        return
+    name = resource.kept.name
+    test = next((s.stmt.test for s in reversed(site.steps) if isinstance(s.stmt, m.If) and s.arm == "body"), None)
+    if not isinstance(test, m.BoolOp) or test.op != "or" or not _mentions_others(test, name):
+        return
+    if any(s.line <= site.line and s.text == f"{name}.{c}" for s in func.sites for c in resource.type.closes):
+        return
+    yield RULE.finding(
+        site.path,
+        site.line,
+        f"{name} is given a new {resource.dotted.rpartition('.')[2]} though the old one may be open ({source_of(test, 70)}): each such "
+        "reconnect leaks a connection",
+        f"close {name} first, if it is open, and swallow only the errors of that close",
+        end_line=site.call.end_line,
+        severity="low",
+        phase="serving",
+        entrypoints=lasting_phases(project, site)[0],
+        trace=(Evidence(site.path, site.line, "replaced here"),),
+        anchor=f"{func.qualname}:{name}",
+    )
+
+
+def _mentions_others(test: m.BoolOp, name: str) -> bool:
+    """Whether some condition of the ``or`` says nothing about the connection itself, so that it can be open."""
+    for value in test.values:
+        texts = {n.id for n in m.walk(value) if isinstance(n, m.Name)}
+        if texts and not any(t == name or t.startswith(f"{name}.") for t in texts):
+            return True
+    return False
