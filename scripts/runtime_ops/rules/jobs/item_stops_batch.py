@@ -43,6 +43,7 @@ def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         if _runs_in_thread(project, func) and project.function_runs_in(func, "serving", kinds=("service", "worker")):
             yield from _thread_loops(project, func)
+            yield from _leaving_arms(project, func)
         job = project.jobs.by_func.get(func)
         if job is not None:
             yield from _items(project, func)
@@ -87,6 +88,33 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             severity="high",
         )  # fmt: skip
         return
+
+
+def _leaving_arms(project: Project, func: Func) -> Iterator[Finding]:
+    """``except Exception: log; return`` for one item of the loop that the thread lives for."""
+    for arm in project.failures:
+        if (
+            arm.func is not func
+            or not arm.broad
+            or "return" not in arm.ends
+            or arm.loudest not in ("error", "critical", "warning")
+        ):
+            continue
+        loops = [s.stmt for s in arm.steps if isinstance(s.stmt, m.While | m.For) and s.arm == "body"]
+        if (
+            len(loops) < 2
+            or not isinstance(loops[0], m.While)
+            or not is_endless(loops[0])
+            or not isinstance(loops[-1], m.For)
+        ):
+            continue
+        yield RULE.in_function(
+            project, func, arm.line,
+            f"The failure of one item returns from {func.name}(): its thread ends, the other items are never "
+            "looked at again, and nothing "
+            "starts it anew while the process looks healthy",
+            "continue with the next item; log and count the failed one", severity="high", end_line=arm.handler.end_line,
+        )  # fmt: skip
 
 
 def _blocks(block: m.Block) -> Iterator[m.Try]:
