@@ -9,6 +9,7 @@ from typing import TypeVar
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Evidence
+from runtime_ops.project.deadlines import Judge
 from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
 from runtime_ops.project.failures import HandlerEffects, find_failures
 from runtime_ops.project.hooks import Hook, find_hooks
@@ -20,6 +21,7 @@ from runtime_ops.project.log_parts import LogUse, find_log_parts
 from runtime_ops.project.model import Func, Module, Site, Step
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names
+from runtime_ops.project.outer_limits import OuterLimits
 from runtime_ops.project.phases import Life, Phases
 from runtime_ops.project.resources import Resource, find_resources
 from runtime_ops.project.routes import Routes
@@ -106,6 +108,11 @@ class Project:
     @cached_property
     def waits(self) -> tuple[WaitSite, ...]:
         return find_waits(self.links, self.versions)
+
+    @cached_property
+    def outer_limits(self) -> OuterLimits:
+        """Limits around a call: timeout blocks, ``wait_for``, here or in every caller."""
+        return OuterLimits(self.links, Judge(self.links))
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:

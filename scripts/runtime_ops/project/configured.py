@@ -125,6 +125,14 @@ def mapping_limit(expr: m.Expr, func: Func, row: Wait, judge: Judge, how: str, l
                 return Deadline("unknown", f"{at.note}: unpacks another mapping", how, source=at)
             name = key.value if isinstance(key, m.Const) and isinstance(key.value, str) else ""
             text = source_of(value, 200)
+            if name == "connect_args":  # inside the options of an engine
+                inner = mapping_limit(value, func, row, judge, how, line)
+                if inner is not None and inner.bounded is not None:
+                    return inner
+                partly = inner or partly
+                continue
+            if "pool" in name.lower():  # waits for a free connection, not for the peer
+                continue
             if "statement_timeout" in text or "max_execution_time" in text:
                 return Deadline("expression", at.note, how, source=at)
             if "timeout" in name.lower() and "conn" not in name.lower() and "idle" not in name.lower():

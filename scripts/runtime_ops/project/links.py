@@ -54,6 +54,10 @@ class Links:
         self.callees: dict[Func, list[Edge]] = defaultdict(list)
         self._methods: dict[str, list[Func]] = defaultdict(list)
         self._link_classes()
+        for module in index:  # looked at while bases were still being linked
+            for klass in module.classes.values():
+                klass.__dict__.pop("ancestry", None)
+        names.forget_unknown()
         for module in index:
             for klass in module.classes.values():
                 for name, method in klass.methods.items():

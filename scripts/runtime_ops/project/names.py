@@ -202,9 +202,16 @@ class Names:
             return self.annotated(binding.text, scope, depth)
         if kind == "with":
             return self.entered(self.value(binding.expr, scope, depth), binding.expr, scope, depth)
-        if kind == "except":
-            return None
+        if kind == "unpack" and isinstance(binding.expr, m.Call):
+            return self.unpacked(binding.expr, scope, depth)
         return None
+
+    def unpacked(self, call: m.Call, scope: Func, depth: int) -> Value | None:
+        """One of the things that ``a, b = call()`` binds, where each has the same type (the two ends of a pipe)."""
+        callee = self.value(call.func, scope, depth + 1)
+        row = libraries.returned(callee.name) if callee is not None and callee.kind == "external" else None
+        made = row is not None and row.how == "item"
+        return Value("made", row.type, origin=Origin(scope, call)) if row is not None and made else None
 
     def entered(self, value: Value | None, expr: m.Expr | None, scope: Func, depth: int) -> Value | None:
         """What ``with value as x`` binds."""

@@ -33,7 +33,7 @@ SOCKET_DEFAULT = (
 )
 """Modules whose sockets take ``socket.setdefaulttimeout``; requests passes an explicit None and does not (facts 4.6)."""
 URL_PARAMETERS = ("url", "dsn", "conninfo", "uri", "host", "servers", "name_or_url")
-OPTION_PARAMETERS = ("options", "connect_args", "OPTIONS")
+OPTION_PARAMETERS = ("options", "connect_args", "engine_options", "OPTIONS")
 
 
 class Limits:

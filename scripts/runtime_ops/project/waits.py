@@ -290,7 +290,9 @@ def rows_for(dotted: str) -> tuple[Wait, ...]:
     derived = "()" in dotted or "[]" in dotted or (member.startswith("__") and member != "__call__")
     derived = derived or (member in DATA_METHODS and _is_data(dotted))
     return tuple(
-        r for r in waits(dotted, inherited=not derived) if r.kind == "wait" and not (derived and dotted not in r.calls)
+        r
+        for r in waits(dotted, inherited=not derived)
+        if r.kind == "wait" and not (derived and dotted not in r.calls and not any(c.startswith("*.") for c in r.calls))
     )
 
 
