@@ -1,0 +1,80 @@
+"""The functions whose end is a command's end, and what a text for the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.flows import sites_by_call
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.source_text import source_of
+
+KINDS = ("cli", "job")
+FAILURE = re.compile(
+    r"\b(?:error|fail(?:ed|ure|s)?|could ?n[o']t|cannot|can't|unable|invalid|not found|no such|does ?n[o']t exist|doesn't exist|"
+    r"missing|exception|aborted|unknown|refused|timed out|not exist|not valid|must be|required|wrong|not set|fatal)\b",
+    re.I,
+)
+FINE = re.compile(r"\balready\b|\bskip|\bexists\b|\bnothing to\b|\bwarn|\bignor|\bdeprecat|\boptional|\bup.to.date|\bretry", re.I)
+ASKS = frozenset({"input", "builtins.input", "click.prompt", "click.confirm", "typer.prompt", "typer.confirm", "getpass.getpass"})
+
+
+def runs_for_others(entrypoint: Entrypoint, project: Project) -> bool:
+    """A command-line program or job whose exit status somebody can look at: an artifact or a package starts it."""
+    return entrypoint.kind in KINDS and (bool(entrypoint.launches) or entrypoint.kind == "job" or not project.launches)
+
+
+def commands(project: Project) -> dict[Func, Entrypoint]:
+    """Functions that end with the command: command functions, main functions, and what a ``__main__`` block calls last."""
+    found: dict[Func, Entrypoint] = {}
+    for entrypoint in project.entrypoints:
+        if not runs_for_others(entrypoint, project):
+            continue
+        for func in entrypoint.commands:
+            found.setdefault(func, entrypoint)
+        if not entrypoint.main.is_module:
+            found.setdefault(entrypoint.main, entrypoint)
+        for site in main_calls(entrypoint):
+            for target in site.targets:
+                found.setdefault(target, entrypoint)
+    return found
+
+
+def main_calls(entrypoint: Entrypoint) -> Iterator[Site]:
+    """The calls of the project's functions that the ``__main__`` block of an entrypoint makes as statements."""
+    if not entrypoint.guarded:
+        return
+    level = entrypoint.main
+    block = main_block(level.module)
+    if block is None:
+        return
+    sites = sites_by_call(level)
+    for node in m.walk(block.body):
+        if isinstance(node, m.Call) and id(node) in sites and sites[id(node)].targets and not sites[id(node)].weak:
+            yield sites[id(node)]
+
+
+def interactive(func: Func) -> bool:
+    """Whether the function talks with a person."""
+    return any((s.dotted or s.text) in ASKS for s in func.sites)
+
+
+def words(site: Site) -> str:
+    """The literal text of a print or log call."""
+    parts = []
+    for expr in site.call.args:
+        for node in m.walk(expr):
+            if isinstance(node, m.Const) and isinstance(node.value, str):
+                parts.append(node.value)
+    return " ".join(parts)
+
+
+def to_stderr(site: Site) -> bool:
+    """``print(…, file=sys.stderr)``, ``click.echo(…, err=True)``, a console or stream that is stderr."""
+    given = site.call.keyword("file") or site.call.keyword("err")
+    if given is not None:
+        return not (isinstance(given, m.Const) and given.value is False)
+    return "stderr" in site.text or "err" in source_of(site.call.func).lower()

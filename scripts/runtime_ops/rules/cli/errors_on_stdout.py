@@ -1,0 +1,112 @@
+"""Error texts on stdout, where the output's reader takes them for data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import sites_by_call
+from runtime_ops.project.model import Func, Site, blocks_of
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.cli._commands import FAILURE, to_stderr, words
+
+RULE = Rule(
+    __name__,
+    severity="low",
+    summary="An error text goes to stdout before a failing exit, where a pipe takes it for output and a log filter misses it.",
+)
+PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
+EXITS = frozenset({"sys.exit", "exit", "quit"})
+HABIT = 5  # more in one file than these are one habit
+REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    found = []
+    for func in project.functions:
+        exits = [s for s in func.sites if _fails(s)]
+        for site in exits:
+            said = _said_before(func, site)
+            if said is not None and _reached(project, func):
+                found.append(
+                    RULE.in_function(
+                        project,
+                        func,
+                        said.line,
+                        f"{said.text}() writes the error to stdout and the program ends with a failing status: who reads the output "
+                        "takes the text for data, and stderr stays empty",
+                        REMEDY,
+                        end_line=site.line,
+                    )
+                )
+    by_file: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_file.setdefault(finding.path, []).append(replace(finding, phase=None))
+    for each in by_file.values():
+        yield from together(each) if len(each) > HABIT else each
+    yield from _scripts(project)
+
+
+def _reached(project: Project, func: Func) -> bool:
+    named = (*project.phases_by_entrypoint(func), *project.imported_by(func.module))
+    return any(e.production for e in named) or bool(named and not project.launches)
+
+
+def _fails(site: Site) -> bool:
+    if (site.dotted or site.text) not in EXITS or not site.call.args:
+        return False
+    given = site.call.args[0]
+    return isinstance(given, m.Const) and isinstance(given.value, int) and bool(given.value)
+
+
+def _said_before(func: Func, exit_: Site) -> Site | None:
+    """The print with an error text that stands in the block of the exit, before it."""
+    block = _block_of(func, exit_.stmt)
+    sites = sites_by_call(func)
+    for stmt in block[: next((i for i, s in enumerate(block) if s is exit_.stmt), 0)]:
+        if isinstance(stmt, m.ExprStmt) and isinstance(stmt.value, m.Call):
+            site = sites.get(id(stmt.value))
+            known = site is not None and (site.dotted or site.text) in PRINTS
+            if site is not None and known and not to_stderr(site) and FAILURE.search(words(site)):
+                return site
+    return None
+
+
+def _block_of(func: Func, stmt: m.Stmt) -> m.Block:
+    if any(s is stmt for s in func.facts.body):
+        return func.facts.body
+    for place in func.places:
+        for block, _ in blocks_of(place.stmt):
+            if any(s is stmt for s in block):
+                return block
+    return ()
+
+
+def _scripts(project: Project) -> Iterator[Finding]:
+    """``echo "HOST is not set"; exit 1`` in a script that starts a container."""
+    started = {link.path for launch in project.launches if not launch.development for link in launch.chain}
+    for script in project.artifacts_of(a.ShellScript):
+        if script.path not in started:
+            continue
+        found = []
+        for command, after in zip(script.commands, script.commands[1:], strict=False):
+            failing = after.program == "exit" and len(after.argv) > 1 and after.argv[1] not in ("0", "$?")
+            stderr = any(r.target in ("&2", "/dev/stderr", "2") or "&2" in r.operator for r in command.redirects)
+            said = command.program in ("echo", "printf") and bool(FAILURE.search(" ".join(command.argv[1:])))
+            if said and failing and not stderr and command.after in (";", "&&"):
+                found.append(
+                    RULE.finding(
+                        script.path,
+                        command.line,
+                        f"{command.program} writes the error to stdout and the script ends with {after.argv[1]}: stderr stays empty",
+                        "redirect it: echo … >&2",
+                        end_line=after.end_line,
+                        anchor=command.raw[:80],
+                    )
+                )
+        yield from together(found)

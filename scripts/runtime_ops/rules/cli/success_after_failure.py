@@ -1,0 +1,174 @@
+"""A command that fails and still ends with status 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.names import canonical
+from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import statements_after
+from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.signals import RAISING_CALLS
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, words
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
+)
+EXPECTED = frozenset("KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split())
+LOUD = frozenset({"warning", "error", "exception", "critical"})
+DEPTH = 2  # functions below the command that work for it alone
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    owners = _owners(project)
+    loops: set[Func] = set()
+    for effects in project.failures:
+        if effects.func not in owners or not _hides(project, effects):
+            continue
+        if effects.func is not owners[effects.func] and project.function_runs_in(effects.func, "serving", kinds=("service", "worker")):
+            continue
+        if effects.loop is not None:
+            if effects.func in loops:
+                continue  # one habit of one command
+            loops.add(effects.func)
+        yield _of_handler(project, effects, effects.func.name)
+    yield from _signals_itself(project)
+
+
+def _owners(project: Project) -> dict[Func, Func]:
+    """Commands, and functions that only one command calls, directly or through another such function, with the command."""
+    found: dict[Func, Func] = {func: func for func in commands(project)}
+    level = list(found)
+    for _ in range(DEPTH):
+        below = []
+        for func in level:
+            for edge in project.links.callees.get(func, ()):
+                callers = {e.caller for e in project.links.callers.get(edge.callee, ())}
+                if edge.how == "call" and callers == {func} and edge.callee not in found and not edge.site.used:
+                    found[edge.callee] = found[func]
+                    below.append(edge.callee)
+        level = below
+    return found
+
+
+def _hides(project: Project, effects: HandlerEffects) -> bool:
+    if effects.raises != "never" or any(not e.success for e in effects.exits) or effects.settles or effects.answers:
+        return False
+    if any(e.success and e.code != "unknown" for e in effects.exits):
+        return False  # it says that this is a success
+    tails = {c.rpartition(".")[2] for c in effects.catches}
+    if tails & EXPECTED or effects.stores or interactive(effects.func):
+        return False
+    if any(s.text.endswith((".fail", ".abort", ".error", ".exit")) and not _logs(s, effects) for s in effects.calls):
+        return False
+    said = " ".join([*(words(s) for s in effects.prints), *(words(c.site) for c in effects.logs)])
+    loud = effects.loudest in ("error", "critical") or bool(effects.tracebacks)
+    if not (effects.prints or effects.logs) or FINE.search(said) or not (loud or FAILURE.search(said)):
+        return False
+    if effects.loudest in ("debug", "info", "warning") and not effects.prints:
+        return False
+    if any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in effects.steps):
+        return False  # a service of its own
+    place = Place(effects.attempt, effects.steps)
+    if effects.loop is not None:
+        return effects.ends <= {"fall", "continue"} and not _counted(effects) and not _wait_loop(effects)
+    if effects.ends <= {"return"}:
+        return all(r.kind in ("none",) for r in effects.returns)
+    if "fall" not in effects.ends:
+        return False
+    # the main work failed: what follows only closes or tells
+    return not any(_works(s) for stmt in statements_after(place, effects.func) for s in _sites(stmt, effects.func))
+
+
+def _logs(site: Site, effects: HandlerEffects) -> bool:
+    return any(c.site is site for c in effects.logs)
+
+
+def _sites(stmt: m.Stmt, func: Func) -> list[Site]:
+    known = {id(s.call): s for s in func.sites}
+    return [known[id(c)] for c in m.calls(stmt) if id(c) in known]
+
+
+def _works(site: Site) -> bool:
+    """More than telling and closing."""
+    return site.method not in (
+        "print", "echo", "secho", "info", "debug", "warning", "error", "close", "disconnect", "shutdown", "stop", "format", "write",
+        "unlink", "remove", "rmtree", "cleanup", "quit", "style", "SUCCESS", "flush", "len", "str", "join", "time", "exit",
+    )  # fmt: skip
+
+
+def _counted(effects: HandlerEffects) -> bool:
+    """The arm leaves something that a later exit can look at: any name is bound in it, or something is appended."""
+    for node in m.walk(effects.handler.body):
+        if isinstance(node, m.Assign | m.AugAssign):
+            return True
+    return any(s.method in ("append", "add", "put", "incr", "inc", "save") for s in effects.calls)
+
+
+def _wait_loop(effects: HandlerEffects) -> bool:
+    """A loop that tries one thing until it works."""
+    loop = effects.loop
+    if isinstance(loop, m.While):
+        return True
+    assert loop is not None
+    over = source_of(loop.iterable)
+    return over.startswith("range(") or any(s.method == "sleep" for s in effects.calls)
+
+
+def _of_handler(project: Project, effects: HandlerEffects, name: str) -> Finding:
+    caught = " / ".join(c.rpartition(".")[2] for c in effects.catches) or "any exception"
+    if effects.loop is not None:
+        text = f"an item that fails ({caught}) is only reported, and no count or flag reaches the exit status: {name}() ends with 0"
+        remedy = "count the failures and end with a non-zero status when there are any"
+    else:
+        text = f"{name}() catches {caught}, tells of it and ends with status 0: a script or scheduler takes the failure for success"
+        remedy = "end with a non-zero status: raise SystemExit(1), ctx.exit(1), CommandError, or let the exception pass"
+    told = effects.prints[0].line if effects.prints else effects.logs[0].site.line if effects.logs else effects.line
+    return RULE.in_function(
+        project,
+        effects.func,
+        effects.line,
+        text,
+        remedy,
+        end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
+        severity="medium",
+        phase="serving",
+    )
+
+
+def _signals_itself(project: Project) -> Iterator[Finding]:
+    """``os.kill(os.getpid(), SIGTERM)`` ends a run whose failures were only logged, and the handler exits with 0."""
+    handlers = {r.handler for r in project.registrations if r.handler is not None and "SIGTERM" in r.signals}
+    if not any(_exits_with_zero(h) for h in handlers):
+        return
+    for site in project.sites("os.kill", "signal.raise_signal"):
+        if site.dotted == "os.kill" and not (site.call.args and source_of(site.call.args[0]).endswith("getpid()")):
+            continue
+        func = site.function
+        failed = [s for s in func.sites if s.method in LOUD and FAILURE.search(words(s))]
+        first = next((s for s in project.sites("os.kill") if s.function is func), site)
+        if failed and site is first and project.phases_by_entrypoint(func):
+            yield RULE.at(
+                project,
+                site,
+                f"{func.name}() ends the run by a signal to its own process, whose handler exits with 0: the failures logged in "
+                f"line {failed[0].line} end as success for CI or cron",
+                "keep the outcome and exit with it: set a status before the signal and pass it to sys.exit in the handler",
+            )
+
+
+def _exits_with_zero(handler: Func) -> bool:
+    for site in handler.sites:
+        if canonical(site.dotted or site.text) in RAISING_CALLS:
+            given = site.call.args[0] if site.call.args else None
+            return given is None or (isinstance(given, m.Const) and not given.value)
+    return False

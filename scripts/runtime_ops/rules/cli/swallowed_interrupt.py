@@ -1,0 +1,63 @@
+"""Ctrl-C that ends a command as if it had succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import main_block
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.cli._commands import commands, interactive, runs_for_others
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A command catches KeyboardInterrupt and ends with status 0, so an interrupted run looks like a finished one.",
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    owners = set(commands(project))
+    levels = {e.main for e in project.entrypoints if e.guarded and runs_for_others(e, project)}
+    for effects in project.failures:
+        if not any(c.rpartition(".")[2] == "KeyboardInterrupt" for c in effects.catches):
+            continue
+        if not (effects.func in owners or (effects.func in levels and _in_main_block(effects))):
+            continue
+        if _ends_with_success(effects) and not interactive(effects.func) and not _serves(project, effects):
+            yield RULE.in_function(
+                project,
+                effects.func,
+                effects.line,
+                f"KeyboardInterrupt ends {_name(effects)} with status 0: the shell's `&&`, make and CI go on as if the work had been "
+                "done",
+                "end with 130 (128 + SIGINT): sys.exit(130), or let the interrupt pass",
+                phase="serving",
+            )
+
+
+def _name(effects: HandlerEffects) -> str:
+    return "the program" if effects.func.is_module else f"{effects.func.name}()"
+
+
+def _in_main_block(effects: HandlerEffects) -> bool:
+    block = main_block(effects.func.module)
+    return any(s.stmt is block for s in effects.steps)
+
+
+def _ends_with_success(effects: HandlerEffects) -> bool:
+    if effects.exits:
+        return all(e.success for e in effects.exits)
+    if effects.raises != "never" or effects.loop is not None or effects.stores:
+        return False
+    return effects.ends <= {"fall", "return"} and all(r.kind in ("none", "empty") for r in effects.returns)
+
+
+def _serves(project: Project, effects: HandlerEffects) -> bool:
+    """Ctrl-C is how a person stops what runs until it is stopped."""
+    return any(
+        e.kind in ("service", "worker") and (effects.func is e.main or effects.func in project.lives[e].spine) for e in project.entrypoints
+    )
