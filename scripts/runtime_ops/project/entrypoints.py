@@ -371,8 +371,6 @@ class EntrypointFinder:
                 return "worker", launch.server or launch.program
             if entry.app and launch.target.kind == "app":
                 return "service", framework or launch.server or launch.program
-            if launch.program == "manage.py" and "runserver" in launch.argv:
-                return "service", "django"
             if launch.server and launch.server not in ("python",):
                 return "service", framework or launch.server
         if entry.app:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from runtime_ops.facts import artifacts as a
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.health._probes import source_first
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -34,6 +35,34 @@ def check(project: Project) -> Iterator[Finding]:
     for script in project.artifacts_of(a.ShellScript):
         if not for_development(script.path):
             yield from _script(script)
+    yield from _bare_connects(project)
+
+
+def _bare_connects(project: Project) -> Iterator[Finding]:
+    """``tcpSocket`` on the port of a gRPC server: the port is open as long as the process lives."""
+    places: dict[tuple[str, int], str] = {}
+    for entrypoint in project.entrypoints:
+        if entrypoint.framework != "grpc":
+            continue
+        for launch in entrypoint.production:
+            for probe, path in launch.probes:
+                if probe.method == "tcp":
+                    places.setdefault((path, probe.line), probe.role)
+    if not places:
+        return
+    (path, line), *others = source_first(places)
+    yield RULE.finding(
+        path,
+        line,
+        f"the {places[path, line]} probe only opens the port: the kernel accepts for a server whose threads are all stuck, so it succeeds "
+        "while no RPC is answered",
+        "register grpc.health.v1.Health in the server and use a grpc probe",
+        severity="medium",
+        phase="serving",
+        anchor=f"tcp:{path}",
+        count=len(places),
+        also=[Evidence(p, n, "the same") for p, n in others[:8]],
+    )
 
 
 def _probes(project: Project) -> Iterator[tuple[str, a.Probe]]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.phases import Life
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 
@@ -30,8 +31,23 @@ def registrations_of(project: Project, entrypoint: Entrypoint) -> Iterator[Regis
     life = project.lives[entrypoint]
     for registration in project.registrations:
         site = registration.site
-        if site.function in life.spine or life.at(site.function, site.line, site.steps):
+        if site.function in life.spine or (life.at(site.function, site.line, site.steps) and not in_child_process(life, site.function)):
             yield registration
+
+
+def in_child_process(life: Life, func: Func) -> bool:
+    """Whether the only known way to a function leads through the target of a process of its own."""
+    seen: set[Func] = set()
+    current: Func | None = func
+    while current is not None and current not in seen:
+        seen.add(current)
+        reach = next(iter(life.reach.get(current, {}).values()), None)
+        if reach is None or reach.edge is None:
+            return False
+        if reach.edge.how == "reference" and reach.edge.via.endswith("Process"):
+            return True
+        current = reach.edge.caller
+    return False
 
 
 def owners(project: Project, site: Site) -> tuple[Entrypoint, ...]:

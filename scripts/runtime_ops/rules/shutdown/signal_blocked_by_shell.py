@@ -31,7 +31,7 @@ def check(project: Project) -> Iterator[Finding]:
             if (
                 launch.shell != "parent"
                 or launch.shell_link is None
-                or launch.supervisor is not None
+                or launch.supervisor not in (None, "supervisord")
                 or launch.platform in ALL_PROCESSES
                 or launch.init is True
             ):

@@ -9,6 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.startup._reads import ENVIRONMENT, LIBRARIES, for_development, phases_of, place
@@ -72,8 +73,17 @@ def _left_out(entrypoint: Entrypoint, name: str, telemetry: bool) -> bool:
     launches = [x for x in entrypoint.production if x.platform not in ("packaging", "shell")]
     placed = [x for x in launches if x.platform != "dockerfile"] or launches
     if telemetry:
-        return any(name not in x.env for x in placed)
-    return any(not x.env_open for x in placed) and not any(name in x.env for x in placed)
+        return any(not _given(x, name) for x in placed)
+    return any(not x.env_open for x in placed) and not any(_given(x, name) for x in placed)
+
+
+def _given(launch: Launch, name: str) -> bool:
+    """Whether an artifact gives the variable; an image's own localhost gives nothing."""
+    if name not in launch.env:
+        return False
+    variable, path = launch.env[name]
+    local = variable.value is not None and LOCAL.search(variable.value.text.strip()) is not None
+    return not (local and "ockerfile" in path)
 
 
 def _for_telemetry(project: Project, read: SettingRead) -> bool:
