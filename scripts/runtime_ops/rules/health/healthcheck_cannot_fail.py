@@ -40,29 +40,27 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _bare_connects(project: Project) -> Iterator[Finding]:
     """``tcpSocket`` on the port of a gRPC server: the port is open as long as the process lives."""
-    places: dict[tuple[str, int], str] = {}
     for entrypoint in project.entrypoints:
         if entrypoint.framework != "grpc":
             continue
-        for launch in entrypoint.production:
-            for probe, path in launch.probes:
-                if probe.method == "tcp":
-                    places.setdefault((path, probe.line), probe.role)
-    if not places:
-        return
-    (path, line), *others = source_first(places)
-    yield RULE.finding(
-        path,
-        line,
-        f"the {places[path, line]} probe only opens the port: the kernel accepts for a server whose threads are all stuck, so it succeeds "
-        "while no RPC is answered",
-        "register grpc.health.v1.Health in the server and use a grpc probe",
-        severity="medium",
-        phase="serving",
-        anchor=f"tcp:{path}",
-        count=len(places),
-        also=[Evidence(p, n, "the same") for p, n in others[:8]],
-    )
+        probes = [(p, path) for x in entrypoint.production for p, path in x.probes if p.method == "tcp"]
+        places = source_first({(path, probe.line) for probe, path in probes})
+        if not places:
+            continue
+        (path, line), *others = places
+        yield RULE.finding(
+            path,
+            line,
+            "the probe only opens the port: the kernel accepts for a server whose threads are all stuck, so it succeeds while no RPC is "
+            "answered",
+            "register grpc.health.v1.Health in the server and use a grpc probe",
+            severity="medium",
+            phase="serving",
+            entrypoints=(entrypoint,),
+            anchor=f"tcp:{path}",
+            count=len(places),
+            also=[Evidence(p, n, "the same") for p, n in others[:8]],
+        )
 
 
 def _probes(project: Project) -> Iterator[tuple[str, a.Probe]]:
