@@ -1,16 +1,36 @@
-"""What the deadline rules share: where a wait matters, and how a group of like waits is put into one finding."""
+"""What the deadline rules share: where a wait matters, which waits are meant to last, how like waits make one finding."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.jobs import all_job_systems
+from runtime_ops.libraries.names import spellings
+from runtime_ops.libraries.servers import server_run_by
+from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.waits import WaitSite, by_place
+from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func
+from runtime_ops.project.source_text import source_of
+from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
 
 LONG = ("service", "worker", "job")
+READS = frozenset(
+    """recv recv_into recvfrom recvmsg recv_bytes read readline readuntil readexactly receive receive_text receive_json
+    receive_bytes listen accept get_message consume next fetch drain iter_lines stdin_readline""".split()
+)
+"""Methods that wait for the other side to say something."""
+PIPES = ("stdin", "stdout", "stderr")
+READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parquet", "read_html"})
+"""Functions that take an address or the content itself."""
+ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
+DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
 def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str | None, tuple[Entrypoint, ...]]:
@@ -23,7 +43,7 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
     for wait in waits:
         for entrypoint, phases in project.phases(wait.site).items():
             found.setdefault(entrypoint, set()).update(phases)
-    lasting = {e: p for e, p in found.items() if e.kind in LONG and (not e.launches or e.production or e.kind == "job")}
+    lasting = {e: p for e, p in found.items() if matters(e)}
     reached = {p for each in lasting.values() for p in each}
     if reached:
         severity = "high" if reached & {"serving", "shutdown"} else "medium"
@@ -32,17 +52,156 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
         return severity, worst_phase(reached), tuple(lasting)
     if found:
         # a script that nothing starts is somebody's tool, watched by its user
-        started = any(e.production or e.commands for e in found) or not project.launches
+        started = any(e.production or (e.commands and e.launches) for e in found) or not project.launches
         return ("low" if started else None), "serving", tuple(found)
     importers = project.imported_by(waits[0].site.function.module, "service", "worker")
     return ("medium", None, importers) if importers else (None, None, ())
 
 
+def matters(entrypoint: Entrypoint) -> bool:
+    """Whether an entrypoint stays up, or is a job, and is more than a developer's tool or a load generator."""
+    if entrypoint.kind not in LONG or entrypoint.framework == "locust":
+        return False
+    return not entrypoint.launches or bool(entrypoint.production) or entrypoint.kind == "job"
+
+
+def lasts(project: Project, wait: WaitSite) -> bool:
+    """Whether waiting is what the call is for: serving itself, a reader's loop that lives as long as its connection, the
+    pipe of a child, content that is already there."""
+    site, dotted = wait.site, wait.dotted
+    names = set(spellings(dotted))
+    serves = (
+        surface("serve", dotted) is not None
+        or surface("serve-wait", dotted) is not None
+        or server_run_by(dotted) is not None
+        or any(names.intersection(row.runs) for row in all_job_systems())
+    )
+    if serves or wait.kind == "server":
+        return True
+    if site.method in READS and _reader(wait):
+        return True
+    receiver = site.text.rpartition(".")[0]
+    if receiver.rpartition(".")[2].strip("_").endswith(PIPES) or dotted.startswith("asyncio.StreamWriter."):
+        return True
+    if site.method in READERS and not reads_address(wait.call):
+        return True
+    return _sibling_sets_it(wait)
+
+
+def reads_address(call: m.Call) -> bool:
+    """Whether what a reader gets may be an address: a literal, or something named like one."""
+    text = _words(call.args[0]) if call.args else ""
+    content = any(word in text for word in ("content", "text", "body", "data", "bytes", "string", "xml", "html", "raw"))
+    return not text or (any(word in text for word in ADDRESS) and not content)
+
+
+def _reader(wait: WaitSite) -> bool:
+    """The read stands in an endless loop, or is what a loop goes through."""
+    for step in wait.site.steps:
+        if isinstance(step.stmt, m.While) and is_endless(step.stmt):
+            return True
+        if isinstance(step.stmt, m.For) and step.stmt.is_async:
+            return True
+    stmt = wait.site.stmt
+    if isinstance(stmt, m.While):
+        return True
+    return isinstance(stmt, m.For) and any(call is wait.call for call in m.calls(stmt.iterable))
+
+
+def _words(expr: m.Expr) -> str:
+    """The names in an expression, in small letters; empty for literals."""
+    return " ".join(n.id if isinstance(n, m.Name) else n.name for n in m.walk(expr) if isinstance(n, m.Name | m.Attr)).lower()
+
+
+def _sibling_sets_it(wait: WaitSite) -> bool:
+    """``f(x, timeout=t) if t is not None else f(x)``: the other arm of the same expression gives the limit."""
+    if not wait.row.parameters:
+        return False
+    return any(
+        other.call.keyword(parameter) is not None
+        for other in wait.site.function.sites
+        if other.stmt is wait.site.stmt and other.call is not wait.call and other.text == wait.site.text
+        for parameter in wait.row.parameters
+    )
+
+
+def job_limit_holds(project: Project, entrypoints: Iterable[Entrypoint]) -> bool:
+    """Whether every entrypoint is a worker whose job system ends a job by itself, and nothing switches that off."""
+    named = list(entrypoints)
+    if not named or any(e.kind != "worker" for e in named):
+        return False
+    limited = {row.name for row in all_job_systems() if row.time_limit is not None}
+    return all(e.framework in limited for e in named)
+
+
+def unbounded_below(project: Project, func: Func) -> WaitSite | None:
+    """A wait without limit in a project function or what it calls; None when nothing like that is seen."""
+    table = _unbounded(project)
+    seen = {func}
+    pending = [(func, 0)]
+    while pending:
+        current, depth = pending.pop(0)
+        if current in table:
+            return table[current]
+        if depth >= DEPTH:
+            continue
+        for edge in project.links.callees.get(current, ()):
+            if edge.how in ("call", "reference") and edge.callee not in seen and not edge.site.weak:
+                seen.add(edge.callee)
+                pending.append((edge.callee, depth + 1))
+    return None
+
+
+def _unbounded(project: Project) -> dict[Func, WaitSite]:
+    known: dict[Func, WaitSite] | None = project.__dict__.get("_unbounded_waits")
+    if known is None:
+        known = {}
+        for wait in project.waits:
+            if wait.deadline.bounded is False and not (wait.constructs or wait.kind == "lock" or lasts(project, wait)):
+                known.setdefault(wait.site.function, wait)
+        project.__dict__["_unbounded_waits"] = known
+    return known
+
+
 def grouped(found: Iterable[WaitSite]) -> Iterator[tuple[WaitSite, ...]]:
-    """Waits by the place where their limit would be written, in path and line order."""
-    groups = by_place(found)
+    """Waits by the place where their limit would be written, in path and line order.
+
+    Calls on one client of one function are one mend when the limit is not written at the call, and so are clients of one
+    library that one function makes; each call that takes its own limit stays apart.
+    """
+    groups = by_place(_at_its_mend(wait) for wait in found)
+    merged: dict[tuple[object, ...], list[WaitSite]] = {}
     for key in sorted(groups):
-        yield groups[key]
+        first = groups[key][0]
+        own = first.row.where == ("call",) and bool(first.row.parameters)
+        # nothing to write at the call: one outer deadline around the function that holds most of them
+        scope = first.place.function if first.row.parameters else first.place.path
+        shared: tuple[object, ...] = key if own else (scope, first.row.distribution)
+        if first.row.where == ("config",):  # written once, in the settings
+            shared = (first.row.distribution, "config")
+        merged.setdefault(shared, []).extend(groups[key])
+    for group in merged.values():
+        counts = Counter(w.place.function for w in group)
+        yield tuple(sorted(group, key=lambda w: (-counts[w.place.function], w.place.line, w.line)))
+
+
+def _at_its_mend(wait: WaitSite) -> WaitSite:
+    """The wait with the place where its limit would be written: the dictionary that is unpacked into the call, and for a
+    limit that is no argument of the call the call that made the client."""
+    place = wait.place
+    own = "call" in wait.row.where or not wait.row.where
+    if not own and wait.construction is None and not wait.constructs and wait.site.origin is not None and not wait.via:
+        origin = wait.site.origin
+        func, call = origin.function, origin.call
+        if not func.is_module or func.module is wait.site.function.module:
+            place = ReportPlace(func.path, call.line, call.end_line, source_of(call.func), func)
+    call_there = next((s.call for s in place.function.sites if s.line == place.line and source_of(s.call.func) == place.text), None)
+    for key, value in call_there.keywords if call_there is not None else ():
+        if key is None and isinstance(value, m.Name):
+            made = [b for b in place.function.bindings.get(value.id, ()) if isinstance(b.expr, m.Mapping | m.Call)]
+            if len(made) == 1 and made[0].line < place.line:
+                place = place._replace(line=made[0].line)
+    return wait if place is wait.place else replace(wait, place=place)
 
 
 def finding_of(
@@ -65,26 +224,17 @@ def finding_of(
         trace.extend(project.trace(entrypoints[0], group[0].site.function, phase))
     also = tuple(Evidence(w.path, w.line, f"{w.site.text}() waits") for w in elsewhere[:8])
     return rule.finding(
-        place.path,
-        place.line,
-        message,
-        remedy,
-        end_line=place.end_line,
-        severity=severity,
-        confidence=confidence,
-        phase=phase,
-        entrypoints=entrypoints,
-        trace=trace,
-        anchor=f"{place.function.qualname}:{place.text}",
-        count=max(1, len(elsewhere)),
-        also=also,
-    )
+        place.path, place.line, message, remedy, end_line=place.end_line, severity=severity, confidence=confidence,
+        phase=phase, entrypoints=entrypoints, trace=trace, anchor=f"{place.function.qualname}:{place.text}",
+        count=max(1, len(elsewhere)), also=also,
+    )  # fmt: skip
 
 
 def remedy_for(wait: WaitSite) -> str:
     """How the limit is written for this client."""
     row = wait.row
     if not row.parameters:
-        return f"{wait.dotted.rpartition('.')[2]} takes no limit: put an outer deadline around it, or use a call that takes one"
+        member = wait.dotted.rpartition(".")[2]
+        return f"{member} takes no limit: put an outer deadline around it, or use a call that takes one"
     where = "where the client is constructed" if "constructor" in row.where and "call" not in row.where else "here"
     return f"set {' / '.join(row.parameters[:3])} {where}, below the limit of whoever waits for this"

@@ -4,48 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.waits import WaitSite
-from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, remedy_for, weight
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._downloads import unlimited_downloads
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for, weight
 
 RULE = Rule(
     __name__,
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
 )
+HABIT = 3  # more calls of one name in one file than this are one habit
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for group in grouped(w for w in project.waits if w.leaves_the_process and w.deadline.state == "unbounded"):
+    low: list[Finding] = []
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for group in grouped(w for w in project.waits if _unlimited(project, w)):
         severity, phase, entrypoints = weight(project, group)
         if severity is None or all(e.framework == "locust" for e in entrypoints):
             continue
-        first = group[0]
-        yield finding_of(
-            RULE,
-            project,
-            group,
-            f"{first.place.text}() sets no limit and {first.row.distribution}{_version(first)} has none by default: a peer that "
-            f"accepts and stays silent holds this {_unit(first, entrypoints)} for ever",
-            remedy_for(first),
-            severity=severity,
-            phase=phase,
-            entrypoints=entrypoints,
-            confidence="certain"
-            if phase == "serving" and severity == "high" and first.version is not None
-            else "likely",
+        finding = _of_group(project, group, severity, phase, entrypoints)
+        if severity == "low":
+            low.append(finding)
+        else:
+            alike.setdefault((finding.path, group[0].place.text), []).append(finding)
+    yield from together(low)
+    for findings in alike.values():
+        yield from together(findings) if len(findings) > HABIT else findings
+    for path, command, holds, copies in unlimited_downloads(project):
+        slow = command.program.endswith("wget")
+        default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
+        yield RULE.finding(
+            path,
+            command.line,
+            f"{default}: a peer that accepts and stays silent keeps this {holds} from starting, and no retry happens",
+            "give wget -T and a try count" if slow else "give curl --max-time (and --connect-timeout)",
+            end_line=command.end_line,
+            severity="low" if slow else "medium",
+            phase="startup",
+            anchor=command.raw[:80],
+            count=1 + len(copies),
+            also=[Evidence(*copy, "the same") for copy in copies],
         )
+
+
+def _unlimited(project: Project, wait: WaitSite) -> bool:
+    if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
+        return False
+    # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
+    return not (wait.row.bounded == "yes" and not wait.row.changed)
+
+
+def _of_group(
+    project: Project,
+    group: tuple[WaitSite, ...],
+    severity: str,
+    phase: str | None,
+    entrypoints: tuple[Entrypoint, ...],
+) -> Finding:
+    first = group[0]
+    library = "" if first.row.distribution == "stdlib" else f" and {first.row.distribution}{_version(first)} has none by default"
+    certain = phase == "serving" and severity == "high" and first.version is not None
+    return finding_of(
+        RULE,
+        project,
+        group,
+        f"{first.place.text}() sets no limit{library}: a peer that accepts and stays silent holds this "
+        f"{_unit(entrypoints)} for ever",
+        remedy_for(first),
+        severity=severity,
+        phase=phase,
+        entrypoints=entrypoints,
+        confidence="certain" if certain else "likely",
+    )
 
 
 def _version(wait: WaitSite) -> str:
     return f" {wait.version}" if wait.version is not None and str(wait.version)[:1].isdigit() else ""
 
 
-def _unit(wait: WaitSite, entrypoints: tuple[object, ...]) -> str:
-    kinds = {getattr(e, "kind", "") for e in entrypoints}
+def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
+    kinds = {e.kind for e in entrypoints}
     if "service" in kinds:
         return "request's thread or task"
     return "worker" if "worker" in kinds else "program"

@@ -6,34 +6,54 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_name
+from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, weight
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, matters, weight
 
 RULE = Rule(
     __name__,
     severity="medium",
     summary="A request or job waits for a child process without a limit: a child that hangs holds it for ever.",
 )
+ENDS = frozenset("terminate kill send_signal killpg".split())
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for group in grouped(w for w in project.waits if w.kind == "child" and w.deadline.state == "unbounded"):
-        serving = [w for w in group if project.runs_in(w.site, "serving", kinds=("service", "worker"))]
-        if not serving or any(w.dotted.startswith("multiprocessing.") for w in serving):
+        serving = [w for w in group if _in_serving(project, w)]
+        if not serving:
             continue
         severity, phase, entrypoints = weight(project, serving)
-        if severity is None or severity == "low":
+        if severity not in ("high", "medium") or job_limit_holds(project, entrypoints):
             continue
         first = serving[0]
         yield finding_of(
             RULE,
             project,
             serving,
-            f"{first.place.text}() waits for the child without limit: a child that hangs (a prompt, a lock, a dead mount) holds this "
-            "request or job for ever",
+            f"{first.place.text}() waits for the child without limit: a child that hangs (a prompt, a lock, a dead mount) "
+            "holds this request or job for ever",
             "pass timeout=, and end the child's whole group when it expires (start_new_session=True and os.killpg)",
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
         )
+
+
+def _in_serving(project: Project, wait: WaitSite) -> bool:
+    if wait.dotted.startswith("multiprocessing.") or development_name(wait.path.rpartition("/")[2].partition(".")[0]):
+        return False
+    if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
+        return False
+    # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
+    told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
+    return not told and not _supervises(wait)
+
+
+def _supervises(wait: WaitSite) -> bool:
+    """``child = Popen(…)`` kept in an attribute and waited for by a method of its own: a child that lives long and can be
+    ended from outside."""
+    receiver = wait.site.text.rpartition(".")[0]
+    return wait.site.method == "wait" and "." in receiver

@@ -1,14 +1,19 @@
-"""A limit that is switched off on purpose where there would be one."""
+"""A limit that is switched off where there would be one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.timeouts import all_waits
 from runtime_ops.project.build import Project
+from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, weight
+from runtime_ops.rules.deadlines._job_limits import Unlimited, switched_off
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, weight
 
 RULE = Rule(
     __name__,
@@ -16,32 +21,119 @@ RULE = Rule(
     summary="A timeout is given as None, 0 or -1, which switches off the limit that the client would have.",
     yields_to=("call-without-timeout",),
 )
+REMEDY = "give a finite limit that fits into the caller's own, or put an outer deadline around the call"
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for group in grouped(
-        w for w in project.waits if w.deadline.state == "disabled" and (w.leaves_the_process or w.kind == "child")
-    ):
-        severity, phase, entrypoints = weight(project, group)
-        if severity is None:
-            continue
-        first = group[0]
-        finding = finding_of(
-            RULE,
-            project,
-            group,
-            f"{first.place.text}() gets {first.deadline.text}, which switches its limit off: it waits for ever when the peer is silent",
-            "give a finite limit that fits into the caller's own, or put an outer deadline around the call",
-            severity="medium" if severity == "high" else severity,
-            phase=phase,
-            entrypoints=entrypoints,
-        )
-        source = first.deadline.source
-        if source is not None and (source.path, source.line) != (finding.path, finding.line):
-            finding = _with_trace(finding, source)
-        yield finding
+    disabled = [w for w in project.waits if w.deadline.state == "disabled" and _counts(project, w)]
+    sources: dict[tuple[str, int], list[WaitSite]] = {}
+    rest = []
+    for wait in disabled:
+        source = wait.deadline.source
+        if source is not None and (source.path, source.line) != (wait.place.path, wait.place.line):
+            sources.setdefault((source.path, source.line), []).append(wait)
+        else:
+            rest.append(wait)
+    for group in (*sources.values(), *grouped(rest)):
+        finding = _of_group(project, tuple(group))
+        if finding is not None:
+            yield finding
+    yield from _unknown_receivers(project)
+    for limit in switched_off(project):
+        yield _of_job(project, limit)
 
 
-def _with_trace(finding: Finding, source: Evidence) -> Finding:
-    return replace(finding, trace=(*finding.trace, source))
+def _counts(project: Project, wait: WaitSite) -> bool:
+    if not (wait.leaves_the_process or wait.kind == "child") or lasts(project, wait):
+        return False
+    # ``Timeout(connect=5, read=None, …)``: a stream is read whose silence is lawful
+    text = wait.deadline.source.note if wait.deadline.source is not None else wait.deadline.text
+    return not ("read=None" in text and ("connect=" in text or "pool=" in text))
+
+
+def _of_group(project: Project, group: tuple[WaitSite, ...]) -> Finding | None:
+    severity, phase, entrypoints = weight(project, group)
+    if severity is None:
+        return None
+    first = group[0]
+    finding = finding_of(
+        RULE,
+        project,
+        group,
+        f"{first.place.text}() gets {_short(first.deadline.text)}, which switches its limit off: it waits for ever when the "
+        "peer is silent",
+        REMEDY,
+        severity="medium" if severity == "high" else severity,
+        phase=phase,
+        entrypoints=entrypoints,
+    )
+    source = first.deadline.source
+    if source is not None and (source.path, source.line) != (finding.path, finding.line):
+        finding = replace(finding, trace=(*finding.trace, source))
+    return finding
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+@cache
+def _switched_off_by_zero() -> dict[str, frozenset[str]]:
+    """Method names that at most two packages of the table have and whose ``timeout=0`` means without limit, with these."""
+    found: dict[str, set[str]] = {}
+    zero = set()
+    for row in all_waits():
+        for call in row.calls:
+            name = call.rpartition(".")[2]
+            found.setdefault(name, set()).add(call.partition(".")[0])
+            if row.bounded == "yes" and 0 in row.unbounded_values and "timeout" in row.parameters:
+                zero.add(name)
+    return {name: frozenset(owners) for name, owners in found.items() if name in zero and len(owners) <= 2}
+
+
+def _unknown_receivers(project: Project) -> Iterator[Finding]:
+    """``page.goto(url, timeout=0)`` on an object whose class is not seen."""
+    names = _switched_off_by_zero()
+    imported = {
+        b.text.partition(".")[0]
+        for func in project.functions
+        for bindings in func.bindings.values()
+        for b in bindings
+        if b.kind == "import"
+    }
+    for func in project.functions:
+        for site in func.sites:
+            if site.method not in names or site.targets or (site.dotted is not None and "()" not in site.dotted):
+                continue
+            given = site.call.keyword("timeout")
+            if not (isinstance(given, m.Const) and given.value == 0 and given.value is not False):
+                continue
+            library = next((d for d in sorted(names[site.method]) if d in imported), None)
+            if library is None or project.outer_limits.around(site, site.awaited) is not None:
+                continue
+            serving = project.runs_in(site, "serving", kinds=("service", "worker"))
+            if serving:
+                yield RULE.at(
+                    project,
+                    site,
+                    f"{site.text}(timeout=0) switches off the limit that {library} has by default: a peer that never "
+                    "finishes holds this worker for ever",
+                    REMEDY,
+                    kinds=("service", "worker"),
+                )
+
+
+def _of_job(project: Project, limit: Unlimited) -> Finding:
+    finding = RULE.finding(
+        limit.path,
+        limit.line,
+        f"{limit.text} is the time limit that {limit.system} gives its jobs, and {limit.value} switches it off: one job "
+        "that hangs occupies a worker for ever",
+        "default to a finite limit in seconds; let those who need longer jobs raise it",
+        severity="high",
+        phase="serving",
+        entrypoints=tuple(e for e in project.entrypoints if e.kind == "worker"),
+        anchor=limit.text,
+    )
+    return replace(finding, trace=(Evidence(limit.site.path, limit.site.line, f"{limit.site.text}(…) sets it"),))

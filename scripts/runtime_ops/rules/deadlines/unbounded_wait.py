@@ -1,4 +1,4 @@
-"""A wait for another thread, task, lock or queue, inside a request or job, that nothing ends."""
+"""A wait for another thread, task, queue or pipe, inside a request or job, that nothing ends."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.names import spellings
 from runtime_ops.project.build import Project
 from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, weight
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, matters, unbounded_below, weight
 
 RULE = Rule(
     __name__,
@@ -18,26 +20,38 @@ RULE = Rule(
     summary="A request, job or message handler waits for a thread, future, queue or pipe without a bound.",
     yields_to=("call-without-timeout", "child-without-timeout", "blocking-in-async", "unbounded-shutdown-wait"),
 )
-KINDS = frozenset(("future", "queue", "event", "thread", "executor", "child"))
+KINDS = frozenset(("future", "queue", "event", "thread", "child"))
+STARTERS = frozenset(
+    """concurrent.futures.Executor.submit concurrent.futures.ThreadPoolExecutor.submit
+    concurrent.futures.ProcessPoolExecutor.submit threading.Thread threading.Timer multiprocessing.Process
+    multiprocessing.pool.Pool.apply_async multiprocessing.pool.Pool.map_async asyncio.run_coroutine_threadsafe
+    asyncio.AbstractEventLoop.run_in_executor""".split()
+)
+"""Calls that start the work that is waited for."""
+WORK = {"future": "work of another thread", "thread": "a thread", "queue": "a queue", "event": "an event", "child": "a child"}
+GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select"})
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    by_function: dict[Func, list[WaitSite]] = {}
     for group in grouped(w for w in project.waits if w.kind in KINDS and w.deadline.state == "unbounded"):
-        waiting = [w for w in group if _in_the_way(project, w)]
-        if not waiting:
-            continue
+        for wait in group:
+            if _in_the_way(project, wait) and _can_hang(project, wait):
+                by_function.setdefault(wait.site.function, []).append(wait)
+    for waiting in by_function.values():
+        waiting.sort(key=lambda w: (w.line, w.call.col))
         severity, phase, entrypoints = weight(project, waiting)
-        if severity is None or severity == "low" or phase is None:
+        if severity not in ("high", "medium") or phase is None or job_limit_holds(project, entrypoints):
             continue
         first = waiting[0]
         yield finding_of(
             RULE,
             project,
             waiting,
-            f"{first.place.text}() in a request or job waits for a {first.kind} without a bound: when the other side dies or hangs, this "
-            "thread is lost",
-            "give a timeout and handle its expiry (answer an error, end the helper)",
+            f"{first.place.text}() in a request or job waits for {WORK[first.kind]} without a bound: when the other side "
+            "dies or hangs, this thread is lost",
+            "give a timeout (for a pipe: poll(n) first) and handle its expiry: answer an error, end the helper",
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
@@ -49,15 +63,65 @@ def _in_the_way(project: Project, wait: WaitSite) -> bool:
     site = wait.site
     if wait.kind == "child" and not wait.dotted.startswith("multiprocessing."):
         return False
-    if wait.kind == "executor" or site.awaited or wait.dotted.startswith("asyncio."):
+    if site.awaited or wait.dotted.startswith("asyncio.") or site.method in ("send", "send_bytes"):
         return False
-    if not project.runs_in(site, "serving", kinds=("service", "worker")):
+    if not any(matters(e) for e in project.runs_in(site, "serving", kinds=("service", "worker"))):
         return False
-    if wait.kind == "queue" and _own_loop(wait):
-        return False
-    return not (wait.kind in ("event", "queue") and _own_loop(wait))
+    if wait.kind in ("event", "queue") and any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in site.steps):
+        return False  # ``while …: item = queue.get()``: waiting is what such a loop is for
+    return not _guarded(site)
 
 
-def _own_loop(wait: WaitSite) -> bool:
-    """``while …: item = queue.get()``: waiting is what such a loop is for."""
-    return any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in wait.site.steps)
+def _guarded(site: Site) -> bool:
+    """``if conn.poll(5): conn.recv()``, ``if not t.is_alive(): t.join()``: asked before, on the same object."""
+    receiver = site.text.rpartition(".")[0]
+    if not receiver:
+        return False
+    return any(
+        other.method in GUARDS and other.text.rpartition(".")[0] == receiver and other.line <= site.line
+        for other in site.function.sites
+        if other is not site
+    )
+
+
+def _can_hang(project: Project, wait: WaitSite) -> bool:
+    """Whether what is waited for can last for ever, as far as it is seen: a put into a queue without size never waits,
+    work without an unlimited wait ends."""
+    site = wait.site
+    if wait.kind == "queue":
+        return not (site.method == "put" and not _has_size(project, site))
+    if wait.kind == "child":
+        return True  # a child can be killed, and a pipe whose other end the parent still holds gives no end of file
+    started = _started(project, site)
+    if not started:
+        return wait.kind != "event"
+    return any(unbounded_below(project, func) is not None for func in started)
+
+
+def _has_size(project: Project, site: Site) -> bool:
+    origin = site.origin
+    if origin is None:
+        return False
+    given = origin.call.argument("maxsize", 0)
+    return given is not None and not (isinstance(given, m.Const) and not given.value)
+
+
+def _started(project: Project, site: Site) -> list[Func]:
+    """The project's functions that the awaited future, thread or futures of a list run: those that this function (or, for
+    an attribute, its class) starts."""
+    scopes = [site.function]
+    text = site.text
+    if site.function.cls is not None and "." in text.rpartition(".")[0]:
+        scopes += [f for f in site.function.cls.methods.values() if f is not site.function]
+    found = []
+    for scope in scopes:
+        for other in scope.sites:
+            if other.dotted is None or not STARTERS.intersection(spellings(other.dotted)):
+                continue
+            for expr in (*other.call.args, *(value for _, value in other.call.keywords)):
+                found += list(project.links.referenced(expr, scope))
+                if isinstance(expr, m.Call):  # a coroutine made by a call
+                    value = project.links.names.value(expr.func, scope)
+                    if value is not None and isinstance(value.target, Func) and not isinstance(value.target, Klass):
+                        found.append(value.target)
+    return found

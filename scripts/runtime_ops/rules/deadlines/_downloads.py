@@ -1,0 +1,56 @@
+"""``curl`` and ``wget`` in what starts a container: entry scripts and init containers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from runtime_ops.facts import artifacts as a
+from runtime_ops.project.build import Project
+
+LIMITS = {
+    "curl": re.compile(r"^(?:--max-time|--speed-time|-[a-zA-Z]*m\d*$|-[a-zA-Z]*y\d*$)"),
+    "wget": re.compile(r"^(?:--timeout|--read-timeout|-[a-zA-Z]*T\d*$)"),
+}
+"""Options that limit the whole transfer or a silence in it (curl 8 and GNU wget 1.21 manuals)."""
+OFFLINE = ("--version", "--help", "-V", "-h")
+
+
+class Download(NamedTuple):
+    """A download without a limit: the file, the command, what it keeps from starting, and the other files with the same
+    line (manifests are copied between a chart, a kustomization and a release file)."""
+
+    path: str
+    command: a.SimpleCommand
+    holds: str
+    copies: tuple[tuple[str, int], ...] = ()
+
+
+def unlimited_downloads(project: Project) -> Iterator[Download]:
+    """Downloads that start a container and that nothing ends, in path and line order; copies of one make one."""
+    found: dict[tuple[str, int], Download] = {}
+    for artifact in project.artifacts_of(a.KubernetesFile):
+        for workload in artifact.workloads:
+            for container in workload.init_containers:
+                for command in (container.command, container.args):
+                    for part in command.parts if command is not None else ():
+                        if _unlimited(part):
+                            found[(artifact.path, part.line)] = Download(artifact.path, part, "pod")
+    started = {link.path for launch in project.launches if not launch.development for link in launch.chain}
+    for script in project.artifacts_of(a.ShellScript):
+        if script.path in started:
+            for part in script.commands:
+                if _unlimited(part) and not part.background:
+                    found[(script.path, part.line)] = Download(script.path, part, "container")
+    same: dict[str, list[tuple[str, int]]] = {}
+    for key in sorted(found, key=lambda k: (k[0].count("/"), k)):
+        same.setdefault(found[key].command.raw, []).append(key)
+    for first, *others in sorted(same.values()):
+        yield found[first]._replace(copies=tuple(others))
+
+
+def _unlimited(command: a.SimpleCommand) -> bool:
+    limit = LIMITS.get(command.program.rpartition("/")[2])
+    words = command.argv[1:]
+    return limit is not None and bool(words) and not any(limit.match(w) or w in OFFLINE for w in words)

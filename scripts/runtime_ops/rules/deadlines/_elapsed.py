@@ -1,0 +1,88 @@
+"""How code measures the time that has passed: ``.seconds`` of a difference, the wall clock in a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import ends, sites_by_call
+from runtime_ops.project.model import Func, own_expressions
+from runtime_ops.project.source_text import source_of
+
+WALL = frozenset(
+    """time.time datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today django.utils.timezone.now
+    arrow.utcnow arrow.now pendulum.now""".split()
+)
+
+
+def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str]]:
+    """``(now - started).seconds`` in a comparison: lines, with the text."""
+    for place in func.places:
+        for expr in own_expressions(place.stmt):
+            text = None
+            for node in m.walk(expr):
+                if isinstance(node, m.Compare):
+                    for part in (node.left, *node.rights):
+                        text = text or _seconds_of_difference(part, func, project)
+            if text is not None and ".days" not in source_of(expr, 400) and not _names_days(func):
+                yield place.stmt.line, text
+
+
+def _seconds_of_difference(expr: m.Expr, func: Func, project: Project) -> str | None:
+    if isinstance(expr, m.Attr) and expr.name == "seconds" and isinstance(expr.value, m.BinOp) and expr.value.op == "-":
+        return f"({source_of(expr.value, 60)}).seconds"
+    if isinstance(expr, m.Name) and expr.id.endswith(".seconds"):
+        head = expr.id.rpartition(".")[0]
+        bound = [b.expr for b in func.bindings.get(head, ()) if b.kind in ("assign", "walrus")]
+        if bound and all(isinstance(b, m.BinOp) and b.op == "-" for b in bound):
+            return expr.id
+        value = project.links.names.name(head, func) if not bound else None
+        if value is not None and value.kind == "made" and value.name == "datetime.timedelta":
+            return expr.id
+    if isinstance(expr, m.Call) and len(expr.args) == 1 and isinstance(expr.func, m.Name) and expr.func.id in ("int", "float", "abs"):
+        return _seconds_of_difference(expr.args[0], func, project)
+    return None
+
+
+def _names_days(func: Func) -> bool:
+    return any(
+        isinstance(n, m.Name | m.Attr) and (n.id if isinstance(n, m.Name) else n.name).endswith("days")
+        for n in m.walk(func.facts.body)
+    )
+
+
+def wall_clock_limits(project: Project, func: Func) -> Iterator[tuple[int, str]]:
+    """Tests that end a loop by the wall clock: ``while time.time() < deadline``, ``if time.time() - start > n: break``."""
+    for place in func.places:
+        stmt = place.stmt
+        in_loop = any(isinstance(s.stmt, m.While) and s.arm == "body" for s in place.steps)
+        if isinstance(stmt, m.While) or (isinstance(stmt, m.If) and in_loop and ends(stmt.body, func) & {"break", "return", "raise"}):
+            test = stmt.test
+        else:
+            continue
+        for node in m.walk(test):
+            if isinstance(node, m.Compare) and _wall(node, func, project) and set(node.ops) & {"<", ">", "<=", ">="}:
+                yield stmt.line, source_of(node, 80)
+                break
+
+
+def _wall(node: m.Compare, func: Func, project: Project) -> bool:
+    sites = sites_by_call(func)
+    for call in m.calls(node):
+        site = sites.get(id(call))
+        if site is not None and site.dotted in WALL and _meets_own_clock(node, func):
+            return True
+    return False
+
+
+def _meets_own_clock(node: m.Compare, func: Func) -> bool:
+    """The other side is a local that was read from a clock in this function, so both ends are this process's own."""
+    names = {n.id for n in m.walk(node) if isinstance(n, m.Name) and "." not in n.id}
+    for name in names:
+        for binding in func.bindings.get(name, ()):
+            if binding.kind == "assign" and any(
+                source_of(c.func).rpartition(".")[2] in ("time", "now", "utcnow", "today") for c in m.calls(binding.expr)
+            ):
+                return True
+    return False

@@ -1,0 +1,134 @@
+"""A call in a coroutine that holds the whole event loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.blocking import Blocking, blocks_loop
+from runtime_ops.libraries.timeouts import waits
+from runtime_ops.project.build import Project
+from runtime_ops.project.deadlines import not_blocking
+from runtime_ops.project.links import Edge
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.waits import DATA_METHODS, rows_for
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._waiting import READERS, matters, reads_address
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="A blocking call in a coroutine stops the event loop: every other request, timer and health check waits.",
+)
+KINDS = frozenset({"sleep", "network", "database", "process"})
+LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})
+"""Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
+HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
+SHORT = 0.1  # seconds of sleep that nobody notices
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    by_function: dict[Func, list[tuple[Site, Blocking]]] = {}
+    for dotted, sites in list(project.links.by_dotted.items()):
+        row = blocks_loop(dotted)
+        if row is None or not (row.kind in KINDS or dotted.rpartition(".")[2] in LOCKS) or dotted.endswith(("_async", ".to_dict")):
+            continue
+        inside = row.source.startswith("timeouts.json") and bool(waits(dotted))
+        inside = inside or (row.call.endswith(".*") and dotted.rpartition(".")[2] in DATA_METHODS)
+        if inside and not rows_for(dotted):
+            continue  # a method of a value inside an answer
+        for site in sites:
+            if site.method in READERS and not reads_address(site.call):
+                continue
+            if not site.awaited and not _returns_at_once(site) and _on_the_loop(project, site):
+                by_function.setdefault(site.function, []).append((site, row))
+    alike: dict[str, list[Finding]] = {}
+    database = []
+    for blocking in by_function.values():
+        blocking.sort(key=lambda pair: (pair[0].line, pair[0].call.col))
+        finding = _of_function(project, blocking)
+        if all(row.kind == "database" for _, row in blocking):
+            database.append(finding)
+        else:
+            alike.setdefault(finding.path, []).append(finding)
+    for found in alike.values():
+        yield from together(found) if len(found) > HABIT else found
+    yield from _habit(database) if len(database) > HABIT else database
+
+
+def _habit(found: list[Finding]) -> Iterator[Finding]:
+    """A program whose coroutines use a synchronous database client throughout: one finding, where most of it is."""
+    per_file = Counter({f.path: 0 for f in found})
+    for finding in found:
+        per_file[finding.path] += finding.count
+    most = max(sorted(per_file), key=per_file.__getitem__)
+    first, *_ = sorted((f for f in found if f.path == most), key=lambda f: f.line)
+    total = sum(per_file.values())
+    also = tuple(Evidence(f.path, f.line, "the same") for f in found if f is not first)[:8]
+    what = first.message.partition(" blocks the event loop")[0]
+    message = (
+        f"{what} and {total - 1} more calls of a synchronous database client stand in coroutines: each stops the event loop "
+        "until the database answers, and no asyncio timeout can end it"
+    )
+    yield replace(first, message=message, count=total, also=also)
+
+
+def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Finding:
+    site, row = blocking[0]
+    instead = row.instead or "asyncio.to_thread"
+    finding = RULE.at(
+        project,
+        site,
+        f"{site.text}() blocks the event loop in {site.function.name}(): until it returns no other request, timer or health "
+        "check of this process runs, and no asyncio timeout can end it",
+        f"use {instead}",
+        severity="medium" if row.kind == "database" else None,
+        phases=("serving",),
+        kinds=("service", "worker"),
+    )
+    if len(blocking) == 1:
+        return finding
+    others = tuple(Evidence(s.path, s.line, f"{s.text}() blocks too") for s, _ in blocking[1:9])
+    return RULE.finding(
+        finding.path, finding.line, finding.message, finding.remedy, end_line=finding.end_line, severity=finding.severity,
+        phase=finding.phase, trace=finding.trace, anchor=finding.anchor, count=len(blocking), also=others,
+        entrypoints=[e for e in project.entrypoints if e.id in finding.entrypoints],
+    )  # fmt: skip
+
+
+def _on_the_loop(project: Project, site: Site) -> bool:
+    """In a coroutine, or in a plain function that coroutines alone call, and call directly; in serving."""
+    func = site.function
+    if not any(matters(e) for e in project.runs_in(site, "serving", kinds=("service", "worker"))):
+        return False
+    if func.facts.is_async:
+        return True
+    if func.is_module or func.facts.decorators or func.parent is not None:
+        return False
+    edges = project.links.callers.get(func, [])
+    return bool(edges) and all(_direct(edge) for edge in edges)
+
+
+def _direct(edge: Edge) -> bool:
+    return edge.how == "call" and not edge.site.weak and edge.caller.facts.is_async
+
+
+def _returns_at_once(site: Site) -> bool:
+    """``sleep(0.01)``, ``get(block=False)``, a result taken after it was asked whether it is there."""
+    call = site.call
+    if not_blocking(call):
+        return True
+    first = call.args[0] if call.args else None
+    if site.method == "sleep" and isinstance(first, m.Const) and isinstance(first.value, int | float) and first.value <= SHORT:
+        return True
+    receiver = site.text.rpartition(".")[0]
+    if site.method in ("result", "exception"):
+        # asyncio.wait and as_completed give what is done
+        return any(s.method in ("done", "wait", "as_completed", "gather") for s in site.function.sites if s.line <= site.line)
+    if site.method == "join" and receiver:
+        return any(s.method == "is_alive" and s.text.startswith(receiver) for s in site.function.sites)
+    return False

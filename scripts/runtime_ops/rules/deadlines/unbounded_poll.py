@@ -1,0 +1,176 @@
+"""A loop that asks for a state outside again and again, with no deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.surface import surface
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import sites_in
+from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_ends, sleep_sites
+from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._waiting import job_limit_holds, matters
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A request or job polls a state outside without a deadline: if it never changes, the caller is lost.",
+)
+SELECTS = {"select.select": 3, "select.poll.poll": 0, "select.epoll.poll": 0, "selectors.DefaultSelector.select": 0}
+"""Calls that wait for a while and come back without an answer, with the position of their timeout."""
+SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        if func.is_module or not func.places:
+            continue
+        found = [(p.stmt.line, _text(p.stmt)) for p in func.places if isinstance(p.stmt, m.While) and _polls(project, func, p)]
+        again = _calls_itself(project, func)
+        if again is not None:
+            found.append((again, f"{func.name}() sleeps and calls itself"))
+        if not found or not _in_the_way(project, func):
+            continue
+        line, text = found[0]
+        deep = ", and ends in a RecursionError" if again == line else ""
+        yield RULE.in_function(
+            project,
+            func,
+            line,
+            f"{text} with no deadline{deep}: if the state that it waits for never comes, this request or job is lost",
+            "compare time.monotonic() with a deadline in the loop, and answer a failure when it has passed",
+            phase="serving",
+        )
+
+
+def _text(loop: m.While) -> str:
+    return f"`while {source_of(loop.test, 60)}` polls"
+
+
+def _in_the_way(project: Project, func: Func) -> bool:
+    """Whether a request, job or command of what stays up waits in the function, which is not its own serving loop."""
+    if any(func in life.spine for life in project.lives.values()):
+        return False
+    entrypoints = [e for e in project.function_runs_in(func, "serving", "startup", kinds=("service", "worker")) if matters(e)]
+    if not entrypoints or job_limit_holds(project, entrypoints):
+        return False
+    return bool(project.function_runs_in(func, "serving", kinds=("service", "worker")))
+
+
+def _polls(project: Project, func: Func, place: Place) -> bool:
+    loop = place.stmt
+    assert isinstance(loop, m.While)
+    pauses = _pauses(project, func, loop)
+    if not pauses or not loop_ends(loop, func):
+        return False
+    literal = isinstance(loop.test, m.Const)
+    if "connect" in source_of(loop.test).lower():
+        return False  # as long as the peer is there: the life of a stream
+    if is_endless(loop) and not literal:
+        return False  # a stop flag: told from outside
+    if literal and (_started_alone(project, func) or not _asks_state(loop, func)):
+        return False
+    if counts_attempts(loop, func) is not None or _clocked(loop):
+        return False
+    if any(site.method in SUPERVISES and _of_process(site) for site in sites_in(loop.test, func)):
+        return False
+    own = [s for s in sites_in(loop.body, func) if s.dotted in SLEEPS or s in pauses]
+    if own and all(any(step.arm == "handler" for step in s.steps if _within(step.stmt, loop)) for s in own):
+        return False  # sleeps after a failure only: a retry
+    if not literal and not _outside(loop, func):
+        return False
+    return all(project.outer_limits.around(s, s.awaited) is None for s in pauses)
+
+
+def _pauses(project: Project, func: Func, loop: m.While) -> list[Site]:
+    found = [s for s in sleep_sites(loop.body, func, project.links) if s.dotted in SLEEPS or s.method in ("sleep", "_sleep")]
+    for site in sites_in(loop.body, func):
+        position = SELECTS.get(site.dotted or "")
+        if position is not None and (site.call.argument("timeout", position) is not None):
+            found.append(site)
+    return found
+
+
+def _asks_state(loop: m.While, func: Func) -> bool:
+    """``while True``: some ``if`` in it looks at the answer of a call and leaves the loop."""
+    asked = {
+        t.id
+        for n in m.walk(loop.body)
+        if isinstance(n, m.Assign) and n.value is not None and any(True for _ in m.calls(n.value))
+        for t in n.targets
+        if isinstance(t, m.Name)
+    }
+    for node in m.walk(loop.body):
+        if isinstance(node, m.If):
+            leaves = any(isinstance(s, m.Break | m.Return) for s in m.walk((node.body, node.orelse)))
+            names = {n.id.partition(".")[0] for n in m.walk(node.test) if isinstance(n, m.Name)}
+            if leaves and (asked & names or any(True for _ in m.calls(node.test))):
+                return True
+    return False
+
+
+def _outside(loop: m.While, func: Func) -> bool:
+    """The test looks at a call or an attribute, or at a name that the body asks for anew."""
+    if any(True for _ in m.calls(loop.test)):
+        return True
+    names = {n.id for n in m.walk(loop.test) if isinstance(n, m.Name)}
+    if any("." in name and not name.startswith("self.") for name in names):
+        return True
+    asked = [n for n in m.walk(loop.body) if isinstance(n, m.Assign) and any(True for _ in m.calls(n.value))]
+    return any(isinstance(t, m.Name) and t.id in names for n in asked for t in n.targets)
+
+
+def _clocked(loop: m.While) -> bool:
+    """A name that is counted up or compared by a clock, in any test of the loop."""
+    words = ("deadline", "elapsed", "timeout", "attempt", "retries", "tries", "remaining", "max_", "count", "expire")
+    for node in m.walk((loop.test, loop.body)):
+        if isinstance(node, m.Compare | m.If):
+            test = node if isinstance(node, m.Compare) else node.test
+            names = [n.id.lower() for n in m.walk(test) if isinstance(n, m.Name)]
+            if any(word in name for name in names for word in words):
+                return True
+    return False
+
+
+def _of_process(site: Site) -> bool:
+    receiver = site.text.rpartition(".")[0].lower()
+    known = (site.dotted or "").startswith(("subprocess.", "multiprocessing.", "threading.", "asyncio.subprocess", "psutil."))
+    return known or any(word in receiver for word in ("proc", "child", "popen", "thread", "worker"))
+
+
+def _within(stmt: object, loop: m.While) -> bool:
+    return isinstance(stmt, m.Try) and loop.line <= stmt.line and stmt.end_line <= loop.end_line
+
+
+def _started_alone(project: Project, func: Func) -> bool:
+    """A thread's or task's own loop: the function is handed to a starter, or nothing of the project calls it."""
+    edges = project.links.callers.get(func, [])
+    if not edges:
+        return True
+    return any(
+        (e.how == "reference" and surface("starter", e.via) is not None)
+        or (e.how == "call" and func.facts.is_async and not e.site.awaited)
+        for e in edges
+    )
+
+
+def _calls_itself(project: Project, func: Func) -> int | None:
+    """The line in which a function that sleeps calls itself with nothing counted down."""
+    own = [e.site for e in project.links.callees.get(func, ()) if e.callee is func and e.how == "call" and not e.site.weak]
+    sleeps = [s for s in func.sites if s.dotted in SLEEPS]
+    if not own or not sleeps:
+        return None
+    counted = any(
+        isinstance(n, m.BinOp) and n.op in ("+", "-") and isinstance(n.right, m.Const)
+        for site in own
+        for n in m.walk((site.call.args, site.call.keywords))
+    )
+    in_handler = any(step.arm == "handler" for site in own for step in site.steps)
+    if counted or in_handler or any(p.name in ("timeout", "deadline", "retries", "attempts") for p in func.facts.params):
+        return None
+    return own[0].line
