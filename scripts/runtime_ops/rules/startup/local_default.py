@@ -59,7 +59,7 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=missing,
             severity="low" if telemetry else None,
-            confidence="likely" if any(_orchestrated(e) for e in missing) else "possible",
+            confidence="likely" if any(_orchestrated(e) or _image_gives(e, read.name) for e in missing) else "possible",
             anchor=read.name,
         )
 
@@ -75,6 +75,11 @@ def _left_out(entrypoint: Entrypoint, name: str, telemetry: bool) -> bool:
     if telemetry:
         return any(not _given(x, name) for x in placed)
     return any(not x.env_open for x in placed) and not any(_given(x, name) for x in placed)
+
+
+def _image_gives(entrypoint: Entrypoint, name: str) -> bool:
+    """Whether the image itself sets the variable, so that a container is known to start with its localhost."""
+    return any(name in launch.env for launch in entrypoint.production)
 
 
 def _given(launch: Launch, name: str) -> bool:
