@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from runtime_ops.bootstrap import ensure_libraries  # noqa: E402
 
-ensure_libraries()
+ensure_libraries(bytecode=True)
 if __name__ == "__main__":
     from runtime_ops.cli.audit import main
     sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import re
@@ -78,9 +77,11 @@ def importable(library: Library) -> bool:
     """Whether the interpreter has the library in a version that will do. Imports nothing."""
     if importlib.util.find_spec(library.module) is None:
         return False
+    from importlib import metadata  # slow to import, and the bundle never gets here
+
     try:
-        version = importlib.metadata.version(library.distribution)
-    except importlib.metadata.PackageNotFoundError:
+        version = metadata.version(library.distribution)
+    except metadata.PackageNotFoundError:
         return False
     return release(version) >= library.minimum
 

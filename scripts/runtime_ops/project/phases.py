@@ -16,7 +16,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links
-from runtime_ops.project.model import Func, Klass, Site, Step
+from runtime_ops.project.model import Func, Klass, Module, Site, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import ServingPlace, Spine, phase_at
 
@@ -127,9 +127,10 @@ class Phases:
 
     def _seed(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         main = entrypoint.main
+        imported = in_order(entrypoint.modules)
         if not entrypoint.app:
             self._walk_spine(entrypoint, life, main, entrypoint.places, add)
-        for module in entrypoint.modules:
+        for module in imported:
             if module.level not in life.spine:
                 add(module.level, "import", None, f"import of {module.name}", True)
         for command in entrypoint.commands:
@@ -151,7 +152,7 @@ class Phases:
                     add(hook.func, "shutdown", None, "lifespan hook", True)
         if not entrypoint.long_running:
             return
-        for module in entrypoint.modules:
+        for module in imported:
             for func in module.functions.values():
                 role = self.role(func)
                 if role is not None and (
@@ -240,7 +241,7 @@ class Phases:
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
-        for module in entrypoint.modules:
+        for module in in_order(entrypoint.modules):
             for func in module.functions.values():
                 if func.is_module or life.of(func) or self.links.callers.get(func) or is_command(func, self.links):
                     continue
@@ -264,6 +265,11 @@ class Phases:
                 if special or any(decorator_name(d).endswith("property") for d in method.facts.decorators):
                     for phase in phases:
                         add(method, phase, None, f"used with {klass.name}", False)
+
+
+def in_order(modules: Iterable[Module]) -> list[Module]:
+    """Modules by path: a set of them has another order in each run, and the first way to a function is the one shown."""
+    return sorted(modules, key=lambda module: module.path)
 
 
 def _looks_like_route(decorator: m.Expr) -> bool:
