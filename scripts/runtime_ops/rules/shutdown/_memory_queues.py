@@ -52,5 +52,7 @@ def dropping_stop(project: Project, found: Taken) -> tuple[Registration, Act | N
             return None
         if not any(act.kind in ("exit", "raise") for act in registration.acts):
             continue
+        if not on_queue and registration.handler is None:
+            continue  # a lambda that raises: the way down is written elsewhere
         return registration, on_queue[0] if on_queue else None
     return None

@@ -12,6 +12,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import Edge
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
+from runtime_ops.project.resources import Resource
 from runtime_ops.project.waits import WaitSite
 
 LASTING = ("service", "worker")
@@ -128,3 +129,19 @@ def in_arm_for(site: Site, words: Iterable[str]) -> bool:
             if any(word in caught for word in words):
                 return True
     return False
+
+
+def escapes(resource: Resource) -> bool:
+    """Whether a local resource is handed to somebody who may end it: returned, stored, given to a call."""
+    name = resource.kept.name
+    for place in resource.function.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Return) and stmt.value is not None and name in names_in(stmt.value):
+            return True
+        value = stmt.value if isinstance(stmt, m.Assign) else None
+        if value is not None and value is not resource.site.call and name in names_in(value):
+            return True
+    return any(
+        name in {a.id for a in (*s.call.args, *(v for _, v in s.call.keywords)) if isinstance(a, m.Name)}
+        for s in resource.function.sites
+    )

@@ -11,7 +11,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Place, Site
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._running import lasting_phases, names_in
+from runtime_ops.rules.shutdown._running import escapes, lasting_phases, names_in
 
 RULE = Rule(
     __name__,
@@ -52,7 +52,7 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         return
     if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
         return
-    if resource.kept.scope == "local" and _escapes(resource):
+    if resource.kept.scope == "local" and escapes(resource):
         return
     yield RULE.at(
         project,
@@ -68,22 +68,6 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
 def _detached(resource: Resource) -> bool:
     """Meant to outlive the parent, or to die with it."""
     return any(resource.site.call.keyword(name) is not None for name in DETACHED)
-
-
-def _escapes(resource: Resource) -> bool:
-    """Handed to somebody who may end it: returned, stored, given to a call."""
-    name = resource.kept.name
-    for place in resource.function.places:
-        stmt = place.stmt
-        if isinstance(stmt, m.Return) and stmt.value is not None and name in names_in(stmt.value):
-            return True
-        value = stmt.value if isinstance(stmt, m.Assign) else None
-        if value is not None and value is not resource.site.call and name in names_in(value):
-            return True
-    return any(
-        name in {a.id for a in (*s.call.args, *(v for _, v in s.call.keywords)) if isinstance(a, m.Name)}
-        for s in resource.function.sites
-    )
 
 
 def _between_start_and_return(project: Project) -> Iterator[Finding]:

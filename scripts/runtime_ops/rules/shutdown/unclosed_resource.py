@@ -11,7 +11,7 @@ from runtime_ops.project.model import Func, Klass
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._running import lasting_phases
+from runtime_ops.rules.shutdown._running import escapes, lasting_phases
 
 RULE = Rule(
     __name__,
@@ -41,6 +41,8 @@ def _buffered(project: Project, resource: Resource) -> Iterator[Finding]:
     if not phases & {"startup", "import", "serving"} or resource.started_at is None:
         return
     if resource.kept.scope in ("returned", "argument", "with", "collection"):
+        return
+    if resource.kept.scope == "local" and escapes(resource):
         return
     yield RULE.at(
         project,
