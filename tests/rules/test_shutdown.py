@@ -1,0 +1,99 @@
+"""Look-alikes of the shutdown rules that the guide's snippets do not hold."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.judge import judge
+from runtime_ops.project.build import Project
+
+SERVICE = "from fastapi import FastAPI\n\napp = FastAPI()\n"
+DOCKERFILE = 'FROM python:3.12-slim\nCMD ["uvicorn", "app:app"]\n'
+
+
+def found(root: Path, rule: str, files: dict[str, str]) -> list[str]:
+    """The shown findings of one rule on a small repository, as path:line."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    gathered = gather(root, discover(root), workers=1)
+    assert not gathered.unparsed
+    module = importlib.import_module(f"runtime_ops.rules.shutdown.{rule.replace('-', '_')}")
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
+    assert not judged.failed
+    return [f"{f.path}:{f.line}" for f in judged.findings if f.confidence != "possible"]
+
+
+def test_debugging_arm_is_no_service(tmp_path: Path) -> None:
+    text = (
+        "import sys\n\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\ndef main(debug=False):\n    if debug:\n"
+        "        app.run()\n\n\nif __name__ == '__main__':\n    main('-d' in sys.argv)\n"
+    )
+    assert found(tmp_path, "unhandled-termination", {"web.py": text}) == []
+    assert found(
+        tmp_path,
+        "unhandled-termination",
+        {"web.py": text.replace("    if debug:\n        app", "    if not main:\n        app")},
+    )
+
+
+@pytest.mark.parametrize(("version", "ends"), [("0.28.1", False), ("0.30.0", True)])
+def test_old_uvicorn_comes_back_from_run(tmp_path: Path, version: str, ends: bool) -> None:
+    app = (
+        "import uvicorn\nfrom fastapi import FastAPI\n\napp = FastAPI()\nstore = open\n"
+        "def close_store():\n    store(1)\n\n\nif __name__ == '__main__':\n    uvicorn.run(app)\n    close_store()\n"
+    )
+    files = {"app.py": app, "requirements.txt": f"uvicorn=={version}\nfastapi==0.110.0\n"}
+    assert bool(found(tmp_path, "cleanup-never-runs", files)) == ends
+
+
+def test_finally_may_end_its_own_loop(tmp_path: Path) -> None:
+    work = (
+        "async def work():
+    try:
+        return 1
+    finally:
+"
+        "        for n in range(3):
+            if n:
+                break
+"
+    )
+    route = "\n\n@app.get('/')\nasync def index():\n    return await work()\n"
+    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + work + route}) == []
+    bad = work.replace("        for n in range(3):\n            if n:\n                break\n", "        return 2\n")
+    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + bad + route})
+
+
+def test_listener_that_is_handed_on_is_not_ours_to_stop(tmp_path: Path) -> None:
+    text = (
+        "import logging.handlers\nimport queue\n\nqueued = queue.SimpleQueue()\nhandler = logging.handlers.QueueHandler(queued)\n\n\n"
+        "def start():\n    listener = logging.handlers.QueueListener(queued)\n    {keep}\n    listener.start()\n\n\nstart()\n"
+    )
+    files = {"Dockerfile": DOCKERFILE, "app.py": SERVICE + text.replace("{keep}", "handler.listener = listener")}
+    assert found(tmp_path, "unclosed-resource", files) == []
+    files["app.py"] = SERVICE + text.replace("{keep}", "print(1)")
+    assert found(tmp_path, "unclosed-resource", files)
+
+
+def test_arq_that_waits_for_its_jobs(tmp_path: Path) -> None:
+    jobs = "async def resize(ctx):\n    return 1\n\n\nclass WorkerSettings:\n    functions = [resize]\n"
+    files = {"Dockerfile": 'FROM python:3.12\nCMD ["arq", "jobs.WorkerSettings"]\n', "jobs.py": jobs}
+    assert found(tmp_path, "stop-drops-jobs", files) == ["Dockerfile:2"]
+    files["jobs.py"] = jobs + "    job_completion_wait = 20\n"
+    assert found(tmp_path, "stop-drops-jobs", files) == []
+
+
+def test_huey_with_its_graceful_signal(tmp_path: Path) -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCMD ["huey_consumer.py", "jobs.huey"]\n',
+        "jobs.py": "from huey import RedisHuey\n\nhuey = RedisHuey()\n",
+    }
+    assert found(tmp_path, "wrong-stop-signal", files) == ["Dockerfile:2"]
+    files["Dockerfile"] = 'FROM python:3.12\nSTOPSIGNAL SIGINT\nCMD ["huey_consumer.py", "jobs.huey"]\n'
+    assert found(tmp_path, "wrong-stop-signal", files) == []
