@@ -128,6 +128,8 @@ class Judge:
             if all(a.bounded for a in arms) or not any(a.bounded for a in arms):
                 return loosest(arms) or Deadline("unknown", source_of(expr), how, source=at)
             return Deadline("partly", f"{source_of(expr)}: one arm has no limit", how, source=at)
+        if isinstance(expr, m.BinOp):
+            return Deadline("expression", source_of(expr), how, source=at)  # arithmetic gives a number or fails
         if isinstance(expr, m.Call):
             return self._made(expr, func, row, parameter, how, at, depth)
         if isinstance(expr, m.Name | m.Attr):
@@ -375,9 +377,12 @@ def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:
 
 
 def not_blocking(call: m.Call) -> bool:
-    """``get(block=False)``, ``acquire(blocking=False)``: the call does not wait."""
+    """``get(block=False)``, ``acquire(blocking=False)``, ``recv(flags=zmq.NOBLOCK)``: the call does not wait."""
     given = (call.keyword("block"), call.keyword("blocking"))
-    return any(isinstance(g, m.Const) and g.value is not None and not g.value for g in given)
+    if any(isinstance(g, m.Const) and g.value is not None and not g.value for g in given):
+        return True
+    flags = [v for k, v in call.keywords if k == "flags"] + list(call.args)
+    return any(isinstance(n, m.Name) and n.id.endswith((".NOBLOCK", ".DONTWAIT")) for f in flags for n in m.walk(f))
 
 
 def _by_name(expr: m.Expr, how: str, at: Evidence) -> Deadline:

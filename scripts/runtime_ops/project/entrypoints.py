@@ -127,10 +127,22 @@ class Closure:
             for node in m.walk(body):
                 if isinstance(node, m.Const) and isinstance(node.value, str) and DOTTED.match(node.value):
                     texts.add(node.value.partition(":")[0])
+                elif isinstance(node, m.Format) and node.parts and isinstance(node.parts[0], m.Const):
+                    yield from self._below(module, node.parts[0].value)
         for text in sorted(texts):
             found, rest = index.find(module, text)
             if found is not None and rest.count(".") == 0:
                 yield found
+
+    def _below(self, module: Module, text: object) -> Iterable[Module]:
+        """``f"shop.settings.{environment}"``: any module of the package that the text begins with may be the one."""
+        if not isinstance(text, str) or not text.endswith(".") or not DOTTED.match(text + "x"):
+            return
+        package, rest = self.links.index.find(module, text.rstrip("."))
+        if package is not None and not rest and package.path.endswith("/__init__.py"):
+            yield from (
+                other for path, other in self.links.index.modules.items() if path.rpartition("/")[0] == package.folder
+            )
 
     def of(self, module: Module) -> frozenset[Module]:
         """The module itself and everything that it imports; parent packages are imported too."""
@@ -333,6 +345,8 @@ class EntrypointFinder:
             if any(module in e.modules and e.kind == kind for e in self.found.values()):
                 continue
             top = site.function.is_module
+            if not top and self.launches and main_block(module) is not None:
+                continue  # a tool that builds an application to look at it (an exporter of its schema)
             entry = self._add(module, module.level, name if top else f"{site.function.name}()")
             entry.line = site.line if top else site.function.line
             entry.kind = kind

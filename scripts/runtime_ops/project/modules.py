@@ -86,12 +86,22 @@ class ModuleIndex:
         parts = target.split(".")
         if parts[0] in sys.stdlib_module_names:
             return None, target
+        partial: tuple[Module, str] | None = None
         for root in self.roots(module.folder):
             found = self._descend(root, parts)
             # a file is no import of itself unless it stands at an import root: ``import redis`` in pkg/redis.py
-            if found is not None and not (found[0] is module and root in self._packages):
+            if found is None or (found[0] is module and root in self._packages):
+                continue
+            if self._has(*found):
                 return found
-        return None, target
+            partial = partial or found
+        return partial or (None, target)
+
+    @staticmethod
+    def _has(module: Module, rest: str) -> bool:
+        """Whether a module binds what is left of a target; a package of the same name elsewhere may be the one meant."""
+        level = module.level.bindings
+        return not rest or rest.partition(".")[0] in level or "*" in level
 
     def _descend(self, folder: str, parts: list[str]) -> tuple[Module, str] | None:
         """Follow dotted parts below a folder as far as modules go."""

@@ -16,6 +16,7 @@ from runtime_ops.project.modules import ModuleIndex
 
 DEPTH = 12  # steps through assignments, returns and re-exports before the answer is "unknown"
 ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar|Type|type)\[(.+)\]$")
+CASTS = ("typing.cast", "typing_extensions.cast")
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -330,6 +331,10 @@ class Names:
         origin = Origin(function, call)
         if isinstance(callee.target, Func):
             return self.returned_by(callee.target, depth + 1)
+        if callee.name in CASTS and len(call.args) == 2:
+            return self.value(call.args[1], function, depth + 1) or self.instance(
+                self.value(call.args[0], function, depth + 1) or callee, None
+            )
         if callee.name in ("super",) and function.cls is not None:
             return self.parent_of(function.cls)
         return self.instance(callee, origin)

@@ -55,8 +55,9 @@ class OuterLimits:
             found += [d for other in site.function.sites if (d := self._wait_for(other, site)) is not None]
         else:
             found += self._alarms(site)
-        bounded = [d for d in found if d.bounded]
-        return bounded[0] if bounded else None
+        # a limit that is written but not followed is one whose value is not known, never none
+        known = [d for d in found if d.bounded] or [d for d in found if d.state == "unknown"]
+        return known[0] if known else None
 
     def _limit(self, call: m.Call, func: Func, how: str) -> Deadline:
         given = call.args[0] if call.args else None
