@@ -1,0 +1,130 @@
+"""An inner wait that outlasts whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._outer import Limit, proxy_limits, server_limit
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="An inner timeout is longer than the limit around it, so the outer side gives up first and the work goes on or is killed.",
+)
+WRITES = frozenset("post put patch delete publish basic_publish send produce commit enqueue apply_async insert_one save".split())
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+HABIT = 3  # more handlers of one service are one habit
+DEPTH = 2  # functions below a handler whose waits are its own
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for entrypoint in project.entrypoints:
+        if entrypoint.kind != "service" or not entrypoint.production:
+            continue
+        limit = server_limit(entrypoint)
+        if limit is not None:
+            yield from _longer_than_server(project, entrypoint, limit)
+        limits = list(proxy_limits(project, entrypoint))
+        if limits:
+            # which location leads to which route is not followed: the most patient one
+            found = list(_outlasts_proxy(project, entrypoint, max(limits, key=lambda x: x.seconds)))
+            yield from together(found) if len(found) > HABIT else found
+
+
+def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:
+    life = project.lives[entrypoint]
+    longer = [
+        w
+        for w in project.waits
+        if w.deadline.seconds is not None
+        and w.deadline.seconds > limit.seconds
+        and w.deadline.how != "library default"
+        and (w.leaves_the_process or w.kind == "child")
+        and not lasts(project, w)
+        and "serving" in life.at(w.site.function, w.line, w.site.steps)
+        and life.sure(w.site.function)
+        and not project.runs_in(w.site, "serving", kinds=("worker",))
+    ]
+    for group in grouped(longer):
+        first = group[0]
+        finding = finding_of(
+            RULE,
+            project,
+            group,
+            f"{first.place.text}() may wait {first.deadline.seconds:g} s, but {limit.who} ends the request after {limit.seconds:g} s and "
+            "kills the worker: the timeout and its handling never run",
+            f"set a limit below {limit.seconds:g} s here, or raise the server's",
+            severity="high",
+            phase="serving",
+            entrypoints=(entrypoint,),
+        )
+        yield replace(finding, trace=(*finding.trace, limit.at))
+
+
+def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:
+    """A request whose calls can outlast the proxy and that then changes something: its user has got 504 and tries again."""
+    by_function: dict[Func, list[WaitSite]] = {}
+    for wait in project.waits:
+        if wait.leaves_the_process and not wait.constructs:
+            by_function.setdefault(wait.site.function, []).append(wait)
+    for route in project.routes:
+        func = route.func
+        if func is None or func.module not in entrypoint.modules or route.kind != "http" or not _changes(route.methods):
+            continue
+        below = _below(project, func)
+        placed = [(at or w.line, w) for f, at in below.items() for w in by_function.get(f, ())]
+        waits = [w for _, w in placed]
+        writes = [at or s.line for f, at in below.items() for s in f.sites if s.method in WRITES]
+        if len({at for at, _ in placed}) < 2 or not any(at < line for at, _ in placed for line in writes):
+            continue
+        endless = [w for w in waits if w.deadline.bounded is False]
+        total = sum(w.deadline.seconds or 0.0 for w in waits if not _in_arm(w))
+        if not endless and total <= limit.seconds:
+            continue
+        how_long = "without any limit" if endless else f"up to {total:g} s in all"
+        finding = RULE.in_function(
+            project,
+            func,
+            func.line,
+            f"{func.name}() makes {len(waits)} calls one after another, {how_long}, and changes things at the end, while "
+            f"{limit.who} answers 504 after {limit.seconds:g} s: the user tries again and the abandoned request is still carried out",
+            f"give the request one deadline below {limit.seconds:g} s, hand its rest to each call, and stop before the write when "
+            "it has passed",
+            severity="medium",
+            phase="serving",
+        )
+        yield replace(finding, trace=(*finding.trace, limit.at))
+
+
+def _changes(methods: tuple[str, ...]) -> bool:
+    return not methods or bool(CHANGING & set(methods))
+
+
+def _below(project: Project, func: Func) -> dict[Func, int]:
+    """The handler (0) and the functions that it calls, with the line of the handler from which they are reached."""
+    found = {func: 0}
+    level = [func]
+    for _ in range(DEPTH):
+        following = []
+        for current in level:
+            for edge in project.links.callees.get(current, ()):
+                if edge.how == "call" and not edge.site.weak and edge.callee not in found:
+                    found[edge.callee] = found[current] or edge.site.line
+                    following.append(edge.callee)
+        level = following
+    return found
+
+
+def _in_arm(wait: WaitSite) -> bool:
+    """In an arm that another arm excludes: not surely one after the other."""
+    return any(isinstance(s.stmt, m.If | m.Match) or s.arm == "handler" for s in wait.site.steps)
