@@ -117,7 +117,7 @@ CASES = [
     ),
     Case(
         "hand-written worker loop", ("redis",), "worker.py", {"HOSTNAME": "w1"} | PROBED | REDIS, "REDIS_URL",
-        (*SERVICE, "failing-job"),
+        (*LIFE, "failing-job"),
         (*queue("put_loop.py", "slow", "flaky", "attempt [0-9]"), "--ready-log", "worker started"), ("stand_ins/put_loop.py",),
     ),
     Case(
@@ -151,6 +151,14 @@ CASES = [
     Case(
         "command line with click", ("click", "requests"), "export.py {scratch}/out", {"ORDERS_URL": "{orders}"}, "ORDERS_URL",
         ("start", "missing-configuration", "interrupt", "terminate-idle"), ("--output", "{scratch}/out"),
+    ),
+    Case(
+        "JSON logs with python-json-logger", ("pythonjsonlogger", "prometheus_client"), "app.py", PROBED, "PROBE_PORT",
+        ("missing-configuration", "terminate-idle", "logs"), ("--kind", "worker", "--ready-log", "job done"),
+    ),
+    Case(
+        "JSON logs with structlog", ("structlog", "prometheus_client"), "app.py", PROBED, "PROBE_PORT",
+        ("missing-configuration", "terminate-idle", "logs"), ("--kind", "worker", "--ready-log", "its record"),
     ),
     Case(
         "command line with argparse", (), "release.py --command {folder}/slow.sh one two", {}, "",

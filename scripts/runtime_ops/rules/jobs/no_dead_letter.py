@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -13,6 +14,7 @@ from runtime_ops.rules.api import Rule, together
 RULE = Rule(__name__, severity="medium", summary="A queue has no place for messages that fail for good.")
 DECLARES = frozenset({"queue_declare", "declare_queue"})
 PLACES = ("x-dead-letter-exchange", "x-delivery-limit", "RedrivePolicy", "deadLetterTargetArn")
+DEAD = re.compile(r"(?i)dead|dlq|dlx|parking|poison")
 CONSUMES = frozenset({"basic_consume", "consume", "start_consuming", "iterator"})
 
 
@@ -38,7 +40,7 @@ def _declared(project: Project) -> Iterator[Finding]:
             if site.method not in DECLARES or not _broker(site) or _names_place(site.call, func) or _exclusive(site):
                 continue
             consumes = any(s.method in CONSUMES for f in func.module.functions.values() for s in f.sites)
-            if not consumes or _stores_failures(project, func):
+            if not consumes or _is_the_place(site) or _stores_failures(project, func):
                 continue
             yield RULE.at(
                 project, site,
@@ -68,6 +70,12 @@ def _names_place(call: m.Call, func: Func) -> bool:
         n.id for k, v in call.keywords if k in ("arguments", "Attributes") for n in m.walk(v) if isinstance(n, m.Name)
     }
     return bool(names)
+
+
+def _is_the_place(site: Site) -> bool:
+    """Whether the queue is itself where failed messages end, by its name: ``queue_declare(DEAD)``, ``"orders.dlq"``."""
+    first = site.call.argument("queue", 0) or site.call.argument("name", 0)
+    return first is not None and DEAD.search(repr(first)) is not None
 
 
 def _exclusive(site: Site) -> bool:
