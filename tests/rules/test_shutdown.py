@@ -31,15 +31,22 @@ def found(root: Path, rule: str, files: dict[str, str]) -> list[str]:
 
 def test_debugging_arm_is_no_service(tmp_path: Path) -> None:
     text = (
-        "import sys\n\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\ndef main(debug=False):\n    if debug:\n"
-        "        app.run()\n\n\nif __name__ == '__main__':\n    main('-d' in sys.argv)\n"
+        "import sys\nfrom http.server import BaseHTTPRequestHandler, HTTPServer\n\n\ndef main(debug=False):\n    if debug:\n"
+        "        HTTPServer(('', 80), BaseHTTPRequestHandler).serve_forever()\n\n\nif __name__ == '__main__':\n    main('-d' in sys.argv)\n"
     )
     assert found(tmp_path, "unhandled-termination", {"web.py": text}) == []
     assert found(
         tmp_path,
         "unhandled-termination",
-        {"web.py": text.replace("    if debug:\n        app", "    if not main:\n        app")},
+        {"web.py": text.replace("if debug:", "if not debug:").replace("debug", "quiet")},
     )
+
+
+def test_development_server_that_nothing_starts(tmp_path: Path) -> None:
+    text = "from flask import Flask\n\napp = Flask(__name__)\n\nif __name__ == '__main__':\n    app.run()\n"
+    assert found(tmp_path, "unhandled-termination", {"web.py": text}) == []
+    files = {"web.py": text, "Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}
+    assert found(tmp_path, "unhandled-termination", files)
 
 
 @pytest.mark.parametrize(("version", "ends"), [("0.28.1", False), ("0.30.0", True)])
@@ -53,21 +60,23 @@ def test_old_uvicorn_comes_back_from_run(tmp_path: Path, version: str, ends: boo
 
 
 def test_finally_may_end_its_own_loop(tmp_path: Path) -> None:
-    work = (
-        "async def work():
-    try:
-        return 1
-    finally:
-"
-        "        for n in range(3):
-            if n:
-                break
-"
-    )
+    head = "async def work():\n    try:\n        return 1\n    finally:\n"
     route = "\n\n@app.get('/')\nasync def index():\n    return await work()\n"
-    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + work + route}) == []
-    bad = work.replace("        for n in range(3):\n            if n:\n                break\n", "        return 2\n")
-    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + bad + route})
+    loop = "        for n in range(3):\n            if n:\n                break\n"
+    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + head + loop + route}) == []
+    assert found(tmp_path, "swallowed-cancellation", {"app.py": SERVICE + head + "        return 2\n" + route})
+
+
+def test_killed_after_a_bounded_wait(tmp_path: Path) -> None:
+    text = (
+        "import multiprocessing\n\n\nclass Detector:\n    def __init__(self):\n        self.proc = multiprocessing.Process(target=print)\n"
+        "        self.proc.start()\n\n    def stop(self):\n        {wait}\n        self.proc.kill()\n        self.proc.join(1)\n\n\n"
+        "detector = Detector()\n\n\n@app.on_event('shutdown')\ndef stop():\n    detector.stop()\n"
+    )
+    files = {"Dockerfile": DOCKERFILE, "app.py": SERVICE + text.replace("{wait}", "self.proc.join(timeout=30)")}
+    assert found(tmp_path, "kill-without-grace", files) == []
+    files["app.py"] = SERVICE + text.replace("{wait}", "print('stopping')")
+    assert found(tmp_path, "kill-without-grace", files)
 
 
 def test_listener_that_is_handed_on_is_not_ours_to_stop(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def registrations_of(project: Project, entrypoint: Entrypoint) -> Iterator[Regis
     life = project.lives[entrypoint]
     for registration in project.registrations:
         site = registration.site
-        if site.function in life.spine or (life.at(site.function, site.line, site.steps) and not in_child_process(life, site.function)):
+        if site.function in life.spine or (
+            life.at(site.function, site.line, site.steps) and not in_child_process(life, site.function)
+        ):
             yield registration
 
 

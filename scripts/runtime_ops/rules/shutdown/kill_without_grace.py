@@ -71,6 +71,9 @@ def _gentle(func: Func, line: int, owner: str) -> bool:
         asks = GENTLE if owner else ASKS
         if other.method in asks and (not owner or receiver(other) in (owner, "") or other.targets):
             return True
+        limited = other.call.args or other.call.keyword("timeout") is not None
+        if owner and other.line < line and other.method in ("join", "wait") and limited and receiver(other) == owner:
+            return True  # it was asked by other means, and given time
         if other.dotted in ("os.kill", "os.killpg"):
             given = other.call.argument("signal", 1)
             if not (isinstance(given, m.Name) and given.id.endswith("SIGKILL")):

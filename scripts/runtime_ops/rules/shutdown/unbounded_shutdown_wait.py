@@ -35,7 +35,7 @@ def _findings(project: Project) -> Iterator[Finding]:
         if wait.kind in WAITED and wait.deadline.bounded is False and not wait.constructs:
             yield from _judged(project, wait.site, resources.get(id(wait.site.call)), reported)
     for resource in project.resources:
-        for stop in resource.stops:
+        for stop in resource.stops if resource.kind != "listener" else ():  # it only writes what is queued
             if stop.bounded is False and stop.site is not None and stop.how in ("shutdown", "join", "wait", "stop"):
                 yield from _judged(project, stop.site, resource, reported)
 

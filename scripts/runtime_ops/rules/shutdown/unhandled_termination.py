@@ -34,6 +34,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         for place in serving_places(project, entrypoint):
             key = (place.function.path, place.line)
+            if at_the_desk(entrypoint, place):
+                continue
             if key in reported or not leaves_sigterm(place) or for_debugging(place) or handled(project, entrypoint):
                 continue
             reported.add(key)
@@ -64,6 +66,12 @@ def handled(project: Project, entrypoint: Entrypoint) -> Registration | None:
         if known and registration.site.function.module in entrypoint.modules and not project.phases(registration.site):
             return registration
     return None
+
+
+def at_the_desk(entrypoint: Entrypoint, place: ServingPlace) -> bool:
+    """A framework's development server that no artifact starts."""
+    server = server_run_by(place.site.dotted) if place.site is not None and place.site.dotted is not None else None
+    return server is not None and server.development and not entrypoint.production
 
 
 def for_debugging(place: ServingPlace) -> bool:
