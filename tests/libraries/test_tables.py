@@ -171,6 +171,7 @@ VOCABULARY: dict[str, dict[str, set[str]]] = {
             "tracker",
             "flush",
             "log",
+            "silenced",
         }
     },
     "metrics": {

@@ -69,6 +69,20 @@ def carries_secret(call: str, parameter: str) -> bool:
     return f"{call}({parameter})" in _names("parameter") or secret_like(parameter) or url_like(parameter)
 
 
+_FIRST = ("url", "dsn", "conninfo", "servers", "ws_endpoint", "command_executor")
+
+
+@cache
+def credential_parameter(call: str, keyword: str | None, position: int | None) -> bool:
+    """Whether an argument of the dotted ``call`` (by keyword, or by position) is known by the table to carry a credential.
+
+    Of positions only the first is known, and only for calls whose first parameter is an address.
+    """
+    if keyword is not None:
+        return f"{call}({keyword})" in _names("parameter")
+    return position == 0 and any(f"{call}({first})" in _names("parameter") for first in _FIRST)
+
+
 @cache
 def variable_reader(variable: str) -> SecretName | None:
     """The row that explains why no code of the repository need read ``variable``: an ignored one, or one a known library reads."""

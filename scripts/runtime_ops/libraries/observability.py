@@ -19,7 +19,8 @@ class LogPart:
     """Dotted name of a class, call or function; also what stands as text in a dictConfig (``class`` or ``()``)."""
     role: str
     """``formatter``, ``handler``, ``filter``, ``configure`` (sets logging up), ``correlate`` (binds an id to records),
-    ``middleware`` (does so for each request), ``capture`` (sends an error to a tracker), ``tracker`` (starts one), ``flush``."""
+    ``middleware`` (does so for each request), ``capture`` (sends an error to a tracker), ``tracker`` (starts one), ``flush``,
+    ``silenced`` (a server that reports failures only by a logger of its own that has a NullHandler)."""
     distribution: str
     source: str
     structured: bool = False
