@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
@@ -59,9 +60,19 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
         return "this is the last place that sees what ends a turn of the loop"
     if is_job(arm.func, project.links):
         return "this is the last place that sees why the job failed"
+    if arm.loudest in LOW_LEVELS and arm.body_statements >= BIG // 2 and isinstance(loop, m.For) and changes(arm):
+        return "it changes the item's state and goes on, and no alert sees why"
     if arm.body_statements >= BIG and runs_by_itself(project, arm.func):
         return "this is the last place that sees what ends the thread or task"
     return ""
+
+
+def changes(arm: HandlerEffects) -> bool:
+    """Whether the arm writes what outlives the turn of the loop: an item or attribute, a commit, a save."""
+    saves = any(site.method in ("commit", "save", "update") for site in arm.calls)
+    return saves or any(
+        isinstance(s, m.Assign) and any(isinstance(t, m.Subscript | m.Attr) for t in s.targets) for s in arm.handler.body
+    )
 
 
 def runs_by_itself(project: Project, func: Func) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._programs import Program, programs
 from runtime_ops.rules.logging.unstructured_logs import logs_at_all
 
 RULE = Rule(
@@ -29,25 +29,20 @@ WORDS = (
 )
 
 
+NO_BINDING = ("sentry_sdk.", "logging.Logger.addFilter", "logging.Handler.addFilter", "celery.utils.log.get_task_logger")
+SEVERAL = 3
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    reported = set()
-    for entrypoint in project.entrypoints:
-        if (
-            not entrypoint.long_running
-            or entrypoint.framework == "locust"
-            or (entrypoint.launches and not entrypoint.production)
-        ):
+    for program in programs(project):
+        entrypoint = program.entrypoint
+        if not (logs_at_all(program) or talks(project, program)) or correlates(project, program):
             continue
-        if (entrypoint.path, entrypoint.line) in reported or not logs_at_all(project, entrypoint):
-            continue
-        if correlates(project, entrypoint):
-            continue
-        reported.add((entrypoint.path, entrypoint.line))
         unit = "request" if entrypoint.kind == "service" else "job"
         yield RULE.finding(
-            entrypoint.path,
-            entrypoint.line,
+            program.home.path,
+            program.home.line,
             f"No {unit} or trace id is bound to the log records of {entrypoint.kind} {entrypoint.path}: the lines of concurrent {unit}s "
             f"cannot be told apart",
             f"bind an id for each {unit} (middleware, contextvars and a logging filter, or trace ids) and put it into the format",
@@ -57,15 +52,27 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def correlates(project: Project, entrypoint: Entrypoint) -> bool:
-    """Whether anything that the entrypoint imports binds an id to records: a known part, or names that say so."""
+def talks(project: Project, program: Program) -> bool:
+    """Whether a service that has no logger prints several lines for a request."""
+    lives = [project.lives[e] for e in program.all]
+    places = [
+        s
+        for s in project.sites("print")
+        if s.function.module in program.modules
+        and not s.function.is_module
+        and any("serving" in life.at(s.function, s.line, s.steps) for life in lives)
+    ]
+    return len(places) >= SEVERAL
+
+
+def correlates(project: Project, program: Program) -> bool:
+    """Whether anything that the program imports binds an id to records: a known part, or names that say so."""
+    modules = program.modules
     for use in project.log_parts:
-        binds = use.role in ("correlate", "middleware", "filter") and not use.name.startswith(
-            ("sentry_sdk.", "logging.Logger.addFilter", "logging.Handler.addFilter")
-        )
-        if binds and use.function.module in entrypoint.modules:
+        binds = use.role in ("correlate", "middleware", "filter") and not use.name.startswith(NO_BINDING)
+        if binds and use.function.module in modules:
             return True
-    return any(mentions_id(module.path, project) for module in entrypoint.modules)
+    return any(mentions_id(module.path, project) for module in modules)
 
 
 def mentions_id(path: str, project: Project) -> bool:

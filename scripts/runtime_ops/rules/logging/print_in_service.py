@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_path
+from runtime_ops.project.entrypoints import is_command
+from runtime_ops.project.flows import always_raises
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.logging._programs import LOAD_GENERATORS, talkative
 
 RULE = Rule(
     __name__,
@@ -16,12 +21,13 @@ RULE = Rule(
     summary="A service or worker writes to stdout by print: no level, no time, no structure, no correlation.",
 )
 WRITES = ("print", "pprint.pprint", "sys.stdout.write", "traceback.print_exc", "sys.stdout.writelines")
+FILES = 3  # files that are worth a finding of their own
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(
+    found = together(
         RULE.at(
             project,
             site,
@@ -37,13 +43,34 @@ def check(project: Project) -> Iterator[Finding]:
         and not _behind_debug(site)
         and not _last_words(site)
         and not _own_process(project, site.function)
+        and not _of_unmade_class(site.function)
+        and not _handed_stream(site)
+        and not _interrupted(site)
+        and not _inside_logging(site.function)
+        and not is_command(site.function, project.links)
     )
+    yield from few(found)
+
+
+def few(found: Iterable[Finding]) -> Iterator[Finding]:
+    """The files that print most one by one, all others in one finding for the habit."""
+    ordered = sorted(found, key=lambda f: (-f.count, f.path, f.line))
+    rest = ordered[FILES:]
+    yield from ordered[:FILES]
+    if len(rest) == 1:
+        yield rest[0]
+    elif rest:
+        also = tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in rest[1:9])
+        entrypoints = tuple(dict.fromkeys(e for f in rest for e in f.entrypoints))
+        yield replace(rest[0], count=sum(f.count for f in rest), also=also, entrypoints=entrypoints, anchor="habit")
 
 
 def _kinds(project: Project, site: Site) -> Iterator[str]:
     """The kind of the first long-running entrypoint that prints here while it serves; load generators talk by print."""
     for entrypoint in project.runs_in(site, "serving", "shutdown", kinds=("service", "worker")):
-        if entrypoint.framework != "locust":
+        if entrypoint.framework in LOAD_GENERATORS or talkative(project, entrypoint):
+            continue
+        if not development_path(site.path) and project.lives[entrypoint].sure(site.function):
             yield entrypoint.kind
             return
 
@@ -86,3 +113,24 @@ def _ends(place: Place) -> bool:
 def _own_process(project: Project, func: Func) -> bool:
     """The target of a spawned process: its stdout is the parent's business."""
     return any(e.how == "reference" and e.via.endswith("Process") for e in project.links.callers.get(func, ()))
+
+
+def _of_unmade_class(func: Func) -> bool:
+    """A method of a class whose constructor always raises: nothing can make one."""
+    init = func.cls.method("__init__") if func.cls is not None else None
+    return init is not None and init is not func and always_raises(init)
+
+
+def _handed_stream(site: Site) -> bool:
+    """``sys.stdout.write`` under another name (``self.stdout.write``): whoever made the object chose the stream."""
+    return site.method.startswith("write") and not site.text.startswith(("sys.", "stdout"))
+
+
+def _interrupted(site: Site) -> bool:
+    """In the arm for Ctrl-C: only the person at the terminal sees it."""
+    return any(s.handler is not None and set(s.handler.types) & {"KeyboardInterrupt"} for s in site.steps)
+
+
+def _inside_logging(func: Func) -> bool:
+    """In a handler of the logging library, which cannot log its own failure."""
+    return func.cls is not None and any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)

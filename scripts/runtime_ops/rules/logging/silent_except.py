@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.errors import connection_errors
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
@@ -20,6 +21,7 @@ RULE = Rule(
     severity="medium",
     summary="A broad except drops a failure with nothing logged, counted or raised.",
 )
+PHRASES = ("failure", "error")
 # calls whose failure is an answer, not a fault: a parse, a lookup, a feature test, tidying up
 PROBES = frozenset(
     (
@@ -32,7 +34,7 @@ PROBES = frozenset(
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    found = list(_findings(project))
+    found = [*_findings(project), *_cut_short(project)]
     many = [f for f in found if f.severity == "low"]
     yield from together(f for f in found if f.severity != "low")
     if many:
@@ -56,6 +58,39 @@ def _findings(project: Project) -> Iterator[Finding]:
             end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
             severity=None if _matters(arm) else "low",
         )
+
+
+def _cut_short(project: Project) -> Iterator[Finding]:
+    """Arms that keep the failure and lose its cause: a fixed text as a job's result, a reconnect that does not say why."""
+    jobs = {job.func for job in project.jobs.jobs}
+    for arm in project.failures:
+        if arm.uses_error or arm.tracebacks or arm.raises != "never" or arm.exits or arm.reports:
+            continue
+        if arm.func not in jobs and not running(project, arm):
+            continue
+        if arm.broad and not arm.logs and arm.func in jobs and any(r.kind in PHRASES for r in arm.returns):
+            what, severity = "answered a fixed text", "medium"
+        elif arm.logs and not arm.broad and arm.handler.types and all(_lost_connection(t) for t in arm.catches):
+            what, severity = f"logged a phrase by {arm.logs[0].site.text}()", "low"
+        else:
+            continue
+        yield RULE.in_function(
+            project,
+            arm.func,
+            arm.line,
+            f"Caught {caught(arm)} and {what}: the exception is not bound, so why it failed is written nowhere",
+            "bind the exception and log it with exc_info (or put it into the line) before going on",
+            end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
+            severity=severity,
+        )
+
+
+def _lost_connection(exception: str) -> bool:
+    """Whether the exception is what a client raises when its connection is gone."""
+    row = connection_errors(exception)
+    if row is None or "Timeout" in exception:
+        return False
+    return exception.rpartition(".")[2] in {r.rpartition(".")[2] for r in (*row.raised, *row.bases)}
 
 
 def _matters(arm: HandlerEffects) -> bool:

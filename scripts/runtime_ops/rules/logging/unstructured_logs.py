@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.log_parts import LogUse
+from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._programs import Program, programs
 
 RULE = Rule(
     __name__,
@@ -17,28 +19,29 @@ RULE = Rule(
 )
 
 
+ROLES = ("configure", "formatter", "handler")
+NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
+METHODS = frozenset(("debug", "info", "warning", "error", "exception", "critical"))
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported = set()
-    for entrypoint in project.entrypoints:
-        if (
-            not entrypoint.long_running
-            or entrypoint.framework == "locust"
-            or (entrypoint.launches and not entrypoint.production)
-        ):
+    for program in programs(project):
+        entrypoint, modules = program.entrypoint, program.modules
+        parts = [use for use in project.log_parts if use.function.module in modules]
+        if any(use.structured for use in parts) or not logs_at_all(program):
             continue
-        parts = [use for use in project.log_parts if use.function.module in entrypoint.modules]
-        if any(use.structured for use in parts) or not logs_at_all(project, entrypoint):
-            continue
-        setup = next((u for u in parts if u.role == "configure" and reached(project, entrypoint, u)), None)
-        setup = setup or next(
-            (u for u in parts if u.role in ("formatter", "handler") and reached(project, entrypoint, u)), None
-        )
-        path, line = (setup.path, setup.line) if setup is not None else (entrypoint.path, entrypoint.line)
+        setup = setup_of(project, program, parts)
+        unused = under_main(program, parts) if setup is None else None
+        place = setup or unused
+        path, line = (place.path, place.line) if place is not None else (program.home.path, program.home.line)
         if (path, line) in reported:
             continue
         reported.add((path, line))
         what = f"{setup.name} sets up plain text" if setup is not None else "no logging set-up is reached"
+        if unused is not None:
+            what = "the only set-up stands under __main__ and is not reached"
         trace = [Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")]
         yield RULE.finding(
             path,
@@ -53,11 +56,45 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def logs_at_all(project: Project, entrypoint: Entrypoint) -> bool:
+def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse | None:
+    """The set-up that the program reaches: a configuring call first, then a formatter, then a handler of its own."""
+    found = [
+        use
+        for use in parts
+        if use.role in ROLES
+        and use.klass is None
+        and use.name not in NO_OUTPUT
+        and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
+        and any(reached(project, entrypoint, use) for entrypoint in program.all)
+    ]
+    own = program.entrypoint.main.module
+
+    def rank(use: LogUse) -> tuple[int, bool, bool, str, int]:
+        return ROLES.index(use.role), use.function.module is not own, not _about_logging(use), use.path, use.line
+
+    return min(found, key=rank, default=None)
+
+
+def under_main(program: Program, parts: list[LogUse]) -> LogUse | None:
+    """A set-up of the program's main module that stands only under ``__main__``, where production does not come by."""
+    level = program.entrypoint.main.module.level
+    return next(
+        (u for u in parts if u.function is level and u.role in ROLES and foreign_main(program.entrypoint, level, steps_at(u))),
+        None,
+    )
+
+
+def _about_logging(use: LogUse) -> bool:
+    """Whether the place is by its name one that sets logging up, or a settings module."""
+    text = f"{use.path} {use.function.name}".lower()
+    return any(word in text for word in ("log", "settings", "config", "conf.py", "__init__"))
+
+
+def logs_at_all(program: Program) -> bool:
     """Whether the program logs anything of its own; one that never does has nothing to structure."""
     return any(
-        "log" in site.text.lower() and site.method in ("debug", "info", "warning", "error", "exception", "critical")
-        for module in entrypoint.modules
+        site.method in METHODS and "log" in site.text.lower()
+        for module in program.modules
         for func in module.functions.values()
         for site in func.sites
     )
@@ -65,4 +102,23 @@ def logs_at_all(project: Project, entrypoint: Entrypoint) -> bool:
 
 def reached(project: Project, entrypoint: Entrypoint, use: LogUse) -> bool:
     """Whether the entrypoint runs the place."""
-    return bool(project.lives[entrypoint].of(use.function))
+    life = project.lives[entrypoint]
+    steps = steps_at(use)
+    if use.function.is_module and foreign_main(entrypoint, use.function, steps):
+        return False
+    return bool(life.at(use.function, use.line, steps))
+
+
+def steps_at(use: LogUse) -> tuple[Step, ...]:
+    """What encloses the use."""
+    if use.site is not None:
+        return use.site.steps
+    places = [p for p in use.function.places if p.stmt.line <= use.line <= p.stmt.end_line]
+    return places[-1].steps if places else ()
+
+
+def foreign_main(entrypoint: Entrypoint, level: Func, steps: tuple[Step, ...]) -> bool:
+    """Whether the place stands under ``__main__`` of a module that this entrypoint only imports."""
+    block = main_block(level.module)
+    inside = block is not None and any(s.stmt is block for s in steps)
+    return inside and not (entrypoint.guarded and entrypoint.main.module is level.module)

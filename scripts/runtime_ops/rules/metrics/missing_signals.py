@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.observability import Instrument, instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._programs import Program, programs
 
 RULE = Rule(
     __name__,
@@ -17,6 +19,8 @@ RULE = Rule(
     summary="No code, library or exporter records latency, errors or queue depth of a service or worker.",
 )
 RECORDS = ("counter", "gauge", "histogram", "summary", "observe", "instrument")
+METRIC_READERS = ("opentelemetry.sdk.metrics.", "opentelemetry.metrics.set_meter_provider", "opentelemetry.exporter.prometheus")
+OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 # what instrument names say: a metric of this program's own work
 WORDS = {
     "latency": ("latency", "duration", "seconds", "time", "elapsed"),
@@ -27,26 +31,21 @@ WORDS = {
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    reported = set()
-    for entrypoint in project.entrypoints:
-        if (
-            not entrypoint.long_running
-            or entrypoint.framework == "locust"
-            or (entrypoint.launches and not entrypoint.production)
-        ):
+    for program in programs(project):
+        entrypoint = program.entrypoint
+        if any(_telemetry_program(e) for e in program.all):
             continue
-        if (entrypoint.path, entrypoint.line) in reported or _telemetry_program(entrypoint):
-            continue
-        uses = instruments_of(project, entrypoint)
+        uses = instruments_of(project, program)
         missing = missing_of(entrypoint, uses)
         if not missing:
             continue
-        reported.add((entrypoint.path, entrypoint.line))
         recording = [(row, site) for row, site in uses if row.role in RECORDS]
         what = "records no metric" if not recording else "has metrics, but none of " + ", ".join(missing)
+        if recording and all(traces_only(row) for row, _ in recording):
+            what = "has traces, but no metric"
         yield RULE.finding(
-            entrypoint.path,
-            entrypoint.line,
+            program.home.path,
+            program.home.line,
             f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen "
             "first by its users, and no alert can be set on it",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
@@ -58,29 +57,46 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def instruments_of(project: Project, entrypoint: Entrypoint) -> list[tuple[Instrument, Site]]:
-    """Metric and trace calls in the modules that the entrypoint imports."""
+def instruments_of(project: Project, program: Program) -> list[tuple[Instrument, Site]]:
+    """Metric and trace calls in the modules that the program imports."""
+    modules = program.modules
     found: list[tuple[Instrument, Site]] = []
     for dotted, sites in project.links.by_dotted.items():
         row = instrument(dotted)
         if row is not None:
-            found.extend((row, site) for site in sites if site.function.module in entrypoint.modules)
+            found.extend((row, site) for site in sites if site.function.module in modules)
     return found
 
 
 def missing_of(entrypoint: Entrypoint, uses: list[tuple[Instrument, Site]]) -> list[str]:
     """Which of latency, errors and (for workers) queue depth nothing records."""
-    covered = {signal for row, _ in uses for signal in row.covers}
+    metrics = any(row.call.startswith(METRIC_READERS) for row, _ in uses)
+    covered = {signal for row, _ in uses for signal in row.covers if metrics or not traces_only(row)}
     texts = [_name_of(site).lower() for row, site in uses if row.role in RECORDS]
     wanted = {"latency": "latency", "errors": "errors"}
     if entrypoint.kind == "worker":
         wanted["queue depth"] = "depth"
+    labels = {word for _, site in uses for word in label_names(site)}
     missing = []
     for name, key in wanted.items():
         known = covered & ({"queue_depth", "in_flight"} if key == "depth" else {key})
+        if key == "errors" and labels & OUTCOMES:
+            continue  # a count or a duration by status tells the failures apart
         if not known and not any(word in text for text in texts for word in WORDS[key]):
             missing.append(name)
     return missing
+
+
+def traces_only(row: Instrument) -> bool:
+    """Whether the row makes spans, and metrics only where a metric reader is set up."""
+    return row.call.startswith(("opentelemetry.instrumentation.", "opentelemetry.trace."))
+
+
+def label_names(site: Site) -> Iterator[str]:
+    """The label names of a Prometheus instrument."""
+    names = site.call.argument("labelnames", 2)
+    if isinstance(names, m.Sequence):
+        yield from (i.value.lower() for i in names.items if isinstance(i, m.Const) and isinstance(i.value, str))
 
 
 def _name_of(site: Site) -> str:

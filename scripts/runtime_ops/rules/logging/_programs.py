@@ -1,0 +1,100 @@
+"""The programs of a repository that run for long, each once, however many ways there are to start it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_path
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Module
+
+LOAD_GENERATORS = ("locust",)
+"""Their output is for the person who looks on."""
+
+
+TOOL_FOLDERS = frozenset(("scripts", "tools", "bin", "hack", "contrib", "demo", "demos", "util", "utils"))
+
+
+class Program(NamedTuple):
+    """One program. ``entrypoint`` stands for it: the one that production starts, if any does. ``others``: the further
+    ways to start the same program (a console script beside ``__main__`` beside the application that a server loads)."""
+
+    entrypoint: Entrypoint
+    others: tuple[Entrypoint, ...]
+
+    @property
+    def all(self) -> tuple[Entrypoint, ...]:
+        return (self.entrypoint, *self.others)
+
+    @property
+    def home(self) -> Entrypoint:
+        """Where the program is written: the function that a ``__main__`` stub of another module calls, else itself."""
+        stub = self.entrypoint
+        if stub.guarded:
+            for other in self.others:
+                if not other.main.is_module and not other.app and other.main.module is not stub.main.module:
+                    return other
+        return stub
+
+    @property
+    def modules(self) -> frozenset[Module]:
+        """What the program imports, whichever way it is started."""
+        return self.entrypoint.modules.union(*(e.modules for e in self.others))
+
+
+def programs(project: Project) -> tuple[Program, ...]:
+    """The services and workers that production starts; where no artifact starts any, those that the code offers.
+
+    Scripts below ``__main__`` that nothing starts are left out as soon as something else is started.
+    """
+    running = long_running(project)
+    started = [e for e in running if any(x.platform != "packaging" for x in e.production)]
+    chosen = started or [e for e in running if e.production] or [e for e in running if not e.guarded] or list(running)
+    groups: list[list[Entrypoint]] = []
+    for entrypoint in sorted(running, key=_weight):
+        group = next((g for g in groups if _same(g[0], entrypoint)), None)
+        if group is not None:
+            group.append(entrypoint)
+        elif entrypoint in chosen:
+            groups.append([entrypoint])
+    return tuple(Program(group[0], tuple(group[1:])) for group in groups)
+
+
+def long_running(project: Project) -> tuple[Entrypoint, ...]:
+    """Services and workers apart from load generators and what its path or its launches say is for development only."""
+    return tuple(
+        e
+        for e in project.entrypoints
+        if e.long_running
+        and e.framework not in LOAD_GENERATORS
+        and not (e.launches and not e.production)
+        and (e.production or not (development_path(e.path) or e.main.name.startswith("dev")))
+    )
+
+
+def talkative(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether a program that nothing starts is a tool, or stands beside programs that are started: it talks to whoever tries it."""
+    if entrypoint.launches:
+        return False
+    if set(entrypoint.path.split("/")[:-1]) & TOOL_FOLDERS or entrypoint.main.name.startswith(("dev", "demo")):
+        return True
+    return entrypoint.guarded and any(e.production for e in project.entrypoints if e.long_running)
+
+
+def _weight(entrypoint: Entrypoint) -> tuple[int, int, str, int]:
+    containers = [x for x in entrypoint.production if x.platform != "packaging"]
+    rank = 0 if containers else 1 if entrypoint.production else 2
+    return rank, 0 if entrypoint.app else 1, entrypoint.path, entrypoint.line
+
+
+def _same(one: Entrypoint, other: Entrypoint) -> bool:
+    """Whether two entrypoints start the same program: one imports the other's main module, or they share it."""
+    if one.kind != other.kind:
+        return False
+    if one.path == other.path:
+        return one.framework == other.framework or not (one.commands or other.commands)
+    containers = [any(x.platform != "packaging" for x in e.production) for e in (one, other)]
+    if all(containers):
+        return False
+    return one.main.module in other.modules or other.main.module in one.modules

@@ -1,0 +1,72 @@
+"""One failure that is logged again at each level it passes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Func
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="low",
+    summary="A failure is logged as an error, raised on, and logged as an error again by the caller.",
+    alone=False,
+)
+PLACES = 3  # findings of their own; beyond that the habit is one finding
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    arms: dict[int, list[HandlerEffects]] = defaultdict(list)
+    for arm in project.failures:
+        arms[id(arm.attempt)].append(arm)
+    found = list(_findings(project, arms))
+    yield from found[: PLACES - 1]
+    rest = found[PLACES - 1 :]
+    if rest:
+        also = tuple(Evidence(f.path, f.line, "the same") for f in rest[1:9])
+        yield replace(rest[0], count=len(rest), also=also)
+
+
+def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterator[Finding]:
+    for arm in project.failures:
+        if not arm.broad or arm.raises != "always" or not any(r.same for r in arm.raised) or not loud(arm):
+            continue
+        again = _logged_again(project, arm.func, arms)
+        if again is None or not project.function_runs_in(arm.func, "startup", "serving", "shutdown"):
+            continue
+        yield RULE.in_function(
+            project,
+            arm.func,
+            arm.logs[0].site.line,
+            f"{arm.func.name} logs the failure and raises it on, and {again.func.name} ({again.path}) logs the same one again: "
+            "one failure counts twice in alerts, under two messages",
+            "log where it is dealt with; add what this level knows by raise … from, or add_note()",
+            end_line=arm.logs[0].site.call.end_line,
+        )
+
+
+def loud(arm: HandlerEffects) -> bool:
+    """Whether the arm logs at ERROR or above with a traceback."""
+    return any(call.at_least("error") and call.traceback for call in arm.logs)
+
+
+def _logged_again(project: Project, func: Func, arms: dict[int, list[HandlerEffects]]) -> HandlerEffects | None:
+    """The arm of a direct caller that catches what the function raises and logs it loudly."""
+    for edge in project.links.callers.get(func, ()):
+        if edge.how != "call" or edge.site.weak:
+            continue
+        for step in reversed(edge.site.steps):
+            if isinstance(step.stmt, m.Try) and step.arm == "body":
+                for other in arms.get(id(step.stmt), ()):
+                    if other.broad and loud(other):
+                        return other
+                break
+    return None

@@ -1,0 +1,54 @@
+"""Importing a module sets logging up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import main_block
+from runtime_ops.project.model import Module, Site
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A module that is only imported configures logging at import, so the order of imports decides whose set-up holds.",
+)
+CALLS = ("logging.basicConfig", "logging.config.dictConfig", "logging.config.fileConfig")
+NAMED_FOR_IT = ("log", "logs", "logger", "logging", "settings", "config", "conf", "gunicorn")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    mains = {e.main.module for e in project.entrypoints}
+    for site in project.sites(*CALLS):
+        module = site.function.module
+        if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
+            continue
+        entrypoints = project.imported_by(module, "service", "worker", "job")
+        if not entrypoints:
+            continue
+        yield RULE.finding(
+            module.path,
+            site.line,
+            f"Importing {module.name} runs {site.text}(): whoever imports it first decides level and handlers for the whole process, and "
+            "the program's own set-up afterwards does nothing",
+            "move it into a function that the entrypoint calls first; a module only takes its logger by getLogger(__name__)",
+            end_line=site.call.end_line,
+            phase="import",
+            entrypoints=entrypoints,
+            anchor=f"{module.name}:{site.dotted}",
+        )
+
+
+def _guarded(site: Site, module: Module) -> bool:
+    """Under ``__main__`` or any other condition."""
+    block = main_block(module)
+    return any(step.stmt is block or step.arm in ("body", "orelse") for step in site.steps)
+
+
+def _made_for_it(module: Module) -> bool:
+    """A settings module, or one whose name says that it sets logging up."""
+    parts = module.path.removesuffix(".py").removesuffix("/__init__").lower().replace("/", "_").replace(".", "_").split("_")
+    return bool(set(parts[-3:]) & set(NAMED_FOR_IT)) or any(p.startswith("logg") for p in parts[-2:])

@@ -1,0 +1,286 @@
+"""Logging set-up that has no effect, or the wrong one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._programs import Program, programs
+from runtime_ops.rules.logging._setups import CONFIGURES, STREAMS, adds_to, is_handler, root_users, unattached
+from runtime_ops.rules.logging.unstructured_logs import foreign_main
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A logging set-up does nothing, or less than it says: records are dropped, written twice, or in the wrong form.",
+    alone=False,
+)
+ROOT_CALLS = ("logging.debug", "logging.info", "logging.warning", "logging.error", "logging.critical", "logging.exception")
+DEV_NULL = re.compile(r"(?:2>>?|&>>?|>&)\s*/dev/null|>>?\s*/dev/null\s+2>&1")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    seen: set[tuple[str, int]] = set()
+    for finding in _all(project):
+        if (finding.path, finding.line) not in seen:
+            seen.add((finding.path, finding.line))
+            yield finding
+
+
+def _all(project: Project) -> Iterator[Finding]:
+    for program in programs(project):
+        yield from _under_main(program)
+        yield from _second_set_up(project, program)
+        yield from _silenced(project, program)
+        yield from _disabled(project, program)
+    yield from _unattached(project)
+    yield from _twice(project)
+    yield from _thrown_away(project)
+
+
+def _under_main(program: Program) -> Iterator[Finding]:
+    """Set-up under ``__main__`` of the module that production imports as an application."""
+    entrypoint = program.entrypoint
+    level = entrypoint.main.module.level
+    if not entrypoint.app:
+        return
+    places = [s for s in level.sites if (s.dotted in CONFIGURES or is_handler(s)) and foreign_main(entrypoint, level, s.steps)]
+    outside = any((s.dotted in CONFIGURES or adds_to(s)) and not foreign_main(entrypoint, level, s.steps) for s in level.sites)
+    if places and not outside:
+        yield RULE.finding(
+            level.path,
+            places[0].line,
+            f"Logging is set up only under __main__, and production loads {entrypoint.app} from this module: it runs with the defaults "
+            "instead, so level, format and handlers written here never apply",
+            "call one set-up function at the module's level or in the application factory",
+            end_line=places[-1].call.end_line,
+            entrypoints=(entrypoint,),
+            phase="startup",
+            anchor="under __main__",
+            trace=[Evidence(x.path, x.line, x.text) for launch in entrypoint.production[:1] for x in launch.chain[-1:]],
+        )
+
+
+def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
+    """A ``basicConfig`` in the program's own start after an imported module has already given the root a handler."""
+    entrypoint = program.entrypoint
+    main = entrypoint.main
+    early = [s for s in root_users(project, program.modules) if s.function.is_module and s.function.module is not main.module]
+    early += [
+        s
+        for s in project.sites(*ROOT_CALLS)
+        if s.function.is_module and s.function.module in program.modules and s.function.module is not main.module
+    ]
+    early = [s for s in early if not s.steps and _always_imported(s.function.module, main.module)]
+    for site in main.sites:
+        if site.dotted != "logging.basicConfig" or _forced(site):
+            continue
+        before = [s for s in main.sites if s.dotted in ROOT_CALLS and s.line < site.line and not s.steps and main.is_module]
+        first = next(iter((*before, *early)), None)
+        if first is None:
+            continue
+        yield RULE.finding(
+            site.path,
+            site.line,
+            f"basicConfig() comes after {first.text}() in {first.path}, which has already given the root logger a handler: this call is "
+            "ignored without a word, its level and format too",
+            "set logging up once, first thing in the program; force=True replaces the handlers",
+            end_line=site.call.end_line,
+            entrypoints=(entrypoint,),
+            phase="startup",
+            trace=[Evidence(first.path, first.line, "gives the root logger a handler")],
+            anchor="second basicConfig",
+        )
+        return
+
+
+def _always_imported(module: Module, main: Module) -> bool:
+    """Whether the main module imports the module at its own top level, so that it runs before anything of main."""
+    tail = module.path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2]
+    return any(
+        isinstance(p.stmt, m.Import) and not p.steps and tail in p.stmt.target.split(".") for p in main.level.places
+    )
+
+
+def _forced(site: Site) -> bool:
+    force = site.call.keyword("force")
+    return force is not None and not (isinstance(force, m.Const) and not force.value)
+
+
+def _silenced(project: Project, program: Program) -> Iterator[Finding]:
+    """Only named loggers have handlers, and the server reports failures of handlers by a logger that drops them."""
+    modules = program.modules
+    server = next((u for u in project.log_parts if u.role == "silenced" and u.function.module in modules), None)
+    if server is None or any(True for _ in root_users(project, modules)):
+        return
+    if any(u.role == "configure" and u.function.module in modules for u in project.log_parts):
+        return
+    ordered = [f for module in sorted(modules, key=lambda x: x.path) for f in module.functions.values()]
+    named = next((s for func in ordered for s in func.sites if adds_to(s) == "named"), None)
+    if named is None:
+        return
+    place = _called_from(project, named.function, program) or named
+    yield RULE.finding(
+        place.path,
+        place.line,
+        f"Only a named logger gets a handler and the root logger none; {server.name} reports exceptions of handlers by its own logger, "
+        "which has a NullHandler: a failing request is answered UNKNOWN and nothing is logged",
+        "attach the handler to the root logger (logging.getLogger())",
+        entrypoints=(program.entrypoint,),
+        phase="startup",
+        trace=[Evidence(named.path, named.line, "the only handler"), Evidence(server.path, server.line, "the server")],
+        anchor=f"{program.entrypoint.id}:named only",
+    )
+
+
+def _called_from(project: Project, func: Func, program: Program) -> Site | None:
+    main = program.entrypoint.main.module
+    return next((e.site for e in project.links.callers.get(func, ()) if e.caller.module is main), None)
+
+
+def _disabled(project: Project, program: Program) -> Iterator[Finding]:
+    """``dictConfig`` at start-up that disables the loggers which the imported modules have already made."""
+    if program.entrypoint.framework == "django":
+        return
+    for site in project.sites("logging.config.dictConfig"):
+        func = site.function
+        if func.module not in program.modules or (func.is_module and func.module is not program.entrypoint.main.module):
+            continue
+        if not any(project.lives[e].at(func, site.line, site.steps) & {"startup", "import"} for e in program.all):
+            continue
+        config = mapping_of(project, site.call.args[0] if site.call.args else None, func)
+        if config is None or _keys(config) & {"disable_existing_loggers", "incremental"} or None in [k for k, _ in config.items]:
+            continue
+        early = _module_logger(project, program, func.module)
+        if early is None:
+            continue
+        yield RULE.finding(
+            site.path,
+            site.line,
+            "dictConfig() without disable_existing_loggers=False disables every logger made before it; the imported modules made theirs "
+            f"at import ({early.path}): their records are dropped, errors too",
+            'add "disable_existing_loggers": False',
+            end_line=site.call.end_line,
+            entrypoints=(program.entrypoint,),
+            phase="startup",
+            trace=[Evidence(early.path, early.line, "made at import")],
+            anchor="disable_existing_loggers",
+        )
+
+
+def mapping_of(project: Project, expr: m.Expr | None, func: Func) -> m.Mapping | None:
+    """The display that a configuration is written as, directly or through one name."""
+    if isinstance(expr, m.Mapping):
+        return expr
+    if isinstance(expr, m.Name):
+        for scope in (func, func.module.level):
+            bindings = scope.bindings.get(expr.id, ())
+            if len(bindings) == 1 and isinstance(bindings[0].expr, m.Mapping):
+                touched = any(
+                    isinstance(p.stmt, m.Assign) and any(isinstance(t, m.Subscript) for t in p.stmt.targets) for p in scope.places
+                )
+                return None if touched else bindings[0].expr
+    return None
+
+
+def _keys(config: m.Mapping) -> set[str]:
+    return {k.value for k, _ in config.items if isinstance(k, m.Const) and isinstance(k.value, str)}
+
+
+def _module_logger(project: Project, program: Program, setter: Module) -> Site | None:
+    """A logger that an imported module makes at its own level and uses for errors."""
+    main = program.entrypoint.main.module
+    for site in project.sites("logging.getLogger"):
+        module = site.function.module
+        if site.function.is_module and module in program.modules and module not in (main, setter) and site.call.args:
+            return site
+    return None
+
+
+def _unattached(project: Project) -> Iterator[Finding]:
+    """A handler that is made and given to nothing."""
+    for use in project.log_parts:
+        site = use.site
+        if site is None or use.role != "handler" or not is_handler(site) or not unattached(site, project.links):
+            continue
+        entrypoints = tuple(project.phases(site)) or project.imported_by(site.function.module, "service", "worker", "job")
+        if not entrypoints:
+            continue
+        yield RULE.finding(
+            site.path,
+            site.line,
+            f"The handler {site.text}() is made and set up, but no logger gets it: its level and format apply to nothing, and records go "
+            "wherever they went before",
+            "logging.getLogger().addHandler(handler), or remove it",
+            end_line=site.call.end_line,
+            entrypoints=entrypoints,
+            phase="startup",
+            anchor=f"{site.function.qualname}:unattached",
+        )
+
+
+def _twice(project: Project) -> Iterator[Finding]:
+    """The root logger gets two handlers for the terminal: ``basicConfig`` and a StreamHandler, in one function."""
+    for site in project.sites("logging.basicConfig"):
+        if any(key in ("filename", "handlers") for key, _ in site.call.keywords) or not project.phases(site):
+            continue
+        for other in site.function.sites:
+            if adds_to(other) != "root" or not _stream(other) or other.steps != site.steps:
+                continue
+            yield RULE.finding(
+                other.path,
+                other.line,
+                "basicConfig() has given the root logger a handler for stderr, and this adds one more for the terminal: every record is "
+                "written twice",
+                "leave one of the two: basicConfig(handlers=[handler])",
+                end_line=other.call.end_line,
+                entrypoints=tuple(project.phases(other)),
+                phase="startup",
+                trace=[Evidence(site.path, site.line, "the first handler")],
+                anchor=f"{other.function.qualname}:twice",
+            )
+            break
+
+
+def _stream(site: Site) -> bool:
+    """Whether what ``addHandler`` gets is a StreamHandler to stdout or stderr."""
+    for argument in site.call.args:
+        made = argument
+        if isinstance(argument, m.Name):
+            bindings = site.function.bindings.get(argument.id, ())
+            made = bindings[0].expr if len(bindings) == 1 and bindings[0].expr is not None else argument
+        if isinstance(made, m.Call) and isinstance(made.func, m.Name):
+            return made.func.id.endswith(tuple(s.rpartition(".")[2] for s in STREAMS))
+    return False
+
+
+def _thrown_away(project: Project) -> Iterator[Finding]:
+    """The start command sends stderr to /dev/null."""
+    seen = set()
+    for launch in project.launches:
+        link = launch.chain[-1]
+        if launch.role == "probe" or (link.path, link.line) in seen or not DEV_NULL.search(link.text):
+            continue
+        if (launch.target.path is None and launch.server is None) or launch.development:
+            continue
+        started = tuple(e for e in project.entrypoints if launch in e.launches)
+        if not any(e.long_running for e in started):
+            continue
+        seen.add((link.path, link.line))
+        yield RULE.finding(
+            link.path,
+            link.line,
+            f"The command that starts {launch.program} sends its stderr to /dev/null: a program that cannot start, or fails later, leaves "
+            "no line in the logs",
+            "leave stderr alone and set the level by the program's own option",
+            severity="low",
+            phase="startup",
+            entrypoints=started,
+            anchor=f"{launch.program}:/dev/null",
+        )

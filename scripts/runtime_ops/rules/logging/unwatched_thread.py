@@ -1,0 +1,205 @@
+"""A thread that does the program's work and whose death nobody sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.timeouts import waits
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import ends
+from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.loops import is_endless
+from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.resources import Resource
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="Serving work runs in a thread that an exception ends for good, and nothing restarts it, reports it or looks at it.",
+)
+KINDS = ("service", "worker")
+TAKES = frozenset(("get", "put", "put_nowait", "get_nowait"))
+SINGLE = 3  # findings of their own
+WORK = 4  # statements of a one-off target that are worth a finding
+# calls that do not fail in practice, or whose failure says that the program ends
+TAME = frozenset(
+    """sleep wait is_set set clear time monotonic perf_counter now get_nowait qsize empty len str int bool isinstance print acquire release
+    append items keys values info debug warning error exception critical trace add discard utcnow
+    read readline timestamp sorted list call_soon_threadsafe strip format""".split()
+)
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    hooked = any(
+        isinstance(t, m.Name) and t.id == "threading.excepthook"
+        for func in project.functions
+        for place in func.places
+        if isinstance(place.stmt, m.Assign)
+        for t in place.stmt.targets
+    )
+    if hooked:
+        return
+    asked = [site for func in project.functions for site in func.sites if site.method == "is_alive"]
+    found = {(f.path, f.line): f for f in _findings(project, asked)}
+    yield from few(list(found.values()))
+
+
+def few(found: list[Finding]) -> Iterator[Finding]:
+    """Arms that end a loop one by one; of threads that an exception may end, the first and the number of the others."""
+    for severity in ("high", "medium", "low"):
+        group = sorted((f for f in found if f.severity == severity), key=lambda f: (f.path, f.line))
+        yield from group[:SINGLE]
+        rest = group[SINGLE:]
+        if rest:
+            also = tuple(Evidence(f.path, f.line, "the same") for f in rest[1:9])
+            yield replace(rest[0], count=len(rest), also=also)
+
+
+def _findings(project: Project, asked: list[Site]) -> Iterator[Finding]:
+    for resource in project.resources:
+        if resource.kind != "thread" or resource.target is None or resource.started_at is None:
+            continue
+        loops = bool(endless_loops(resource.target))
+        if loops and watched(resource, asked):
+            continue
+        entrypoints = project.runs_in(resource.site, "serving", "startup", kinds=KINDS)
+        if not entrypoints:
+            continue
+        finding = _loop(project, resource) if loops else _one_off(project, resource)
+        if finding is not None:
+            yield finding
+
+
+def endless_loops(func: Func) -> list[Place]:
+    """The function's endless loops, outermost first."""
+    return [p for p in func.places if isinstance(p.stmt, m.While) and is_endless(p.stmt)]
+
+
+def watched(resource: Resource, asked: list[Site]) -> bool:
+    """Whether anything asks if the thread is alive, in its module or by its name."""
+    name = resource.kept.name.rpartition(".")[2]
+    return any(s.function.module is resource.function.module or (name and name in s.text) for s in asked)
+
+
+def _loop(project: Project, resource: Resource) -> Finding | None:
+    """A loop that an exception leaves, or whose own arm for it returns."""
+    target = resource.target
+    assert target is not None
+    loop = endless_loops(target)[0]
+    leaving = _leaving_arm(target, loop)
+    if leaving is not None:
+        return RULE.in_function(
+            project,
+            target,
+            leaving.line,
+            f"The arm for {' or '.join(leaving.types) or 'every exception'} leaves the endless loop of thread {target.name}: one bad item "
+            "ends it for good, while the process stays up and looks healthy",
+            "go on with the next item (continue), or stop the process so that the platform restarts it",
+            end_line=leaving.body[-1].end_line,
+            phase="serving",
+        )
+    exposed = _exposed(target, loop)
+    if exposed is None or _outer_arm(loop):
+        return None
+    return _at_start(
+        project,
+        resource,
+        exposed,
+        f"An exception of {exposed.text}() ends the loop of thread {target.name} for good: the traceback goes to stderr, the process "
+        "stays up and looks healthy, and its work is no longer done",
+        "catch and log inside the loop (with a pause), or set threading.excepthook to log and stop the process",
+        None,
+    )
+
+
+def _leaving_arm(func: Func, loop: Place) -> m.Handler | None:
+    """A broad arm inside the loop that returns from the function or breaks out of the loop."""
+    for place in func.places:
+        stmt = place.stmt
+        if not isinstance(stmt, m.Try) or not any(s.stmt is loop.stmt for s in place.steps):
+            continue
+        inner = place.steps[next(i for i, s in enumerate(place.steps) if s.stmt is loop.stmt) + 1 :]
+        nested = any(isinstance(s.stmt, m.While | m.For) for s in inner)
+        for handler in stmt.handlers:
+            if not (not handler.types or set(handler.types) & {"Exception", "BaseException"}):
+                continue
+            ways = ends(handler.body, func)
+            only = ways and not ways & {"fall", "continue", "raise", "exit"}
+            if only and ("return" in ways or ("break" in ways and not nested)):
+                return handler
+    return None
+
+
+def _exposed(func: Func, loop: Place) -> Site | None:
+    """A call in the loop that can raise and stands in no broad ``try`` inside it."""
+    for site in func.sites:
+        steps = site.steps
+        at = next((i for i, s in enumerate(steps) if s.stmt is loop.stmt), None)
+        if at is None or steps[at].arm != "body" or tame(site) or not (site.targets or waits(site.dotted or "")):
+            continue
+        if not any(_catches_all(s.stmt) and s.arm == "body" for s in steps[at + 1 :]) and not any(
+            s.arm == "handler" for s in steps[at + 1 :]
+        ):
+            return site
+    return None
+
+
+def _outer_arm(loop: Place) -> bool:
+    """Whether the loop itself stands in a broad ``try`` whose arm tells of the end."""
+    return any(s.arm == "body" and _catches_all(s.stmt) for s in loop.steps)
+
+
+def _catches_all(stmt: m.Stmt) -> bool:
+    return isinstance(stmt, m.Try) and any(not h.types or set(h.types) & {"Exception", "BaseException"} for h in stmt.handlers)
+
+
+def tame(site: Site) -> bool:
+    """Whether the call hardly raises: logging, clocks, flags, queues in memory."""
+    if site.method in TAKES:
+        return True
+    return (site.method in TAME and not site.targets) or log_call(site) is not None
+
+
+def _one_off(project: Project, resource: Resource) -> Finding | None:
+    """A daemon thread started for one request that does a sizeable piece of work without any arm for its failure."""
+    target = resource.target
+    assert target is not None
+    if resource.daemon is not True or resource.stopped or not project.runs_in(resource.site, "serving", kinds=KINDS):
+        return None
+    if len(target.places) < WORK or any(_catches_all(p.stmt) for p in target.places if not p.steps):
+        return None
+    exposed = next(
+        (
+            s
+            for s in target.sites
+            if not tame(s) and (s.dotted or s.targets) and not any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps)
+        ),
+        None,
+    )
+    if exposed is None or any(isinstance(p.stmt, m.While | m.For) and p.stmt is target.facts.body[0] for p in target.places):
+        return None
+    return _at_start(
+        project,
+        resource,
+        exposed,
+        f"{target.name} runs in a daemon thread without any arm for its failure: what {exposed.text}() raises ends it with a traceback "
+        "on stderr, half done, and whoever asked for the work is never told",
+        "wrap the target: log with exc_info and record the failure where its state is read",
+        "medium",
+    )
+
+
+def _at_start(
+    project: Project, resource: Resource, exposed: Site, message: str, remedy: str, severity: str | None
+) -> Finding:
+    found = RULE.at(project, resource.site, message, remedy, severity=severity, kinds=KINDS)
+    return RULE.finding(
+        found.path, found.line, message, remedy, end_line=found.end_line, severity=found.severity, phase="serving",
+        entrypoints=project.runs_in(resource.site, "serving", "startup", kinds=KINDS), anchor=found.anchor,
+        trace=(*found.trace, Evidence(exposed.path, exposed.line, "can raise")),
+    )  # fmt: skip

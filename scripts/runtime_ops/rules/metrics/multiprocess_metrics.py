@@ -1,0 +1,127 @@
+"""prometheus_client under several worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch, Link
+from runtime_ops.project.model import Module, Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._programs import programs
+
+RULE = Rule(
+    __name__,
+    severity="high",
+    summary="prometheus_client keeps its numbers for each process, and several worker processes answer the scrape in turn.",
+)
+KEPT = ("prometheus_client.Counter", "prometheus_client.Gauge", "prometheus_client.Histogram", "prometheus_client.Summary")
+SERVED = (
+    "prometheus_client.generate_latest", "prometheus_client.make_wsgi_app", "prometheus_client.make_asgi_app",
+    "prometheus_client.start_http_server", "prometheus_client.exposition.generate_latest",
+)  # fmt: skip
+COLLECTOR = ("prometheus_client.multiprocess.MultiProcessCollector",)
+DEAD = ("prometheus_client.multiprocess.mark_process_dead",)
+VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for program in programs(project):
+        modules = program.modules
+        kept = _in(project, modules, *KEPT)
+        if not kept:
+            continue
+        yield from _set_too_late(project, modules)
+        launch, count = several(program.entrypoint)
+        if launch is None:
+            continue
+        collected = bool(_in(project, modules, *COLLECTOR)) or any(v in launch.env for v in VARIABLES)
+        link = launch.chain[-1]
+        if not collected and _in(project, modules, *SERVED):
+            yield RULE.finding(
+                link.path,
+                link.line,
+                f"{launch.server} starts {count} worker processes and each keeps its own prometheus_client registry: a scrape sees one of "
+                "them by chance, so counters jump back and forth and rates are wrong",
+                "set PROMETHEUS_MULTIPROC_DIR (emptied at each start) and serve a MultiProcessCollector, or run one process",
+                entrypoints=(program.entrypoint,),
+                phase="serving",
+                trace=[Evidence(kept[0].path, kept[0].line, "a metric of the process")],
+                anchor=program.entrypoint.id,
+            )
+        elif collected and launch.server == "gunicorn" and _live(kept) and not list(project.sites(*DEAD)):
+            yield _never_marked(program.entrypoint, link, kept)
+
+
+def _never_marked(entrypoint: Entrypoint, link: Link, kept: list[Site]) -> Finding:
+    live = _live(kept)[0]
+    return RULE.finding(
+        live.path,
+        live.line,
+        "The gauge counts live processes, and nothing calls mark_process_dead: the value of each worker that ended is exported for ever",
+        "call multiprocess.mark_process_dead(worker.pid) in gunicorn's child_exit hook",
+        severity="medium",
+        entrypoints=(entrypoint,),
+        phase="serving",
+        trace=[Evidence(link.path, link.line, link.text)],
+        anchor="mark_process_dead",
+    )
+
+
+def several(entrypoint: Entrypoint) -> tuple[Launch | None, int]:
+    """A production launch with more than one worker process, and their number."""
+    for launch in entrypoint.production:
+        texts = [o.value for name in ("workers", "processes") if (o := launch.options.get(name)) is not None]
+        variable = launch.env.get("WEB_CONCURRENCY")
+        if variable is not None and launch.server in ("gunicorn", "uvicorn"):
+            texts.append(getattr(variable[0].value, "text", None))
+        for text in texts:
+            if text is not None and str(text).isdigit() and int(text) > 1:
+                return launch, int(text)
+    return None, 0
+
+
+def _live(kept: list[Site]) -> list[Site]:
+    found = []
+    for site in kept:
+        mode = site.call.keyword("multiprocess_mode")
+        if isinstance(mode, m.Const) and str(mode.value).startswith("live"):
+            found.append(site)
+    return found
+
+
+def _in(project: Project, modules: frozenset[Module], *names: str) -> list[Site]:
+    return [s for s in project.sites(*names) if s.function.module in modules]
+
+
+def _set_too_late(project: Project, modules: frozenset[Module]) -> Iterator[Finding]:
+    """The variable is set in the module that has imported prometheus_client before."""
+    for module in sorted(modules, key=lambda x: x.path):
+        imported = [
+            p.stmt.line
+            for p in module.level.places
+            if isinstance(p.stmt, m.Import) and p.stmt.target.startswith("prometheus_client")
+        ]
+        if not imported:
+            continue
+        for place in module.level.places:
+            stmt = place.stmt
+            if not isinstance(stmt, m.Assign) or stmt.line < min(imported):
+                continue
+            for target in stmt.targets:
+                key = target.key.value if isinstance(target, m.Subscript) and isinstance(target.key, m.Const) else None
+                if key in VARIABLES:
+                    yield RULE.finding(
+                        module.path,
+                        stmt.line,
+                        f"{key} is set after prometheus_client was imported: it has already chosen values in memory, so nothing is "
+                        "shared between the processes",
+                        "set it in the environment of the process, before anything imports prometheus_client",
+                        entrypoints=project.imported_by(module),
+                        phase="import",
+                        anchor=str(key),
+                    )

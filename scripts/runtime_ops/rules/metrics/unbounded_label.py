@@ -1,0 +1,97 @@
+"""A metric label whose values have no end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.libraries.credentials import words_of
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule, together
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A metric label takes ids, raw paths or messages: each value is a time series of its own that is never freed.",
+)
+RECORDS = frozenset(("add", "record", "incr", "increment", "timing", "gauge", "histogram", "set", "count", "distribution"))
+ENDLESS = frozenset("id uuid guid uid email ip message url uri username".split())
+FEW = frozenset(
+    """worker shard partition process thread region cluster node queue model pool zone stage rule handler host hub check task
+    service consumer group error status exit plugin provider datacenter build""".split()
+)
+"""What comes before ``id`` where there are few of them."""
+RAW_PATHS = ("request.path", "request.full_path", "request.url", "request.url.path", "request.path_info", "request.uri", "req.path")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        for site in func.sites:
+            for expr in label_values(site):
+                name = endless(expr, site)
+                if name is None or not project.runs_in(site, "serving", kinds=("service", "worker")):
+                    continue
+                yield RULE.at(
+                    project,
+                    site,
+                    f"{name} is a label value of {site.text}(): every new value makes a time series that stays until the process ends, "
+                    "so memory and the metrics store grow with traffic",
+                    "use what has few values (route template, status, exception class) and put the id into the log or the span",
+                )
+                break
+
+
+def label_values(site: Site) -> Iterator[m.Expr]:
+    """The label values that a metric call gives: ``labels(…)``, an attributes mapping, StatsD tags."""
+    owner = site.dotted or ""
+    if site.method == "labels" and (owner.startswith("prometheus_client.") or site.text.isupper() or _metric_name(site)):
+        yield from site.call.args
+        yield from (value for _, value in site.call.keywords)
+    elif site.method in RECORDS and (owner.startswith("opentelemetry.metrics.") or "statsd" in f"{owner} {site.text}".lower()):
+        for key, value in (*((None, a) for a in site.call.args[1:]), *site.call.keywords):
+            if isinstance(value, m.Mapping) and key in (None, "attributes", "tags"):
+                yield from (v for _, v in value.items)
+            elif key == "tags" and isinstance(value, m.Sequence):
+                for item in value.items:
+                    if isinstance(item, m.Format):
+                        yield from (p for p in item.parts if not isinstance(p, m.Const))
+
+
+def _metric_name(site: Site) -> bool:
+    owner = site.text.rpartition(".")[0].rpartition(".")[2].upper()
+    return owner.endswith(("_TOTAL", "_SECONDS", "_COUNT", "_COUNTER", "_GAUGE", "_HISTOGRAM", "_DURATION", "_LATENCY", "_BYTES"))
+
+
+def endless(expr: m.Expr, site: Site) -> str | None:
+    """What in a label value has no end, or None."""
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Name):
+        last = expr.func.id.rpartition(".")[2]
+        if last in ("str", "repr") and len(expr.args) == 1:
+            inner = expr.args[0]
+            if isinstance(inner, m.Name) and _caught(inner.id, site):
+                return f"{last}({inner.id}), the text of an exception,"
+            return endless(inner, site)
+        return None
+    if isinstance(expr, m.Format):
+        return next((name for part in expr.parts if (name := endless(part, site))), None)
+    if not isinstance(expr, m.Name):
+        return None
+    if expr.id.endswith(RAW_PATHS):
+        return expr.id
+    words = words_of(expr.id.rpartition(".")[2])
+    before = words[-2] if len(words) > 1 else words_of(expr.id.rpartition(".")[0].rpartition(".")[2])[-1:] or ("",)
+    previous = before if isinstance(before, str) else before[0]
+    if not words or words[-1] not in ENDLESS or previous in FEW or (words[-1] == "id" and not previous):
+        return None
+    return expr.id
+
+
+def _caught(name: str, site: Site) -> bool:
+    return any(step.handler is not None and step.handler.bound == name for step in site.steps)
