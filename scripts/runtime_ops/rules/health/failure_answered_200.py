@@ -97,7 +97,9 @@ def _answers_success(effects: HandlerEffects) -> bool:
         text = repr(returned.expr)
         if returned.kind in ("error", "false", "none") or FAILING.search(text) or returned.status not in (None, 200):
             return False
-    return bool(effects.returns) and all(r.kind in ("value", "exception", "true", "empty") for r in effects.returns)
+    return bool(effects.returns) and all(
+        r.kind in ("value", "exception", "failure", "true", "empty") for r in effects.returns
+    )
 
 
 def _can_fail(func: Func) -> bool:
