@@ -13,6 +13,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.links import Links
+from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site, Step
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
@@ -136,25 +137,6 @@ def _bounded_run(site: Site) -> bool:
     """A serving call that is given a bound (``rq worker.work(burst=True)``)."""
     burst = site.call.keyword("burst")
     return isinstance(burst, m.Const) and burst.value is True
-
-
-def is_endless(loop: m.While) -> bool:
-    """``while True``, ``while not stop.is_set()``, ``while self.running``: a loop that ends by being told to."""
-    test = loop.test
-    if isinstance(test, m.Const):
-        return bool(test.value)
-    negated = isinstance(test, m.UnaryOp) and test.op == "not"
-    inner = test.operand if isinstance(test, m.UnaryOp) and negated else test
-    if isinstance(inner, m.Call):
-        inner = inner.func
-    if isinstance(inner, m.Name | m.Attr):
-        text = (inner.id if isinstance(inner, m.Name) else inner.name).lower()
-        return any(word in text for word in ENDLESS_NAMES) or text.endswith(("is_set", ".wait"))
-    if isinstance(test, m.BoolOp) and test.op == "and":
-        return any(
-            isinstance(v, m.UnaryOp | m.Name | m.Call) and is_endless(loop._replace(test=v)) for v in test.values
-        )
-    return False
 
 
 def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
