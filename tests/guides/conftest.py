@@ -18,6 +18,7 @@ import pytest
 DRILL = Path(__file__).resolve().parents[2] / "scripts" / "drill.py"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """These tests wait for other programs most of the time: `-n auto` may run two for each processor."""
     return 2 * (os.cpu_count() or 1)
