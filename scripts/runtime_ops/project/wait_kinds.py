@@ -24,7 +24,7 @@ STDLIB = tuple(
             "event",
             "threading.Event threading.Condition threading.Barrier asyncio.Event asyncio.Condition asyncio.Barrier",
         ),
-        ("thread", "threading.Thread"),
+        ("thread", "threading.Thread logging.handlers.QueueListener"),
         (
             "lock",
             "multiprocessing.synchronize threading. _thread. asyncio.Lock asyncio.Semaphore asyncio.BoundedSemaphore fcntl.",

@@ -30,6 +30,8 @@ PIPES = ("stdin", "stdout", "stderr")
 READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parquet", "read_html"})
 """Functions that take an address or the content itself."""
 ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
+HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "channel", "connection")
+"""Parameters that take another client, which has the limit."""
 DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
@@ -45,6 +47,8 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
             found.setdefault(entrypoint, set()).update(phases)
     lasting = {e: p for e, p in found.items() if matters(e)}
     reached = {p for each in lasting.values() for p in each}
+    if reached and all(_of_command(project, w) for w in waits):
+        return "low", worst_phase(reached), tuple(lasting)
     if reached:
         severity = "high" if reached & {"serving", "shutdown"} else "medium"
         if severity == "high" and all(e.kind == "job" for e in lasting):
@@ -56,6 +60,12 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
         return ("low" if started else None), "serving", tuple(found)
     importers = project.imported_by(waits[0].site.function.module, "service", "worker")
     return ("medium", None, importers) if importers else (None, None, ())
+
+
+def _of_command(project: Project, wait: WaitSite) -> bool:
+    """A management command of Django that does its work and ends (not one that is an entrypoint's own loop)."""
+    func = wait.site.function
+    return "/management/commands/" in f"/{func.path}" and not any(func in life.spine for life in project.lives.values())
 
 
 def matters(entrypoint: Entrypoint) -> bool:
@@ -85,7 +95,13 @@ def lasts(project: Project, wait: WaitSite) -> bool:
         return True
     if site.method in READERS and not reads_address(wait.call):
         return True
-    return _sibling_sets_it(wait)
+    return _sibling_sets_it(wait) or _made_around_another(wait)
+
+
+def _made_around_another(wait: WaitSite) -> bool:
+    """``Redis(connection_pool=pool)``: the client takes the limit of what is handed to it, which is judged where it is made."""
+    call = wait.construction.origin.call if wait.construction is not None else wait.call if wait.constructs else None
+    return call is not None and any(call.keyword(name) is not None for name in HANDED)
 
 
 def reads_address(call: m.Call) -> bool:

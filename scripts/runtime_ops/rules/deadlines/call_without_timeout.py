@@ -74,7 +74,7 @@ def _of_group(
         RULE,
         project,
         group,
-        f"{first.place.text}() sets no limit{library}: a peer that accepts and stays silent holds this "
+        f"{_callee(first)} sets no limit{library}: a peer that accepts and stays silent holds this "
         f"{_unit(entrypoints)} for ever",
         remedy_for(first),
         severity=severity,
@@ -82,6 +82,12 @@ def _of_group(
         entrypoints=entrypoints,
         confidence="certain" if certain else "likely",
     )
+
+
+def _callee(wait: WaitSite) -> str:
+    """The callee, or the setting that makes the client."""
+    text = wait.place.text
+    return text if text.isupper() else f"{text}()"
 
 
 def _version(wait: WaitSite) -> str:

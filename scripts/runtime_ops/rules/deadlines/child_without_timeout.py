@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
@@ -16,6 +17,8 @@ RULE = Rule(
     severity="medium",
     summary="A request or job waits for a child process without a limit: a child that hangs holds it for ever.",
 )
+LOCAL = frozenset("rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id".split())
+"""Programs that work on local files and ask nobody."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
 
 
@@ -43,13 +46,25 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _in_serving(project: Project, wait: WaitSite) -> bool:
-    if wait.dotted.startswith("multiprocessing.") or development_name(wait.path.rpartition("/")[2].partition(".")[0]):
+    name = wait.path.rpartition("/")[2].partition(".")[0]
+    if wait.dotted.startswith("multiprocessing.") or development_name(name) or name.startswith("dev"):
         return False
     if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
+        return False
+    if _program(wait) in LOCAL:
         return False
     # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
     told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
     return not told and not _supervises(wait)
+
+
+def _program(wait: WaitSite) -> str:
+    """The program that a literal command names, without its folder; empty when it is not written."""
+    first = wait.call.args[0] if wait.call.args else None
+    if isinstance(first, m.Sequence) and first.items:
+        first = first.items[0]
+    text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
+    return text.split(" ")[0].rpartition("/")[2]
 
 
 def _supervises(wait: WaitSite) -> bool:

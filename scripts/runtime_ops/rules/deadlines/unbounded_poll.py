@@ -148,10 +148,11 @@ def _within(stmt: object, loop: m.While) -> bool:
 
 
 def _started_alone(project: Project, func: Func) -> bool:
-    """A thread's or task's own loop: the function is handed to a starter, or nothing of the project calls it."""
+    """A thread's or task's own loop: the function is handed to a starter, or nothing of the project calls it, and it is no
+    handler that a library calls for a request."""
     edges = project.links.callers.get(func, [])
     if not edges:
-        return True
+        return not project.routes.of(func) and not func.facts.decorators
     return any(
         (e.how == "reference" and surface("starter", e.via) is not None)
         or (e.how == "call" and func.facts.is_async and not e.site.awaited)

@@ -28,17 +28,22 @@ STARTERS = frozenset(
     asyncio.AbstractEventLoop.run_in_executor""".split()
 )
 """Calls that start the work that is waited for."""
+SUBMITS = frozenset({"submit", "run_in_executor", "apply_async"})
+"""The same by method name, for an executor of unknown class."""
 WORK = {"future": "work of another thread", "thread": "a thread", "queue": "a queue", "event": "an event", "child": "a child"}
 GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select"})
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    by_function: dict[Func, list[WaitSite]] = {}
+    by_function: dict[tuple[object, str], list[WaitSite]] = {}
     for group in grouped(w for w in project.waits if w.kind in KINDS and w.deadline.state == "unbounded"):
         for wait in group:
             if _in_the_way(project, wait) and _can_hang(project, wait):
-                by_function.setdefault(wait.site.function, []).append(wait)
+                receiver = wait.site.text.rpartition(".")[0]
+                own = wait.site.function.cls if receiver.startswith("self.") else None
+                key: tuple[object, str] = (own, receiver) if own is not None else (wait.site.function, "")
+                by_function.setdefault(key, []).append(wait)
     for waiting in by_function.values():
         waiting.sort(key=lambda w: (w.line, w.call.col))
         severity, phase, entrypoints = weight(project, waiting)
@@ -106,6 +111,15 @@ def _has_size(project: Project, site: Site) -> bool:
     return given is not None and not (isinstance(given, m.Const) and not given.value)
 
 
+def _by_method(project: Project, expr: m.Expr) -> list[Func]:
+    """``submit(call.run)`` on an object of unknown class: the methods of that name, when they are few."""
+    if not (isinstance(expr, m.Name) and "." in expr.id):
+        return []
+    name = expr.id.rpartition(".")[2]
+    found = [k.methods[name] for module in project.modules for k in module.classes.values() if name in k.methods]
+    return found if len(found) <= 3 else []
+
+
 def _started(project: Project, site: Site) -> list[Func]:
     """The project's functions that the awaited future, thread or futures of a list run: those that this function (or, for
     an attribute, its class) starts."""
@@ -116,10 +130,12 @@ def _started(project: Project, site: Site) -> list[Func]:
     found = []
     for scope in scopes:
         for other in scope.sites:
-            if other.dotted is None or not STARTERS.intersection(spellings(other.dotted)):
+            known = other.dotted is not None and bool(STARTERS.intersection(spellings(other.dotted)))
+            if not known and not (other.dotted is None and other.method in SUBMITS):
                 continue
             for expr in (*other.call.args, *(value for _, value in other.call.keywords)):
-                found += list(project.links.referenced(expr, scope))
+                named = list(project.links.referenced(expr, scope))
+                found += named or _by_method(project, expr)
                 if isinstance(expr, m.Call):  # a coroutine made by a call
                     value = project.links.names.value(expr.func, scope)
                     if value is not None and isinstance(value.target, Func) and not isinstance(value.target, Klass):

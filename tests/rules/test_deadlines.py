@@ -1,0 +1,96 @@
+"""Look-alikes of the deadline rules that no guide section shows: what must be silent, and where a finding stands."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.findings import Finding
+from runtime_ops.gather import gather
+from runtime_ops.judge import judge
+from runtime_ops.project.build import Project
+
+HEAD = "import requests\nfrom flask import Flask\napp = Flask(__name__)\n"
+ASYNC_HEAD = "import asyncio, time\nimport requests\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+
+
+def findings(root: Path, slug: str, **files: str) -> list[Finding]:
+    for name, text in files.items():
+        (root / name.replace("__", ".")).write_text(text)
+    gathered = gather(root, discover(root), workers=1)
+    assert not gathered.unparsed
+    rule = importlib.import_module(f"runtime_ops.rules.deadlines.{slug.replace('-', '_')}").RULE
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [rule])
+    assert not judged.failed, judged.failed
+    return [f for f in judged.findings if f.confidence != "possible"]
+
+
+def test_each_request_call_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    code = (
+        HEAD + "@app.post('/pay')\ndef pay():\n    requests.get('http://user')\n    x = 1\n"
+        "    requests.post('http://gate', json=x)\n    return ''\n"
+    )
+    assert [f.line for f in findings(tmp_path, "call-without-timeout", app__py=code)] == [6, 8]
+
+
+def test_one_client_is_one_finding_where_it_is_made(tmp_path: Path) -> None:
+    code = "import redis\n" + HEAD + "store = redis.Redis()\n@app.get('/a')\ndef a():\n    store.get('a')\n    return store.get('b')\n"
+    found = findings(tmp_path, "call-without-timeout", app__py=code, requirements__txt="redis==5.0.0\n")
+    assert [(f.line, f.count) for f in found] == [(5, 2)]
+
+
+def test_a_client_made_around_a_limited_pool_is_silent(tmp_path: Path) -> None:
+    code = (
+        "import redis\n" + HEAD + "pool = redis.ConnectionPool.from_url('redis://s', socket_timeout=2)\n"
+        "store = redis.Redis(connection_pool=pool)\n@app.get('/a')\ndef a():\n    return store.get('a')\n"
+    )
+    assert not findings(tmp_path, "call-without-timeout", app__py=code, requirements__txt="redis==5.0.0\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("    time.sleep(0.05)\n", []),
+        ("    await asyncio.to_thread(requests.get, 'http://a')\n", []),
+        ("    await asyncio.sleep(3)\n", []),
+        ("    time.sleep(3)\n", [7]),
+    ],
+)
+def test_what_blocks_a_coroutine(tmp_path: Path, body: str, lines: list[int]) -> None:
+    code = ASYNC_HEAD + "@app.get('/a')\nasync def a():\n" + body + "    return ''\n"
+    assert [f.line for f in findings(tmp_path, "blocking-in-async", app__py=code)] == lines
+
+
+@pytest.mark.parametrize(
+    ("loop", "fires"),
+    [
+        ("    tries = 0\n    while not job.ready and tries < 9:\n        tries += 1\n        time.sleep(1)\n", False),
+        ("    for _ in range(9):\n        time.sleep(1)\n", False),
+        ("    while True:\n        if job.refresh():\n            break\n        time.sleep(1)\n", True),
+        ("    while not stop.is_set():\n        time.sleep(1)\n", False),
+    ],
+)
+def test_which_loops_poll_without_end(tmp_path: Path, loop: str, fires: bool) -> None:
+    code = "import time\nimport threading\nstop = threading.Event()\n" + HEAD
+    code += "@app.get('/a')\ndef a():\n    job = app.extensions['job']\n"
+    assert bool(findings(tmp_path, "unbounded-poll", app__py=code + loop + "    return ''\n")) is fires
+
+
+def test_futures_of_bounded_work_are_silent(tmp_path: Path) -> None:
+    head = "from concurrent.futures import ThreadPoolExecutor\n" + HEAD + "pool = ThreadPoolExecutor()\n"
+    tail = "@app.get('/a')\ndef a():\n    return pool.submit(work).result()\n"
+    bounded = head + "def work():\n    return requests.get('http://a', timeout=3).text\n" + tail
+    endless = head + "def work():\n    return requests.get('http://a').text\n" + tail
+    assert not findings(tmp_path, "unbounded-wait", app__py=bounded)
+    assert findings(tmp_path, "unbounded-wait", app__py=endless)
+
+
+def test_total_seconds_and_days_are_right(tmp_path: Path) -> None:
+    code = "import datetime\n" + HEAD + "@app.get('/a')\ndef a():\n"
+    code += "    age = datetime.datetime.now() - app.started\n    return str({} < 60)\n"
+    assert not findings(tmp_path, "inert-timeout", app__py=code.format("age.total_seconds()"))
+    assert findings(tmp_path, "inert-timeout", app__py=code.format("age.seconds"))
+    assert not findings(tmp_path, "inert-timeout", app__py=code.format("age.days * 86400 + age.seconds"))
