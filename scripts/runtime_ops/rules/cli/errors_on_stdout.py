@@ -21,7 +21,7 @@ RULE = Rule(
 )
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})
-HABIT = 5  # more in one file than these are one habit
+HABIT = 8  # more in a project than these are a habit: one finding a file
 REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
 
 
@@ -48,7 +48,7 @@ def check(project: Project) -> Iterator[Finding]:
     for finding in found:
         by_file.setdefault(finding.path, []).append(replace(finding, phase=None))
     for each in by_file.values():
-        yield from together(each) if len(each) > HABIT else each
+        yield from together(each) if len(found) > HABIT else each
     yield from _scripts(project)
 
 
