@@ -328,3 +328,32 @@ def test_django_databases() -> None:
     assert state("'ENGINE': 'django.db.backends.sqlite3'") == {"seconds"}
     assert state("'ENGINE': ENGINE") == {"unknown"}
     assert state("'ENGINE': ENGINE", Requirement("mysqlclient", "", None, 1, 1)) == {"unbounded"}
+
+
+def test_what_a_zmq_socket_is_made_for_and_set_to() -> None:
+    found = waits("""
+        import zmq
+
+        class Peer:
+            def __init__(self):
+                self.context = zmq.Context()
+                self.pub = self.context.socket(zmq.PUB)
+                self.push = self.context.socket(zmq.PUSH)
+                self.sub = self.context.socket(zmq.SUB)
+                self.pull = self.context.socket(zmq.PULL)
+                self.req = self.context.socket(zmq.REQ)
+
+            def configure(self):
+                self.req.setsockopt(zmq.RCVTIMEO, 500)
+
+            def work(self):
+                self.pub.send(b"x")
+                self.push.send(b"x")
+                self.sub.recv(flags=zmq.NOBLOCK)
+                self.sub.recv()
+                self.pull.recv()
+                self.req.send(b"x")
+                self.req.recv()
+    """)
+    assert [w.deadline.bounded for w in found] == [True, False, True, True, False, True, True]
+    assert found[-1].deadline.seconds == 0.5

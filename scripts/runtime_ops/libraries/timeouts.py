@@ -75,6 +75,10 @@ class Wait:
     """Stage (connect, read, write, pool, total, …) to its limit in seconds."""
     unbounded_values: tuple[object, ...] = ()
     """Argument values that switch the limit off: None, 0, -1, or an expression as text."""
+    quiet_with: tuple[str, ...] = ()
+    """Constants that, given to the constructor of the receiver, make the calls return at once (``zmq.PUB``: it drops)."""
+    parts: bool = False
+    """The calls read parts of messages that arrive whole: a read right after another of the same object does not wait."""
     wrappers: tuple[str, ...] = ()
     """Classes that take a configured client instead of the parameter."""
     retries: Retries | None = None

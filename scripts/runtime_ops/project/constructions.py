@@ -31,6 +31,8 @@ SENDERS = (
     "connect",
     "perform_request",
 )
+SET_OPTION = frozenset({"setsockopt", "set", "set_int"})
+"""Methods that take the name of an option and its value."""
 
 
 class Construction(NamedTuple):
@@ -324,11 +326,37 @@ class Constructions:
                         ):
                             return self.judge.given(site.call.args[0], func, row, parameter, "method", site.line)
             if "attribute" in row.where:
-                for name, bindings in origin.function.bindings.items():
-                    if name.endswith(f".{parameter}") and bindings[-1].expr is not None:
-                        return self.judge.given(
-                            bindings[-1].expr, origin.function, row, parameter, "attribute", bindings[-1].line
-                        )
+                for func in (origin.function, *(f for f in self._holders(origin) if f is not origin.function)):
+                    option = self._option(func, origin, row, parameter)
+                    if option is not None:
+                        return option
+                    for name, bindings in func.bindings.items():
+                        kept = func is origin.function or name.startswith("self.")
+                        if kept and name.endswith(f".{parameter}") and bindings[-1].expr is not None:
+                            return self.judge.given(
+                                bindings[-1].expr, func, row, parameter, "attribute", bindings[-1].line
+                            )
+        return None
+
+    def _option(self, func: Func, origin: Origin, row: Wait, parameter: str) -> Deadline | None:
+        """``socket.setsockopt(zmq.RCVTIMEO, 5000)`` on the object that was made at ``origin``."""
+        for site in func.sites:
+            if site.method not in SET_OPTION or len(site.call.args) < 2:
+                continue
+            named = site.call.args[0]
+            if not (isinstance(named, m.Name | m.Attr) and source_of(named).rpartition(".")[2] == parameter):
+                continue
+            if site.origin is None or site.origin.call is origin.call:
+                return self.judge.given(site.call.args[1], func, row, parameter, "method", site.line)
+        return None
+
+    def quiet(self, origin: Origin, row: Wait) -> Deadline | None:
+        """A receiver whose kind, given where it is made, never waits in these calls (``context.socket(zmq.PUB)``)."""
+        for expr in (*origin.call.args, *(v for _, v in origin.call.keywords)):
+            value = self.links.names.value(expr, origin.function) if isinstance(expr, m.Name | m.Attr) else None
+            if value is not None and value.name in row.quiet_with:
+                at = Evidence(origin.function.path, origin.call.line, source_of(origin.call, 60))
+                return Deadline("seconds", f"{value.name} does not wait here", "constructor", 0.0, at)
         return None
 
     def _holders(self, origin: Origin) -> list[Func]:

@@ -72,9 +72,13 @@ class Limits:
             given = self.constructions.subclass_limit(klass, row)
             if given is not None:
                 return given
+        if row.parts and _later_part(site):
+            at = Evidence(site.path, site.line, source_of(call, 60))
+            return Deadline("seconds", "it reads the next part of a message that has arrived", "call", 0.0, at)
         if origin is not None:
             given = (
-                self.constructions.adapter_limit(origin, row)
+                (self.constructions.quiet(origin, row) if row.quiet_with else None)
+                or self.constructions.adapter_limit(origin, row)
                 or self.constructions.patched_limit(origin, site.method, row)
                 or self.constructions.set_later(origin, row)
             )
@@ -323,3 +327,11 @@ def _not_blocking(call: m.Call, row: Wait) -> bool:
     first = call.args[0] if call.args else None
     positional = isinstance(first, m.Const) and first.value is False and "timeout" in row.parameters
     return not_blocking(call) or positional
+
+
+def _later_part(site: Site) -> bool:
+    """Whether the same object was read just before, in the same block with nothing sent through it between."""
+    receiver = site.text.rpartition(".")[0]
+    before = [s for s in site.function.sites if s.line < site.line and s.text.rpartition(".")[0] == receiver]
+    last = max(before, key=lambda s: (s.line, s.call.col), default=None)
+    return last is not None and last.method.startswith("recv") and last.steps == site.steps
