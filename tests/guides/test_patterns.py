@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -315,12 +315,12 @@ def test_audit_has_nothing_to_say(title: str, tmp_path: Path) -> None:
     assert not findings(PATTERNS[title], folder)
 
 
-def run(folder: Path, env: dict[str, str], *command: str, until: Callable[[str], bool]) -> tuple[int, str]:
+def run(folder: Path, env: Mapping[str, str], *command: str, until: Callable[[str], bool]) -> tuple[int, str]:
     """Start a program, wait for something in its stderr, send SIGTERM unless it ended; its status and its stderr."""
     log = folder / "stderr"
     with (
         log.open("w") as file,
-        subprocess.Popen([sys.executable, *command], cwd=folder, env=os.environ | env, stderr=file) as process,
+        subprocess.Popen([sys.executable, *command], cwd=folder, env={**os.environ, **env}, stderr=file) as process,
     ):
         try:
             limit = time.monotonic() + 15
@@ -396,6 +396,29 @@ def test_command_says_how_it_went(path: str, status: int, pages: int | None, tmp
     written = tmp_path / "out"
     assert (len(written.read_text().splitlines()) if written.exists() else None) == pages
     assert not list(tmp_path.glob(".out-*"))
+
+
+@pytest.mark.slow
+def test_killed_worker_loses_no_job(tmp_path: Path, redis_port: int) -> None:
+    """SIGKILL in the middle of a job: the next worker of that name does it, once."""
+    redis = pytest.importorskip("redis")
+    case = next(case for case in CASES if case.title == "hand-written worker loop")
+    lay_out(case, tmp_path)
+    url = f"redis://127.0.0.1:{redis_port}/0"
+    env = os.environ | {"REDIS_URL": url, "HOSTNAME": "w1", "PROBE_PORT": str(free_port())}
+    with redis.Redis(port=redis_port) as store:
+        store.lpush("jobs", json.dumps({"kind": "slow", "id": "one", "seconds": 0.8}))
+        with subprocess.Popen(
+            [sys.executable, "worker.py"], cwd=tmp_path, env=env, stderr=subprocess.DEVNULL
+        ) as worker:
+            limit = time.monotonic() + 15
+            while not store.llen("jobs:under-way:w1") and time.monotonic() < limit:
+                time.sleep(0.02)
+            worker.kill()
+        assert (store.llen("jobs:under-way:w1"), store.scard("invoices")) == (1, 0)
+        status, log = run(tmp_path, env, "worker.py", until=lambda text: "job done" in text)
+        assert status == 0 and "it goes back into the queue" in log
+        assert (store.llen("jobs:under-way:w1"), store.llen("jobs"), store.smembers("invoices")) == (0, 0, {b"one"})
 
 
 @pytest.mark.slow
