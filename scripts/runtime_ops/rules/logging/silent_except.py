@@ -21,13 +21,18 @@ RULE = Rule(
     severity="medium",
     summary="A broad except drops a failure with nothing logged, counted or raised.",
 )
+MUCH = 6  # statements of a try body whose loss is worth a finding of its own
+SINGLE = 5  # findings of their own; the others are one finding for the habit
 PHRASES = ("failure", "error")
 # calls whose failure is an answer, not a fault: a parse, a lookup, a feature test, tidying up
 PROBES = frozenset(
     (
         "int float str bool len loads decode encode fromisoformat strptime parse get pop index remove close unlink rmtree "
         "kill terminate getattr import_module find_spec hasattr isatty disconnect cancel strip split json literal_eval "
-        "urlparse UUID fromtimestamp dumps version format quit shutdown join wait detach flush"
+        "urlparse UUID fromtimestamp dumps version format quit shutdown join wait detach flush isinstance enumerate list lower "
+        "upper startswith endswith removeprefix removesuffix rstrip lstrip append sorted cast findall match search Path range zip "
+        "sum min max round abs replace group items keys values setdefault is_file exists join_thread time now any all dict set "
+        "tuple partition issubclass type repr extend update add copy safe_load"
     ).split()
 )
 
@@ -36,7 +41,9 @@ PROBES = frozenset(
 def check(project: Project) -> Iterator[Finding]:
     found = [*_findings(project), *_cut_short(project)]
     many = [f for f in found if f.severity == "low"]
-    yield from together(f for f in found if f.severity != "low")
+    heavy = sorted(together(f for f in found if f.severity != "low"), key=lambda f: (-f.count, f.path, f.line))
+    yield from heavy[:SINGLE]
+    many += heavy[SINGLE:]
     if many:
         yield together_all(many)
 
@@ -45,7 +52,7 @@ def _findings(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
         if not arm.broad or not arm.silent or arm.raises != "never" or arm.exits or arm.settles:
             continue
-        if probes_only(arm) or _imports(arm) or _destructor(arm) or not running(project, arm):
+        if arm.calls or arm.uses_error or probes_only(arm) or _imports(arm) or _destructor(arm) or not running(project, arm):
             continue
         work = next((site.text for site in arm.body_calls if not _harmless(site)), "the body")
         yield RULE.in_function(
@@ -96,7 +103,7 @@ def _lost_connection(exception: str) -> bool:
 def _matters(arm: HandlerEffects) -> bool:
     """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
     outside = any(waits(site.dotted) for site in arm.body_calls if site.dotted)
-    return outside or arm.body_statements >= 4 or not arm.handler.types
+    return outside or arm.body_statements >= MUCH
 
 
 def together_all(findings: list[Finding]) -> Finding:
@@ -106,7 +113,7 @@ def together_all(findings: list[Finding]) -> Finding:
     first = min((f for f in findings if f.path == path), key=lambda f: f.line)
     also = tuple(Evidence(f.path, f.line, "the same") for f in findings if f is not first)[:8]
     entrypoints = tuple(dict.fromkeys(e for f in findings for e in f.entrypoints))
-    return replace(first, count=len(findings), also=also, entrypoints=entrypoints, anchor="habit")
+    return replace(first, count=sum(f.count for f in findings), also=also, entrypoints=entrypoints, anchor="habit")
 
 
 def probes_only(arm: HandlerEffects) -> bool:
@@ -115,7 +122,10 @@ def probes_only(arm: HandlerEffects) -> bool:
 
 
 def _harmless(site: Site) -> bool:
-    return site.method in PROBES or (site.dotted or "").startswith(("os.path.", "re.", "builtins."))
+    if site.dotted is not None and waits(site.dotted):
+        return False  # ``requests.get`` shares its name with ``dict.get``
+    named = site.method in PROBES or site.method.lstrip("_").startswith("parse")
+    return named or (site.dotted or "").startswith(("os.path.", "re.", "builtins."))
 
 
 def _imports(arm: HandlerEffects) -> bool:

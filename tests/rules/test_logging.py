@@ -1,0 +1,82 @@
+"""Look-alikes of the logging and metrics rules that are too small for the guides."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.judge import judge
+from runtime_ops.project.build import Project
+from runtime_ops.rules.logging._secrets import holds_secret, is_address
+
+
+@pytest.mark.parametrize("name", ["password", "db_password", "raw_token", "encoded_jwt", "otp_secret", "AUTH_API_KEY", "authorization"])
+def test_names_that_hold_a_secret(name: str) -> None:
+    assert holds_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["token_teams", "token_aud", "password_route_warning", "token_count", "log_token", "is_secret", "query_string", "next_token"]
+)
+def test_names_that_only_contain_the_word(name: str) -> None:
+    assert not holds_secret(name)
+
+
+def test_addresses_are_known_one_by_one_and_in_lists() -> None:
+    assert is_address("proxy_url") and is_address("notification_urls") and is_address("SENTRY_DSN")
+    assert not is_address("page_url") and not is_address("masked_dsn")
+
+
+def found(tmp_path: Path, rule: str, source: str) -> list[str]:
+    (tmp_path / "app.py").write_text(source)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    concern, slug = rule.split("/")
+    module = importlib.import_module(f"runtime_ops.rules.{concern}.{slug.replace('-', '_')}")
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
+    assert not judged.failed
+    return [f"{f.line} {f.message}" for f in judged.findings if f.confidence != "possible"]
+
+
+HANDLER = '''import logging
+
+from flask import Flask, request
+
+log = logging.getLogger(__name__)
+app = Flask(__name__)
+
+
+@app.post("/x")
+def handler():
+{body}
+    return ""
+
+
+if __name__ == "__main__":
+    app.run()
+'''
+
+
+@pytest.mark.parametrize(
+    ("body", "fires"),
+    [
+        ('    token = request.headers["X-Token"]\n    log.info("with %s", token)', True),
+        ('    for token in ["%y", "%m"]:\n        log.info("uses %s", token)', False),
+        ('    token = load()\n    log.info("%s until %s", token, token.expires_at)', False),
+        ('    password = request.form["p"]\n    log.debug("with %s", password)', False),
+        ('    password = request.form["p"]\n    log.info("with %s", mask(password))', False),
+        ('    log.info("got %s", request.json)', True),
+    ],
+)
+def test_secret_in_log(tmp_path: Path, body: str, fires: bool) -> None:
+    assert bool(found(tmp_path, "logging/secret-in-log", HANDLER.format(body=body))) is fires
+
+
+@pytest.mark.parametrize(("amount", "fires"), [("1", False), ("-1", True)])
+def test_a_counter_goes_up_only(tmp_path: Path, amount: str, fires: bool) -> None:
+    body = f"    DONE.inc({amount})"
+    source = HANDLER.format(body=body).replace("app = Flask", "DONE = Counter('done', 'jobs')\napp = Flask")
+    assert bool(found(tmp_path, "metrics/counter-as-gauge", "from prometheus_client import Counter\n" + source)) is fires
