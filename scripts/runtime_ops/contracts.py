@@ -175,7 +175,7 @@ def health(project: Project, entrypoint: Entrypoint) -> Met:
             if probe.method in ("grpc", "exec") and not probe.templated:
                 return (Evidence(path, probe.line, f"{probe.role} probe by {probe.method}"),), ""
     routes = [r for r in project.routes.health_like() if r in own]
-    if routes:
+    if routes and entrypoint.kind == "service":
         return tuple(Evidence(r.file, r.line, f"serves {r.path}") for r in routes), ""
     return (), "no probe and no health route was found"
 

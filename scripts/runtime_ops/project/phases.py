@@ -237,7 +237,8 @@ class Phases:
             reach = life.reach[func].get(phase)
             sure = reach.sure if reach is not None else False
             for edge in self.links.callees.get(func, ()):
-                add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how in ("call", "reference"))
+                if not (life.entrypoint.kind == "service" and runs_elsewhere(edge)):
+                    add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how in ("call", "reference"))
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
@@ -270,6 +271,12 @@ class Phases:
 def in_order(modules: Iterable[Module]) -> list[Module]:
     """Modules by path: a set of them has another order in each run, and the first way to a function is the one shown."""
     return sorted(modules, key=lambda module: module.path)
+
+
+def runs_elsewhere(edge: Edge) -> bool:
+    """Whether the caller only puts the callee into a queue (``queue.enqueue(job, …)``): it runs in a worker's process."""
+    row = surface("handler-registration", edge.via) if edge.how == "reference" else None
+    return row is not None and row.match == "enqueue"
 
 
 def _looks_like_route(decorator: m.Expr) -> bool:
