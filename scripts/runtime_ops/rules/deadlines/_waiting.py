@@ -16,6 +16,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
@@ -32,6 +33,7 @@ READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parqu
 ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
 HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "channel", "connection")
 """Parameters that take another client, which has the limit."""
+FAMILY = 4  # methods of one name, found by that name alone, that make it plausible that one of them is meant
 DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
@@ -60,6 +62,22 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
         return ("low" if started else None), "serving", tuple(found)
     importers = project.imported_by(waits[0].site.function.module, "service", "worker")
     return ("medium", None, importers) if importers else (None, None, ())
+
+
+def likely_way(life: Life, func: Func) -> bool:
+    """Whether some way to the function is certain, or rests on a method's name only where a whole family of classes has it."""
+    if life.sure(func):
+        return True
+    seen: set[Func] = set()
+    while func not in seen:
+        seen.add(func)
+        reach = life.reach.get(func, {}).get("serving")
+        if reach is None or reach.edge is None:
+            return reach is not None
+        if reach.edge.how == "override" and len(reach.edge.site.targets) < FAMILY:
+            return False
+        func = reach.edge.caller
+    return False
 
 
 def _of_command(project: Project, wait: WaitSite) -> bool:

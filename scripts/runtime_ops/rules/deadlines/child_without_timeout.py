@@ -10,7 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, matters, weight
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, likely_way, matters, weight
 
 RULE = Rule(
     __name__,
@@ -42,6 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
+            confidence="likely" if any(likely_way(project.lives[e], first.site.function) for e in entrypoints) else "possible",
         )
 
 

@@ -9,6 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.names import spellings
 from runtime_ops.project.build import Project
 from runtime_ops.project.loops import is_endless
+from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
@@ -30,6 +31,8 @@ STARTERS = frozenset(
 """Calls that start the work that is waited for."""
 SUBMITS = frozenset({"submit", "run_in_executor", "apply_async"})
 """The same by method name, for an executor of unknown class."""
+NOT_HERE = frozenset({"send", "send_bytes", "stop", "close", "shutdown"})
+"""A send waits for a full pipe only; stops are the business of the shutdown rules."""
 WORK = {"future": "work of another thread", "thread": "a thread", "queue": "a queue", "event": "an event", "child": "a child"}
 GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select"})
 
@@ -68,13 +71,29 @@ def _in_the_way(project: Project, wait: WaitSite) -> bool:
     site = wait.site
     if wait.kind == "child" and not wait.dotted.startswith("multiprocessing."):
         return False
-    if site.awaited or wait.dotted.startswith("asyncio.") or site.method in ("send", "send_bytes"):
+    if site.awaited or wait.dotted.startswith("asyncio.") or site.method in NOT_HERE:
         return False
     if not any(matters(e) for e in project.runs_in(site, "serving", kinds=("service", "worker"))):
         return False
     if wait.kind in ("event", "queue") and any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in site.steps):
         return False  # ``while …: item = queue.get()``: waiting is what such a loop is for
-    return not _guarded(site)
+    return not (_guarded(site) or _supervises(project, site) or _forced_before(site))
+
+
+def _supervises(project: Project, site: Site) -> bool:
+    """``helper.start(); helper.join()`` in the main function of a thread or process: to wait is what it is there for."""
+    receiver = site.text.rpartition(".")[0]
+    return (
+        site.method == "join"
+        and is_main(site.function, project.links)
+        and any(s.text == f"{receiver}.start" and s.line < site.line for s in site.function.sites)
+    )
+
+
+def _forced_before(site: Site) -> bool:
+    """``kill(); join()`` only reaps."""
+    receiver = site.text.rpartition(".")[0]
+    return any(s.text == f"{receiver}.kill" and s.line < site.line for s in site.function.sites)
 
 
 def _guarded(site: Site) -> bool:
