@@ -16,6 +16,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links
+from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Site, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import ServingPlace, Spine, phase_at
@@ -54,6 +55,8 @@ class Life:
         self.entrypoint = entrypoint
         self.reach: dict[Func, dict[str, Reach]] = defaultdict(dict)
         self.spine: dict[Func, tuple[ServingPlace, ...]] = {}
+        self.mains: dict[Func, tuple[ServingPlace, ...]] = {}
+        """What threads and processes of its own run, with the loops in which they serve."""
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
@@ -72,7 +75,12 @@ class Life:
                     return frozenset(("import",))
             places = self.spine[func]
             return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
-        return frozenset(self.reach.get(func, ()))
+        return frozenset(self.within(func, phase, line, steps) for phase in self.reach.get(func, ()))
+
+    def within(self, func: Func, phase: str, line: int, steps: tuple[Step, ...]) -> str:
+        """``phase``, or shutdown for what a thread or process does after the loop in which it serves."""
+        places = self.mains.get(func)
+        return "shutdown" if places and phase_at(places, line, steps) == "shutdown" else phase
 
     def sure(self, func: Func) -> bool:
         """Whether some way to the function is made of certain steps only."""
@@ -102,6 +110,7 @@ class Phases:
         self.spine = spine
         self.hooks = tuple(hooks)
         self._roles: dict[Func, tuple[str, str] | None] = {}
+        self._mains: dict[Func, tuple[ServingPlace, ...]] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
@@ -236,9 +245,14 @@ class Phases:
             func, phase = work.pop()
             reach = life.reach[func].get(phase)
             sure = reach.sure if reach is not None else False
+            if func not in self._mains:
+                self._mains[func] = main_places(func, self.links)
+            if self._mains[func]:
+                life.mains[func] = self._mains[func]
             for edge in self.links.callees.get(func, ()):
                 if not (life.entrypoint.kind == "service" and runs_elsewhere(edge)):
-                    add(edge.callee, self.flow(edge, phase), edge, "", sure and edge.how in ("call", "reference"))
+                    here = life.within(func, phase, edge.site.line, edge.site.steps)
+                    add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in ("call", "reference"))
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""

@@ -145,7 +145,7 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
     if isinstance(stmt, m.While):
         if func.facts.is_generator or not is_endless(stmt):
             return False
-        return _works(stmt, func) and not _ends_by_itself(stmt)
+        return _works(stmt, func) and not ends_by_itself(stmt)
     if isinstance(stmt, m.For):
         value = links.names.value(stmt.iterable, func)
         if value is None or value.kind not in ("made", "external"):
@@ -176,7 +176,7 @@ def _works(loop: m.While, func: Func) -> bool:
     return False
 
 
-def _ends_by_itself(loop: m.While) -> bool:
+def ends_by_itself(loop: m.While) -> bool:
     """``while True`` with a break or return at the loop's own level of work is a retry or a read loop."""
     ends = 0
 

@@ -26,7 +26,7 @@ from runtime_ops.project.wait_kinds import INSIDE, OUTSIDE, kind_of
 from runtime_ops.project.wait_limits import Limits, at_construction, only_constructor
 
 LIMITERS = frozenset(
-    """asyncio.timeout asyncio.timeout_at asyncio.wait_for asyncio.run asyncio.gather asyncio.run_coroutine_threadsafe
+    """asyncio.timeout asyncio.timeout_at asyncio.wait_for asyncio.run asyncio.gather
     asyncio.as_completed anyio.fail_after anyio.move_on_after async_timeout.timeout trio.fail_after trio.move_on_after
     trio.run anyio.run anyio.to_thread.run_sync trio.to_thread.run_sync asyncio.to_thread""".split()
 )
