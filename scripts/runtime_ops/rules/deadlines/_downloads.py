@@ -30,14 +30,19 @@ class Download(NamedTuple):
 def unlimited_downloads(project: Project) -> Iterator[Download]:
     """Downloads that start a container and that nothing ends, in path and line order; copies of one make one."""
     found: dict[tuple[str, int], Download] = {}
+    # what starts no Python of this repository (an nginx, a collector) is somebody else's to judge
+    ours = [x for e in project.entrypoints for x in e.launches if not x.development]
+    pods = {(x.path, x.workload.line) for x in ours if x.workload is not None}
     for artifact in project.artifacts_of(a.KubernetesFile):
         for workload in artifact.workloads:
+            if (artifact.path, workload.line) not in pods:
+                continue
             for container in workload.init_containers:
                 for command in (container.command, container.args):
                     for part in command.parts if command is not None else ():
                         if _unlimited(part):
                             found[(artifact.path, part.line)] = Download(artifact.path, part, "pod")
-    started = {link.path for launch in project.launches if not launch.development for link in launch.chain}
+    started = {link.path for launch in ours for link in launch.chain}
     for script in project.artifacts_of(a.ShellScript):
         if script.path in started:
             for part in script.commands:
