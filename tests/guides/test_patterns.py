@@ -122,7 +122,8 @@ CASES = [
     ),
     Case(
         "RQ", ("rq", "redis"), "worker.py", PROBED | REDIS, "REDIS_URL", (*LIFE, "failing-job"),
-        (*queue("put_rq.py", "slow", "away", "attempt of"), "--ready-log", "Listening on"), ("stand_ins/put_rq.py",),
+        (*queue("put_rq.py", "slow", "away", "attempt of"), "--ready-after", "3"),
+        ("stand_ins/put_rq.py",),  # after 3 s its scheduler has its handlers: one that is ended before that leaves its lock
     ),
     Case(
         "Kafka consumer", ("confluent_kafka",), "kafka_stand_in.py",
@@ -230,7 +231,7 @@ class Orders(BaseHTTPRequestHandler):
     """A page of orders, after a while; pages 3 of /partly and all of /away fail."""
 
     def do_GET(self) -> None:
-        time.sleep(0.25 if self.path.startswith("/?") else 0.02)
+        time.sleep(0.5 if self.path.startswith("/?") else 0.02)
         path, _, query = self.path.partition("?")
         status = 500 if path == "/away" or (path == "/partly" and query == "page=3") else 200
         body = json.dumps([{"page": query}]).encode()
