@@ -94,3 +94,16 @@ def test_total_seconds_and_days_are_right(tmp_path: Path) -> None:
     assert not findings(tmp_path, "inert-timeout", app__py=code.format("age.total_seconds()"))
     assert findings(tmp_path, "inert-timeout", app__py=code.format("age.seconds"))
     assert not findings(tmp_path, "inert-timeout", app__py=code.format("age.days * 86400 + age.seconds"))
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("['kill', '-9', pid]", []),
+        ("[which('tesseract'), '--list-langs']", []),
+        ("['tesseract', pid, '--list-langs']", [8]),
+    ],
+)
+def test_children_that_end_at_once_are_silent(tmp_path: Path, command: str, lines: list[int]) -> None:
+    code = f"import subprocess\nfrom shutil import which\n{HEAD}@app.post('/a/<pid>')\ndef a(pid):\n    subprocess.run({command})\n    return ''\n"
+    assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines

@@ -106,3 +106,26 @@ def test_huey_with_its_graceful_signal(tmp_path: Path) -> None:
     assert found(tmp_path, "wrong-stop-signal", files) == ["Dockerfile:2"]
     files["Dockerfile"] = 'FROM python:3.12\nSTOPSIGNAL SIGINT\nCMD ["huey_consumer.py", "jobs.huey"]\n'
     assert found(tmp_path, "wrong-stop-signal", files) == []
+
+
+@pytest.mark.parametrize(("made", "ends"), [("sse_starlette.sse", True), ("starlette.responses", False)])
+def test_streams_that_end_with_the_server(tmp_path: Path, made: str, ends: bool) -> None:
+    app = (
+        f"import asyncio\nfrom fastapi import FastAPI\nfrom {made} import EventSourceResponse\n\napp = FastAPI()\n\n\n"
+        "async def events():\n    while True:\n        await asyncio.sleep(1)\n        yield {'data': 'x'}\n\n\n"
+        "@app.get('/sse')\nasync def sse():\n    return EventSourceResponse(events())\n"
+    )
+    assert bool(found(tmp_path, "unlimited-drain", {"app.py": app, "Dockerfile": DOCKERFILE})) != ends
+
+
+def test_children_that_a_thread_kills_when_their_limit_has_passed(tmp_path: Path) -> None:
+    app = (
+        "import subprocess, threading\nfrom fastapi import FastAPI\n\napp = FastAPI()\nstop = threading.Event()\n\n\n"
+        "def work():\n    while not stop.is_set():\n        stop.wait(1)\n    child = subprocess.Popen(['x'])\n"
+        "    child.kill()\n    child.communicate()\n\n\nthread = threading.Thread(target=work)\n\n\n"
+        "@app.on_event('startup')\ndef start():\n    thread.start()\n\n\n"
+        "@app.on_event('shutdown')\ndef end():\n    stop.set()\n    thread.join()\n"
+    )
+    files = {"app.py": app, "Dockerfile": DOCKERFILE}
+    assert found(tmp_path, "unbounded-shutdown-wait", files) == []
+    assert found(tmp_path, "unbounded-shutdown-wait", {**files, "app.py": app.replace("    child.kill()\n", "")})

@@ -130,3 +130,22 @@ def test_a_listener_that_only_ticks_does_not_hear_of_a_program_that_is_given_up(
         tmp_path, "abandoned-program", {"worker.py": worker, "supervisord.conf": config, "Dockerfile": image}
     )
     assert (finding.path, finding.line) == ("supervisord.conf", 4)
+
+
+@pytest.mark.parametrize(
+    ("work", "reported"), [("time.sleep(5)", False), ("requests.get('http://x')", True), ("look()", True)]
+)
+def test_daemon_threads_at_import_that_ask_nobody(tmp_path: Path, work: str, reported: bool) -> None:
+    text = (
+        "import threading, time\nimport requests\n\n\ndef look():\n    return requests.get('http://x')\n\n\n"
+        f"def turn():\n    while True:\n        {work}\n\n\nthreading.Thread(target=turn, daemon=True).start()\n"
+    )
+    files = {"app.py": "import beat\n" + APP, "beat.py": text, "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "work-at-import", files)) == reported
+
+
+@pytest.mark.parametrize(("body", "reported"), [("warn('USE_OLD is set but has no effect')", False), ("switch()", True)])
+def test_flags_that_are_only_told_about(tmp_path: Path, body: str, reported: bool) -> None:
+    text = f"import os\nfrom warnings import warn\n\nif os.environ.get('USE_OLD'):\n    {body}\n"
+    files = {"app.py": text + APP, "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "misparsed-flag", files)) == reported

@@ -17,8 +17,13 @@ RULE = Rule(
     severity="medium",
     summary="A request or job waits for a child process without a limit: a child that hangs holds it for ever.",
 )
-LOCAL = frozenset("rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id".split())
-"""Programs that work on local files and ask nobody."""
+LOCAL = frozenset(
+    """rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id kill pkill killall
+    shred sync""".split()
+)
+"""Programs that send a signal or work on local files and ask nobody."""
+TELLS = frozenset("--version --help --list-langs --list -V".split())
+"""Options by which a program only tells about itself, and ends."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
 
 
@@ -52,7 +57,7 @@ def _in_serving(project: Project, wait: WaitSite) -> bool:
         return False
     if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
         return False
-    if _program(wait) in LOCAL:
+    if _program(wait) in LOCAL or _only_tells(wait):
         return False
     # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
     told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
@@ -66,6 +71,13 @@ def _program(wait: WaitSite) -> str:
         first = first.items[0]
     text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
     return text.split(" ")[0].rpartition("/")[2]
+
+
+def _only_tells(wait: WaitSite) -> bool:
+    """``[tool, "--version"]``: nothing else is asked of it."""
+    first = wait.call.args[0] if wait.call.args else None
+    items = first.items[1:] if isinstance(first, m.Sequence) else ()
+    return len(items) == 1 and isinstance(items[0], m.Const) and items[0].value in TELLS
 
 
 def _supervises(wait: WaitSite) -> bool:

@@ -37,6 +37,8 @@ def _findings(project: Project) -> Iterator[Finding]:
     for resource in project.resources:
         for stop in resource.stops if resource.kind != "listener" else ():  # it only writes what is queued
             if stop.bounded is False and stop.site is not None and stop.how in ("shutdown", "join", "wait", "stop"):
+                if receiver(stop.site).startswith(f"{resource.kept.name}."):
+                    continue  # the stop of a part of it, of which nothing is known
                 yield from _judged(project, stop.site, resource, reported)
 
 
@@ -51,7 +53,7 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return  # a method of the project's own, or a stop that never comes so far
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
         return
-    if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource):
+    if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
         return
     reported.add(id(site.call))
     yield RULE.at(
@@ -100,6 +102,14 @@ def _forced_before(site: Site) -> bool:
     )
 
 
+def _never_full(site: Site) -> bool:
+    """A ``put`` into a queue that is not seen to have a size: it does not wait."""
+    if site.method != "put":
+        return False
+    size = site.origin.call.argument("maxsize", 0) if site.origin is not None else None
+    return size is None or (isinstance(size, m.Const) and not size.value)
+
+
 def _after_cancel(site: Site) -> bool:
     """A task that was cancelled just before ends by itself unless it swallows the cancellation, which another rule reports."""
     return any(other.line <= site.line and other.method == "cancel" for other in site.function.sites) and (
@@ -120,7 +130,7 @@ def _unlimited(project: Project, func: Func, depth: int) -> bool:
     waits = waits_by_call(project)
     for site in func.sites:
         wait = waits.get(id(site.call))
-        if wait is not None and wait.deadline.bounded is not True:
+        if wait is not None and wait.deadline.bounded is not True and not _forced_before(site):
             return True
         deeper = site.targets[:2] if depth < 3 and not site.weak else ()
         if any(_unlimited(project, target, depth + 1) for target in deeper if target is not func):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import Server, all_servers, server_run_by
+from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.routes import Route
@@ -85,6 +86,8 @@ def _open_response(project: Project, entrypoint: Entrypoint) -> tuple[str, int, 
             continue
         for func in below(project, route.func, 1):
             for site in func.sites:
+                if site.dotted is not None and surface("ends-with-server", site.dotted) is not None:
+                    continue
                 name = (site.dotted or site.text).rpartition(".")[2]
                 events = any(
                     key == "media_type" and "event-stream" in str(getattr(value, "value", ""))

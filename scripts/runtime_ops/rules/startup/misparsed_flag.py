@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
@@ -63,7 +64,18 @@ def _by_truth(project: Project, read: SettingRead) -> bool:
     uses = project.settings.uses(read)
     flows = [f for f in (*read.flows, *(f for u in uses for f in u.flows)) if f.kind != "store"]
     # used as a text anywhere: "is it set" is then a fair question
-    return bool(flows) and all(f.kind == "test" for f in flows)
+    return bool(flows) and all(f.kind == "test" for f in flows) and not _only_told(read)
+
+
+def _only_told(read: SettingRead) -> bool:
+    """``if os.environ.get("OLD_FLAG"): warn("OLD_FLAG is set but has no effect")``: whether it is set is the question."""
+    for place in read.function.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.If) and any(node is read.expr or node == read.expr for node in m.walk(stmt.test)):
+            told = (n.value for each in stmt.body for n in m.walk(each) if isinstance(n, m.Const))
+            if any(isinstance(text, str) and read.name in text for text in told):
+                return True
+    return False
 
 
 def _by_builtin(read: SettingRead) -> bool:

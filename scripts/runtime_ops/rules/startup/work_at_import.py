@@ -12,6 +12,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.model import Site
+from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import caught, for_development
 
@@ -56,8 +57,22 @@ def _work(project: Project) -> Iterator[tuple[Site, str]]:
             for site in project.sites(row.call):
                 yield site, f"{site.text}() waits for a {row.kind} answer"
     for resource in project.resources:
-        if resource.kind in STARTED and resource.started_at is not None:
+        if resource.kind in STARTED and resource.started_at is not None and not _harmless(project, resource):
             yield resource.started_at, f"{resource.started_at.text}() starts a {resource.kind}"
+
+
+def _harmless(project: Project, resource: Resource) -> bool:
+    """A daemon thread whose target waits for nothing outside: its start cannot fail, and it ends with the process."""
+    if resource.kind not in ("thread", "timer") or resource.daemon is not True or resource.target is None:
+        return False
+    outside = {wait.site.function for wait in project.waits if wait.kind in OUTSIDE}
+    reached, pending = {resource.target}, [resource.target]
+    while pending:
+        for edge in project.links.callees.get(pending.pop(), ()):
+            if edge.callee not in reached:
+                reached.add(edge.callee)
+                pending.append(edge.callee)
+    return not reached & outside
 
 
 def _guarded(site: Site) -> bool:
