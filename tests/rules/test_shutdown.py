@@ -129,3 +129,22 @@ def test_children_that_a_thread_kills_when_their_limit_has_passed(tmp_path: Path
     files = {"app.py": app, "Dockerfile": DOCKERFILE}
     assert found(tmp_path, "unbounded-shutdown-wait", files) == []
     assert found(tmp_path, "unbounded-shutdown-wait", {**files, "app.py": app.replace("    child.kill()\n", "")})
+
+
+def test_daemons_that_are_ended_by_their_pid(tmp_path: Path) -> None:
+    app = (
+        "import subprocess\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.post('/start')\ndef start():\n"
+        "    subprocess.Popen(['helper'])\n\n\n@app.post('/stop/{pid}')\ndef stop(pid: str):\n    subprocess.run(['kill', pid])\n"
+    )
+    assert found(tmp_path, "orphaned-child", {"app.py": app, "Dockerfile": DOCKERFILE}) == []
+    assert found(tmp_path, "orphaned-child", {"app.py": app.replace("'kill', pid", "'ls'"), "Dockerfile": DOCKERFILE})
+
+
+def test_a_lifespan_starts_before_its_yield_and_stops_after_it(tmp_path: Path) -> None:
+    app = (
+        "import threading\nfrom contextlib import asynccontextmanager\nimport requests\nfrom fastapi import FastAPI\n\n\n"
+        "def once():\n    requests.get('http://x')\n\n\n@asynccontextmanager\nasync def lifespan(app):\n"
+        "    early = threading.Thread(target=once)\n    early.start()\n    early.join()\n    late = threading.Thread(target=once)\n"
+        "    late.start()\n    yield\n    late.join()\n\n\napp = FastAPI(lifespan=lifespan)\n"
+    )
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app, "Dockerfile": DOCKERFILE}) == ["app.py:19"]

@@ -57,6 +57,8 @@ class Life:
         self.spine: dict[Func, tuple[ServingPlace, ...]] = {}
         self.mains: dict[Func, tuple[ServingPlace, ...]] = {}
         """What threads and processes of its own run, with the loops in which they serve."""
+        self.yields: dict[Func, int] = {}
+        """Lifespan functions, with the line of their ``yield``: before it is start-up, after it shutdown."""
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
@@ -78,7 +80,10 @@ class Life:
         return frozenset(self.within(func, phase, line, steps) for phase in self.reach.get(func, ()))
 
     def within(self, func: Func, phase: str, line: int, steps: tuple[Step, ...]) -> str:
-        """``phase``, or shutdown for what a thread or process does after the loop in which it serves."""
+        """``phase``, or the exact one where the place tells it: around the ``yield`` of a lifespan, and after the loop in
+        which a thread or process serves."""
+        if func in self.yields and phase in ("startup", "shutdown"):
+            return "startup" if line <= self.yields[func] else "shutdown"
         places = self.mains.get(func)
         return "shutdown" if places and phase_at(places, line, steps) == "shutdown" else phase
 
@@ -158,6 +163,8 @@ class Phases:
             if hook.func is not None and hook.func.module in entrypoint.modules and entrypoint.long_running:
                 add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", True)
                 if hook.kind == "lifespan":
+                    if hook.yield_line:
+                        life.yields[hook.func] = hook.yield_line
                     add(hook.func, "shutdown", None, "lifespan hook", True)
         if not entrypoint.long_running:
             return

@@ -52,7 +52,7 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         return
     if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
         return
-    if resource.kept.scope == "local" and escapes(resource):
+    if (resource.kept.scope == "local" and escapes(resource)) or _ended_by_pid(project, resource):
         return
     yield RULE.at(
         project,
@@ -68,6 +68,21 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
 def _detached(resource: Resource) -> bool:
     """Meant to outlive the parent, or to die with it."""
     return any(resource.site.call.keyword(name) is not None for name in DETACHED)
+
+
+def _ended_by_pid(project: Project, resource: Resource) -> bool:
+    """A module that starts daemons also ends them by their process id, or by ``kill``: they are meant to last."""
+    for func in project.functions:
+        if func.module is resource.function.module:
+            for site in func.sites:
+                named = next(iter(site.call.args), None)
+                first = next(iter(named.items), None) if isinstance(named, m.Sequence) else named
+                text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
+                if site.dotted in ("os.kill", "os.killpg") or (
+                    (site.dotted or "").startswith("subprocess.") and text.split(" ")[0] in ("kill", "pkill", "killall")
+                ):
+                    return True
+    return False
 
 
 def _between_start_and_return(project: Project) -> Iterator[Finding]:
