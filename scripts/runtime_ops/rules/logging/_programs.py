@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, deepest
 from runtime_ops.project.model import Module
 
 LOAD_GENERATORS = ("locust",)
 """Their output is for the person who looks on."""
 
 
+CONCURRENT = frozenset(("thread", "timer", "task", "process", "executor", "pool", "scheduler"))
 TOOL_FOLDERS = frozenset(("scripts", "tools", "bin", "hack", "contrib", "demo", "demos", "util", "utils"))
 
 
@@ -98,3 +99,18 @@ def _same(one: Entrypoint, other: Entrypoint) -> bool:
     if all(containers):
         return False
     return one.main.module in other.modules or other.main.module in one.modules
+
+
+def sequential(project: Project, program: Program) -> bool:
+    """Whether the program does one thing after another: a worker's own loop that starts no thread, task or process."""
+    entrypoint = program.entrypoint
+    if entrypoint.kind != "worker" or not entrypoint.places:
+        return False
+    place = deepest(entrypoint.places[0], project.spine)
+    if place.how not in ("loop", "wait") or place.function.facts.is_async:
+        return False
+    life = project.lives[entrypoint]
+    return not any(
+        resource.kind in CONCURRENT and life.at(resource.function, resource.line, resource.site.steps)
+        for resource in project.resources
+    )

@@ -20,7 +20,9 @@ ENDINGS = frozenset(
 )
 FORMS = frozenset("value raw plain plaintext text encoded decoded".split())
 """Words after the ending that leave it what it is."""
-OWN_WORDS = frozenset("log masked redacted safe hidden obfuscated hashed public fake dummy invalid csrf page next cursor".split())
+OWN_WORDS = frozenset(
+    "log masked redacted safe hidden obfuscated hashed public fake dummy invalid csrf page next cursor".split()
+)
 """A word in the name that says that the secret is taken out, or that it is none."""
 ADDRESSES = frozenset(
     """amqp_url apprise_url broker_url celery_broker_url celery_result_backend connection_string connection_url conn_url
@@ -39,8 +41,20 @@ KEEPING = frozenset(("format", "str", "repr", "join", "dumps", "dict", "list", "
 """Calls whose result shows their arguments."""
 SERIALISES = ("to_json", "to_dict", "json", "dict", "model_dump", "model_dump_json", "as_dict", "items")
 OBJECTS = ("instance", "class", "function", "module")
-TEXT_METHODS = frozenset("split strip startswith encode decode lower upper replace format endswith rstrip lstrip partition".split())
-DEAD = ("Signature", "Expired", "Invalid", "NotRegistered", "NoResult", "NotFound", "DoesNotExist", "Decode", "Mismatch")
+TEXT_METHODS = frozenset(
+    "split strip startswith encode decode lower upper replace format endswith rstrip lstrip partition".split()
+)
+DEAD = (
+    "Signature",
+    "Expired",
+    "Invalid",
+    "NotRegistered",
+    "NoResult",
+    "NotFound",
+    "DoesNotExist",
+    "Decode",
+    "Mismatch",
+)
 """In the arm for such an exception, the token at hand has just proved worthless."""
 
 
@@ -120,7 +134,12 @@ def holds_secret(name: str) -> bool:
     words = [w for w in words_of(name) if not w.isdigit()]
     while words and words[-1] in FORMS:
         words.pop()
-    if not words or words[-1] not in ENDINGS or set(words) & OWN_WORDS or words[0] in ("has", "is", "no", "use", "new_line"):
+    if (
+        not words
+        or words[-1] not in ENDINGS
+        or set(words) & OWN_WORDS
+        or words[0] in ("has", "is", "no", "use", "new_line")
+    ):
         return False
     return secret_like("_".join(words))
 
@@ -170,7 +189,9 @@ def _object(project: Project, node: m.Name, func: Func) -> bool:
 def _dead_token(name: str, site: Site) -> bool:
     if words_of(name)[-1:] not in (("token",), ("jwt",), ("otp",)):
         return False
-    return any(step.handler is not None and any(word in t for t in step.handler.types for word in DEAD) for step in site.steps)
+    return any(
+        step.handler is not None and any(word in t for t in step.handler.types for word in DEAD) for step in site.steps
+    )
 
 
 def _by_origin(project: Project, node: m.Name, site: Site) -> Told | None:
@@ -189,10 +210,19 @@ def _by_origin(project: Project, node: m.Name, site: Site) -> Told | None:
         if other.dotted is None or other is site:
             continue
         for number, argument in enumerate(other.call.args):
-            if isinstance(argument, m.Name) and argument.id == node.id and credential_parameter(other.dotted, None, number):
+            if (
+                isinstance(argument, m.Name)
+                and argument.id == node.id
+                and credential_parameter(other.dotted, None, number)
+            ):
                 return Told(node.id, "address")
         for key, argument in other.call.keywords:
-            if key and isinstance(argument, m.Name) and argument.id == node.id and credential_parameter(other.dotted, key, None):
+            if (
+                key
+                and isinstance(argument, m.Name)
+                and argument.id == node.id
+                and credential_parameter(other.dotted, key, None)
+            ):
                 return Told(node.id, "address")
     return None
 
@@ -206,7 +236,11 @@ def _of_binding(name: str, binding: Binding) -> Told | None:
         return Told(name, "address") if is_address(source.rpartition(".")[2]) else None
     if binding.kind == "unpack" and binding.text == "1" and isinstance(expr, m.Call):
         owner, _, method = _name(expr.func).rpartition(".")
-        return Told(name, "dump") if method == "items" and (owner in DUMPED or owner.endswith((".config", "environ"))) else None
+        return (
+            Told(name, "dump")
+            if method == "items" and (owner in DUMPED or owner.endswith((".config", "environ")))
+            else None
+        )
     if binding.kind in ("assign", "annotation"):
         if isinstance(expr, m.Name) and (expr.id in BODIES or expr.id.endswith(tuple("." + b for b in BODIES))):
             return Told(name, "body")

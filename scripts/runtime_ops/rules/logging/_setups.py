@@ -25,7 +25,13 @@ def adds_to(site: Site) -> str | None:
     if site.origin is None:
         return "root" if (site.dotted or "") in ("logging.root.addHandler", "logging.getLogger().addHandler") else None
     origin = site.origin.call
-    name = origin.func.id if isinstance(origin.func, m.Name) else origin.func.name if isinstance(origin.func, m.Attr) else ""
+    name = (
+        origin.func.id
+        if isinstance(origin.func, m.Name)
+        else origin.func.name
+        if isinstance(origin.func, m.Attr)
+        else ""
+    )
     if name.rpartition(".")[2] not in ("getLogger", "get_logger"):
         return None
     if not origin.args or (isinstance(origin.args[0], m.Const) and origin.args[0].value in (None, "", "root")):
@@ -67,7 +73,11 @@ def _used(func: Func, name: str, made: Site) -> bool:
             continue
         for expr in own_expressions(place.stmt):
             for node in m.walk(expr):
-                if isinstance(node, m.Name) and (node.id == name or node.id.startswith(name + ".")) and node.id not in setters:
+                if (
+                    isinstance(node, m.Name)
+                    and (node.id == name or node.id.startswith(name + "."))
+                    and node.id not in setters
+                ):
                     return True
     return False
 

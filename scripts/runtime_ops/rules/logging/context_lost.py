@@ -61,7 +61,10 @@ def _findings(project: Project, modules: set[Module]) -> Iterator[Finding]:
             continue
         if site.function.is_module or not project.runs_in(site, "serving", kinds=("service", "worker")):
             continue
-        target = next((e.callee for e in project.links.callees.get(site.function, ()) if e.site is site and e.how == "reference"), None)
+        target = next(
+            (e.callee for e in project.links.callees.get(site.function, ()) if e.site is site and e.how == "reference"),
+            None,
+        )
         if target is None or _background(target) or _waited_for_at_start(site) or not logs(project, target, 0):
             continue
         yield RULE.at(
@@ -91,5 +94,6 @@ def logs(project: Project, func: Func, depth: int) -> bool:
     if any(log_call(site) is not None for site in func.sites):
         return True
     return depth < 1 and any(
-        e.how == "call" and not e.site.weak and logs(project, e.callee, depth + 1) for e in project.links.callees.get(func, ())
+        e.how == "call" and not e.site.weak and logs(project, e.callee, depth + 1)
+        for e in project.links.callees.get(func, ())
     )

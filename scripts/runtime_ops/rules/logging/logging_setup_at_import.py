@@ -50,5 +50,7 @@ def _guarded(site: Site, module: Module) -> bool:
 
 def _made_for_it(module: Module) -> bool:
     """A settings module, or one whose name says that it sets logging up."""
-    parts = module.path.removesuffix(".py").removesuffix("/__init__").lower().replace("/", "_").replace(".", "_").split("_")
+    parts = (
+        module.path.removesuffix(".py").removesuffix("/__init__").lower().replace("/", "_").replace(".", "_").split("_")
+    )
     return bool(set(parts[-3:]) & set(NAMED_FOR_IT)) or any(p.startswith("logg") for p in parts[-2:])

@@ -20,7 +20,14 @@ RULE = Rule(
     summary="A logging set-up does nothing, or less than it says: records are dropped, written twice, or in the wrong form.",
     alone=False,
 )
-ROOT_CALLS = ("logging.debug", "logging.info", "logging.warning", "logging.error", "logging.critical", "logging.exception")
+ROOT_CALLS = (
+    "logging.debug",
+    "logging.info",
+    "logging.warning",
+    "logging.error",
+    "logging.critical",
+    "logging.exception",
+)
 DEV_NULL = re.compile(r"(?:2>>?|&>>?|>&)\s*/dev/null|>>?\s*/dev/null\s+2>&1")
 
 
@@ -50,8 +57,12 @@ def _under_main(program: Program) -> Iterator[Finding]:
     level = entrypoint.main.module.level
     if not entrypoint.app:
         return
-    places = [s for s in level.sites if (s.dotted in CONFIGURES or is_handler(s)) and foreign_main(entrypoint, level, s.steps)]
-    outside = any((s.dotted in CONFIGURES or adds_to(s)) and not foreign_main(entrypoint, level, s.steps) for s in level.sites)
+    places = [
+        s for s in level.sites if (s.dotted in CONFIGURES or is_handler(s)) and foreign_main(entrypoint, level, s.steps)
+    ]
+    outside = any(
+        (s.dotted in CONFIGURES or adds_to(s)) and not foreign_main(entrypoint, level, s.steps) for s in level.sites
+    )
     if places and not outside:
         yield RULE.finding(
             level.path,
@@ -71,7 +82,9 @@ def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
     """A ``basicConfig`` in the program's own start after an imported module has already given the root a handler."""
     entrypoint = program.entrypoint
     main = entrypoint.main
-    early = [s for s in root_users(project, program.modules) if s.function.is_module and s.function.module is not main.module]
+    early = [
+        s for s in root_users(project, program.modules) if s.function.is_module and s.function.module is not main.module
+    ]
     early += [
         s
         for s in project.sites(*ROOT_CALLS)
@@ -81,7 +94,9 @@ def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
     for site in main.sites:
         if site.dotted != "logging.basicConfig" or _forced(site):
             continue
-        before = [s for s in main.sites if s.dotted in ROOT_CALLS and s.line < site.line and not s.steps and main.is_module]
+        before = [
+            s for s in main.sites if s.dotted in ROOT_CALLS and s.line < site.line and not s.steps and main.is_module
+        ]
         first = next(iter((*before, *early)), None)
         if first is None:
             continue
@@ -155,7 +170,11 @@ def _disabled(project: Project, program: Program) -> Iterator[Finding]:
         if not any(project.lives[e].at(func, site.line, site.steps) & {"startup", "import"} for e in program.all):
             continue
         config = mapping_of(project, site.call.args[0] if site.call.args else None, func)
-        if config is None or _keys(config) & {"disable_existing_loggers", "incremental"} or None in [k for k, _ in config.items]:
+        if (
+            config is None
+            or _keys(config) & {"disable_existing_loggers", "incremental"}
+            or None in [k for k, _ in config.items]
+        ):
             continue
         early = _module_logger(project, program, func.module)
         if early is None:
@@ -183,7 +202,8 @@ def mapping_of(project: Project, expr: m.Expr | None, func: Func) -> m.Mapping |
             bindings = scope.bindings.get(expr.id, ())
             if len(bindings) == 1 and isinstance(bindings[0].expr, m.Mapping):
                 touched = any(
-                    isinstance(p.stmt, m.Assign) and any(isinstance(t, m.Subscript) for t in p.stmt.targets) for p in scope.places
+                    isinstance(p.stmt, m.Assign) and any(isinstance(t, m.Subscript) for t in p.stmt.targets)
+                    for p in scope.places
                 )
                 return None if touched else bindings[0].expr
     return None
@@ -209,7 +229,9 @@ def _unattached(project: Project) -> Iterator[Finding]:
         site = use.site
         if site is None or use.role != "handler" or not is_handler(site) or not unattached(site, project.links):
             continue
-        entrypoints = tuple(project.phases(site)) or project.imported_by(site.function.module, "service", "worker", "job")
+        entrypoints = tuple(project.phases(site)) or project.imported_by(
+            site.function.module, "service", "worker", "job"
+        )
         if not entrypoints:
             continue
         yield RULE.finding(

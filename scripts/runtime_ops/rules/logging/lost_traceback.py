@@ -71,7 +71,8 @@ def changes(arm: HandlerEffects) -> bool:
     """Whether the arm writes what outlives the turn of the loop: an item or attribute, a commit, a save."""
     saves = any(site.method in ("commit", "save", "update") for site in arm.calls)
     return saves or any(
-        isinstance(s, m.Assign) and any(isinstance(t, m.Subscript | m.Attr) for t in s.targets) for s in arm.handler.body
+        isinstance(s, m.Assign) and any(isinstance(t, m.Subscript | m.Attr) for t in s.targets)
+        for s in arm.handler.body
     )
 
 

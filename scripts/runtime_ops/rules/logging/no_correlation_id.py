@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs
+from runtime_ops.rules.logging._programs import Program, programs, sequential
 from runtime_ops.rules.logging.unstructured_logs import logs_at_all
 
 RULE = Rule(
@@ -29,7 +29,12 @@ WORDS = (
 )
 
 
-NO_BINDING = ("sentry_sdk.", "logging.Logger.addFilter", "logging.Handler.addFilter", "celery.utils.log.get_task_logger")
+NO_BINDING = (
+    "sentry_sdk.",
+    "logging.Logger.addFilter",
+    "logging.Handler.addFilter",
+    "celery.utils.log.get_task_logger",
+)
 SEVERAL = 3
 
 
@@ -39,6 +44,8 @@ def check(project: Project) -> Iterator[Finding]:
         entrypoint = program.entrypoint
         if not (logs_at_all(program) or talks(project, program)) or correlates(project, program):
             continue
+        if sequential(project, program):
+            continue  # the lines of one job stand together: there is nothing to tell apart
         unit = "request" if entrypoint.kind == "service" else "job"
         yield RULE.finding(
             program.home.path,

@@ -32,7 +32,13 @@ def _findings(project: Project) -> Iterator[Finding]:
             if site.method not in ("exception", "aexception") or site.call.keyword("exc_info") is not None:
                 continue
             call = log_call(site)
-            if call is None or func in hooked or handles(site) or told_of_it(func) or called_while_handling(project, func, 0):
+            if (
+                call is None
+                or func in hooked
+                or handles(site)
+                or told_of_it(func)
+                or called_while_handling(project, func, 0)
+            ):
                 continue
             if not project.phases(site):
                 continue

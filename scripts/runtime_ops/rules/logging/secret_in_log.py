@@ -23,7 +23,21 @@ RULE = Rule(
 PRINTS = frozenset(
     ("print", "click.echo", "typer.echo", "rich.print", "pprint.pprint", "sys.stdout.write", "sys.stderr.write")
 )
-MAKES = ("create", "generate", "issue", "mint", "new_", "register", "token_", "mask", "show", "reveal", "encode", "rotate", "reset")
+MAKES = (
+    "create",
+    "generate",
+    "issue",
+    "mint",
+    "new_",
+    "register",
+    "token_",
+    "mask",
+    "show",
+    "reveal",
+    "encode",
+    "rotate",
+    "reset",
+)
 """How functions are called whose product is the secret that they print."""
 HOLDS = {
     "secret": "a secret",
@@ -90,7 +104,13 @@ def _product(site: Site) -> bool:
         for binding in func.bindings.get(name, ()):
             expr = binding.expr.value if isinstance(binding.expr, m.Await) else binding.expr
             for made in m.calls(expr) if expr is not None else ():
-                text = made.func.id if isinstance(made.func, m.Name) else made.func.name if isinstance(made.func, m.Attr) else ""
+                text = (
+                    made.func.id
+                    if isinstance(made.func, m.Name)
+                    else made.func.name
+                    if isinstance(made.func, m.Attr)
+                    else ""
+                )
                 if any(word in text.lower() for word in MAKES):
                     return True
     return False

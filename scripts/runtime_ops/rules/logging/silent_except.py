@@ -52,7 +52,14 @@ def _findings(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
         if not arm.broad or not arm.silent or arm.raises != "never" or arm.exits or arm.settles:
             continue
-        if arm.calls or arm.uses_error or probes_only(arm) or _imports(arm) or _destructor(arm) or not running(project, arm):
+        if (
+            arm.calls
+            or arm.uses_error
+            or probes_only(arm)
+            or _imports(arm)
+            or _destructor(arm)
+            or not running(project, arm)
+        ):
             continue
         work = next((site.text for site in arm.body_calls if not _harmless(site)), "the body")
         yield RULE.in_function(

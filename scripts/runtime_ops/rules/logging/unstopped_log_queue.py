@@ -21,7 +21,9 @@ KINDS = ("service", "worker", "job")
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    stopped = any(site.method == "stop" and "listener" in site.text.lower() for f in project.functions for site in f.sites)
+    stopped = any(
+        site.method == "stop" and "listener" in site.text.lower() for f in project.functions for site in f.sites
+    )
     for site in project.sites(LISTENER):
         if stopped or handed_on(project, site) or not _runs(project, site):
             continue

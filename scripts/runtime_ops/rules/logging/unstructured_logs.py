@@ -10,7 +10,7 @@ from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.log_parts import LogUse
 from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs
+from runtime_ops.rules.logging._programs import Program, programs, sequential
 
 RULE = Rule(
     __name__,
@@ -49,6 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{what} for {entrypoint.kind} {entrypoint.path}: its records are lines for the eye; level, time, logger and ids cannot be "
             "queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
+            severity="low" if sequential(project, program) else None,
             entrypoints=(entrypoint,),
             trace=trace,
             phase="startup",
@@ -79,7 +80,11 @@ def under_main(program: Program, parts: list[LogUse]) -> LogUse | None:
     """A set-up of the program's main module that stands only under ``__main__``, where production does not come by."""
     level = program.entrypoint.main.module.level
     return next(
-        (u for u in parts if u.function is level and u.role in ROLES and foreign_main(program.entrypoint, level, steps_at(u))),
+        (
+            u
+            for u in parts
+            if u.function is level and u.role in ROLES and foreign_main(program.entrypoint, level, steps_at(u))
+        ),
         None,
     )
 

@@ -155,7 +155,9 @@ def _outer_arm(loop: Place) -> bool:
 
 
 def _catches_all(stmt: m.Stmt) -> bool:
-    return isinstance(stmt, m.Try) and any(not h.types or set(h.types) & {"Exception", "BaseException"} for h in stmt.handlers)
+    return isinstance(stmt, m.Try) and any(
+        not h.types or set(h.types) & {"Exception", "BaseException"} for h in stmt.handlers
+    )
 
 
 def tame(site: Site) -> bool:
@@ -177,11 +179,15 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         (
             s
             for s in target.sites
-            if not tame(s) and (s.dotted or s.targets) and not any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps)
+            if not tame(s)
+            and (s.dotted or s.targets)
+            and not any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps)
         ),
         None,
     )
-    if exposed is None or any(isinstance(p.stmt, m.While | m.For) and p.stmt is target.facts.body[0] for p in target.places):
+    if exposed is None or any(
+        isinstance(p.stmt, m.While | m.For) and p.stmt is target.facts.body[0] for p in target.places
+    ):
         return None
     return _at_start(
         project,

@@ -16,7 +16,11 @@ RULE = Rule(
     summary="A counter is moved up and down: it is reset or refused, so the number in hand is never measured.",
 )
 UP, DOWN = ("incr", "increment"), ("decr", "decrement")
-COUNTERS = ("prometheus_client.Counter.inc", "prometheus_client.metrics.Counter.inc", "opentelemetry.metrics.Meter.create_counter().add")
+COUNTERS = (
+    "prometheus_client.Counter.inc",
+    "prometheus_client.metrics.Counter.inc",
+    "opentelemetry.metrics.Meter.create_counter().add",
+)
 
 
 @RULE.check
@@ -46,7 +50,9 @@ def check(project: Project) -> Iterator[Finding]:
             )
     for site in project.sites(*COUNTERS):
         amount = site.call.args[0] if site.call.args else site.call.keyword("amount")
-        if (isinstance(amount, m.UnaryOp) and amount.op == "-") or (isinstance(amount, m.Const) and _negative(amount.value)):
+        if (isinstance(amount, m.UnaryOp) and amount.op == "-") or (
+            isinstance(amount, m.Const) and _negative(amount.value)
+        ):
             yield RULE.at(
                 project,
                 site,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
-from runtime_ops.libraries.observability import Instrument, instrument
+from runtime_ops.libraries.observability import Instrument, all_instruments, instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
@@ -19,7 +19,11 @@ RULE = Rule(
     summary="No code, library or exporter records latency, errors or queue depth of a service or worker.",
 )
 RECORDS = ("counter", "gauge", "histogram", "summary", "observe", "instrument")
-METRIC_READERS = ("opentelemetry.sdk.metrics.", "opentelemetry.metrics.set_meter_provider", "opentelemetry.exporter.prometheus")
+METRIC_READERS = (
+    "opentelemetry.sdk.metrics.",
+    "opentelemetry.metrics.set_meter_provider",
+    "opentelemetry.exporter.prometheus",
+)
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -36,6 +40,8 @@ def check(project: Project) -> Iterator[Finding]:
         if any(_telemetry_program(e) for e in program.all):
             continue
         uses = instruments_of(project, program)
+        if named_in_settings(program):
+            continue
         missing = missing_of(entrypoint, uses)
         if not missing:
             continue
@@ -49,12 +55,23 @@ def check(project: Project) -> Iterator[Finding]:
             f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen "
             "first by its users, and no alert can be set on it",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
-            severity="medium" if not recording else "low",
+            severity="medium" if not recording and entrypoint.production else "low",
             confidence="likely",
             phase="serving",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,
         )
+
+
+def named_in_settings(program: Program) -> bool:
+    """Whether settings name a library that measures the framework by itself (``django_prometheus`` in INSTALLED_APPS)."""
+    measuring = {row.call.partition(".")[0] for row in all_instruments() if row.role == "instrument" and row.covers}
+    measuring -= {"opentelemetry", "sentry_sdk", "prometheus_client"}  # imported for other reasons as well
+    for module in program.modules:
+        for node in m.walk(module.level.facts.body):
+            if isinstance(node, m.Const) and isinstance(node.value, str) and node.value.partition(".")[0] in measuring:
+                return True
+    return False
 
 
 def instruments_of(project: Project, program: Program) -> list[tuple[Instrument, Site]]:

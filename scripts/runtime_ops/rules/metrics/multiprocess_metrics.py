@@ -18,7 +18,12 @@ RULE = Rule(
     severity="high",
     summary="prometheus_client keeps its numbers for each process, and several worker processes answer the scrape in turn.",
 )
-KEPT = ("prometheus_client.Counter", "prometheus_client.Gauge", "prometheus_client.Histogram", "prometheus_client.Summary")
+KEPT = (
+    "prometheus_client.Counter",
+    "prometheus_client.Gauge",
+    "prometheus_client.Histogram",
+    "prometheus_client.Summary",
+)
 SERVED = (
     "prometheus_client.generate_latest", "prometheus_client.make_wsgi_app", "prometheus_client.make_asgi_app",
     "prometheus_client.start_http_server", "prometheus_client.exposition.generate_latest",

@@ -39,12 +39,16 @@ def check(project: Project) -> Iterator[Finding]:
         if any(_telemetry_program(e) for e in program.all) or not traced(project, program):
             continue
         modules = program.modules
-        if any(s.function.module in modules for s in project.sites(*(f"{c.rstrip('.')}*" for c in CARRIES), CARRIES[0])):
+        if any(
+            s.function.module in modules for s in project.sites(*(f"{c.rstrip('.')}*" for c in CARRIES), CARRIES[0])
+        ):
             continue
         for calls, names, library in BOUNDARIES:
             if _instrumented(project, program, names):
                 continue
-            places = [s for s in project.sites(*calls) if s.function.module in modules and _runs(project, program, s, library)]
+            places = [
+                s for s in project.sites(*calls) if s.function.module in modules and _runs(project, program, s, library)
+            ]
             if places:
                 yield _finding(project, program, places, library)
 

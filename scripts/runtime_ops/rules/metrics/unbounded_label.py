@@ -16,14 +16,24 @@ RULE = Rule(
     severity="medium",
     summary="A metric label takes ids, raw paths or messages: each value is a time series of its own that is never freed.",
 )
-RECORDS = frozenset(("add", "record", "incr", "increment", "timing", "gauge", "histogram", "set", "count", "distribution"))
+RECORDS = frozenset(
+    ("add", "record", "incr", "increment", "timing", "gauge", "histogram", "set", "count", "distribution")
+)
 ENDLESS = frozenset("id uuid guid uid email ip message url uri username".split())
 FEW = frozenset(
     """worker shard partition process thread region cluster node queue model pool zone stage rule handler host hub check task
     service consumer group error status exit plugin provider datacenter build""".split()
 )
 """What comes before ``id`` where there are few of them."""
-RAW_PATHS = ("request.path", "request.full_path", "request.url", "request.url.path", "request.path_info", "request.uri", "req.path")
+RAW_PATHS = (
+    "request.path",
+    "request.full_path",
+    "request.url",
+    "request.url.path",
+    "request.path_info",
+    "request.uri",
+    "req.path",
+)
 
 
 @RULE.check
@@ -51,10 +61,14 @@ def _findings(project: Project) -> Iterator[Finding]:
 def label_values(site: Site) -> Iterator[m.Expr]:
     """The label values that a metric call gives: ``labels(…)``, an attributes mapping, StatsD tags."""
     owner = site.dotted or ""
-    if site.method == "labels" and (owner.startswith("prometheus_client.") or site.text.isupper() or _metric_name(site)):
+    if site.method == "labels" and (
+        owner.startswith("prometheus_client.") or site.text.isupper() or _metric_name(site)
+    ):
         yield from site.call.args
         yield from (value for _, value in site.call.keywords)
-    elif site.method in RECORDS and (owner.startswith("opentelemetry.metrics.") or "statsd" in f"{owner} {site.text}".lower()):
+    elif site.method in RECORDS and (
+        owner.startswith("opentelemetry.metrics.") or "statsd" in f"{owner} {site.text}".lower()
+    ):
         for key, value in (*((None, a) for a in site.call.args[1:]), *site.call.keywords):
             if isinstance(value, m.Mapping) and key in (None, "attributes", "tags"):
                 yield from (v for _, v in value.items)
@@ -66,7 +80,9 @@ def label_values(site: Site) -> Iterator[m.Expr]:
 
 def _metric_name(site: Site) -> bool:
     owner = site.text.rpartition(".")[0].rpartition(".")[2].upper()
-    return owner.endswith(("_TOTAL", "_SECONDS", "_COUNT", "_COUNTER", "_GAUGE", "_HISTOGRAM", "_DURATION", "_LATENCY", "_BYTES"))
+    return owner.endswith(
+        ("_TOTAL", "_SECONDS", "_COUNT", "_COUNTER", "_GAUGE", "_HISTOGRAM", "_DURATION", "_LATENCY", "_BYTES")
+    )
 
 
 def endless(expr: m.Expr, site: Site) -> str | None:
