@@ -22,11 +22,11 @@ def copy(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(real.checkout(tmp_path_factory), folder)
     section = re.search(r"(?ms)^````markdown\n(.*?)^````$", TEXT)
     rule = re.search(r'(?ms)^```python\n(""".*?)^```$', TEXT)
-    place = re.search(r"`(scripts/runtime_ops/rules/\w+/breakpoint_in_serving\.py)`", TEXT)
+    place = re.search(r"`breakpoint_in_serving\.py` in `(scripts/runtime_ops/rules/\w+/)`", TEXT)
     assert section and rule and place
     guide = sorted((folder / "references").glob("*.md"))[0]
     guide.write_text(guide.read_text(encoding="utf-8").rstrip() + "\n\n" + section.group(1), encoding="utf-8")
-    (folder / place.group(1)).write_text(rule.group(1), encoding="utf-8")
+    (folder / place.group(1) / "breakpoint_in_serving.py").write_text(rule.group(1), encoding="utf-8")
     return folder
 
 
