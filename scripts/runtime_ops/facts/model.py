@@ -495,14 +495,25 @@ class ModuleFacts(NamedTuple):
     """Whether any name is bound by ``:=``: few files have one, and looking for it means walking every expression."""
 
 
+_LEAVES = frozenset((Const, Name, Pass, Import, Def, ClassDef, Break, Continue))
+
+
 def walk(node: Any) -> Iterator[Any]:
     """Every node below and including ``node``, parents before children, in source order."""
     stack = [node]
     while stack:
         current = stack.pop()
-        if type(current) is not tuple:
+        kind = type(current)
+        if kind is not tuple:
             yield current
+            if kind in _LEAVES:
+                continue
         stack.extend([part for part in current[::-1] if isinstance(part, tuple)])
+
+
+def texts(node: Any) -> list[str]:
+    """Every literal text below ``node``."""
+    return [found.value for found in walk(node) if type(found) is Const and type(found.value) is str]
 
 
 def calls(node: Any) -> Iterator[Call]:

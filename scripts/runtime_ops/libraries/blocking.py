@@ -34,6 +34,7 @@ def _index() -> dict[str, Blocking]:
     return {row.call: row for row in all_blocking()}
 
 
+@cache
 def blocks_loop(dotted: str) -> Blocking | None:
     """The row for a call that must not stand in a coroutine without a thread around it, or None.
 

@@ -58,6 +58,7 @@ def all_interrupts() -> tuple[Interrupt, ...]:
     return load("interrupts", Interrupt)
 
 
+@cache
 def connection_errors(dotted: str) -> ConnectionErrors | None:
     """The row of the library that a call, class or exception belongs to; the longest library name wins."""
     best: ConnectionErrors | None = None
@@ -69,6 +70,7 @@ def connection_errors(dotted: str) -> ConnectionErrors | None:
     return best
 
 
+@cache
 def interrupt(dotted: str) -> Interrupt | None:
     """The row of an exception, by its dotted name."""
     names = set(spellings(dotted))

@@ -96,6 +96,7 @@ def all_frameworks() -> tuple[Framework, ...]:
     return load("frameworks", Framework, {"routes": Registration})
 
 
+@cache
 def framework_of(dotted: str) -> Framework | None:
     """The framework whose application or router is made by a call of ``dotted``, or is a base of the class ``dotted``."""
     names = {*spellings(dotted), *supertypes(dotted)}
@@ -107,11 +108,13 @@ def _routes() -> dict[str, tuple[Registration, Framework]]:
     return {route.call: (route, row) for row in all_frameworks() for route in row.routes}
 
 
+@cache
 def route_registration(dotted: str) -> Registration | None:
     """How ``dotted`` adds a route, or None when it does not: ``fastapi.APIRouter.get``, ``django.urls.path``."""
     return next((_routes()[name][0] for name in spellings(dotted) if name in _routes()), None)
 
 
+@cache
 def stage_of_hook(dotted: str) -> str | None:
     """``startup`` or ``shutdown`` for a hook decorator, call or list whose function the framework runs then."""
     names = set(spellings(dotted))

@@ -107,16 +107,25 @@ def all_job_systems() -> tuple[JobSystem, ...]:
     return load("jobs", JobSystem, {"registrations": Enqueue, "enqueues": Enqueue, "hooks": _hooks})
 
 
+@cache
 def job_system_of(dotted: str) -> JobSystem | None:
     """The system whose decorator, registration, enqueuing call or run call is ``dotted``, by any of its names."""
-    names = set(spellings(dotted))
-    for row in all_job_systems():
-        calls = {entry.call for entry in row.registrations + row.enqueues}
-        if names.intersection(row.decorators + row.runs) or names & calls:
-            return row
-    return None
+    index = _by_call()
+    found = [index[name] for name in spellings(dotted) if name in index]
+    return all_job_systems()[min(found)] if found else None
 
 
+@cache
+def _by_call() -> dict[str, int]:
+    """The first row that has a name as decorator, run call, registration or enqueuing call."""
+    index: dict[str, int] = {}
+    for number, row in enumerate(all_job_systems()):
+        for name in (*row.decorators, *row.runs, *(entry.call for entry in row.registrations + row.enqueues)):
+            index.setdefault(name, number)
+    return index
+
+
+@cache
 def job_system_of_class(dotted: str) -> JobSystem | None:
     """The system for which a subclass of ``dotted`` is a job (``celery.Task``)."""
     names = {dotted, *supertypes(dotted)}

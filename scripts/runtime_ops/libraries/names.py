@@ -106,12 +106,14 @@ def _returns_index() -> dict[str, Returns]:
     return {row.call: row for row in all_returns()}
 
 
+@cache
 def canonical(dotted: str) -> str:
     """The name this package uses for ``dotted``; unchanged if it knows no other. ``redis.client.Redis.get`` gives ``redis.Redis.get``."""
     return _follow(dotted)[-1]
 
 
-def _follow(dotted: str) -> list[str]:
+@cache
+def _follow(dotted: str) -> tuple[str, ...]:
     """``dotted`` and the names it becomes, alias by alias."""
     names, index = [dotted], _alias_index()
     for _ in range(MAX_STEPS):
@@ -119,7 +121,7 @@ def _follow(dotted: str) -> list[str]:
         if renamed is None or renamed in names:
             break
         names.append(renamed)
-    return names
+    return tuple(names)
 
 
 def _rename(dotted: str, index: dict[str, str]) -> str | None:
@@ -136,7 +138,7 @@ def _rename(dotted: str, index: dict[str, str]) -> str | None:
 @cache
 def spellings(dotted: str) -> tuple[str, ...]:
     """Every name under which the tables may know ``dotted``, nearest first: itself, its aliases, then the same member of base classes."""
-    names = _follow(dotted)
+    names = list(_follow(dotted))
     for name in names:  # grows while read: bases of bases
         if len(names) > 8 * MAX_STEPS:
             break
@@ -147,12 +149,14 @@ def spellings(dotted: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+@cache
 def type_of(dotted: str) -> Type | None:
     """The row of a class, by any of its names."""
     found = next((row for name in _follow(dotted) if (row := _type_index().get(name))), None)
     return found or next((row for expression, row in _type_patterns() if expression.match(dotted)), None)
 
 
+@cache
 def supertypes(dotted: str) -> tuple[str, ...]:
     """``dotted`` by its canonical name, then its known base classes, nearest first."""
     names = [canonical(dotted)]
@@ -162,6 +166,7 @@ def supertypes(dotted: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+@cache
 def quiet(dotted: str) -> bool:
     """Whether a method is known not to wait, though its class has methods that do."""
     for name in spellings(dotted):
@@ -172,11 +177,13 @@ def quiet(dotted: str) -> bool:
     return False
 
 
+@cache
 def returned(dotted: str, argument: str | None = None) -> Returns | None:
     """The row for what ``dotted`` gives, ``{0}`` not yet filled in."""
     return next((row for name in spellings(dotted) if (row := _returns_index().get(name))), None)
 
 
+@cache
 def returns(dotted: str, argument: str | None = None) -> str | None:
     """The dotted type that a call (or an attribute) of ``dotted`` gives, or None when it is not known.
 

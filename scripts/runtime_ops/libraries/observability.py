@@ -86,11 +86,13 @@ def _metric_index() -> dict[str, Instrument]:
     return {row.call: row for row in all_instruments()}
 
 
+@cache
 def log_part(dotted: str) -> LogPart | None:
     """The part that ``dotted`` plays in logging, by any of its names; None when it plays none that is known."""
     return next((_log_index()[name] for name in spellings(dotted) if name in _log_index()), None)
 
 
+@cache
 def instrument(dotted: str) -> Instrument | None:
     """The part that ``dotted`` plays in metrics or traces, or None."""
     return next((_metric_index()[name] for name in spellings(dotted) if name in _metric_index()), None)

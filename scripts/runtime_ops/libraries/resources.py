@@ -67,11 +67,13 @@ def _children() -> dict[str, Child]:
     return {row.call: row for row in all_children()}
 
 
+@cache
 def connects(dotted: str) -> Constructor | None:
     """How the constructor ``dotted`` connects, or None when it is not known."""
     return next((_constructors()[name] for name in spellings(dotted) if name in _constructors()), None)
 
 
+@cache
 def child_started_by(dotted: str) -> Child | None:
     """The row of a call that starts a process: ``subprocess.Popen``, ``playwright…launch``, ``multiprocessing.Process.start``."""
     return next((_children()[name] for name in spellings(dotted) if name in _children()), None)

@@ -116,6 +116,7 @@ def all_servers() -> tuple[Server, ...]:
     return load("servers", Server, dict.fromkeys(_OPTIONS, Option))
 
 
+@cache
 def server_run_by(dotted: str) -> Server | None:
     """The server whose blocking run call, or starting call, is ``dotted`` (``uvicorn.run``, ``flask.Flask.run``)."""
     names = set(spellings(dotted))
@@ -133,6 +134,7 @@ def server_program(words: tuple[str, ...]) -> Server | None:
     return best if length else None
 
 
+@cache
 def worker_class(name: str) -> Server | None:
     """The row for a gunicorn worker class, by the text after ``-k``."""
     return next((row for row in all_servers() if name in row.worker_names), None)

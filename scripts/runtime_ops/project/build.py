@@ -131,6 +131,15 @@ class Project:
         """Every function and module level, in path and line order."""
         return tuple(f for path in sorted(self.index.modules) for f in self.index.modules[path].functions.values())
 
+    @cached_property
+    def _reached(self) -> dict[Func, list[tuple[Entrypoint, Life]]]:
+        """The entrypoints whose life a function has a part in."""
+        reached: dict[Func, list[tuple[Entrypoint, Life]]] = {}
+        for pair in self.lives.items():
+            for func in {**pair[1].reach, **pair[1].spine}:
+                reached.setdefault(func, []).append(pair)
+        return reached
+
     # ------------------------------------------------------------ questions
 
     def sites(self, *patterns: str) -> Iterable[Site]:
@@ -142,7 +151,7 @@ class Project:
     ) -> dict[Entrypoint, frozenset[str]]:
         """For each entrypoint that reaches the function (or the place in it): the phases. Empty when none does."""
         found = {}
-        for entrypoint, life in self.lives.items():
+        for entrypoint, life in self._reached.get(func, ()):
             phases = life.of(func) if line is None else life.at(func, line, steps)
             if phases:
                 found[entrypoint] = phases

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Klass, Site, own_expressions
-from runtime_ops.project.names import declared_global
 from runtime_ops.project.source_text import source_of
 
 ADDERS = frozenset({"append", "add", "appendleft", "put", "insert", "setdefault", "put_nowait"})
@@ -86,7 +85,7 @@ def _target(target: m.Expr, func: Func) -> Kept:
             params = func.facts.params
             owner = func.cls if func.cls is not None and params and params[0].name == head else None
             return Kept("attribute", target.id, owner)
-        if func.is_module or head in declared_global(func):
+        if func.is_module or head in func.declared_global:
             return Kept("module", target.id)
         return Kept("local", target.id)
     if isinstance(target, m.Subscript):

@@ -53,6 +53,7 @@ class Links:
         self.callers: dict[Func, list[Edge]] = defaultdict(list)
         self.callees: dict[Func, list[Edge]] = defaultdict(list)
         self._methods: dict[str, list[Func]] = defaultdict(list)
+        self._named: dict[str, tuple[Func, ...]] = {}
         self._link_classes()
         for module in index:  # looked at while bases were still being linked
             for klass in module.classes.values():
@@ -196,6 +197,11 @@ class Links:
         if isinstance(func, m.Name) and "." not in func.id:
             return ()
         name = site.method
+        if name not in self._named:
+            self._named[name] = self._methods_named(name)
+        return self._named[name]
+
+    def _methods_named(self, name: str) -> tuple[Func, ...]:
         found = self._methods.get(name, [])
         if not found or name.startswith("__"):
             return ()

@@ -68,17 +68,16 @@ def _holds(part: LogPart, site: Site) -> bool | None:
 
 def _named(func: Func, links: Links) -> Iterator[LogUse]:
     """Parts named in texts and references of the displays of one function."""
-    for place in func.places:
+    for node, place, root in func.inventory.displays:
         stmt = place.stmt
-        if not isinstance(stmt, m.Assign | m.ExprStmt | m.Return | m.AugAssign) or stmt.value is None:
+        if not isinstance(stmt, m.Assign | m.ExprStmt | m.Return | m.AugAssign) or root is not stmt.value:
             continue
-        for node in m.walk(stmt.value):
-            if isinstance(node, m.Mapping):
-                for _, value in node.items:
-                    yield from _part_of(value, func, links, node.line)
-            elif isinstance(node, m.Sequence):
-                for item in node.items:
-                    yield from _part_of(item, func, links, stmt.line)
+        if isinstance(node, m.Mapping):
+            for _, value in node.items:
+                yield from _part_of(value, func, links, node.line)
+        else:
+            for item in node.items:
+                yield from _part_of(item, func, links, stmt.line)
 
 
 def _part_of(expr: m.Expr, func: Func, links: Links, line: int) -> Iterator[LogUse]:

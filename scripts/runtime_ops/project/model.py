@@ -57,7 +57,10 @@ class Value(NamedTuple):
 class Site:
     """One call: where it stands, what it calls."""
 
-    __slots__ = ("awaited", "call", "dotted", "function", "made", "origin", "steps", "stmt", "targets", "used", "weak")
+    __slots__ = (
+        "awaited", "call", "dotted", "function", "made", "method", "origin", "steps", "stmt", "targets", "text", "used",
+        "weak",
+    )  # fmt: skip
 
     def __init__(self, function: Func, call: m.Call, place: Place, awaited: bool, used: bool) -> None:
         self.function = function
@@ -71,6 +74,11 @@ class Site:
         self.targets: tuple[Func, ...] = ()  # functions of the project that it can call
         self.weak = False  # targets were found by the method's name alone
         self.origin: Origin | None = None  # the call that made the receiver
+        func = call.func
+        self.text = func.id if isinstance(func, m.Name) else f"….{func.name}" if isinstance(func, m.Attr) else "…"
+        """The callee as it is written (``self.pool.submit``, ``….cursor`` for a chain)."""
+        self.method = self.text.rpartition(".")[2]
+        """The last part of the callee's name."""
 
     @property
     def line(self) -> int:
@@ -79,19 +87,6 @@ class Site:
     @property
     def path(self) -> str:
         return self.function.path
-
-    @property
-    def text(self) -> str:
-        """The callee as it is written (``self.pool.submit``, ``….cursor`` for a chain)."""
-        func = self.call.func
-        if isinstance(func, m.Name):
-            return func.id
-        return f"….{func.name}" if isinstance(func, m.Attr) else "…"
-
-    @property
-    def method(self) -> str:
-        """The last part of the callee's name."""
-        return self.text.rpartition(".")[2]
 
     def within(self, kind: type, arm: str | None = None) -> Step | None:
         """The innermost enclosing statement of a kind (and arm), within the function."""
@@ -144,19 +139,19 @@ class Func:
         return tuple(places_of(self.facts.body, ()))
 
     @cached_property
+    def inventory(self) -> Inventory:
+        """What stands in the expressions of the function, from one walk over them."""
+        return Inventory(self)
+
+    @property
     def sites(self) -> tuple[Site, ...]:
         """Every call of the function, outer before inner, in source order."""
-        found: list[Site] = []
-        for place in self.places:
-            for expr in own_expressions(place.stmt):
-                dropped = isinstance(place.stmt, m.ExprStmt)
-                _sites_of(self, expr, place, dropped, found)
-        if not self.is_module:
-            place = Place(m.Pass(self.line, self.line), ())
-            defaults = (p.default for p in self.facts.params if p.default is not None)
-            for expr in (*defaults, *self.facts.decorators):
-                _sites_of(self, expr, place, False, found)
-        return tuple(found)
+        return self.inventory.sites
+
+    @cached_property
+    def declared_global(self) -> frozenset[str]:
+        """Names that the function declares global or nonlocal."""
+        return frozenset(n for p in self.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
 
     @cached_property
     def bindings(self) -> dict[str, list[Binding]]:
@@ -169,10 +164,79 @@ class Func:
         return {name: found for name, found in self.bindings.items() if "." in name}
 
     def param(self, name: str) -> m.Param | None:
-        return next((p for p in self.facts.params if p.name == name), None)
+        for param in self.facts.params:
+            if param.name == name:
+                return param
+        return None
 
     def __repr__(self) -> str:
         return f"<Func {self.key}>"
+
+
+class Display(NamedTuple):
+    """A list, tuple, set or mapping display; ``root`` is the expression of the statement that it stands in."""
+
+    expr: m.Mapping | m.Sequence
+    place: Place
+    root: m.Expr
+
+
+class Inventory:
+    """What stands in the expressions of one function. ``sites``, ``displays`` and ``texts`` (the literals) are in source
+    order, outer before inner; ``names`` are the dotted names as they are written. ``sites`` and ``names`` include
+    decorators and defaults, the other two do not: their literals are in ``header_texts``."""
+
+    __slots__ = ("displays", "header_texts", "names", "sites", "texts")
+
+    def __init__(self, function: Func) -> None:
+        sites: list[Site] = []
+        self.displays: list[Display] = []
+        self.texts: list[str] = []
+        self.header_texts: list[str] = []
+        self.names: set[str] = set()
+        for place in function.places:
+            dropped = type(place.stmt) is m.ExprStmt
+            for expr in own_expressions(place.stmt):
+                self._take(function, expr, place, dropped, sites, self.displays, self.texts)
+        if not function.is_module:
+            place = Place(m.Pass(function.line, function.line), ())
+            defaults = (p.default for p in function.facts.params if p.default is not None)
+            for expr in (*defaults, *function.facts.decorators):
+                self._take(function, expr, place, False, sites, [], self.header_texts)
+        self.sites = tuple(sites)
+
+    def _take(
+        self, function: Func, root: m.Expr, place: Place, dropped: bool, sites: list[Site], displays: list[Display],
+        texts: list[str],
+    ) -> None:  # fmt: skip
+        bottom: Any = root
+        while dropped and type(bottom) is m.Await:
+            bottom = bottom.value
+        awaited: object = None  # what stands under the last ``await``: it is looked at next
+        stack: list[Any] = [root]
+        while stack:
+            node = stack.pop()
+            kind = type(node)
+            if kind is m.Name:
+                self.names.add(node.id)
+                continue
+            if kind is m.Const:
+                if type(node.value) is str:
+                    texts.append(node.value)
+                continue
+            if kind is m.Call:
+                sites.append(Site(function, node, place, node is awaited, not (dropped and node is bottom)))
+                if node.keywords:
+                    stack.extend([value for _, value in node.keywords[::-1]])
+                if node.args:
+                    stack.extend(node.args[::-1])
+                stack.append(node.func)
+                continue
+            if kind is m.Await:
+                awaited = node.value
+            elif kind is m.Mapping or kind is m.Sequence:
+                displays.append(Display(node, place, root))
+            stack.extend([part for part in node[::-1] if isinstance(part, tuple)])
 
 
 class Klass:
@@ -352,17 +416,6 @@ def places_of(block: m.Block, steps: tuple[Step, ...]) -> Iterator[Place]:
         for inner, step in blocks_of(stmt):
             if inner:
                 yield from places_of(inner, (*steps, step))
-
-
-def _sites_of(function: Func, expr: m.Expr, place: Place, dropped: bool, found: list[Site]) -> None:
-    stack: list[tuple[object, bool, bool]] = [(expr, False, dropped)]
-    while stack:
-        node, awaited, unused = stack.pop()
-        if isinstance(node, m.Call):
-            found.append(Site(function, node, place, awaited, not unused))
-        inner_await = isinstance(node, m.Await)
-        unused = unused and inner_await
-        stack.extend([(part, inner_await, unused) for part in node[::-1] if isinstance(part, tuple)])  # type: ignore[index]
 
 
 def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:

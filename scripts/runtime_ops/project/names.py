@@ -27,6 +27,7 @@ class Names:
         self.index = index
         self._values: dict[tuple[int, str], Value | None] = {}
         self._busy: set[tuple[int, str]] = set()
+        self._heads: dict[Module, frozenset[str]] = {}
         self.given: dict[tuple[Func, str], Value] = {}
         """What callers hand over for a parameter that nothing else says anything about."""
 
@@ -118,7 +119,7 @@ class Names:
             bindings = scope.bindings.get(name)
             if bindings:
                 return self.bound(bindings, scope, depth)
-            if not scope.is_module and name in declared_global(scope):
+            if not scope.is_module and name in scope.declared_global:
                 scope = scope.module.level
                 continue
             scope = scope.parent
@@ -127,12 +128,18 @@ class Names:
             found = self.star(module, binding, name, depth)
             if found is not None:
                 return found
-        if any(n.split(".")[0] == name for n in module.level.bindings if "." in n):
+        if name in self._dotted_heads(module):
             for scope_ in (function, module.level):
                 for bound_name, bindings in scope_.bindings.items():
                     if bound_name.startswith(f"{name}.") and bindings[0].kind == "import":
                         return self.imported(module, name, depth)
         return Value("external", name) if name in BUILTINS else None
+
+    def _dotted_heads(self, module: Module) -> frozenset[str]:
+        """The first parts of the dotted names that a module's level binds."""
+        if module not in self._heads:
+            self._heads[module] = frozenset(n.partition(".")[0] for n in module.level.bindings if "." in n)
+        return self._heads[module]
 
     def star(self, module: Module, binding: Binding, name: str, depth: int) -> Value | None:
         other, rest = self.index.find(module, binding.text.removesuffix(".*").removesuffix("*") or ".")
@@ -409,8 +416,3 @@ def is_static(func: Func) -> bool:
 
 def is_classmethod(func: Func) -> bool:
     return any(decorator_name(d) == "classmethod" for d in func.facts.decorators)
-
-
-def declared_global(func: Func) -> frozenset[str]:
-    """Names that the function declares global or nonlocal."""
-    return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)

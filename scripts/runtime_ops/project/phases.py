@@ -48,6 +48,17 @@ class Reach(NamedTuple):
     sure: bool
 
 
+class Way(NamedTuple):
+    """An edge out of a function: the phase that it turns to (empty: the caller's), whether it is certain, whether what
+    it leads to runs elsewhere, and whether it stands behind the loop in which a thread or process serves."""
+
+    edge: Edge
+    turn: str
+    certain: bool
+    elsewhere: bool
+    down: bool
+
+
 class Life:
     """Phases of one entrypoint."""
 
@@ -116,6 +127,7 @@ class Phases:
         self.hooks = tuple(hooks)
         self._roles: dict[Func, tuple[str, str] | None] = {}
         self._mains: dict[Func, tuple[ServingPlace, ...]] = {}
+        self._out: dict[Func, list[Way]] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
@@ -256,10 +268,26 @@ class Phases:
                 self._mains[func] = main_places(func, self.links)
             if self._mains[func]:
                 life.mains[func] = self._mains[func]
+            service = life.entrypoint.kind == "service"
+            for edge, turn, certain, elsewhere, down in self._ways(func):
+                if not (service and elsewhere):
+                    turned = "shutdown" if down or phase == "shutdown" else turn or phase
+                    add(edge.callee, turned, edge, "", sure and certain)
+
+    def _ways(self, func: Func) -> list[Way]:
+        """The edges out of a function that differ in where they lead, and how."""
+        ways = self._out.get(func)
+        if ways is None:
+            places = self._mains[func]
+            different: dict[tuple[Func, str, bool, bool, bool], Way] = {}
             for edge in self.links.callees.get(func, ()):
-                if not (life.entrypoint.kind == "service" and runs_elsewhere(edge)):
-                    here = life.within(func, phase, edge.site.line, edge.site.steps)
-                    add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in ("call", "reference"))
+                way = Way(
+                    edge, self.flow(edge, ""), edge.how in ("call", "reference"), runs_elsewhere(edge),
+                    bool(places) and phase_at(places, edge.site.line, edge.site.steps) == "shutdown",
+                )  # fmt: skip
+                different.setdefault((edge.callee, *way[1:]), way)
+            ways = self._out[func] = list(different.values())
+        return ways
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""

@@ -130,11 +130,14 @@ def _spoken(project: Project) -> frozenset[str]:
 def _said(module: Module) -> frozenset[str]:
     """Every word of a text in the code of a module."""
     found: set[str] = set()
-    bodies = (*(f.facts.body for f in module.functions.values()), *(k.facts.body for k in module.classes.values()))
-    for body in bodies:
-        for node in m.walk(body):
-            if isinstance(node, m.Const) and isinstance(node.value, str) and len(node.value) < 400:
-                found.update(WORD.findall(node.value))
+    texts = (
+        *(f.inventory.texts for f in module.functions.values()),
+        *(m.texts(k.facts.body) for k in module.classes.values()),
+    )
+    for each in texts:
+        for text in each:
+            if len(text) < 400:
+                found.update(WORD.findall(text))
     return frozenset(found)
 
 
