@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
-from runtime_ops.project.model import Func, Klass, Module, Place, Site, own_expressions, places_of
+from runtime_ops.project.model import Func, Klass, Module, Place, Site, own_expressions
 
 LEAVES = frozenset((m.Const, m.Name))
 CALLS = frozenset((m.Call,))
@@ -37,7 +37,7 @@ def regions(module: Module) -> Iterator[Region]:
         yield Region(func, func.places)
     for klass in module.classes.values():
         scope = module.functions.get(klass.facts.parent or "<module>", module.level)
-        yield Region(scope, tuple(places_of(klass.facts.body, ())), klass)
+        yield Region(scope, klass.places, klass)
 
 
 def spots(region: Region, kinds: frozenset[type]) -> Iterator[Spot]:
@@ -74,19 +74,17 @@ def spot_of(site: Site) -> Spot | None:
     return None
 
 
-def read_expressions(stmt: m.Stmt) -> Iterator[Any]:
+def read_expressions(stmt: m.Stmt) -> tuple[Any, ...]:
     """The expressions of a statement whose value is taken: no targets of assignments."""
     if isinstance(stmt, m.Assign):
-        if stmt.value is not None:
-            yield stmt.value
-    elif isinstance(stmt, m.AugAssign):
-        yield stmt.value
-    elif isinstance(stmt, m.Delete):
-        return
-    elif isinstance(stmt, m.For):
-        yield stmt.iterable
-    else:
-        yield from own_expressions(stmt)
+        return (stmt.value,) if stmt.value is not None else ()
+    if isinstance(stmt, m.AugAssign):
+        return (stmt.value,)
+    if isinstance(stmt, m.Delete):
+        return ()
+    if isinstance(stmt, m.For):
+        return (stmt.iterable,)
+    return own_expressions(stmt)
 
 
 def within(

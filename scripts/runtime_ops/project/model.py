@@ -260,6 +260,11 @@ class Klass:
         return self.module.path
 
     @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every statement of the body with its surroundings, methods apart."""
+        return tuple(places_of(self.facts.body, ()))
+
+    @cached_property
     def ancestry(self) -> tuple[Klass | str, ...]:
         """The class, then its bases depth first; library bases by dotted name."""
         found: list[Klass | str] = []
@@ -357,28 +362,33 @@ class Binding(NamedTuple):
     line: int
 
 
-def own_expressions(stmt: m.Stmt) -> Iterator[m.Expr]:
+def own_expressions(stmt: m.Stmt) -> tuple[Any, ...]:
     """The expressions that belong to a statement itself, not to the blocks in it."""
-    if isinstance(stmt, m.If | m.While):
-        yield stmt.test
-    elif isinstance(stmt, m.For):
-        yield stmt.target
-        yield stmt.iterable
-    elif isinstance(stmt, m.With):
-        for item, target in stmt.items:
-            yield item
-            if target is not None:
-                yield target
-    elif isinstance(stmt, m.Match):
-        yield stmt.subject
+    kind = type(stmt)
+    if kind is m.ExprStmt:
+        return (stmt.value,)  # type: ignore[union-attr]
+    if isinstance(stmt, m.Assign):
+        return stmt.targets if stmt.value is None else (*stmt.targets, stmt.value)
+    if kind in _BARE:
+        return ()
+    if isinstance(stmt, (m.If, m.While)):
+        return (stmt.test,)
+    if isinstance(stmt, m.For):
+        return (stmt.target, stmt.iterable)
+    if isinstance(stmt, m.With):
+        return tuple(expr for item in stmt.items for expr in item if expr is not None)
+    if isinstance(stmt, m.Match):
+        found: list[Any] = [stmt.subject]
         for values, guard, _ in stmt.cases:
-            yield from values
+            found.extend(values)
             if guard is not None:
-                yield guard
-    elif isinstance(stmt, m.Try):
-        return
-    else:
-        yield from _expressions_in(stmt)
+                found.append(guard)
+        return tuple(found)
+    return tuple(_expressions_in(stmt))
+
+
+# statements without an expression of their own
+_BARE = frozenset((m.Try, m.Import, m.Pass, m.Def, m.ClassDef, m.Global, m.Break, m.Continue))
 
 
 def _expressions_in(stmt: m.Stmt) -> Iterator[Any]:
@@ -409,13 +419,24 @@ def blocks_of(stmt: m.Stmt) -> Iterator[tuple[m.Block, Step]]:
             yield body, Step(stmt, "case")
 
 
-def places_of(block: m.Block, steps: tuple[Step, ...]) -> Iterator[Place]:
+def places_of(block: m.Block, steps: tuple[Step, ...]) -> list[Place]:
     """Every statement of a block, at any depth, with its surroundings."""
+    found: list[Place] = []
+    _place(block, steps, found)
+    return found
+
+
+def _place(block: m.Block, steps: tuple[Step, ...], found: list[Place]) -> None:
     for stmt in block:
-        yield Place(stmt, steps)
-        for inner, step in blocks_of(stmt):
-            if inner:
-                yield from places_of(inner, (*steps, step))
+        found.append(Place(stmt, steps))
+        if type(stmt) in _COMPOUND:
+            for inner, step in blocks_of(stmt):
+                if inner:
+                    _place(inner, (*steps, step), found)
+
+
+_COMPOUND = frozenset((m.If, m.While, m.For, m.With, m.Try, m.Match))
+_BINDING = frozenset((m.Assign, m.AugAssign, m.With, m.For, m.Import, m.Def, m.ClassDef, m.Try))
 
 
 def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
@@ -478,8 +499,9 @@ def _unpacked(target: m.Expr, value: m.Expr, line: int) -> Iterator[tuple[str, B
 def bindings_of(function: Func) -> dict[str, list[Binding]]:
     found: dict[str, list[Binding]] = {}
     for place in function.places:
-        for name, binding in bindings_in(place.stmt):
-            found.setdefault(name, []).append(binding)
+        if type(place.stmt) in _BINDING:
+            for name, binding in bindings_in(place.stmt):
+                found.setdefault(name, []).append(binding)
         if function.module.facts.walrus:
             for name, binding in walrus_bindings(place.stmt):
                 found.setdefault(name, []).append(binding)

@@ -15,6 +15,7 @@ from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Place
 from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
+from runtime_ops.project.settings_candidates import classes_of_settings, may_read
 from runtime_ops.project.settings_flow import NAMED, Around, bound_of, check_nearby
 from runtime_ops.project.settings_model import Bound, SettingRead, is_secret
 from runtime_ops.project.texts import UNKNOWN, bound_expression, is_empty, spelled, text_of
@@ -48,10 +49,13 @@ class Finder:
 
     def find(self) -> tuple[SettingRead, ...]:
         dynaconf = any(name.startswith("dynaconf.") for name in self.links.by_dotted)
+        matter = classes_of_settings(self.links)
         for module in self.links.index:
             for func in module.functions.values():
                 self._annotated_options(func)
             for region in regions(module):
+                if not dynaconf and region.klass is None and not may_read(self.links, region.function, matter):
+                    continue
                 for spot in spots(region, READING | NAMED if dynaconf else READING):
                     if type(spot.expr) in READING:
                         self._spot(spot, region)

@@ -264,6 +264,8 @@ def _is_check(name: str) -> bool:
 
 def names_in(region: Region, wanted: frozenset[str]) -> Iterator[Spot]:
     """Every name of a scope whose first or last part is wanted, and subscripts with a wanted literal key."""
+    if region.klass is None and not _mentions(region.function, wanted):
+        return
     for spot in spots(region, NAMED):
         expr = spot.expr
         if isinstance(expr, m.Name):
@@ -271,3 +273,13 @@ def names_in(region: Region, wanted: frozenset[str]) -> Iterator[Spot]:
                 yield spot
         elif isinstance(expr, m.Subscript) and isinstance(expr.key, m.Const) and expr.key.value in wanted:
             yield spot
+
+
+def _mentions(func: Func, wanted: frozenset[str]) -> bool:
+    """Whether a wanted word is part of any name, or any text, of a function."""
+    found = func.inventory
+    return (
+        not wanted.isdisjoint(found.texts)
+        or not wanted.isdisjoint(found.header_texts)
+        or any(not wanted.isdisjoint(name.split(".")) for name in found.names)
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Module
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -25,11 +26,10 @@ EVERYWHERE = re.compile(r"service\.version|service_version|release\s*=|build_inf
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    told = _told(project)
     for entrypoint in project.entrypoints:
         if entrypoint.kind != "service" or not any(x.platform != "packaging" for x in entrypoint.production):
             continue
-        if any(f.module in entrypoint.modules for f in told) or _elsewhere(project, entrypoint):
+        if any(map(_tells, sorted(entrypoint.modules, key=lambda module: module.path))) or _elsewhere(project, entrypoint):
             continue
         yield RULE.finding(
             entrypoint.path,
@@ -54,19 +54,17 @@ def _elsewhere(project: Project, entrypoint: Entrypoint) -> bool:
     return any("service.version" in text for text in texts)
 
 
-def _told(project: Project) -> set[Func]:
-    """Functions that log or export a version: a log call with such a word, a metric or resource that carries one."""
-    found: set[Func] = set()
-    for func in project.functions:
+@cache
+def _tells(module: Module) -> bool:
+    """Whether a module logs or exports a version: a log call with such a word, a metric or resource that carries one."""
+    for func in module.functions.values():
         for site in func.sites:
-            text = repr(site.call.args) + repr(site.call.keywords)
-            if not VERSION.search(text):
-                continue
-            if (
+            telling = (
                 log_call(site) is not None
                 or site.method in ("Info", "info", "print", "echo")
-                or EVERYWHERE.search(text)
                 or site.dotted == "sentry_sdk.init"
-            ):
-                found.add(func)
-    return found
+            )
+            text = repr(site.call.args) + repr(site.call.keywords)
+            if VERSION.search(text) and (telling or EVERYWHERE.search(text)):
+                return True
+    return False
