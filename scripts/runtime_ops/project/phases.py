@@ -48,6 +48,9 @@ class Reach(NamedTuple):
     sure: bool
 
 
+NOWHERE: frozenset[str] = frozenset()
+
+
 class Way(NamedTuple):
     """An edge out of a function: the phase that it turns to (empty: the caller's), whether it is certain, whether what
     it leads to runs elsewhere, and whether it stands behind the loop in which a thread or process serves."""
@@ -73,11 +76,10 @@ class Life:
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
-        found = set(self.reach.get(func, ()))
-        places = self.spine.get(func)
+        reached, places = self.reach.get(func), self.spine.get(func)
         if places:
-            found |= {"startup", "serving", "shutdown"}
-        return frozenset(found)
+            return frozenset((*(reached or ()), "startup", "serving", "shutdown"))
+        return frozenset(reached) if reached else NOWHERE
 
     def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
         """Phases of one place of a function: exact on the spine, the function's own elsewhere."""
@@ -88,7 +90,12 @@ class Life:
                     return frozenset(("import",))
             places = self.spine[func]
             return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
-        return frozenset(self.within(func, phase, line, steps) for phase in self.reach.get(func, ()))
+        reached = self.reach.get(func)
+        if not reached:
+            return NOWHERE
+        if func not in self.mains:
+            return frozenset(reached)
+        return frozenset(self.within(func, phase, line, steps) for phase in reached)
 
     def within(self, func: Func, phase: str, line: int, steps: tuple[Step, ...]) -> str:
         """``phase``, or the exact one where the place tells it: around the ``yield`` of a lifespan, and after the loop in
@@ -128,6 +135,9 @@ class Phases:
         self._roles: dict[Func, tuple[str, str] | None] = {}
         self._mains: dict[Func, tuple[ServingPlace, ...]] = {}
         self._out: dict[Func, list[Way]] = {}
+        self._with_role: dict[Module, list[tuple[Func, tuple[str, str]]]] = {}
+        self._uncalled: dict[Module, list[tuple[Func, str | None, str]]] = {}
+        self._implicit_methods: dict[Klass, list[Func]] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
@@ -181,12 +191,16 @@ class Phases:
         if not entrypoint.long_running:
             return
         for module in imported:
-            for func in module.functions.values():
-                role = self.role(func)
-                if role is not None and (
-                    role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service")
-                ):
+            for func, role in self._roles_in(module):
+                if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service"):
                     add(func, "serving", None, role[1], True)
+
+    def _roles_in(self, module: Module) -> list[tuple[Func, tuple[str, str]]]:
+        """The functions of a module that a library runs by itself, with their roles."""
+        if module not in self._with_role:
+            named = ((func, self.role(func)) for func in module.functions.values())
+            self._with_role[module] = [(func, role) for func, role in named if role is not None]
+        return self._with_role[module]
 
     def role(self, func: Func) -> tuple[str, str] | None:
         """Kind of entrypoint whose library runs the function by itself, with a note; None when nothing says so."""
@@ -241,7 +255,7 @@ class Phases:
             if target is edge.callee and target is not None:
                 self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
                 continue
-            for phase in phases:
+            for phase in sorted(phases):
                 add(edge.callee, self.flow(edge, phase), edge, "", edge.how in ("call", "reference"))
 
     # ------------------------------------------------------------ flow
@@ -292,16 +306,28 @@ class Phases:
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
         for module in in_order(entrypoint.modules):
-            for func in module.functions.values():
-                if func.is_module or life.of(func) or self.links.callers.get(func) or is_command(func, self.links):
-                    continue
-                role = self.role(func)
-                if role is not None and role[0] != entrypoint.kind:
-                    continue
-                if any(_registers(d, func, self.links) for d in func.facts.decorators):
-                    add(func, "serving", None, f"registered by its decorator: {func.name}", False)
-                elif func.cls is not None and _library_may_call(func.cls) and not func.name.startswith("_"):
-                    add(func, "serving", None, f"called by {func.cls.external_bases[0]}: {func.name}", False)
+            for func, role, note in self._uncalled_in(module):
+                if (role is None or role == entrypoint.kind) and not life.of(func):
+                    add(func, "serving", None, note, False)
+
+    def _uncalled_in(self, module: Module) -> list[tuple[Func, str | None, str]]:
+        """Such functions of a module, whatever reaches them: with the kind of their role and a note."""
+        if module in self._uncalled:
+            return self._uncalled[module]
+        found: list[tuple[Func, str | None, str]] = []
+        for func in module.functions.values():
+            if func.is_module or self.links.callers.get(func) or is_command(func, self.links):
+                continue
+            if any(_registers(d, func, self.links) for d in func.facts.decorators):
+                note = f"registered by its decorator: {func.name}"
+            elif func.cls is not None and _library_may_call(func.cls) and not func.name.startswith("_"):
+                note = f"called by {func.cls.external_bases[0]}: {func.name}"
+            else:
+                continue
+            role = self.role(func)
+            found.append((func, role[0] if role is not None else None, note))
+        self._uncalled[module] = found
+        return found
 
     def _implicit(self, life: Life, add: Add) -> None:
         """Properties and special methods run when their class is used: they get the phases of its other methods."""
@@ -310,11 +336,20 @@ class Phases:
             if func.cls is not None:
                 classes[func.cls].update(reached)
         for klass, phases in classes.items():
-            for method in klass.methods.values():
-                special = method.name.startswith("__") and method.name.endswith("__") and method.name != "__init__"
-                if special or any(decorator_name(d).endswith("property") for d in method.facts.decorators):
-                    for phase in phases:
-                        add(method, phase, None, f"used with {klass.name}", False)
+            for method in self._implied(klass):
+                for phase in sorted(phases):
+                    add(method, phase, None, f"used with {klass.name}", False)
+
+    def _implied(self, klass: Klass) -> list[Func]:
+        """The properties and special methods of a class."""
+        if klass not in self._implicit_methods:
+            self._implicit_methods[klass] = [
+                method
+                for method in klass.methods.values()
+                if (method.name.startswith("__") and method.name.endswith("__") and method.name != "__init__")
+                or any(decorator_name(d).endswith("property") for d in method.facts.decorators)
+            ]
+        return self._implicit_methods[klass]
 
 
 def in_order(modules: Iterable[Module]) -> list[Module]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from runtime_ops import __version__
 from runtime_ops.findings import EntrypointReport, Evidence, Finding, MapRow, Report, Verdict, Waiver
+from runtime_ops.report.json_text import indented
 
 TOOL = "python-runtime-operations"
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -17,7 +17,7 @@ SCHEMA = Path(__file__).with_name("schema.json")
 
 def render(report: Report, links: Mapping[str, str], drill: Mapping[str, Any] | None = None) -> str:
     """The report as JSON text with a final newline. ``links``: rule id → ``references/FILE.md#id``."""
-    return json.dumps(document(report, links, drill), indent=2, ensure_ascii=True) + "\n"
+    return indented(document(report, links, drill)) + "\n"
 
 
 def document(report: Report, links: Mapping[str, str], drill: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, MapRow
-from runtime_ops.libraries.observability import instrument
+from runtime_ops.libraries.observability import Instrument, instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.api import worst_phase
 
 EXITS = ("sys.exit", "os._exit", "os.abort", "exit", "quit")
@@ -32,34 +34,48 @@ def signals(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
         )
 
 
-def loops(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
-    """Endless loops and retries, with what ends and paces them."""
-    life = project.lives[entrypoint]
-    for func in _functions(project, entrypoint):
+class _Loop(NamedTuple):
+    """An endless loop, whoever runs it."""
+
+    func: Func
+    stmt: m.While
+    steps: tuple[Step, ...]
+    what: str
+    bounded: bool
+    text: str
+
+
+@lru_cache(maxsize=1)
+def _endless(project: Project) -> tuple[_Loop, ...]:
+    found = []
+    for func in project.functions:
         for place in func.places:
             loop = place.stmt
             if not isinstance(loop, m.While) or not is_endless(loop):
-                continue
-            phases = life.at(func, loop.line, place.steps)
-            if not phases:
                 continue
             attempts = counts_attempts(loop, func)
             retries = any(isinstance(inner, m.Try) for inner in loop.body)
             pace = "pauses" if has_sleep(loop.body, func, project.links) else "no pause found"
             bound = f"{attempts}" if attempts is not None else None
-            what = "retry" if attempts is not None and retries else "loop"
-            test = "while True" if isinstance(loop.test, m.Const) else "while on a flag"
-            name = f"{test} in {func.name}"
-            text = f"{bound}; {pace}" if bound else pace
-            yield MapRow(
-                what,
-                name,
-                func.path,
-                loop.line,
-                worst_phase(phases),
-                "ok" if bound or pace == "pauses" else "unknown",
-                text,
-            )
+            found.append(
+                _Loop(
+                    func, loop, place.steps, "retry" if attempts is not None and retries else "loop",
+                    bool(bound) or pace == "pauses", f"{bound}; {pace}" if bound else pace,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def loops(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
+    """Endless loops and retries, with what ends and paces them."""
+    life = project.lives[entrypoint]
+    for func, loop, steps, what, bounded, text in _endless(project):
+        phases = life.at(func, loop.line, steps)
+        if not phases:
+            continue
+        test = "while True" if isinstance(loop.test, m.Const) else "while on a flag"
+        verdict = "ok" if bounded else "unknown"
+        yield MapRow(what, f"{test} in {func.name}", func.path, loop.line, worst_phase(phases), verdict, text)
 
 
 def probes(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
@@ -88,9 +104,16 @@ def probes(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
                 yield MapRow("probe", f"{probe.role}: {target}", path, probe.line, "serving", "ok", timeout)
 
 
+@lru_cache(maxsize=1)
+def _leaving(project: Project) -> frozenset[int]:
+    """The ids of the calls that leave the process."""
+    return frozenset(id(wait.site) for wait in project.waits if wait.leaves_the_process)
+
+
+@lru_cache(maxsize=4096)
 def _outside_calls(project: Project, func: Func) -> str:
     """The first outside call that a health handler makes, at most three calls deep; empty when it makes none."""
-    waiting = {id(w.site): w for w in project.waits if w.leaves_the_process}
+    waiting = _leaving(project)
     pending, seen = [(func, 0)], set()
     while pending:
         current, depth = pending.pop(0)
@@ -129,14 +152,18 @@ def log_set_up(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
         yield MapRow("log", use.name, use.path, use.line, phase, "ok" if bound else "unknown", bound)
 
 
+@lru_cache(maxsize=1)
+def _instrumented(project: Project) -> tuple[tuple[Instrument, list[Site]], ...]:
+    """The instruments and the calls of them, by dotted name."""
+    named = ((instrument(dotted), sites) for dotted, sites in sorted(project.links.by_dotted.items()))
+    return tuple((row, sites) for row, sites in named if row is not None)
+
+
 def metrics(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """Metrics and traces, one row an instrument and file."""
     life = project.lives[entrypoint]
     seen = set()
-    for dotted, sites in sorted(project.links.by_dotted.items()):
-        row = instrument(dotted)
-        if row is None:
-            continue
+    for row, sites in _instrumented(project):
         for site in sites:
             if site.function.module in entrypoint.modules and (row.call, site.path) not in seen:
                 seen.add((row.call, site.path))
@@ -144,8 +171,3 @@ def metrics(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
                 covers = ", ".join(row.covers) or f"records ({row.role})"
                 source = (Evidence(site.path, site.line, row.role),)
                 yield MapRow("metric", row.call, site.path, site.line, phase, "ok", covers, source)
-
-
-def _functions(project: Project, entrypoint: Entrypoint) -> Iterator[Func]:
-    life = project.lives[entrypoint]
-    yield from sorted({*life.reach, *life.spine}, key=lambda f: (f.path, f.line, f.qualname))
