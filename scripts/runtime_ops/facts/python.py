@@ -100,6 +100,9 @@ OPERATORS: dict[type, str] = {
 }
 
 
+make = tuple.__new__  # a node without the ``__new__`` of its class, which is Python: for the kinds that are everywhere
+
+
 class Scope:
     """The function or class whose body is being read."""
 
@@ -251,7 +254,7 @@ class Extractor:
     def block(self, body: list[ast.stmt]) -> m.Block:
         found: list[m.Stmt] = []
         for node in body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
                 found.extend(self.imports(node))
             else:
                 found.append(self.stmt(node))
@@ -284,7 +287,7 @@ class Extractor:
         return m.ExprStmt(self.expr(node.value), line, end)
 
     def assign(self, node: ast.Assign, line: int, end: int) -> m.Stmt:
-        return m.Assign(tuple(self.expr(t) for t in node.targets), self.expr(node.value), None, line, end)
+        return m.Assign(tuple([self.expr(t) for t in node.targets]), self.expr(node.value), None, line, end)
 
     def ann_assign(self, node: ast.AnnAssign, line: int, end: int) -> m.Stmt:
         value = self.expr(node.value) if node.value is not None else None
@@ -377,26 +380,26 @@ class Extractor:
 
     def constant(self, node: ast.Constant) -> m.Expr:
         value = node.value
-        if isinstance(value, str | bytes) and len(value) > TEXT_LIMIT:
+        if isinstance(value, (str, bytes)) and len(value) > TEXT_LIMIT:
             value = value[:TEXT_LIMIT]
         elif value is ... or isinstance(value, complex):
             value = repr(value)
-        return m.Const(value)
+        return make(m.Const, (value,))
 
     def name(self, node: ast.Name) -> m.Expr:
-        return m.Name(node.id, node.lineno)
+        return make(m.Name, (node.id, node.lineno))
 
     def attribute(self, node: ast.Attribute) -> m.Expr:
         text = dotted(node)
         if text is not None:
-            return m.Name(text, node.lineno)
+            return make(m.Name, (text, node.lineno))
         return m.Attr(self.expr(node.value), node.attr, node.end_lineno or node.lineno)
 
     def call(self, node: ast.Call) -> m.Expr:
         return m.Call(
             self.expr(node.func),
-            tuple(self.expr(a) for a in node.args),
-            tuple((k.arg, self.expr(k.value)) for k in node.keywords),
+            tuple([self.expr(a) for a in node.args]),
+            tuple([(k.arg, self.expr(k.value)) for k in node.keywords]),
             # a chained call is reported where its own name stands, not where the chain begins
             node.func.end_lineno or node.lineno if isinstance(node.func, ast.Attribute) else node.lineno,
             node.func.end_col_offset or 0,

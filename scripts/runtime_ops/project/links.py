@@ -23,6 +23,10 @@ COMMON_METHODS = frozenset(
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 
 
+REFERRING = frozenset((m.Name, m.Attr, m.Call, m.Lambda, m.Star, m.Sequence))
+"""Kinds of arguments that may hand over a function."""
+
+
 def _items(data: m.Mapping | m.Sequence) -> Iterator[m.Expr]:
     """The items of a display, nested ones included."""
     for item in data.items if isinstance(data, m.Sequence) else [v for _, v in data.items]:
@@ -222,14 +226,16 @@ class Links:
         level_site: Site | None = None
         for place in func.places:
             stmt = place.stmt
-            value = stmt.value if isinstance(stmt, m.Assign | m.Return | m.ExprStmt) else None
+            value = stmt.value if isinstance(stmt, (m.ExprStmt, m.Assign, m.Return)) else None
+            if value is None:
+                continue
             if isinstance(value, m.Name):
                 named: list[m.Expr] = [value]
             else:
-                named = list(_items(value)) if isinstance(value, m.Mapping | m.Sequence) else []
+                named = list(_items(value)) if isinstance(value, (m.Mapping, m.Sequence)) else []
                 if isinstance(value, m.Call):
-                    for given in (*value.args, *(v for _, v in value.keywords)):
-                        if isinstance(given, m.Mapping | m.Sequence):
+                    for given in (*value.args, *[v for _, v in value.keywords]):
+                        if isinstance(given, (m.Mapping, m.Sequence)):
                             named.extend(_items(given))
             for expr in named:
                 if isinstance(expr, m.Name):
@@ -241,8 +247,11 @@ class Links:
 
     def _link_references(self, site: Site) -> None:
         """Functions handed over as arguments: ``Thread(target=f)``, ``submit(f)``, ``signal.signal(SIGTERM, f)``."""
-        exprs = [*site.call.args, *(value for _, value in site.call.keywords)]
+        call = site.call
+        exprs = [*call.args, *[value for _, value in call.keywords]] if call.keywords else call.args
         for expr in exprs:
+            if type(expr) not in REFERRING:
+                continue
             for part in expr.items if isinstance(expr, m.Sequence) else (expr,):
                 for func in self.referenced(part, site.function):
                     self._edge(Edge(site.function, func, site, "reference", site.dotted or site.text))
@@ -251,7 +260,7 @@ class Links:
         """The project's functions that an expression names without calling them (also through partial and lambda)."""
         if isinstance(expr, m.Star):
             expr = expr.value
-        if isinstance(expr, m.Name | m.Attr):
+        if isinstance(expr, (m.Name, m.Attr)):
             value = self.names.value(expr, function)
             if value is not None and isinstance(value.target, Func):
                 yield value.target

@@ -164,10 +164,12 @@ class Func:
         return {name: found for name, found in self.bindings.items() if "." in name}
 
     def param(self, name: str) -> m.Param | None:
-        for param in self.facts.params:
-            if param.name == name:
-                return param
-        return None
+        return self.params.get(name)
+
+    @cached_property
+    def params(self) -> dict[str, m.Param]:
+        """The parameters by name."""
+        return {param.name: param for param in reversed(self.facts.params)}
 
     def __repr__(self) -> str:
         return f"<Func {self.key}>"

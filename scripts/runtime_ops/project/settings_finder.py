@@ -14,8 +14,8 @@ from runtime_ops.project.expressions import Region, Spot, regions, spot_of, spot
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Place
-from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
 from runtime_ops.project.settings_candidates import classes_of_settings, may_read
+from runtime_ops.project.settings_classes import class_call, conversion_of, fields_of, is_settings
 from runtime_ops.project.settings_flow import NAMED, Around, bound_of, check_nearby
 from runtime_ops.project.settings_model import Bound, SettingRead, is_secret
 from runtime_ops.project.texts import UNKNOWN, bound_expression, is_empty, spelled, text_of
