@@ -12,7 +12,7 @@ check: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,drill-tests]'
 	touch $@
 
 # What a release publishes, in dist/: the archive, the installers that carry its hash, and the sums.
