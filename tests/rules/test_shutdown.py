@@ -108,7 +108,7 @@ def test_huey_with_its_graceful_signal(tmp_path: Path) -> None:
     assert found(tmp_path, "wrong-stop-signal", files) == []
 
 
-@pytest.mark.parametrize(("made", "ends"), [("sse_starlette.sse", True), ("starlette.responses", False)])
+@pytest.mark.parametrize(("made", "ends"), [("sse_starlette.sse", True), ("sse_starlette", True), ("starlette.responses", False)])
 def test_streams_that_end_with_the_server(tmp_path: Path, made: str, ends: bool) -> None:
     app = (
         f"import asyncio\nfrom fastapi import FastAPI\nfrom {made} import EventSourceResponse\n\napp = FastAPI()\n\n\n"

@@ -9,6 +9,7 @@ from runtime_ops.libraries.servers import Server, all_servers, server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Klass, Site
 from runtime_ops.project.routes import Route
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import command_link, option
@@ -86,7 +87,7 @@ def _open_response(project: Project, entrypoint: Entrypoint) -> tuple[str, int, 
             continue
         for func in below(project, route.func, 1):
             for site in func.sites:
-                if site.dotted is not None and surface("ends-with-server", site.dotted) is not None:
+                if _ends_with_server(project, site):
                     continue
                 name = (site.dotted or site.text).rpartition(".")[2]
                 events = any(
@@ -96,6 +97,13 @@ def _open_response(project: Project, entrypoint: Entrypoint) -> tuple[str, int, 
                 if name == "EventSourceResponse" or (name in STREAMS and events):
                     return site.path, site.line, f"the stream of {route.path}"
     return None
+
+
+def _ends_with_server(project: Project, site: Site) -> bool:
+    """Whether a call makes a response, or a project's subclass of one, that its library ends when the server is told to."""
+    value = project.links.names.value(site.call.func, site.function)
+    bases = value.target.external_bases if value is not None and isinstance(value.target, Klass) else ()
+    return any(surface("ends-with-server", name) is not None for name in (site.dotted or "", *bases) if name)
 
 
 def _served(route: Route, entrypoint: Entrypoint) -> bool:
