@@ -93,7 +93,7 @@ class Life:
         reached = self.reach.get(func)
         if not reached:
             return NOWHERE
-        if func not in self.mains:
+        if func not in self.mains and func not in self.yields:
             return frozenset(reached)
         return frozenset(self.within(func, phase, line, steps) for phase in reached)
 
