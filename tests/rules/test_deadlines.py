@@ -105,5 +105,17 @@ def test_total_seconds_and_days_are_right(tmp_path: Path) -> None:
     ],
 )
 def test_children_that_end_at_once_are_silent(tmp_path: Path, command: str, lines: list[int]) -> None:
-    code = f"import subprocess\nfrom shutil import which\n{HEAD}@app.post('/a/<pid>')\ndef a(pid):\n    subprocess.run({command})\n    return ''\n"
+    code = (
+        f"import subprocess\nfrom shutil import which\n{HEAD}@app.post('/a/<pid>')\n"
+        f"def a(pid):\n    subprocess.run({command})\n    return ''\n"
+    )
+    assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
+
+
+@pytest.mark.parametrize(("program", "lines"), [("shred", []), ("convert", [8])])
+def test_the_command_of_a_child_may_have_a_name(tmp_path: Path, program: str, lines: list[int]) -> None:
+    code = (
+        f"import subprocess\n{HEAD}@app.post('/a')\ndef a():\n    command = ['{program}', '-z']\n"
+        "    subprocess.check_call(command)\n"
+    )
     assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
