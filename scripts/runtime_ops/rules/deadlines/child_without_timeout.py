@@ -67,6 +67,9 @@ def _in_serving(project: Project, wait: WaitSite) -> bool:
 def _program(wait: WaitSite) -> str:
     """The program that a literal command names, without its folder; empty when it is not written."""
     first = wait.call.args[0] if wait.call.args else None
+    bound = wait.site.function.bindings.get(first.id, []) if isinstance(first, m.Name) else []
+    if len(bound) == 1:  # cmd = ["shred", …]
+        first = bound[0].expr
     if isinstance(first, m.Sequence) and first.items:
         first = first.items[0]
     text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
