@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import log_call
@@ -26,21 +26,33 @@ EVERYWHERE = re.compile(r"service\.version|service_version|release\s*=|build_inf
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    silent = list(_silent(project))
+    if not silent:
+        return
+    first, *others = silent
+    subject = first.path if not others else f"{first.path} and {len(others)} other services"
+    yield RULE.finding(
+        first.path,
+        first.line,
+        f"nothing that {subject} run{'s' if not others else ''} records its version or build: during an incident or a roll-out the "
+        "logs cannot tell which build answered",
+        "log one line at start-up with version, commit and the settings that matter (without secrets)",
+        phase="startup",
+        entrypoints=silent,
+        anchor=first.id,
+        count=len(silent),
+        also=[Evidence(e.path, e.line, "the same") for e in others[:8]],
+    )
+
+
+def _silent(project: Project) -> Iterator[Entrypoint]:
+    """The services that production starts and that tell no version."""
     for entrypoint in project.entrypoints:
         if entrypoint.kind != "service" or not any(x.platform != "packaging" for x in entrypoint.production):
             continue
-        if any(map(_tells, sorted(entrypoint.modules, key=lambda module: module.path))) or _elsewhere(project, entrypoint):
-            continue
-        yield RULE.finding(
-            entrypoint.path,
-            entrypoint.line,
-            f"nothing that {entrypoint.path} runs records its version or build: during an incident or a roll-out the logs cannot "
-            "tell which build answered",
-            "log one line at start-up with version, commit and the settings that matter (without secrets)",
-            phase="startup",
-            entrypoints=(entrypoint,),
-            anchor=entrypoint.id,
-        )
+        modules = sorted(entrypoint.modules, key=lambda module: module.path)
+        if not any(map(_tells, modules)) and not _elsewhere(project, entrypoint):
+            yield entrypoint
 
 
 def _elsewhere(project: Project, entrypoint: Entrypoint) -> bool:
