@@ -186,9 +186,10 @@ class Display(NamedTuple):
 class Inventory:
     """What stands in the expressions of one function. ``sites``, ``displays`` and ``texts`` (the literals) are in source
     order, outer before inner; ``names`` are the dotted names as they are written. ``sites`` and ``names`` include
-    decorators and defaults, the other two do not: their literals are in ``header_texts``."""
+    decorators and defaults, as do ``attributes`` (those of what is no plain name: ``now().year``); the other two do not:
+    their literals are in ``header_texts``."""
 
-    __slots__ = ("displays", "header_texts", "names", "sites", "texts")
+    __slots__ = ("attributes", "displays", "header_texts", "names", "sites", "texts")
 
     def __init__(self, function: Func) -> None:
         sites: list[Site] = []
@@ -196,6 +197,7 @@ class Inventory:
         self.texts: list[str] = []
         self.header_texts: list[str] = []
         self.names: set[str] = set()
+        self.attributes: set[str] = set()
         for place in function.places:
             dropped = type(place.stmt) is m.ExprStmt
             for expr in own_expressions(place.stmt):
@@ -233,6 +235,10 @@ class Inventory:
                 if node.args:
                     stack.extend(node.args[::-1])
                 stack.append(node.func)
+                continue
+            if kind is m.Attr:
+                self.attributes.add(node.name)
+                stack.append(node.value)
                 continue
             if kind is m.Await:
                 awaited = node.value

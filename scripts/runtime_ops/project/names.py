@@ -15,6 +15,8 @@ from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Valu
 from runtime_ops.project.modules import ModuleIndex
 
 DEPTH = 12  # steps through assignments, returns and re-exports before the answer is "unknown"
+UNASKED = Value("", "")
+"""Stands for an answer that is not remembered."""
 ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar|Type|type)\[(.+)\]$")
 CASTS = ("typing.cast", "typing_extensions.cast")
 BUILTINS = frozenset(dir(builtins))
@@ -41,8 +43,9 @@ class Names:
         """What ``expr``, written in ``function``, stands for."""
         if depth > DEPTH or expr is None:
             return None
-        if isinstance(expr, m.Name):
-            return self.name(expr.id, function, depth)
+        if type(expr) is m.Name:
+            known = self._values.get((id(function), expr.id), UNASKED)
+            return self.name(expr.id, function, depth) if known is UNASKED else known
         if isinstance(expr, m.Call):
             return self.result(expr, function, depth)
         if isinstance(expr, m.Attr):

@@ -52,14 +52,13 @@ NOWHERE: frozenset[str] = frozenset()
 
 
 class Way(NamedTuple):
-    """An edge out of a function: the phase that it turns to (empty: the caller's), whether it is certain, whether what
-    it leads to runs elsewhere, and whether it stands behind the loop in which a thread or process serves."""
+    """An edge out of a function: the phase that it turns to (empty: the caller's), whether it is certain, and whether
+    what it leads to runs elsewhere."""
 
     edge: Edge
     turn: str
     certain: bool
     elsewhere: bool
-    down: bool
 
 
 class Life:
@@ -93,9 +92,13 @@ class Life:
         reached = self.reach.get(func)
         if not reached:
             return NOWHERE
-        if func not in self.mains and func not in self.yields:
+        if not self.divided(func):
             return frozenset(reached)
         return frozenset(self.within(func, phase, line, steps) for phase in reached)
+
+    def divided(self, func: Func) -> bool:
+        """Whether the places of a function run in different phases (see `within`)."""
+        return func in self.mains or func in self.yields
 
     def within(self, func: Func, phase: str, line: int, steps: tuple[Step, ...]) -> str:
         """``phase``, or the exact one where the place tells it: around the ``yield`` of a lifespan, and after the loop in
@@ -283,22 +286,23 @@ class Phases:
             if self._mains[func]:
                 life.mains[func] = self._mains[func]
             service = life.entrypoint.kind == "service"
-            for edge, turn, certain, elsewhere, down in self._ways(func):
+            if life.divided(func):
+                for edge in self.links.callees.get(func, ()):
+                    if not (service and runs_elsewhere(edge)):
+                        here = life.within(func, phase, edge.site.line, edge.site.steps)
+                        add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in ("call", "reference"))
+                continue
+            for edge, turn, certain, elsewhere in self._ways(func):
                 if not (service and elsewhere):
-                    turned = "shutdown" if down or phase == "shutdown" else turn or phase
-                    add(edge.callee, turned, edge, "", sure and certain)
+                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", sure and certain)
 
     def _ways(self, func: Func) -> list[Way]:
         """The edges out of a function that differ in where they lead, and how."""
         ways = self._out.get(func)
         if ways is None:
-            places = self._mains[func]
-            different: dict[tuple[Func, str, bool, bool, bool], Way] = {}
+            different: dict[tuple[Func, str, bool, bool], Way] = {}
             for edge in self.links.callees.get(func, ()):
-                way = Way(
-                    edge, self.flow(edge, ""), edge.how in ("call", "reference"), runs_elsewhere(edge),
-                    bool(places) and phase_at(places, edge.site.line, edge.site.steps) == "shutdown",
-                )  # fmt: skip
+                way = Way(edge, self.flow(edge, ""), edge.how in ("call", "reference"), runs_elsewhere(edge))
                 different.setdefault((edge.callee, *way[1:]), way)
             ways = self._out[func] = list(different.values())
         return ways

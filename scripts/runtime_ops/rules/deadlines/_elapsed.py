@@ -18,6 +18,9 @@ WALL = frozenset(
 
 def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str]]:
     """``(now - started).seconds`` in a comparison: lines, with the text."""
+    found = func.inventory
+    if "seconds" not in found.attributes and not any(name.endswith(".seconds") for name in found.names):
+        return
     for place in func.places:
         for expr in own_expressions(place.stmt):
             text = None
