@@ -10,5 +10,5 @@ from runtime_ops.bootstrap import ensure_libraries  # noqa: E402
 
 ensure_libraries(bytecode=True)
 if __name__ == "__main__":
-    from runtime_ops.cli.audit import main
-    sys.exit(main())
+    from runtime_ops.cli.audit import run
+    run()

@@ -71,6 +71,7 @@ def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
     gathered = gather(request.root, discovery, lambda done, of: progress(f"reading {of:,} files: {100 * done // of} %"))
     if gathered.python_files == 0 and not gathered.unparsed:
         raise NothingToAudit(nothing(request, discovery, gathered))
+    was_on = gc.isenabled()
     gc.disable()  # the linked project is one big graph that lives until the end: collecting it again and again is waste
     try:
         progress("linking")
@@ -80,7 +81,8 @@ def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
         judged = judge(project, request.rules)
         return report(request, gathered, project, judged)
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 def report(request: Request, gathered: Gathered, project: Project, judged: Judged) -> Report:
