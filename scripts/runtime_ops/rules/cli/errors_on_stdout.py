@@ -54,7 +54,8 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _reached(project: Project, func: Func) -> bool:
     named = (*project.phases_by_entrypoint(func), *project.imported_by(func.module))
-    return any(e.production for e in named) or bool(named and not project.launches)
+    commands = [e for e in named if not e.long_running]  # the stdout of a service is its log
+    return any(e.production for e in commands) or bool(commands and not project.launches)
 
 
 def _fails(site: Site) -> bool:

@@ -62,6 +62,27 @@ def programs(project: Project) -> tuple[Program, ...]:
     return tuple(Program(group[0], tuple(group[1:])) for group in groups)
 
 
+SHARED = 0.5
+
+
+def components(project: Project) -> tuple[tuple[Program, ...], ...]:
+    """The programs, those of one code base together (a web application and its worker share most of their modules): what is
+    missing in one set-up is missing once."""
+    groups: list[list[Program]] = []
+    for program in programs(project):
+        group = next((g for g in groups if _shares(g[0], program)), None)
+        if group is not None:
+            group.append(program)
+        else:
+            groups.append([program])
+    return tuple(map(tuple, groups))
+
+
+def _shares(one: Program, other: Program) -> bool:
+    least = min(len(one.modules), len(other.modules))
+    return least > 1 and len(one.modules & other.modules) >= SHARED * least
+
+
 def long_running(project: Project) -> tuple[Entrypoint, ...]:
     """Services and workers apart from load generators and what its path or its launches say is for development only."""
     return tuple(

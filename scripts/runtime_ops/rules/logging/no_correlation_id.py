@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs, sequential
+from runtime_ops.rules.logging._programs import Program, components, sequential
 from runtime_ops.rules.logging.unstructured_logs import logs_at_all
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="No request, job or trace id is bound to the log records of a service or worker.",
 )
 WORDS = (
@@ -40,23 +40,32 @@ SEVERAL = 3
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for program in programs(project):
-        entrypoint = program.entrypoint
-        if not (logs_at_all(program) or talks(project, program)) or correlates(project, program):
+    for component in components(project):
+        missing = [program for program in component if lacks_id(project, program)]
+        if not missing:
             continue
-        if sequential(project, program):
-            continue  # the lines of one job stand together: there is nothing to tell apart
+        first, *others = missing
+        entrypoint = first.entrypoint
         unit = "request" if entrypoint.kind == "service" else "job"
         yield RULE.finding(
-            program.home.path,
-            program.home.line,
+            first.home.path,
+            first.home.line,
             f"No {unit} or trace id is bound to the log records of {entrypoint.kind} {entrypoint.path}: the lines of concurrent {unit}s "
             f"cannot be told apart",
             f"bind an id for each {unit} (middleware, contextvars and a logging filter, or trace ids) and put it into the format",
-            entrypoints=(entrypoint,),
+            entrypoints=[program.entrypoint for program in missing],
             phase="serving",
             anchor=entrypoint.id,
+            count=len(missing),
+            also=[Evidence(p.home.path, p.home.line, "the same") for p in others[:8]],
         )
+
+
+def lacks_id(project: Project, program: Program) -> bool:
+    """Whether the program's records of several requests or jobs at a time can't be told apart."""
+    if not (logs_at_all(program) or talks(project, program)) or correlates(project, program):
+        return False
+    return not sequential(project, program)  # one job after another: its lines stand together
 
 
 def talks(project: Project, program: Program) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import Instrument, all_instruments, instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs
+from runtime_ops.rules.logging._programs import Program, components
 
 RULE = Rule(
     __name__,
@@ -35,32 +35,57 @@ WORDS = {
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for program in programs(project):
-        entrypoint = program.entrypoint
-        if any(_telemetry_program(e) for e in program.all):
+    for component in components(project):
+        told = [(program, what) for program in component if (what := what_is_missing(project, program))]
+        if not told:
             continue
-        uses = instruments_of(project, program)
-        if named_in_settings(program):
-            continue
-        missing = missing_of(entrypoint, uses)
-        if not missing:
-            continue
-        recording = [(row, site) for row, site in uses if row.role in RECORDS]
-        what = "records no metric" if not recording else "has metrics, but none of " + ", ".join(missing)
-        if recording and all(traces_only(row) for row, _ in recording):
-            what = "has traces, but no metric"
+        (first, what), *others = told
+        entrypoint = first.entrypoint
+        bare = what == NOTHING and bool(entrypoint.production)
         yield RULE.finding(
-            program.home.path,
-            program.home.line,
-            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen "
-            "first by its users, and no alert can be set on it",
+            first.home.path,
+            first.home.line,
+            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen first by its users, and no alert can be set on it",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
-            severity="medium" if not recording and entrypoint.production else "low",
+            severity="medium" if bare else "low",
             confidence="likely",
             phase="serving",
-            entrypoints=(entrypoint,),
+            entrypoints=[program.entrypoint for program, _ in told],
             anchor=entrypoint.id,
+            count=len(told),
+            also=[Evidence(p.home.path, p.home.line, f"the same: {w}") for p, w in others[:8]],
         )
+
+
+NOTHING = "records no metric"
+
+
+def what_is_missing(project: Project, program: Program) -> str:
+    """What a program does not measure, in words; empty when it measures, or something around it does."""
+    if (
+        any(_telemetry_program(e) for e in program.all)
+        or named_in_settings(program)
+        or serves_metrics(project, program)
+    ):
+        return ""
+    uses = instruments_of(project, program)
+    missing = missing_of(program.entrypoint, uses)
+    if not missing:
+        return ""
+    recording = [(row, site) for row, site in uses if row.role in RECORDS]
+    if not recording:
+        return NOTHING
+    if all(traces_only(row) for row, _ in recording):
+        return "has traces, but no metric"
+    return "has metrics, but none of " + ", ".join(missing)
+
+
+def serves_metrics(project: Project, program: Program) -> bool:
+    """Whether a route of its own answers with metrics that no known library makes."""
+    return any(
+        route.path.rstrip("/").endswith("/metrics") and route.func is not None and route.func.module in program.modules
+        for route in project.routes
+    ) and not instruments_of(project, program)
 
 
 def named_in_settings(program: Program) -> bool:
