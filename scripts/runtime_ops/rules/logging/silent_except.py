@@ -12,9 +12,11 @@ from runtime_ops.libraries.errors import connection_errors
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Site, own_expressions
+from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging.lost_traceback import caught, running
+from runtime_ops.rules.shutdown._running import names_in
 
 RULE = Rule(
     __name__,
@@ -24,6 +26,8 @@ RULE = Rule(
 MUCH = 6  # statements of a try body whose loss is worth a finding of its own
 SINGLE = 5  # findings of their own; the others are one finding for the habit
 PHRASES = ("failure", "error")
+LOST_WITH = OUTSIDE | {"child"}
+"""Kinds of waits whose failure is a fault even where the method is named like a probe (``requests.get``)."""
 # calls whose failure is an answer, not a fault: a parse, a lookup, a feature test, tidying up
 PROBES = frozenset(
     (
@@ -109,8 +113,33 @@ def _lost_connection(exception: str) -> bool:
 
 def _matters(arm: HandlerEffects) -> bool:
     """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
-    outside = any(waits(site.dotted) for site in arm.body_calls if site.dotted)
-    return outside or arm.body_statements >= MUCH
+    if _of_kind(arm.body_calls, OUTSIDE):
+        return True
+    large = arm.body_statements >= MUCH or any(waits(site.dotted) for site in arm.body_calls if site.dotted)
+    return large and not _has_defaults(arm)
+
+
+def _of_kind(sites: tuple[Site, ...], kinds: frozenset[str]) -> bool:
+    return any(kind_of(row, site.dotted) in kinds for site in sites if site.dotted for row in waits(site.dotted))
+
+
+def _has_defaults(arm: HandlerEffects) -> bool:
+    """Whether every name that the body assigns, and that is read after it, had a value before: what is lost leaves a
+    default that the author wrote."""
+    first, last = arm.attempt.line, max(stmt.end_line for stmt in arm.attempt.body)
+    bound = {name: [b.line for b in bindings] for name, bindings in arm.func.bindings.items()}
+    assigned = {name: lines for name, lines in bound.items() if any(first <= line <= last for line in lines)}
+    read: set[str] = set()
+    for place in arm.func.places:
+        if place.stmt.line > arm.attempt.end_line:
+            again = {n for n, lines in assigned.items() if any(arm.attempt.end_line < x <= place.stmt.line for x in lines)}
+            read |= (_read(place.stmt) & set(assigned)) - again  # a name that got another value since is not its result
+    return bool(read) and all(min(assigned[name]) < first or arm.func.param(name) is not None for name in read)
+
+
+def _read(stmt: m.Stmt) -> set[str]:
+    skipped = stmt.targets if isinstance(stmt, m.Assign) else ()
+    return {name for expr in own_expressions(stmt) if not any(expr is t for t in skipped) for name in names_in(expr)}
 
 
 def together_all(findings: list[Finding]) -> Finding:
@@ -129,7 +158,7 @@ def probes_only(arm: HandlerEffects) -> bool:
 
 
 def _harmless(site: Site) -> bool:
-    if site.dotted is not None and waits(site.dotted):
+    if _of_kind((site,), LOST_WITH):
         return False  # ``requests.get`` shares its name with ``dict.get``
     named = site.method in PROBES or site.method.lstrip("_").startswith("parse")
     return named or (site.dotted or "").startswith(("os.path.", "re.", "builtins."))
