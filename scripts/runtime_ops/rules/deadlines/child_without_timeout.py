@@ -8,6 +8,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.names import is_static
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, likely_way, matters, weight
@@ -19,12 +21,13 @@ RULE = Rule(
 )
 LOCAL = frozenset(
     """rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id kill pkill killall
-    shred sync""".split()
+    shred sync pmap ps uptime free lscpu""".split()
 )
-"""Programs that send a signal or work on local files and ask nobody."""
+"""Programs that send a signal, read the state of the machine or work on local files, and ask nobody."""
 TELLS = frozenset("--version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
+KILLS = frozenset("terminate kill".split())
 
 
 @RULE.check
@@ -57,17 +60,35 @@ def _in_serving(project: Project, wait: WaitSite) -> bool:
         return False
     if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
         return False
-    if _program(wait) in LOCAL or _only_tells(wait):
+    if _only_local(project, wait) or _only_tells(wait):
         return False
     # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
     told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
-    return not told and not _supervises(wait)
+    return not told and not _supervises(project, wait)
 
 
-def _program(wait: WaitSite) -> str:
-    """The program that a literal command names, without its folder; empty when it is not written."""
+def _only_local(project: Project, wait: WaitSite) -> bool:
+    """Whether the command, or each that the callers hand over, is one of the tools that end at once."""
     first = wait.call.args[0] if wait.call.args else None
-    bound = wait.site.function.bindings.get(first.id, []) if isinstance(first, m.Name) else []
+    func = wait.site.function
+    if not isinstance(first, m.Name) or func.param(first.id) is None or first.id in func.bindings:
+        return _program(first, func) in LOCAL
+    edges = [edge for edge in project.links.callers.get(func, ()) if edge.how == "call"]
+    given = [_program(_handed(edge.site, func, first.id), edge.caller) for edge in edges]
+    return bool(given) and all(program in LOCAL for program in given)
+
+
+def _handed(site: Site, func: Func, name: str) -> m.Expr | None:
+    """What a call hands over as the parameter of that name."""
+    names = [p.name for p in func.facts.params if p.kind == "positional"]
+    if func.cls is not None and not is_static(func):
+        names = names[1:]
+    return site.call.argument(name, names.index(name) if name in names else None)
+
+
+def _program(first: m.Expr | None, func: Func) -> str:
+    """The program that a literal command names, without its folder; empty when it is not written."""
+    bound = func.bindings.get(first.id, []) if isinstance(first, m.Name) else []
     if len(bound) == 1:  # cmd = ["shred", …]
         first = bound[0].expr
     if isinstance(first, m.Sequence) and first.items:
@@ -83,8 +104,22 @@ def _only_tells(wait: WaitSite) -> bool:
     return len(items) == 1 and isinstance(items[0], m.Const) and items[0].value in TELLS
 
 
-def _supervises(wait: WaitSite) -> bool:
-    """``child = Popen(…)`` kept in an attribute and waited for by a method of its own: a child that lives long and can be
-    ended from outside."""
+def _supervises(project: Project, wait: WaitSite) -> bool:
+    """A child that lives long and can be ended from outside: kept in an attribute and waited for by a method of its own, or
+    put into an attribute through which some function of the project kills it."""
     receiver = wait.site.text.rpartition(".")[0]
-    return wait.site.method == "wait" and "." in receiver
+    if wait.site.method == "wait" and "." in receiver:
+        return True
+    made = [b.expr for b in wait.site.function.bindings.get(receiver, ())]  # ``p = self.child = Popen(…)``
+    kept = {
+        name.rpartition(".")[2]
+        for name, bindings in wait.site.function.attribute_bindings.items()
+        for b in bindings
+        if b.line <= wait.line
+        and ((isinstance(b.expr, m.Name) and b.expr.id == receiver) or any(b.expr is expr for expr in made if expr))
+    }
+    return bool(kept) and any(
+        site.method in KILLS and "." in (owner := site.text.rpartition(".")[0]) and owner.rpartition(".")[2] in kept
+        for func in project.functions
+        for site in func.sites
+    )
