@@ -357,3 +357,39 @@ def test_what_a_zmq_socket_is_made_for_and_set_to() -> None:
     """)
     assert [w.deadline.bounded for w in found] == [True, False, True, True, False, True, True]
     assert found[-1].deadline.seconds == 0.5
+
+
+def test_a_wrapped_socket_keeps_the_limit_of_the_socket() -> None:
+    for made, bounded in (
+        ("s = socket.socket(); s.settimeout(5)", True),
+        ("s = socket.create_connection(a, timeout=5)", True),
+        ("s = socket.socket()", False),
+    ):
+        found = waits(f"""
+            import socket
+            import ssl
+
+            def work(a):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                {made}
+                t = context.wrap_socket(s)
+                t.recv(1)
+        """)
+        wrapped = [w for w in found if w.dotted.startswith("ssl.")]
+        assert {w.deadline.bounded for w in wrapped} == {bounded}
+        assert "ssl.SSLContext" not in {w.place.text for w in wrapped}
+
+
+def test_the_socket_default_holds_for_those_that_take_it() -> None:
+    found = waits("""
+        import socket
+        import feedparser
+        import requests
+
+        socket.setdefaulttimeout(60)
+
+        def work(u):
+            feedparser.parse(u)
+            requests.get(u)
+    """)
+    assert [w.deadline.bounded for w in found] == [True, False]

@@ -79,6 +79,8 @@ class Wait:
     """Constants that, given to the constructor of the receiver, make the calls return at once (``zmq.PUB``: it drops)."""
     parts: bool = False
     """The calls read parts of messages that arrive whole: a read right after another of the same object does not wait."""
+    socket_default: bool = False
+    """Its sockets take ``socket.setdefaulttimeout``; requests passes an explicit None and does not (facts 4.6)."""
     wrappers: tuple[str, ...] = ()
     """Classes that take a configured client instead of the parameter."""
     retries: Retries | None = None

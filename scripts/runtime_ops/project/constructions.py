@@ -338,6 +338,15 @@ class Constructions:
                             )
         return None
 
+    def handed_on(self, chain: tuple[Construction, ...], origin: Origin | None, row: Wait) -> Deadline | None:
+        """``s.settimeout(5); context.wrap_socket(s)``: a limit of the socket that was handed over, which the new one keeps."""
+        for construction in chain:
+            if origin is None or construction.origin.call is not origin.call:
+                given = self.set_later(construction.origin, row)
+                if given is not None:
+                    return given
+        return None
+
     def _option(self, func: Func, origin: Origin, row: Wait, parameter: str) -> Deadline | None:
         """``socket.setsockopt(zmq.RCVTIMEO, 5000)`` on the object that was made at ``origin``."""
         for site in func.sites:

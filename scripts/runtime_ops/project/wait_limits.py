@@ -7,7 +7,7 @@ from dataclasses import replace
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries import names as libraries
-from runtime_ops.libraries.timeouts import Wait, constructor
+from runtime_ops.libraries.timeouts import Wait, constructor, waits
 from runtime_ops.libraries.versions import bounds_at
 from runtime_ops.project.configured import Configuration, mapping_limit
 from runtime_ops.project.constructions import Construction, Constructions
@@ -18,20 +18,6 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import text_of
 from runtime_ops.project.versions import Versions
 
-SOCKET_DEFAULT = (
-    "urllib.",
-    "http.client.",
-    "smtplib.",
-    "ftplib.",
-    "imaplib.",
-    "poplib.",
-    "telnetlib.",
-    "socket.",
-    "xmlrpc.",
-    "ssl.",
-    "nntplib.",
-)
-"""Modules whose sockets take ``socket.setdefaulttimeout``; requests passes an explicit None and does not (facts 4.6)."""
 URL_PARAMETERS = ("url", "dsn", "conninfo", "uri", "host", "servers", "name_or_url")
 OPTION_PARAMETERS = ("options", "connect_args", "engine_options", "OPTIONS")
 
@@ -84,11 +70,15 @@ class Limits:
             )
             if given is not None:
                 return given
+        if "method" in row.where:
+            given = self.constructions.handed_on(chain, origin, row) or self._kept_from_start(chain)
+            if given is not None:
+                return given
         if "config" in row.where:
             given = self.configuration.limit(row)
             if given is not None:
                 return given
-        if row.distribution == "stdlib" and dotted.startswith(SOCKET_DEFAULT) and self.socket_default is not None:
+        if row.socket_default and self.socket_default is not None:
             return self.socket_default
         if construction is None and _takes_construction(row, dotted):
             return self._of_any_construction(row, site)
@@ -193,6 +183,16 @@ class Limits:
             if given is not None:
                 return given
         return self._connect_string(origin, row)
+
+    def _kept_from_start(self, chain: tuple[Construction, ...]) -> Deadline | None:
+        """``socket.create_connection(address, timeout=5)``: the value stays set on the socket, also on one that wraps it."""
+        for construction in chain:
+            for row in waits(construction.name):
+                if row.socket_default and {"constructor", "call"} <= set(row.where):
+                    given = self._among(construction.origin.call, construction.name, construction.origin.function, row, "constructor")
+                    if given is not None:
+                        return given
+        return None
 
     def _connect_string(self, origin: Origin, row: Wait) -> Deadline | None:
         """``redis://host?socket_timeout=5``, ``dsn="… connect_timeout=3"``, ``sqlite:///file``."""
