@@ -20,6 +20,7 @@ RULE = Rule(
     summary="Shutdown waits without a limit for a thread, task, queue, pool or child: it can outlast the grace period.",
 )
 WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
+SERVERS = ("socketserver.", "http.server.", "wsgiref.", "xmlrpc.server.")
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 
@@ -51,6 +52,8 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
     entrypoints = tuple(e for e in entrypoints if stop_arrives(project, e))
     if not entrypoints or (site.targets and site.method not in ("join", "wait")):
         return  # a method of the project's own, or a stop that never comes so far
+    if site.method == "shutdown" and (site.dotted or "").startswith(SERVERS):
+        return  # it tells serve_forever to return, which looks every half second
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
         return
     if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
@@ -84,7 +87,7 @@ def _held_up(project: Project, site: Site, resource: Resource | None) -> bool:
 
 
 def _remedy(site: Site) -> str:
-    if site.method == "shutdown":
+    if site.method == "shutdown" and "concurrent.futures" in (site.dotted or ""):
         return "shutdown(wait=False, cancel_futures=True), then wait for the futures with concurrent.futures.wait(timeout=…)"
     if "asyncio" in (site.dotted or "") or site.awaited:
         return "put asyncio.timeout(n) or wait_for(…, n) around it, well below the platform's grace period"
