@@ -31,8 +31,8 @@ STARTERS = frozenset(
 """Calls that start the work that is waited for."""
 SUBMITS = frozenset({"submit", "run_in_executor", "apply_async"})
 """The same by method name, for an executor of unknown class."""
-NOT_HERE = frozenset({"send", "send_bytes", "stop", "close", "shutdown"})
-"""A send waits for a full pipe only; stops are the business of the shutdown rules."""
+NOT_HERE = frozenset({"send", "send_bytes", "stop", "close", "shutdown", "join_thread"})
+"""A send waits for a full pipe only; stops, and what flushes a queue that was closed, are the business of the shutdown rules."""
 WORK = {"future": "work of another thread", "thread": "a thread", "queue": "a queue", "event": "an event", "child": "a child"}
 GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select"})
 
