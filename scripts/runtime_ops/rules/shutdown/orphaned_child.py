@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -19,6 +20,8 @@ RULE = Rule(
     summary="A child process is started and not ended on every path: it goes on without its parent.",
 )
 FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
+LAUNCHERS = frozenset("xdg-open open start sc systemctl launchctl service".split())
+"""Desktop openers and service managers: they hand the work to another process and end, or are meant to outlive the caller."""
 DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 
 
@@ -67,7 +70,22 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
 
 def _detached(resource: Resource) -> bool:
     """Meant to outlive the parent, or to die with it."""
-    return any(resource.site.call.keyword(name) is not None for name in DETACHED)
+    if any(resource.site.call.keyword(name) is not None for name in DETACHED):
+        return True
+    programs = _programs(next(iter(resource.site.call.args), None), resource)
+    return any(program in LAUNCHERS for program in programs)
+
+
+def _programs(command: m.Expr | None, resource: Resource) -> list[str]:
+    """The programs that a literal command starts, without their folders: one of a list, each part of a shell's line."""
+    bound = resource.function.bindings.get(command.id, []) if isinstance(command, m.Name) else []
+    if len(bound) == 1:
+        command = bound[0].expr
+    listed = isinstance(command, m.Sequence)
+    first = next(iter(command.items), None) if isinstance(command, m.Sequence) else command
+    text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
+    parts = [text] if listed else re.split(r"[&|;]+", text)
+    return [part.split()[0].rpartition("/")[2] for part in parts if part.split()]
 
 
 def _ended_by_pid(project: Project, resource: Resource) -> bool:
