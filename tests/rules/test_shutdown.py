@@ -148,3 +148,35 @@ def test_a_lifespan_starts_before_its_yield_and_stops_after_it(tmp_path: Path) -
         "    late.start()\n    yield\n    late.join()\n\n\napp = FastAPI(lifespan=lifespan)\n"
     )
     assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app, "Dockerfile": DOCKERFILE}) == ["app.py:19"]
+
+
+def test_desktop_opener_is_meant_to_outlive(tmp_path: Path) -> None:
+    text = SERVICE + "import subprocess\n\n\n@app.get('/')\ndef show():\n    subprocess.Popen({})\n"
+    for command, lines in (
+        ("['/usr/bin/xdg-open', '/data']", 0),
+        ("'timeout 5 & sc start web', shell=True", 0),
+        ("['convert', '/data']", 1),
+    ):
+        files = {"app.py": text.format(command), "Dockerfile": DOCKERFILE}
+        assert len(found(tmp_path, "orphaned-child", files)) == lines, command
+
+
+def test_exit_after_the_callers_have_stopped_the_program(tmp_path: Path) -> None:
+    text = (
+        SERVICE + "import os\nfrom threading import Thread\n\n\ndef halt():\n    pass\n\n\ndef power_off():\n    os._exit(0)\n\n\n"
+        "def end():\n    {}\n    power_off()\n\n\n@app.get('/')\ndef off():\n    end()\n"
+    )
+    for before, lines in (("halt()", 0), ("Thread(target=halt).start()", 0), ("print('now')", 1)):
+        files = {"app.py": text.format(before), "Dockerfile": DOCKERFILE}
+        assert len(found(tmp_path, "exit-without-cleanup", files)) == lines, before
+
+
+def test_shutdown_of_a_socket_server_is_short(tmp_path: Path) -> None:
+    text = (
+        "from contextlib import asynccontextmanager\nfrom {0} import {1}\nfrom fastapi import FastAPI\n\n\n@asynccontextmanager\n"
+        "async def lifespan(app):\n    other = {1}({2})\n    yield\n    other.shutdown()\n\n\napp = FastAPI(lifespan=lifespan)\n"
+    )
+    server = text.format("http.server", "HTTPServer", "('', 81), None")
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": server, "Dockerfile": DOCKERFILE}) == []
+    pool = text.format("concurrent.futures", "ThreadPoolExecutor", "4")
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE})

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -15,12 +16,15 @@ RULE = Rule(
     severity="high",
     summary="The process is ended by os._exit, os.abort or SIGKILL to itself: nothing is flushed, closed or answered.",
 )
+FLUSHES = frozenset("flush shutdown force_flush fsync".split())
+STOPS = frozenset("halt shutdown stop cleanup".split())
+CALLERS = 2  # levels of callers that are looked at
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for site in (*project.sites("os._exit", "os.abort"), *(s for s in project.sites("os.kill") if _kills_itself(s))):
-        if _in_forked_child(project, site) or _flushed_before(site):
+        if _in_forked_child(project, site) or _flushed_before(project, site):
             continue
         phases = {p for e, found in project.phases(site).items() if e.long_running for p in found}
         if not phases or (phases <= {"startup", "import"} and _non_zero(site)):
@@ -53,10 +57,32 @@ def _in_forked_child(project: Project, site: Site) -> bool:
     )
 
 
-def _flushed_before(site: Site) -> bool:
-    """A watchdog that flushes by hand first."""
-    earlier = [s for s in site.function.sites if s.line < site.line]
-    return any(s.method in ("flush", "shutdown", "force_flush", "fsync") for s in earlier)
+def _flushed_before(project: Project, site: Site) -> bool:
+    """A watchdog that flushes by hand first, or callers that have each stopped the program before they come here."""
+    if any(s.method in FLUSHES for s in _before(site)):
+        return True
+    return _stopped_before(project, site.function, CALLERS)
+
+
+def _stopped_before(project: Project, func: Func, depth: int) -> bool:
+    edges = [edge for edge in project.links.callers.get(func, ()) if edge.caller is not func]
+    return (
+        depth > 0
+        and bool(edges)
+        and all(
+            any(_stops(s) for s in _before(edge.site)) or _stopped_before(project, edge.caller, depth - 1) for edge in edges
+        )
+    )
+
+
+def _before(site: Site) -> list[Site]:
+    return [s for s in site.function.sites if s.line < site.line]
+
+
+def _stops(site: Site) -> bool:
+    """``halt()``, also as the thread in which it runs."""
+    handed = (source_of(v).rpartition(".")[2] for k, v in site.call.keywords if k == "target")
+    return site.method in STOPS or any(name in STOPS for name in handed)
 
 
 def _non_zero(site: Site) -> bool:
