@@ -119,3 +119,22 @@ def test_the_command_of_a_child_may_have_a_name(tmp_path: Path, program: str, li
         "    subprocess.check_call(command)\n"
     )
     assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
+
+
+def test_child_that_is_killed_through_an_attribute_is_supervised(tmp_path: Path) -> None:
+    code = (
+        "import subprocess\n" + HEAD + "class Jobs:\n    child = None\n    def cancel(self):\n        self.child.{}()\n"
+        "jobs = Jobs()\n@app.get('/')\ndef show():\n    p = subprocess.Popen(['convert', 'a'])\n    jobs.child = p\n"
+        "    p.wait()\n    return ''\n@app.get('/cancel')\ndef cancel():\n    jobs.cancel()\n    return ''\n"
+    )
+    assert not findings(tmp_path, "child-without-timeout", app__py=code.format("kill"))
+    assert findings(tmp_path, "child-without-timeout", app__py=code.format("poll"))
+
+
+def test_command_that_callers_hand_over(tmp_path: Path) -> None:
+    code = (
+        "import subprocess\n" + HEAD + "def ask(command):\n    return subprocess.check_output(command)\n@app.get('/')\n"
+        "def show():\n    return ask(['/usr/bin/pmap', '1']) + ask({})\n"
+    )
+    assert not findings(tmp_path, "child-without-timeout", app__py=code.format("['df', '-T']"))
+    assert findings(tmp_path, "child-without-timeout", app__py=code.format("['git', 'pull']"))

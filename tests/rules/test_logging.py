@@ -80,3 +80,23 @@ def test_a_counter_goes_up_only(tmp_path: Path, amount: str, fires: bool) -> Non
     body = f"    DONE.inc({amount})"
     source = HANDLER.format(body=body).replace("app = Flask", "DONE = Counter('done', 'jobs')\napp = Flask")
     assert bool(found(tmp_path, "metrics/counter-as-gauge", "from prometheus_client import Counter\n" + source)) is fires
+
+
+def test_teardown_of_a_queue_and_a_written_default_are_small(tmp_path: Path) -> None:
+    text = (
+        "import multiprocessing\nimport subprocess\n\nimport requests\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n"
+        "@app.get('/')\ndef show():\n    q = multiprocessing.Queue()\n    {0}\n    try:\n        {1}\n    except Exception:\n        pass\n"
+        "    return {2}\n\n\nif __name__ == '__main__':\n    app.run()\n"
+    )
+    run = "found = subprocess.run(['lshw'], timeout=9).returncode"
+    for before, work, after, severity in (
+        ("pass", "q.join_thread()", "''", None),
+        ("found = 0", run, "str(found)", "low"),
+        ("pass", run, "str(found)", "medium"),
+        ("found = 0", "found = requests.get('http://h', timeout=3).status_code", "str(found)", "medium"),
+    ):
+        (tmp_path / "app.py").write_text(text.format(before, work, after))
+        gathered = gather(tmp_path, discover(tmp_path), workers=1)
+        module = importlib.import_module("runtime_ops.rules.logging.silent_except")
+        judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
+        assert [f.severity for f in judged.findings] == ([severity] if severity else []), work
