@@ -123,7 +123,9 @@ def shutdown(project: Project, entrypoint: Entrypoint) -> Met:
                 return (Evidence(place.function.path, place.line, f"{dotted} drains on SIGTERM"),), ""
     if entrypoint.kind == "job":
         return (), "it ends by itself; what a SIGTERM in the middle leaves behind was not judged"
-    return (), "nothing was found that handles SIGTERM, and what starts it is not known"
+    known = any(launch.server or launch.target.path for launch in entrypoint.launches)
+    unknown_start = "" if known else ", and what starts it is not known"
+    return (), f"nothing was found that handles SIGTERM{unknown_start}"
 
 
 def jobs(project: Project, entrypoint: Entrypoint) -> Met:

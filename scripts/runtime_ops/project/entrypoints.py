@@ -197,6 +197,7 @@ class EntrypointFinder:
         for module in self.links.index:
             if main_block(module) is not None:
                 self._add(module, module.level, None, guarded=True)
+        self._scripts_that_serve()
         self._commands_that_serve()
         self._unstarted_apps()
         self._unstarted_jobs()
@@ -295,6 +296,13 @@ class EntrypointFinder:
             keep.kind, keep.framework = self._classify(keep)
             self.found = {k: e for k, e in self.found.items() if e is not drop}
             mains = {f: e for f, e in mains.items() if e is not drop}
+
+    def _scripts_that_serve(self) -> None:
+        """A file whose own level serves, without a ``__main__`` block, is a program that somebody starts by its path."""
+        reached = {module for entry in self.found.values() for module in entry.modules}
+        for module in self.links.index:
+            if main_block(module) is None and module not in reached and self.spine.places(module.level):
+                self._add(module, module.level, None)
 
     def _commands_that_serve(self) -> None:
         """A command that serves is an entrypoint of its own beside its group."""

@@ -51,7 +51,9 @@ def first_screen(report: Report, command: str, paint: Style) -> Iterator[str]:
     yield paint(f"{total}. What matters most:" if left else f"{total}.", "bold")
     yield from shown
     yield ""
-    yield w.cut(f"{f'{left:,} more below, by entrypoint. ' if left else ''}Why, and the right way: {command} --explain RULE", WIDTH)
+    below = f"{left:,} more below, by entrypoint. " if left else ""
+    # the command is for copying: a line too long is better than one without its end
+    yield f"{below}Why, and the right way: {command} --explain RULE"
 
 
 def opening(report: Report, paint: Style) -> Iterator[str]:
@@ -228,7 +230,9 @@ def full(finding: Finding, entrypoint: str, paint: Style) -> Iterator[str]:
     if finding.trace:
         yield from trace_lines(finding.trace)
     if finding.count > 1:
-        places = ", ".join(w.place(e.path, e.line) for e in finding.also)
+        # one line may hold the same fact twice; its place is told once
+        own = w.place(finding.path, finding.line)
+        places = ", ".join(dict.fromkeys(p for e in finding.also if (p := w.place(e.path, e.line)) != own))
         for line in w.wrap(f"{finding.count} places{f', also {places}' if places else ''}", WIDTH - 8, 3):
             yield f"        {line}"
 

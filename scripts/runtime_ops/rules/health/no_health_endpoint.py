@@ -41,8 +41,8 @@ def check(project: Project) -> Iterator[Finding]:
         yield RULE.finding(
             entrypoint.path,
             entrypoint.line,
-            f"{entrypoint.path} answers {len(http)} routes and none about its health: a platform can only ask whether the port is "
-            "open, which it is also while every request fails",
+            f"{entrypoint.path} answers {len(http)} route{'s' if len(http) != 1 else ''} and none about its health: a platform can "
+            "only ask whether the port is open, which it is also while every request fails",
             "add a liveness route that asks nothing, and a readiness route that asks what requests need",
             phase="serving",
             entrypoints=(entrypoint,),
