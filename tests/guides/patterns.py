@@ -37,16 +37,20 @@ class Pattern:
 
 
 def named_fences(text: str) -> dict[str, tuple[int, dict[str, str]]]:
-    """Title of each level-2 section to its line and its named files."""
+    """Title of each level-2 section of a program to its line and its named files.
+
+    The sections of the rules stay out: their wrong and right snippets have file names too, each several times.
+    """
     found: dict[str, tuple[int, dict[str, str]]] = {}
     tokens = MarkdownIt("commonmark").parse(text)
-    files: dict[str, str] = {}
+    files: dict[str, str] | None = None
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         if token.type == "heading_open" and token.tag in ("h1", "h2", "h3"):
-            files = {}
-            if token.tag == "h2" and following is not None:
+            files = None
+            if token.tag == "h2" and following is not None and following.content.startswith((PATTERN, SHARED)):
+                files = {}
                 found[following.content] = (token.map[0] + 1 if token.map else 0, files)
-        elif token.type == "fence" and (len(token.info.split()) > 1 or token.info.strip() == "dockerfile"):
+        elif files is not None and token.type == "fence" and (len(token.info.split()) > 1 or token.info.strip() == "dockerfile"):
             made = guides.snippet(token, "guide", token.map[0] + 1 if token.map else 0)
             assert made.name not in files, f"two files {made.name} in one section"
             files[made.name] = made.text
