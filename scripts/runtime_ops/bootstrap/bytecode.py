@@ -28,7 +28,8 @@ def keep_bytecode() -> None:
 def folder() -> str | None:
     """The folder, made when it is not there; None when it cannot be had or is not the user's alone."""
     home = cache_home()
-    if home is None:
+    # a home without a cache folder stays as it is: what uninstalls this could not tell whose folder that is
+    if home is None or (not os.environ.get("XDG_CACHE_HOME") and not os.path.isdir(home)):
         return None
     application = os.path.join(home, "python-runtime-operations")
     place = os.path.join(application, FOLDER)
