@@ -7,6 +7,7 @@ This module has no import from the package: the supervisor runs it without a sea
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,26 +154,21 @@ def listening_ports(pids: list[int]) -> set[int]:
     Source: `/proc/net/tcp` (proc(5)): local address `HEX:HEX`, state, and the inode that `/proc/PID/fd` links to.
     """
     mine = set().union(*(_sockets(pid) for pid in pids)) if pids else set()
-    found = set()
-    for name in ("tcp", "tcp6"):
-        try:
-            lines = (PROC / "net" / name).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for fields in (line.split() for line in lines):
-            if fields[3] == LISTEN and fields[9] in mine:
-                found.add(int(fields[1].rsplit(":", 1)[1], 16))
-    return found
+    return {port for port, inode in _listeners() if inode in mine}
 
 
 def port_listens(port: int) -> bool:
     """Whether any process of this network namespace listens on the TCP port."""
+    return any(listening == port for listening, _ in _listeners())
+
+
+def _listeners() -> Iterator[tuple[int, str]]:
+    """Port and inode of each listening TCP socket of this network namespace."""
     for name in ("tcp", "tcp6"):
         try:
             lines = (PROC / "net" / name).read_text().splitlines()[1:]
         except OSError:
             continue
         for fields in (line.split() for line in lines):
-            if fields[3] == LISTEN and int(fields[1].rsplit(":", 1)[1], 16) == port:
-                return True
-    return False
+            if fields[3] == LISTEN:
+                yield int(fields[1].rsplit(":", 1)[1], 16), fields[9]

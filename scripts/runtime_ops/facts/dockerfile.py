@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runtime_ops.facts.artifacts import (
     Command,
@@ -142,20 +142,17 @@ def _from(instruction: Instruction, stages: list[_Build], global_args: list[Envi
     line, end_line = instruction.line, instruction.end_line
     if parent is None:
         return _Build(len(stages), found.group(2), value, None, line, end_line)
-    return _Build(
+    return replace(
+        parent,
         index=len(stages),
         name=found.group(2),
         image=value,
         parent=parent.index,
         line=line,
         end_line=end_line,
-        cmd=parent.cmd,
-        entrypoint=parent.entrypoint,
-        healthcheck=parent.healthcheck,
-        stop_signal=parent.stop_signal,
-        workdir=parent.workdir,
-        user=parent.user,
-        shell=parent.shell,
+        # whether the CMD is its own, and the ARGs, are not inherited
+        own_cmd=False,
+        args=[],
         env=list(parent.env),
         ports=list(parent.ports),
         copies=list(parent.copies),
