@@ -93,15 +93,11 @@ class Rule:
         remedy: str,
         *,
         severity: str | None = None,
-        confidence: str | None = None,
+        confidence: str = "likely",
         phases: tuple[str, ...] = PHASES,
         kinds: tuple[str, ...] = ("service", "worker", "job", "cli"),
     ) -> Finding:
-        """A finding at a call: entrypoints, phase (the one that matters most) and trace are filled in.
-
-        Confidence, when not given, is ``likely`` on a certain way from an entrypoint, else ``possible``… unless the
-        module is imported by one: then ``likely`` as well.
-        """
+        """A finding at a call: entrypoints, phase (the one that matters most) and trace are filled in."""
         found = {e: p & set(phases) for e, p in project.phases(site).items() if e.kind in kinds and p & set(phases)}
         phase = worst_phase(p for each in found.values() for p in each)
         entrypoints = tuple(found)
@@ -113,7 +109,7 @@ class Rule:
             entrypoints = project.imported_by(site.function.module)
         return self.finding(
             site.path, site.line, message, remedy, end_line=site.call.end_line, severity=severity,
-            confidence=confidence or "likely", phase=phase, entrypoints=entrypoints, trace=trace,
+            confidence=confidence, phase=phase, entrypoints=entrypoints, trace=trace,
             anchor=f"{site.function.qualname}:{site.dotted or site.text}",
         )  # fmt: skip
 
