@@ -330,6 +330,16 @@ def test_django_databases() -> None:
     assert state("'ENGINE': ENGINE", Requirement("mysqlclient", "", None, 1, 1)) == {"unbounded"}
 
 
+@pytest.mark.parametrize(("host", "place"), [("EMAIL_HOST = 'mail'\n", "settings.py"), ("", "app.py")])
+def test_mail_of_django_is_told_at_its_own_setting(host: str, place: str) -> None:
+    links = link(
+        settings=f"CACHES = {{'default': {{}}}}\n{host}",
+        app="from django.core.mail import send_mail\ndef f():\n    send_mail('s', 'b', 'a', ['b'])\n",
+    )
+    (found,) = find_waits(links, Versions([]))
+    assert (found.place.path, found.deadline.state) == (place, "unbounded")
+
+
 def test_what_a_zmq_socket_is_made_for_and_set_to() -> None:
     found = waits("""
         import zmq

@@ -274,10 +274,9 @@ class WaitFinder:
                 source_of(origin.call.func),
                 origin.function,
             )
-        if "config" in row.where and row.distribution == "Django":
-            for found in self.configuration.named(
-                "databases" if "DATABASES" in " ".join(row.constructors) else "caches"
-            ):
+        if "config" in row.where:
+            settings = {w.partition(".")[2] for c in row.constructors for w in c.split() if w.startswith("settings.")}
+            for found in (c for setting in settings for c in self.configuration.named(setting)):
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
 
