@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socketserver
 import subprocess
 import sys
@@ -17,11 +16,6 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "drill.py"
 PROGRAMS = Path(__file__).parent / "programs"
 Drill = Callable[..., dict[str, Any]]
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """These tests wait for other programs most of the time: `-n auto` may run two for each processor."""
-    return 2 * (os.cpu_count() or 1)
 
 
 class Outcome(dict[str, Any]):

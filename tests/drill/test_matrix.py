@@ -110,6 +110,18 @@ def test_failing_job(faults: str, verdict: str, words: str, tmp_path: Path, dril
     assert words in outcome.told("failing-job")
 
 
+def test_pauses_of_milliseconds_do_not_grow(tmp_path: Path, drill: Callable[..., Outcome]) -> None:
+    """5, 10, 20 ms: longer by what the clock alone may give."""
+    outcome = drill(*_worker(tmp_path, "hot", "--attempt-log", r"attempt \d of", "--scenario", "failing-job"))
+    assert outcome.verdict("failing-job") == "broken", outcome.told("failing-job")
+    assert "do not grow" in outcome.told("failing-job")
+
+
+def test_lines_taken_for_one_attempt_are_told(tmp_path: Path, drill: Callable[..., Outcome]) -> None:
+    outcome = drill(*_worker(tmp_path, "hot", "--scenario", "failing-job"))
+    assert "count as one attempt; --attempt-log REGEX" in outcome.told("failing-job")
+
+
 @pytest.mark.parametrize(("faults", "verdict"), [("", "kept"), ("no-handler", "broken")])
 def test_jobs_in_flight(faults: str, verdict: str, tmp_path: Path, drill: Callable[..., Outcome]) -> None:
     program = f"{sys.executable} {PROGRAMS / 'worker.py'} {tmp_path}/queue"

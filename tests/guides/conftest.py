@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -16,12 +15,6 @@ from typing import Any
 import pytest
 
 DRILL = Path(__file__).resolve().parents[2] / "scripts" / "drill.py"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """These tests wait for other programs most of the time: `-n auto` may run two for each processor."""
-    return 2 * (os.cpu_count() or 1)
 
 
 def free_port() -> int:

@@ -20,6 +20,11 @@ from runtime_ops.drill.verdict import Event, Timeline, exit_text
 
 QUIET = 1.5
 """Seconds without CPU time and output after which a program without a known readiness is taken as ready."""
+STEADY = 5.0
+"""Seconds after which a program that goes on writing, and hardly uses the processor, is taken as ready: a loop with a
+line a second is never quiet."""
+STEADY_SHARE = 0.05
+"""The part of one processor that such a loop may use."""
 SETTLE = 0.5
 """Seconds between the sign of readiness and the first signal to an idle program: some print "ready" and then set
 their handlers. A signal in that gap belongs to terminate-during-startup."""
@@ -181,8 +186,8 @@ class Run:
                 wanted = self._sees_port(quiet) if self.find_ports() else quiet.long_enough()
             if wanted and not self.exited:
                 self.how_ready = wanted
-                # What was seen by silence was ready when the silence began.
-                at = quiet.since if wanted.startswith("quiet") else time.monotonic()
+                # What was seen by waiting was ready when the wait began.
+                at = quiet.began if wanted.startswith(("quiet", "steady")) else time.monotonic()
                 self.ready_at = self.moment(at)
                 self.event("ready", at)
                 self.find_ports()
@@ -273,13 +278,15 @@ class Run:
 
 
 class _Quiet:
-    """Knows since when a program has neither used the processor nor written anything."""
+    """Knows since when a program has neither used the processor nor written anything, or has only ticked on."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._cpu = -1.0
+        self._cpu = self._steady_cpu = -1.0
         self._lines = -1
-        self.since = time.monotonic()
+        self.since = self._steady_since = time.monotonic()
+        self.began = self.since
+        """When the sign that `long_enough` tells began: since then it was ready."""
 
     def long_enough(self) -> str:
         cpu, lines = self._run.cpu(), len(self._run.lines())
@@ -287,4 +294,13 @@ class _Quiet:
         # Two ticks of the clock: a waiting event loop uses a little.
         if cpu - self._cpu > 0.03 or lines != self._lines:
             self._cpu, self._lines, self.since = cpu, lines, now
-        return f"quiet for {QUIET:g} s, no port" if now - self.since >= QUIET else ""
+        if now - self.since >= QUIET:
+            self.began = self.since
+            return f"quiet for {QUIET:g} s, no port"
+        # A loop that says something each second is never quiet; it has started when it hardly uses the processor.
+        if cpu - self._steady_cpu > STEADY * STEADY_SHARE:
+            self._steady_cpu, self._steady_since = cpu, now
+        if lines and now - self._steady_since >= STEADY:
+            self.began = self._steady_since
+            return f"steady for {STEADY:g} s, no port"
+        return ""

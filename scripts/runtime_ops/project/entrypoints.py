@@ -7,7 +7,7 @@ and commands in the code that no launch was found for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -108,15 +108,7 @@ class Closure:
     def _imports(self, module: Module) -> Iterable[Module]:
         index = self.links.index
         for func in module.functions.values():
-            for place in func.places:
-                if isinstance(place.stmt, m.Import):
-                    found, rest = index.find(module, place.stmt.target.removesuffix(".*").removesuffix("*"))
-                    if found is not None:
-                        yield found
-                        head = rest.split(".")[0]
-                        sub = index.submodule(found, head) if head else None
-                        if sub is not None:
-                            yield sub
+            yield from self._imports_of(func)
         if module.path.endswith("/apps.py"):
             # a Django application: models, signals, tasks, admin, checks are found by name, not by imports
             prefix = module.folder + "/"
@@ -134,6 +126,19 @@ class Closure:
             if found is not None and rest.count(".") == 0:
                 yield found
 
+    def _imports_of(self, func: Func) -> Iterable[Module]:
+        """Modules that the import statements of one function, or of a module's top level, name."""
+        index = self.links.index
+        for place in func.places:
+            if isinstance(place.stmt, m.Import):
+                found, rest = index.find(func.module, place.stmt.target.removesuffix(".*").removesuffix("*"))
+                if found is not None:
+                    yield found
+                    head = rest.split(".")[0]
+                    sub = index.submodule(found, head) if head else None
+                    if sub is not None:
+                        yield sub
+
     def _below(self, module: Module, text: object) -> Iterable[Module]:
         """``f"shop.settings.{environment}"``: any module of the package that the text begins with may be the one."""
         if not isinstance(text, str) or not text.endswith(".") or not DOTTED.match(text + "x"):
@@ -147,16 +152,23 @@ class Closure:
     def of(self, module: Module) -> frozenset[Module]:
         """The module itself and everything that it imports; parent packages are imported too."""
         if module not in self._all:
-            seen = {module}
-            pending = [module]
-            while pending:
-                current = pending.pop()
-                for found in (*self.direct(current), *self._parents(current)):
-                    if found not in seen:
-                        seen.add(found)
-                        pending.append(found)
-            self._all[module] = frozenset(seen)
+            self._all[module] = self._reached(module, self.direct)
         return self._all[module]
+
+    def at_import(self, module: Module) -> frozenset[Module]:
+        """The module itself and what importing it imports: statements at the top level of modules only."""
+        return self._reached(module, lambda current: self._imports_of(current.level))
+
+    def _reached(self, module: Module, direct: Callable[[Module], Iterable[Module]]) -> frozenset[Module]:
+        seen = {module}
+        pending = [module]
+        while pending:
+            current = pending.pop()
+            for found in (*direct(current), *self._parents(current)):
+                if found not in seen:
+                    seen.add(found)
+                    pending.append(found)
+        return frozenset(seen)
 
     def _parents(self, module: Module) -> Iterable[Module]:
         folder = module.folder

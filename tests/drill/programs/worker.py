@@ -47,7 +47,8 @@ def fail(name):
                 return
         if "crashes" in FAULTS:
             sys.exit(1)
-        stopping.wait(PAUSE if "even-pauses" in FAULTS else min(PAUSE * 2 ** (attempt - 1), 2))
+        pause = 0.005 if "hot" in FAULTS else PAUSE
+        stopping.wait(pause if "even-pauses" in FAULTS else min(pause * 2 ** (attempt - 1), 2))
     os.rename(busy / name, new / name)
 
 

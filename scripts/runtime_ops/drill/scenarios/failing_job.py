@@ -19,6 +19,9 @@ WATCH = 3.0
 """Seconds after the terminal state in which no further attempt may come."""
 TOLERANCE = 0.8
 """A pause counts as shorter than the one before only below this part of it: clocks and jitter."""
+GROWTH = 0.1
+"""Seconds that the last pause must be longer than the first, to have grown: what differs by less is the time that a
+worker takes to come round, not a backoff."""
 
 
 def run(bench: Bench) -> Finding:
@@ -44,7 +47,14 @@ def run(bench: Bench) -> Finding:
         if ended:
             time.sleep(min(WATCH, options.job_limit))
         apart = 0.0 if options.attempt_log else SAME_ATTEMPT
-        attempts = _attempts([line for line in program.lines() if line.at >= began], pattern, apart)
+        told = [line for line in program.lines() if line.at >= began and re.search(pattern, line.text)]
+        attempts = _attempts(told, apart)
+        if len(told) > len(attempts):
+            finding.note(
+                None,
+                f"{len(told)} lines name the job; those within {SAME_ATTEMPT:g} s of each other count as one attempt; "
+                "--attempt-log REGEX names the line of an attempt",
+            )
         for number, at in enumerate(attempts, 1):
             program.event(f"attempt {number}", at)
         if program.exited:
@@ -72,15 +82,14 @@ def _wait_terminal(bench: Bench, program: Run, token: str, began: float, finding
         time.sleep(0.2)
 
 
-def _attempts(lines: list[Line], pattern: str, apart: float) -> list[float]:
-    """When the attempts were made: lines that match; those not more than `apart` seconds apart are one attempt."""
+def _attempts(lines: list[Line], apart: float) -> list[float]:
+    """When the attempts were made: lines that are not more than `apart` seconds apart are one attempt."""
     found: list[float] = []
     last = -1.0
     for line in lines:
-        if re.search(pattern, line.text):
-            if not found or line.at - last >= apart:
-                found.append(line.at)
-            last = line.at
+        if not found or line.at - last >= apart:
+            found.append(line.at)
+        last = line.at
     return found
 
 
@@ -97,7 +106,7 @@ def _judge(program: Run, attempts: list[float], ended: float, finding: Finding) 
     finding.note(None, f"{len(attempts)} attempt(s), pauses in seconds: {shown or 'none'}")
     # One retry has one pause, which cannot grow.
     shrunk = [later for earlier, later in pairwise(pauses) if later < TOLERANCE * earlier]
-    if shrunk or (len(pauses) > 1 and pauses[-1] < 1.2 * pauses[0]):
+    if shrunk or (len(pauses) > 1 and pauses[-1] - pauses[0] < max(GROWTH, 0.2 * pauses[0])):
         finding.fault(None, f"the pauses between attempts do not grow: {shown}")
     late = [at for at in attempts if ended and at > ended + SAME_ATTEMPT]
     if late:

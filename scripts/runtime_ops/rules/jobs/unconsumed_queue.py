@@ -1,11 +1,11 @@
-"""A queue in memory that is filled in a mode in which nobody empties it."""
+"""A queue that is filled and that nobody empties: in memory in one mode, or by a name that no started worker takes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.jobs import Consumer
@@ -13,14 +13,40 @@ from runtime_ops.project.links import Edge
 from runtime_ops.project.model import Func
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._worker_queues import Taken, sent, taken
 
 RULE = Rule(
-    __name__, severity="high", summary="A queue has producers in a mode in which its only consumer is not started."
+    __name__, severity="high", summary="A queue has producers, and its only consumer is not started, or no worker takes from it."
 )
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    yield from _in_memory(project)
+    for workers in taken(project):
+        yield from _not_taken(project, workers)
+
+
+def _not_taken(project: Project, workers: Taken) -> Iterator[Finding]:
+    """Names that code sends to and that stand in no started worker's list."""
+    known = ", ".join(sorted(workers.queues))
+    reported: set[str] = set()
+    for place in sent(project, workers.entrypoint):
+        if place.queue in workers.queues or place.queue in reported:
+            continue
+        reported.add(place.queue)
+        links = [Evidence(x.path, x.line, x.text) for x in workers.launch.chain]
+        yield RULE.finding(
+            workers.place.path, workers.place.line,
+            f"Tasks are sent to the queue {place.queue!r} ({place.func.path}:{place.line}), and the workers that are started "
+            f"take from {known} only: they wait for ever, and the broker grows",
+            f"name {place.queue!r} in a worker's -Q, or send to a queue that is taken from",
+            entrypoints=(workers.entrypoint,), phase="serving",
+            trace=(Evidence(place.func.path, place.line, f"sends to {place.queue!r}"), *links), anchor=place.queue,
+        )  # fmt: skip
+
+
+def _in_memory(project: Project) -> Iterator[Finding]:
     for consumer in project.jobs.consumers:
         if consumer.system is not None or consumer.take is None or "." in consumer.source:
             continue

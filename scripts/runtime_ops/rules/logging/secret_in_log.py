@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
 from runtime_ops.project.log_calls import LogCall, log_call
@@ -39,6 +40,7 @@ MAKES = (
     "reset",
 )
 """How functions are called whose product is the secret that they print."""
+PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
 HOLDS = {
     "secret": "a secret",
     "address": "an address that carries a password or token as a rule",
@@ -65,13 +67,14 @@ def _findings(project: Project) -> Iterator[Finding]:
             if what is None or not _counts(project, site, call, what):
                 continue
             verb = "prints" if printed else "logs"
+            hidden = call is not None and call.level == "debug" and not _debug_is_on(project, site, call)
             yield RULE.at(
                 project,
                 site,
-                f"{site.text}() {verb} {what.name}, which holds {HOLDS[what.kind]}: it ends in the log store and with everybody "
-                "who reads it",
+                f"{site.text}() {verb} {what.name}, which holds {HOLDS[what.kind]}: "
+                f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
-                severity="high" if what.kind in ("secret", "address") and call is not None else "medium",
+                severity="high" if what.kind in ("secret", "address") and call is not None and not hidden else "medium",
             )
 
 
@@ -87,8 +90,14 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
         tool = bool(set(site.path.split("/")[:-1]) & TOOL_FOLDERS)
         return what.kind not in ("body", "content") and not tool and not _product(site)
     if call.level == "debug":
-        return what.kind in ("secret", "address") and shows_debug(project, call, running)
+        # somebody switches DEBUG on during an incident, and then every user's password is in the log store
+        password = what.kind == "secret" and not PASSWORDS.isdisjoint(words_of(what.name))
+        return password or (what.kind in ("secret", "address") and shows_debug(project, call, running))
     return True
+
+
+def _debug_is_on(project: Project, site: Site, call: LogCall) -> bool:
+    return shows_debug(project, call, project.phases(site) or project.imported_by(site.function.module))
 
 
 def _product(site: Site) -> bool:

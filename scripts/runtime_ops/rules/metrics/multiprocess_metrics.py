@@ -9,7 +9,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link
-from runtime_ops.project.model import Module, Site
+from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import programs
 
@@ -31,6 +31,9 @@ SERVED = (
 COLLECTOR = ("prometheus_client.multiprocess.MultiProcessCollector",)
 DEAD = ("prometheus_client.multiprocess.mark_process_dead",)
 VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+REMOVES = ("shutil.rmtree", "os.remove", "os.unlink", "os.rmdir")
+BEFORE_LOADING = frozenset({"on_starting", "child_exit", "worker_exit", "on_exit"})
+"""Hooks of gunicorn's master that run before a worker has loaded the application, or when one has ended."""
 
 
 @RULE.check
@@ -41,6 +44,7 @@ def check(project: Project) -> Iterator[Finding]:
         if not kept:
             continue
         yield from _set_too_late(project, modules)
+        yield from _emptied_too_late(project, modules, kept)
         launch, count = several(program.entrypoint)
         if launch is None:
             continue
@@ -130,3 +134,43 @@ def _set_too_late(project: Project, modules: frozenset[Module]) -> Iterator[Find
                         phase="import",
                         anchor=str(key),
                     )
+
+
+def _emptied_too_late(project: Project, modules: frozenset[Module], kept: list[Site]) -> Iterator[Finding]:
+    """The folder of the values is emptied by a function, and the metrics were made when their module was imported."""
+    made = next((s for s in kept if s.function.is_module and s.function.module in modules), None)
+    if made is None:
+        return
+    told: set[Func] = set()
+    for site in sorted(_in(project, modules, *REMOVES), key=lambda s: REMOVES.index(s.dotted or "")):
+        func = site.function
+        if func.is_module or func.name in BEFORE_LOADING or func in told or not _values_folder(site, func):
+            continue
+        if made.function.module not in project.closure.at_import(func.module):
+            continue
+        told.add(func)
+        yield RULE.at(
+            project,
+            site,
+            f"{func.name} empties the folder of prometheus_client's values when the metrics of {made.path}:{made.line} already "
+            "exist: their files are unlinked while they are open, so what is counted from then on is never scraped",
+            "empty it before anything imports a module with metrics: in the start script, or in the module that sets "
+            "PROMETHEUS_MULTIPROC_DIR",
+        )
+
+
+def _values_folder(site: Site, func: Func) -> bool:
+    """Whether what is removed is named as prometheus_client's folder, directly or by what its name is bound to."""
+    seen: set[str] = set()
+    pending = list(site.call.args[:1])
+    while pending:
+        for node in m.walk(pending.pop()):
+            if isinstance(node, m.Const) and node.value in VARIABLES:
+                return True
+            if isinstance(node, m.Name) and node.id not in seen:
+                seen.add(node.id)
+                text = node.id.lower()
+                if "prom" in text and ("dir" in text or "path" in text):
+                    return True
+                pending += [b.expr for b in func.bindings.get(node.id, ()) if b.expr is not None]
+    return False

@@ -11,6 +11,7 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
@@ -112,10 +113,14 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> F
     else:
         effect = "SIGTERM kills it at once: no finally, no flush, no answer to what is in flight"
     how = f"{place.site.dotted}()" if place.site is not None and place.how == "call" else "its own loop"
+    child = _minded(project, place)
+    if child is not None:
+        how = f"minding the child process of line {child.line}"
+        effect += ", and nothing passes the stop on to the child"
     trace = [Evidence(link.path, link.line, link.text) for link in launch.chain] if launch is not None else []
     return RULE.finding(
         place.function.path,
-        place.line,
+        place.line if child is None else child.line,
         f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}",
         "install a SIGTERM handler in the main thread before serving that ends the wait (set an Event, stop the server), "
         "then drain and flush within the grace period",
@@ -126,3 +131,11 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> F
         trace=trace,
         anchor=place.function.qualname,
     )
+
+
+def _minded(project: Project, place: ServingPlace) -> Resource | None:
+    """The child process that a main program starts and then only waits for: a wrapper, whose stop is about the child."""
+    if place.how not in ("loop", "wait"):
+        return None
+    started = [r for r in project.resources if r.kind == "process" and r.function is place.function]
+    return next((r for r in started if r.line < place.line), None)

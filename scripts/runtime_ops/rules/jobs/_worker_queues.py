@@ -1,0 +1,116 @@
+"""Named queues of a broker: those that code sends to, and those that the started workers take from.
+
+A Celery worker takes from the queues of ``-Q``; without it, from ``task_queues``, and where that is not set, from
+``task_default_queue``, "celery" (celery 5.6: ``app.amqp.Queues``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_path
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch, Link, Option
+from runtime_ops.project.model import Func
+
+SENDS = frozenset("apply_async send_task set signature si s".split())
+DECLARED = frozenset("task_queues CELERY_TASK_QUEUES CELERY_QUEUES".split())
+DEFAULTS = frozenset("task_default_queue CELERY_TASK_DEFAULT_QUEUE CELERY_DEFAULT_QUEUE".split())
+OPEN = frozenset("$*{%")
+
+
+class Sent(NamedTuple):
+    """A queue's name as code writes it, and where."""
+
+    queue: str
+    func: Func
+    line: int
+
+
+class Taken(NamedTuple):
+    """The queues that the workers of one program take from; ``place`` names them (or starts a worker without naming)."""
+
+    queues: frozenset[str]
+    entrypoint: Entrypoint
+    place: Link
+    launch: Launch
+
+
+def taken(project: Project) -> Iterator[Taken]:
+    """One row for each Celery program whose started workers are all known by their queues."""
+    words = _configured(project)
+    if words is None:
+        return
+    for entrypoint in project.entrypoints:
+        launches = [x for x in entrypoint.production if x.server == "celery" and "worker" in x.argv]
+        if not launches:
+            continue
+        queues: set[str] = set()
+        for launch in launches:
+            named = launch.options.get("queues") or launch.options.get("Q")
+            found = words if named is None else _split(named)
+            if found is None or (named is None and words == frozenset()):
+                break
+            queues |= found
+        else:
+            # the list that is about work, not the one of the scheduler's own worker
+            first = min(launches, key=lambda x: ("beat" in x.options, "queues" not in x.options))
+            yield Taken(frozenset(queues), entrypoint, _place(first), first)
+
+
+def sent(project: Project, entrypoint: Entrypoint) -> Iterator[Sent]:
+    """Literal queue names of calls and task options in the modules of a worker's program."""
+    for func in project.functions:
+        if func.module not in entrypoint.modules or development_path(func.path):
+            continue
+        for site in func.sites:
+            named = site.call.keyword("queue")
+            if named is not None and site.method in SENDS:
+                queue = project.names.constant(named, func)
+                if isinstance(queue, str) and project.phases(site):
+                    yield Sent(queue, func, site.line)
+    for job in project.jobs.jobs:
+        named = job.options.keyword("queue") if job.options is not None else None
+        if named is None or job.system is None or job.system.name != "celery" or job.how != "decorator":
+            continue
+        queue = project.names.constant(named, job.owner)
+        if isinstance(queue, str) and job.func.module in entrypoint.modules:
+            yield Sent(queue, job.owner, named.line if isinstance(named, m.Call) else job.line)
+
+
+def _split(option: Option) -> frozenset[str] | None:
+    """The names of ``-Q a,b``; None where a part of it is not written in the repository."""
+    if option.value is None or set(option.value) & OPEN:
+        return None
+    return frozenset(word.strip() for word in option.value.split(",") if word.strip())
+
+
+def _place(launch: Launch) -> Link:
+    option = launch.options.get("queues")
+    link = launch.chain[-1]
+    return Link(option.path, option.line, link.text) if option is not None else link
+
+
+def _configured(project: Project) -> frozenset[str] | None:
+    """What a worker without ``-Q`` takes from; empty where the configuration names queues that are not followed;
+    None where the routes are made elsewhere, so that no name says where a task goes."""
+    default = "celery"
+    declared = False
+    for func in project.functions:
+        for name, bindings in func.bindings.items():
+            last = name.rpartition(".")[2]
+            declared = declared or last in DECLARED
+            if last in DEFAULTS:
+                values = [project.names.constant(b.expr, func) for b in bindings]
+                if len(values) != 1 or not isinstance(values[0], str):
+                    return None
+                default = values[0]
+        for site in func.sites:
+            keys = {key for key, _ in site.call.keywords}
+            declared = declared or bool(keys & DECLARED)
+            if keys & DEFAULTS:
+                return None
+    return frozenset() if declared else frozenset({default})
