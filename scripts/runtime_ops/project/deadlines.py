@@ -81,10 +81,15 @@ def loosest(found: Sequence[Deadline]) -> Deadline | None:
 
 
 class Judge:
-    """Judges expressions given for limits; remembers nothing, follows names and callers to a fixed depth."""
+    """Judges expressions given for limits; follows names and callers to a fixed depth.
+
+    What a parameter comes to is remembered: where functions hand a limit on to each other, the ways through their
+    callers multiply (Patroni's HTTP calls: a million of them).
+    """
 
     def __init__(self, links: Links) -> None:
         self.links = links
+        self._parameters: dict[tuple[Func, str, Wait, str, str, int], Deadline] = {}
 
     def given(
         self, expr: m.Expr, func: Func, row: Wait, parameter: str, how: str, line: int, depth: int = 0
@@ -314,6 +319,15 @@ class Judge:
         self, scope: Func, param: m.Param, row: Wait, parameter: str, how: str, line: int, depth: int = 0
     ) -> Deadline:
         """A limit that is a parameter of the project's function: its default, or what each caller gives."""
+        key = (scope, param.name, row, parameter, how, depth)
+        known = self._parameters.get(key)
+        if known is None:
+            known = self._parameters[key] = self._parameter(scope, param, row, parameter, how, line, depth)
+        return known
+
+    def _parameter(
+        self, scope: Func, param: m.Param, row: Wait, parameter: str, how: str, line: int, depth: int
+    ) -> Deadline:
         at = Evidence(scope.path, scope.line, f"parameter {param.name} of {scope.qualname}")
         default: Deadline | None = None
         if param.default is not None:
