@@ -24,7 +24,7 @@ def is_uwsgi_yaml(text: str) -> bool:
 
 def read_uwsgi(path: str, text: str) -> UwsgiConfig:
     """The options of an ini file. Never raises on bad text."""
-    sections, unread = read_sections(text, bare="true")
+    sections, unread = read_sections(text, bare="true", inline_comments=True)
     named = tuple(
         OptionSection("uwsgi", section.options, section.line, section.end_line)
         if section.name.startswith("uwsgi:")

@@ -29,7 +29,7 @@ class Names:
         self.index = index
         self._values: dict[tuple[int, str], Value | None] = {}
         self._busy: set[tuple[int, str]] = set()
-        self._heads: dict[Module, frozenset[str]] = {}
+        self._heads: dict[Func, frozenset[str]] = {}
         self.given: dict[tuple[Func, str], Value] = {}
         """What callers hand over for a parameter that nothing else says anything about."""
 
@@ -131,18 +131,19 @@ class Names:
             found = self.star(module, binding, name, depth)
             if found is not None:
                 return found
-        if name in self._dotted_heads(module):
-            for scope_ in (function, module.level):
-                for bound_name, bindings in scope_.bindings.items():
-                    if bound_name.startswith(f"{name}.") and bindings[0].kind == "import":
-                        return self.imported(module, name, depth)
+        if name in self._dotted_heads(function) or name in self._dotted_heads(module.level):
+            return self.imported(module, name, depth)
         return Value("external", name) if name in BUILTINS else None
 
-    def _dotted_heads(self, module: Module) -> frozenset[str]:
-        """The first parts of the dotted names that a module's level binds."""
-        if module not in self._heads:
-            self._heads[module] = frozenset(n.partition(".")[0] for n in module.level.bindings if "." in n)
-        return self._heads[module]
+    def _dotted_heads(self, scope: Func) -> frozenset[str]:
+        """The first parts of the dotted names that imports in a function, or at a module's level, bind."""
+        if scope not in self._heads:
+            self._heads[scope] = frozenset(
+                name.partition(".")[0]
+                for name, bindings in scope.bindings.items()
+                if "." in name and bindings[0].kind == "import"
+            )
+        return self._heads[scope]
 
     def star(self, module: Module, binding: Binding, name: str, depth: int) -> Value | None:
         other, rest = self.index.find(module, binding.text.removesuffix(".*").removesuffix("*") or ".")

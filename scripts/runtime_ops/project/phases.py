@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
+from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links
@@ -29,6 +31,7 @@ HOOK_PHASES = {
     "worker-exit": "shutdown", "before-request": "serving", "after-request": "serving", "error-handler": "serving",
     "middleware": "serving", "teardown": "serving",
 }  # fmt: skip
+OF_REQUESTS = frozenset({"before-request", "after-request", "error-handler", "middleware", "teardown"})
 INERT_DECORATORS = (
     "property", "staticmethod", "classmethod", "functools.", "contextlib.", "abc.", "typing.", "dataclasses.", "enum.",
     "overload", "cached_property", "pytest.", "unittest.", "warnings.", "deprecated", "attr.", "attrs.", "typing_extensions.",
@@ -185,7 +188,9 @@ class Phases:
                 # create_app named without its call, as servers with --factory take it
                 add(value.target, "startup", None, f"application factory {value.target.name}", True)
         for hook in self.hooks:
-            if hook.func is not None and hook.func.module in entrypoint.modules and entrypoint.long_running:
+            if hook.func is None or (hook.kind in OF_REQUESTS and _answers_no_request(entrypoint, hook)):
+                continue
+            if hook.func.module in entrypoint.modules and entrypoint.long_running:
                 add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", True)
                 if hook.kind == "lifespan":
                     if hook.yield_line:
@@ -409,3 +414,13 @@ class Add(Protocol):
 def site_phases(life: Life, site: Site) -> frozenset[str]:
     """Phases in which one call can run."""
     return life.at(site.function, site.line, site.steps)
+
+
+@cache
+def _job_systems() -> frozenset[str]:
+    return frozenset(row.name for row in all_job_systems())
+
+
+def _answers_no_request(entrypoint: Entrypoint, hook: Hook) -> bool:
+    """Whether a hook of a web framework stands in the settings of a job system's worker, which answers no requests."""
+    return entrypoint.framework in _job_systems() and hook.framework not in _job_systems()

@@ -13,6 +13,12 @@ def source_of(expr: m.Expr | None, limit: int = LIMIT) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def literal_words(call: m.Call) -> str:
+    """The literal text in the arguments of a call: what a print or log call says."""
+    nodes = (node for expr in call.args for node in m.walk(expr))
+    return " ".join(node.value for node in nodes if isinstance(node, m.Const) and isinstance(node.value, str))
+
+
 def arguments_text(call: m.Call) -> str:
     """The arguments of a call as text."""
     parts = [_text(a) for a in call.args]

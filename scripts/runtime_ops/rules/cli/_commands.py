@@ -62,16 +62,6 @@ def interactive(func: Func) -> bool:
     return any((s.dotted or s.text) in ASKS for s in func.sites)
 
 
-def words(site: Site) -> str:
-    """The literal text of a print or log call."""
-    parts = []
-    for expr in site.call.args:
-        for node in m.walk(expr):
-            if isinstance(node, m.Const) and isinstance(node.value, str):
-                parts.append(node.value)
-    return " ".join(parts)
-
-
 def to_stderr(site: Site) -> bool:
     """``print(…, file=sys.stderr)``, ``click.echo(…, err=True)``, a console or stream that is stderr."""
     given = site.call.keyword("file") or site.call.keyword("err")

@@ -11,8 +11,9 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Site, blocks_of
+from runtime_ops.project.source_text import literal_words
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.cli._commands import FAILURE, to_stderr, words
+from runtime_ops.rules.cli._commands import FAILURE, to_stderr
 
 RULE = Rule(
     __name__,
@@ -73,7 +74,7 @@ def _said_before(func: Func, exit_: Site) -> Site | None:
         if isinstance(stmt, m.ExprStmt) and isinstance(stmt.value, m.Call):
             site = sites.get(id(stmt.value))
             known = site is not None and (site.dotted or site.text) in PRINTS
-            if site is not None and known and not to_stderr(site) and FAILURE.search(words(site)):
+            if site is not None and known and not to_stderr(site) and FAILURE.search(literal_words(site.call)):
                 return site
     return None
 
@@ -98,7 +99,9 @@ def _scripts(project: Project) -> Iterator[Finding]:
         for command, after in zip(script.commands, script.commands[1:], strict=False):
             failing = after.program == "exit" and len(after.argv) > 1 and after.argv[1] not in ("0", "$?")
             stderr = any(r.target in ("&2", "/dev/stderr", "2") or "&2" in r.operator for r in command.redirects)
-            said = command.program in ("echo", "printf") and bool(FAILURE.search(" ".join(command.argv[1:])))
+            text = " ".join(command.argv[1:])
+            # `echo " failed"` ends the status line that an init script has begun
+            said = command.program in ("echo", "printf") and len(text.split()) > 2 and bool(FAILURE.search(text))
             if said and failing and not stderr and command.after in (";", "&&"):
                 found.append(
                     RULE.finding(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
-from runtime_ops.project.source_text import source_of
+from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, words
+from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive
 
 RULE = Rule(
     __name__,
@@ -24,11 +26,14 @@ RULE = Rule(
 )
 EXPECTED = frozenset("KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split())
 LOUD = frozenset({"warning", "error", "exception", "critical"})
+TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|describe|dump|debug)(?:_|$)")
+"""Commands that tell how things are."""
 DEPTH = 2  # functions below the command that work for it alone
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    commanded = commands(project)
     owners = _owners(project)
     loops: set[Func] = set()
     for effects in project.failures:
@@ -37,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
         if effects.func is not owners[effects.func] and project.function_runs_in(effects.func, "serving", kinds=("service", "worker")):
             continue
         if effects.loop is not None:
-            if effects.func in loops:
+            if effects.func in loops or not _somebody_looks(owners[effects.func], commanded):
                 continue  # one habit of one command
             loops.add(effects.func)
         yield _of_handler(project, effects, effects.func.name)
@@ -60,7 +65,18 @@ def _owners(project: Project) -> dict[Func, Func]:
     return found
 
 
+def _somebody_looks(command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+    """Whether an artifact runs the command, so that a status that hides some failed items deceives it: a person who runs a
+    tool by hand reads what is printed."""
+    entrypoint = commanded.get(command)
+    return entrypoint is not None and any(
+        launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
+    )
+
+
 def _hides(project: Project, effects: HandlerEffects) -> bool:
+    if TELLS.search(effects.func.name):
+        return False  # what could not be asked is part of the answer
     if effects.raises != "never" or any(not e.success for e in effects.exits) or effects.settles or effects.answers:
         return False
     if any(e.success and e.code != "unknown" for e in effects.exits):
@@ -70,7 +86,7 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False
     if any(s.text.endswith((".fail", ".abort", ".error", ".exit")) and not _logs(s, effects) for s in effects.calls):
         return False
-    said = " ".join([*(words(s) for s in effects.prints), *(words(c.site) for c in effects.logs)])
+    said = " ".join([*(literal_words(s.call) for s in effects.prints), *(literal_words(c.site.call) for c in effects.logs)])
     loud = effects.loudest in ("error", "critical") or bool(effects.tracebacks)
     if not (effects.prints or effects.logs) or FINE.search(said) or not (loud or FAILURE.search(said)):
         return False
@@ -154,7 +170,7 @@ def _signals_itself(project: Project) -> Iterator[Finding]:
         if site.dotted == "os.kill" and not (site.call.args and source_of(site.call.args[0]).endswith("getpid()")):
             continue
         func = site.function
-        failed = [s for s in func.sites if s.method in LOUD and FAILURE.search(words(s))]
+        failed = [s for s in func.sites if s.method in LOUD and FAILURE.search(literal_words(s.call))]
         first = next((s for s in project.sites("os.kill") if s.function is func), site)
         if failed and site is first and project.phases_by_entrypoint(func):
             yield RULE.at(

@@ -54,9 +54,10 @@ def _count(expr: m.Expr, func: Func, project: Project, depth: int) -> str | None
         return None
     if isinstance(expr, m.Name) and "." not in expr.id:
         bindings = func.bindings.get(expr.id, ())
-        if any(b.kind == "augment" and b.text.startswith("+") for b in bindings):
-            return f"{expr.id} is counted up"
         assigned = [b.expr for b in bindings if b.kind == "assign" and b.expr is not None]
+        counts = any(isinstance(e, m.Const) and type(e.value) is int for e in assigned)  # a text grows by += too
+        if counts and any(b.kind == "augment" and b.text.startswith("+") for b in bindings):
+            return f"{expr.id} is counted up"
         if len(assigned) == 1:
             return _count(assigned[0], func, project, depth + 1)
     return None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for, weight
+from runtime_ops.rules.deadlines._outer import server_limit
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, lasts, remedy_for, weight
 
 RULE = Rule(
     __name__,
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
 )
+ADJACENT = 2  # lines between calls of one function that are mended by one stroke
 HABIT = 3  # more calls of one name in one file than this are one habit
 
 
@@ -24,6 +28,7 @@ HABIT = 3  # more calls of one name in one file than this are one habit
 def check(project: Project) -> Iterator[Finding]:
     low: list[Finding] = []
     alike: dict[tuple[str, str], list[Finding]] = {}
+    neighbours: dict[Func, list[Finding]] = {}
     for group in grouped(w for w in project.waits if _unlimited(project, w)):
         severity, phase, entrypoints = weight(project, group)
         if severity is None or all(e.framework == "locust" for e in entrypoints):
@@ -32,7 +37,10 @@ def check(project: Project) -> Iterator[Finding]:
         if severity == "low":
             low.append(finding)
         else:
-            alike.setdefault((finding.path, group[0].place.text), []).append(finding)
+            neighbours.setdefault(group[0].place.function, []).append(finding)
+    for findings in neighbours.values():
+        for finding in _adjacent(findings):
+            alike.setdefault((finding.path, finding.message.partition("(")[0]), []).append(finding)
     yield from together(low)
     for findings in alike.values():
         yield from together(findings) if len(findings) > HABIT else findings
@@ -53,6 +61,21 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
+def _adjacent(findings: list[Finding]) -> Iterator[Finding]:
+    """The findings of one function; calls that stand line by line (an arm for each HTTP method) are one."""
+    last: Finding | None = None
+    for finding in sorted(findings, key=lambda f: f.line):
+        if last is not None and last.severity == finding.severity and finding.line - last.end_line <= ADJACENT:
+            also = (*last.also, Evidence(finding.path, finding.line, "the same"), *finding.also)
+            last = replace(last, end_line=finding.end_line, count=last.count + finding.count, also=also)
+            continue
+        if last is not None:
+            yield last
+        last = finding
+    if last is not None:
+        yield last
+
+
 def _unlimited(project: Project, wait: WaitSite) -> bool:
     if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
@@ -70,18 +93,33 @@ def _of_group(
     first = group[0]
     library = "" if first.row.distribution == "stdlib" else f" and {first.row.distribution}{_version(first)} has none by default"
     certain = phase == "serving" and severity == "high" and first.version is not None
+    command = all("/management/commands/" in f"/{w.path}" for w in group)
+    ends = "" if command else _outer_end(project, entrypoints)
     return finding_of(
         RULE,
         project,
         group,
         f"{_callee(first)} sets no limit{library}: a peer that accepts and stays silent holds this "
-        f"{_unit(entrypoints)} for ever",
+        f"{'command' if command else _unit(entrypoints)} {ends or 'for ever'}",
         remedy_for(first),
-        severity=severity,
+        severity="medium" if ends and severity == "high" else severity,
         phase=phase,
         entrypoints=entrypoints,
         confidence="certain" if certain else "likely",
     )
+
+
+def _outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
+    """What ends the caller anyway, empty where nothing does in one of the entrypoints: then the wait is for ever there."""
+    services = [e for e in entrypoints if e.kind == "service"]
+    others = [e for e in entrypoints if e.kind != "service"]
+    limits = [server_limit(e) for e in services]
+    if not entrypoints or None in limits or (others and not job_limit_holds(project, others)):
+        return ""
+    longest = max((limit for limit in limits if limit is not None), key=lambda limit: limit.seconds, default=None)
+    if longest is None:
+        return "until the time limit of its job"
+    return f"until {longest.who} kills its process after {longest.seconds:g} s"
 
 
 def _callee(wait: WaitSite) -> str:

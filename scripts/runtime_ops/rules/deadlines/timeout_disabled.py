@@ -49,7 +49,7 @@ def _counts(project: Project, wait: WaitSite) -> bool:
         return False
     # ``Timeout(connect=5, read=None, …)``: a stream is read whose silence is lawful
     text = wait.deadline.source.note if wait.deadline.source is not None else wait.deadline.text
-    return not ("read=None" in text and ("connect=" in text or "pool=" in text))
+    return not ("Timeout(" in text and "read=" in text and ("connect=" in text or "pool=" in text))
 
 
 def _of_group(project: Project, group: tuple[WaitSite, ...]) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +15,7 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
+from runtime_ops.project.source_text import literal_words
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -23,6 +25,7 @@ RULE = Rule(
 )
 KINDS = ("service", "worker", "job")
 LOW_LEVELS = ("debug", "info")
+RECONNECTS = re.compile(r"(?i)re-?connect|retry|retries|try(?:ing)? again|connection|disconnect|lost|unreachable|in \d+ ?s")
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
 HABIT = 3  # lesser places of one package that are worth one finding together
 
@@ -56,15 +59,29 @@ def loses(arm: HandlerEffects) -> bool:
 def last_resort(project: Project, arm: HandlerEffects) -> str:
     """Why this is the last place that sees the error with its cause far away, empty when it is not."""
     loop = arm.loop
-    if loop is not None and is_endless(loop):
+    if loop is not None and is_endless(loop) and not _reconnects(arm):
         return "this is the last place that sees what ends a turn of the loop"
-    if is_job(arm.func, project.links):
+    if is_job(arm.func, project.links) and loop is None and _whole(arm):
         return "this is the last place that sees why the job failed"
     if arm.loudest in LOW_LEVELS and arm.body_statements >= BIG // 2 and isinstance(loop, m.For) and changes(arm):
         return "it changes the item's state and goes on, and no alert sees why"
     if arm.body_statements >= BIG and runs_by_itself(project, arm.func):
         return "this is the last place that sees what ends the thread or task"
     return ""
+
+
+def _reconnects(arm: HandlerEffects) -> bool:
+    """An arm for a peer that went away: it says so and tries again, and the text of the error is what there is to say."""
+    said = " ".join(literal_words(call.site.call) for call in arm.logs)
+    return bool(RECONNECTS.search(said)) or any(site.method in ("connect", "reconnect") for site in arm.calls)
+
+
+def _whole(arm: HandlerEffects) -> bool:
+    """Whether the try holds the function's work, not one step of it: nothing that may fail stands behind it."""
+    body = arm.func.facts.body
+    if arm.attempt not in body:
+        return False
+    return not any(True for stmt in body[body.index(arm.attempt) + 1 :] for _ in m.calls(stmt))
 
 
 def changes(arm: HandlerEffects) -> bool:
@@ -89,10 +106,17 @@ def _finding(project: Project, arm: HandlerEffects, why: str) -> Finding:
         arm.func,
         arm.logs[0].site.line,
         f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback{low}; {why}",
-        "log it with exc_info=True (or log.exception), or let it propagate",
+        f"log it with {_with_traceback(arm)}, or let it propagate",
         end_line=arm.logs[0].site.call.end_line,
         severity="low" if arm.reports else None,
     )
+
+
+def _with_traceback(arm: HandlerEffects) -> str:
+    """How the library of the log call writes a traceback."""
+    if (arm.logs[0].site.dotted or "").startswith("loguru."):
+        return "logger.exception() or logger.opt(exception=True)"  # loguru takes no exc_info (loguru 0.7)
+    return "exc_info=True (or log.exception)"
 
 
 def _habit(project: Project, arms: list[HandlerEffects]) -> Finding:
@@ -106,8 +130,8 @@ def _habit(project: Project, arms: list[HandlerEffects]) -> Finding:
     return RULE.finding(
         path,
         first.logs[0].site.line,
-        f"{len(arms)} places in {len(by_path)} files catch {caught(first)} and log only its text: a failure there is a line without place",
-        "log with exc_info=True (or log.exception) wherever the error goes no further; begin with the file named here",
+        f"{len(arms)} places in {len(by_path)} files catch {caught(first)} and log no traceback: a failure there is a line without place",
+        f"log with {_with_traceback(first)} wherever the error goes no further; begin with the file named here",
         severity="low",
         phase="serving",
         entrypoints=running(project, first),

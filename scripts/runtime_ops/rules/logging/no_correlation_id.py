@@ -35,8 +35,6 @@ NO_BINDING = (
     "logging.Handler.addFilter",
     "celery.utils.log.get_task_logger",
 )
-SEVERAL = 3
-
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -63,22 +61,9 @@ def check(project: Project) -> Iterator[Finding]:
 
 def lacks_id(project: Project, program: Program) -> bool:
     """Whether the program's records of several requests or jobs at a time can't be told apart."""
-    if not (logs_at_all(program) or talks(project, program)) or correlates(project, program):
+    if not logs_at_all(program) or correlates(project, program):
         return False
     return not sequential(project, program)  # one job after another: its lines stand together
-
-
-def talks(project: Project, program: Program) -> bool:
-    """Whether a service that has no logger prints several lines for a request."""
-    lives = [project.lives[e] for e in program.all]
-    places = [
-        s
-        for s in project.sites("print")
-        if s.function.module in program.modules
-        and not s.function.is_module
-        and any("serving" in life.at(s.function, s.line, s.steps) for life in lives)
-    ]
-    return len(places) >= SEVERAL
 
 
 def correlates(project: Project, program: Program) -> bool:

@@ -125,12 +125,18 @@ def _product(site: Site) -> bool:
     return False
 
 
+def _own_format(call: m.Call) -> bool:
+    """A format that is made by a function: loguru appends the traceback only to one that is a text (loguru 0.7)."""
+    given = call.keyword("format")
+    return given is not None and not isinstance(given, m.Const | m.Format)
+
+
 def _variables_in_tracebacks(project: Project) -> Iterator[Finding]:
     """loguru prints the values of variables into tracebacks unless ``diagnose=False``."""
     for use in project.log_parts:
         if use.name != "loguru.logger.add" or use.site is None or use.site.call.keyword("diagnose") is not None:
             continue
-        if any(key is None for key, _ in use.site.call.keywords):
+        if any(key is None for key, _ in use.site.call.keywords) or _own_format(use.site.call):
             continue
         entrypoints = project.runs_in(use.site, "import", "startup", kinds=("service", "worker"))
         if not entrypoints:

@@ -19,6 +19,8 @@ RULE = Rule(
 )
 
 
+SETTINGS = ("LOGGING", "LOGGING_CONFIG")
+"""What Django sets logging up from; a text or a dictionary, also one that the operator gives."""
 ROLES = ("configure", "formatter", "handler")
 NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
 METHODS = frozenset(("debug", "info", "warning", "error", "exception", "critical"))
@@ -34,6 +36,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         setup = setup_of(project, program, parts)
         unused = under_main(program, parts) if setup is None else None
+        if setup is None and unused is None and sets_up_somewhere(program, parts):
+            continue  # how the program comes to it was not seen, which is no reason to say that it does not
         place = setup or unused
         path, line = (place.path, place.line) if place is not None else (program.home.path, program.home.line)
         if (path, line) in reported:
@@ -74,6 +78,13 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         return ROLES.index(use.role), use.function.module is not own, not _about_logging(use), use.path, use.line
 
     return min(found, key=rank, default=None)
+
+
+def sets_up_somewhere(program: Program, parts: list[LogUse]) -> bool:
+    """Whether code of the program sets logging up, or a framework's settings take that from the operator."""
+    if any(use.role == "configure" and use.name not in NO_OUTPUT for use in parts):
+        return True
+    return any(name in module.level.bindings for module in program.modules for name in SETTINGS)
 
 
 def under_main(program: Program, parts: list[LogUse]) -> LogUse | None:

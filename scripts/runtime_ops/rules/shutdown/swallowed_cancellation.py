@@ -202,8 +202,15 @@ def _limited(project: Project, system: str, options: m.Call | None) -> bool:
         return True
     words = ("task_soft_time_limit", "CELERY_TASK_SOFT_TIME_LIMIT", "CELERYD_TASK_SOFT_TIME_LIMIT")
     return any(
-        name.rpartition(".")[2] in words
+        name.rpartition(".")[2] in words and any(_positive(b.expr) for b in bindings)
         for module in project.modules
         if system == "celery"
-        for name in module.level.bindings
+        for name, bindings in module.level.bindings.items()
     )
+
+
+def _positive(expr: m.Expr | None) -> bool:
+    """A limit that is set: a number, or a product of some. What the environment may leave at 0 is not known to be one."""
+    if isinstance(expr, m.BinOp):
+        return _positive(expr.left) and _positive(expr.right)
+    return isinstance(expr, m.Const) and isinstance(expr.value, int | float) and expr.value > 0
