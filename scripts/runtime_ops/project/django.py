@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.frameworks import all_frameworks
@@ -36,6 +37,8 @@ class DjangoUrls:
         self.links = builder.links
         self.row = next(r for r in all_frameworks() if r.name == "django")
         self.visited: set[str] = set()
+        self.active: set[int] = set()
+        """Entries (by the identity of their call) that are being read: a list may include itself."""
 
     def read(self) -> None:
         modules = [m_ for m_ in self.links.index if any(name in m_.level.bindings for name in PATTERN_LISTS)]
@@ -127,6 +130,15 @@ class DjangoUrls:
         )
 
     def _url(self, call: m.Call, where: Func, key: Key, prefix: str, depth: int, *, regex: bool) -> None:
+        if id(call) in self.active:
+            return  # urlpatterns = [path(PREFIX, include(urlpatterns))]: the inner name is the list before this one
+        self.active.add(id(call))
+        try:
+            self._entry(call, where, key, prefix, depth, regex=regex)
+        finally:
+            self.active.discard(id(call))
+
+    def _entry(self, call: m.Call, where: Func, key: Key, prefix: str, depth: int, *, regex: bool) -> None:
         self.builder.seen.add(id(call))
         text = text_of(self.links, call.args[0] if call.args else call.keyword("route") or call.keyword("regex"), where)
         path = template_of_regex(text) if regex and text != UNKNOWN else text
@@ -212,21 +224,28 @@ class DjangoUrls:
         return True
 
     def _registered(self, made: m.Call | None, router: str, where: Func) -> Iterator[tuple[Site, Given, str]]:
+        for site, owner, origin in self._register_calls:
+            function = site.function
+            same = origin is not None and origin is made
+            if same or (made is None and owner == router and function is where):
+                self.builder.seen.add(id(site.call))
+                handler = given(self.links, site.call.argument("viewset", 1), function)
+                text = text_of(self.links, site.call.argument("prefix", 0), function)
+                yield site, handler, template_of_regex(text) if text != UNKNOWN else text
+
+    @cached_property
+    def _register_calls(self) -> list[tuple[Site, str, m.Call | None]]:
+        """Every ``OWNER.register(prefix, viewset)``, with the owner's name and the call that made it."""
+        found = []
         for module in self.links.index:
             for function in module.functions.values():
                 for site in function.sites:
-                    if site.method != "register" or len(site.call.args) + len(site.call.keywords) < 2:
-                        continue
-                    owner = site.text.rpartition(".")[0]
-                    if not owner:
-                        continue
-                    value = self.links.names.name(owner, function)
-                    same = value is not None and value.origin is not None and value.origin.call is made
-                    if same or (made is None and owner == router and function is where):
-                        self.builder.seen.add(id(site.call))
-                        handler = given(self.links, site.call.argument("viewset", 1), function)
-                        text = text_of(self.links, site.call.argument("prefix", 0), function)
-                        yield site, handler, template_of_regex(text) if text != UNKNOWN else text
+                    owner = site.text.rpartition(".")[0] if site.method == "register" else ""
+                    if owner and len(site.call.args) + len(site.call.keywords) >= 2:
+                        value = self.links.names.name(owner, function)
+                        made = value.origin.call if value is not None and value.origin is not None else None
+                        found.append((site, owner, made))
+        return found
 
 
 def _actions(handler: Given) -> Iterator[tuple[str, tuple[str, ...], Func | None]]:

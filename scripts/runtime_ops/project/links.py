@@ -58,6 +58,7 @@ class Links:
         self.callees: dict[Func, list[Edge]] = defaultdict(list)
         self._methods: dict[str, list[Func]] = defaultdict(list)
         self._named: dict[str, tuple[Func, ...]] = {}
+        self._overridden: dict[Func, tuple[Func, ...]] = {}
         self._link_classes()
         for module in index:  # looked at while bases were still being linked
             for klass in module.classes.values():
@@ -192,8 +193,10 @@ class Links:
         method = value.target
         if not isinstance(method, Func) or method.cls is None:
             return ()
-        found = [k.methods[method.name] for k in method.cls.descendants() if method.name in k.methods]
-        return tuple(found) if len(found) <= FAMILY_LIMIT else ()
+        if method not in self._overridden:
+            found = [k.methods[method.name] for k in method.cls.descendants() if method.name in k.methods]
+            self._overridden[method] = tuple(found) if len(found) <= FAMILY_LIMIT else ()
+        return self._overridden[method]
 
     def _by_method_name(self, site: Site) -> tuple[Func, ...]:
         """For a receiver of unknown type: the methods of that name, when they are few or one family's."""

@@ -24,7 +24,9 @@ RULE = Rule(
     severity="high",
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
 )
-EXPECTED = frozenset("KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split())
+EXPECTED = frozenset(
+    "KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split()
+)
 LOUD = frozenset({"warning", "error", "exception", "critical"})
 TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|describe|dump|debug)(?:_|$)")
 """Commands that tell how things are."""
@@ -39,10 +41,12 @@ def check(project: Project) -> Iterator[Finding]:
     for effects in project.failures:
         if effects.func not in owners or not _hides(project, effects):
             continue
-        if effects.func is not owners[effects.func] and project.function_runs_in(effects.func, "serving", kinds=("service", "worker")):
+        if effects.func is not owners[effects.func] and project.function_runs_in(
+            effects.func, "serving", kinds=("service", "worker")
+        ):
             continue
         if effects.loop is not None:
-            if effects.func in loops or not _somebody_looks(owners[effects.func], commanded):
+            if effects.func in loops or not _somebody_looks(project, owners[effects.func], commanded):
                 continue  # one habit of one command
             loops.add(effects.func)
         yield _of_handler(project, effects, effects.func.name)
@@ -65,9 +69,11 @@ def _owners(project: Project) -> dict[Func, Func]:
     return found
 
 
-def _somebody_looks(command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether an artifact runs the command, so that a status that hides some failed items deceives it: a person who runs a
     tool by hand reads what is printed."""
+    if not project.launches:
+        return True  # nothing says how it is run
     entrypoint = commanded.get(command)
     return entrypoint is not None and any(
         launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
@@ -86,7 +92,9 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False
     if any(s.text.endswith((".fail", ".abort", ".error", ".exit")) and not _logs(s, effects) for s in effects.calls):
         return False
-    said = " ".join([*(literal_words(s.call) for s in effects.prints), *(literal_words(c.site.call) for c in effects.logs)])
+    said = " ".join(
+        [*(literal_words(s.call) for s in effects.prints), *(literal_words(c.site.call) for c in effects.logs)]
+    )
     loud = effects.loudest in ("error", "critical") or bool(effects.tracebacks)
     if not (effects.prints or effects.logs) or FINE.search(said) or not (loud or FAILURE.search(said)):
         return False

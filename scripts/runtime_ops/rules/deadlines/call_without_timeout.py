@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
@@ -20,7 +21,7 @@ RULE = Rule(
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
 )
-ADJACENT = 2  # lines between calls of one function that are mended by one stroke
+ADJACENT = 2  # lines between calls that are mended by one stroke
 HABIT = 3  # more calls of one name in one file than this are one habit
 
 
@@ -28,7 +29,7 @@ HABIT = 3  # more calls of one name in one file than this are one habit
 def check(project: Project) -> Iterator[Finding]:
     low: list[Finding] = []
     alike: dict[tuple[str, str], list[Finding]] = {}
-    neighbours: dict[Func, list[Finding]] = {}
+    arms: dict[Func, list[tuple[Finding, Site]]] = {}
     for group in grouped(w for w in project.waits if _unlimited(project, w)):
         severity, phase, entrypoints = weight(project, group)
         if severity is None or all(e.framework == "locust" for e in entrypoints):
@@ -37,9 +38,9 @@ def check(project: Project) -> Iterator[Finding]:
         if severity == "low":
             low.append(finding)
         else:
-            neighbours.setdefault(group[0].place.function, []).append(finding)
-    for findings in neighbours.values():
-        for finding in _adjacent(findings):
+            arms.setdefault(group[0].place.function, []).append((finding, group[0].site))
+    for each in arms.values():
+        for finding in _by_choice(each):
             alike.setdefault((finding.path, finding.message.partition("(")[0]), []).append(finding)
     yield from together(low)
     for findings in alike.values():
@@ -61,19 +62,27 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def _adjacent(findings: list[Finding]) -> Iterator[Finding]:
-    """The findings of one function; calls that stand line by line (an arm for each HTTP method) are one."""
-    last: Finding | None = None
-    for finding in sorted(findings, key=lambda f: f.line):
-        if last is not None and last.severity == finding.severity and finding.line - last.end_line <= ADJACENT:
-            also = (*last.also, Evidence(finding.path, finding.line, "the same"), *finding.also)
-            last = replace(last, end_line=finding.end_line, count=last.count + finding.count, also=also)
+def _by_choice(found: list[tuple[Finding, Site]]) -> Iterator[Finding]:
+    """The findings of one function; calls in the arms of one choice (an arm for each HTTP method) are one."""
+    last: tuple[Finding, Site] | None = None
+    for finding, site in sorted(found, key=lambda pair: pair[0].line):
+        if last is not None and last[0].severity == finding.severity and _exclude(last[1], site):
+            also = (*last[0].also, Evidence(finding.path, finding.line, "the same"), *finding.also)
+            count = last[0].count + finding.count
+            last = (replace(last[0], end_line=finding.end_line, count=count, also=also), site)
             continue
         if last is not None:
-            yield last
-        last = finding
+            yield last[0]
+        last = (finding, site)
     if last is not None:
-        yield last
+        yield last[0]
+
+
+def _exclude(one: Site, other: Site) -> bool:
+    """Whether at most one of two calls runs: they stand in different arms of an ``if``, line by line."""
+    arms = {id(step.stmt): step.arm for step in one.steps if isinstance(step.stmt, m.If)}
+    apart = any(arms.get(id(step.stmt), step.arm) != step.arm for step in other.steps)
+    return apart and other.line - one.call.end_line <= ADJACENT
 
 
 def _unlimited(project: Project, wait: WaitSite) -> bool:
@@ -91,7 +100,11 @@ def _of_group(
     entrypoints: tuple[Entrypoint, ...],
 ) -> Finding:
     first = group[0]
-    library = "" if first.row.distribution == "stdlib" else f" and {first.row.distribution}{_version(first)} has none by default"
+    library = (
+        ""
+        if first.row.distribution == "stdlib"
+        else f" and {first.row.distribution}{_version(first)} has none by default"
+    )
     certain = phase == "serving" and severity == "high" and first.version is not None
     command = all("/management/commands/" in f"/{w.path}" for w in group)
     ends = "" if command else _outer_end(project, entrypoints)
