@@ -18,6 +18,8 @@ from runtime_ops.project.model import Func, Site
 
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map
 WEIGHTY = ("high", "medium")
+ABSENT = frozenset({"missing-signals", "unstructured-logs"})
+"""Rules whose finding says that the promise as a whole is not kept: light for whoever is on call, and no unknown."""
 OF_CONCERN = {
     "startup": "startup", "shutdown": "shutdown", "jobs": "jobs", "logging": "logging", "health": "health", "metrics": "metrics",
 }  # fmt: skip
@@ -27,9 +29,8 @@ Met = tuple[tuple[Evidence, ...], str]
 
 def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[Verdict, ...]:
     """The six verdicts of an entrypoint, in the order of `runtime_ops.findings.PROMISES`."""
-    own = [
-        f for f in findings if entrypoint.id in f.entrypoints and f.severity in WEIGHTY and f.confidence != "possible"
-    ]
+    own = [f for f in findings if entrypoint.id in f.entrypoints and f.confidence != "possible"]
+    own = [f for f in own if f.severity in WEIGHTY or f.rule in ABSENT]
     verdicts = []
     for promise, look in CHECKS:
         reason = not_applicable(project, entrypoint, promise)

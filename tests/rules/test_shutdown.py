@@ -179,4 +179,6 @@ def test_shutdown_of_a_socket_server_is_short(tmp_path: Path) -> None:
     server = text.format("http.server", "HTTPServer", "('', 81), None")
     assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": server, "Dockerfile": DOCKERFILE}) == []
     pool = text.format("concurrent.futures", "ThreadPoolExecutor", "4")
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE}) == []  # nothing is left to lose
+    pool = pool.replace("other.shutdown()", "other.shutdown()\n    app.state.store.save()")
     assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE})

@@ -362,13 +362,15 @@ class For(NamedTuple):
 
 
 class Handler(NamedTuple):
-    """One ``except`` arm. ``types`` are the caught names (empty for a bare ``except:``), ``bound`` the ``as`` name."""
+    """One ``except`` arm. ``types`` are the caught names (empty for a bare ``except:``), ``bound`` the ``as`` name;
+    ``commented``: a comment stands on one of its lines, or between it and the end of its body."""
 
     types: tuple[str, ...]
     bound: str | None
     body: Block
     line: int
     end_line: int
+    commented: bool = False
 
 
 class Try(NamedTuple):

@@ -122,9 +122,11 @@ class Extractor:
         self.functions: list[m.Function] = []
         self.classes: list[m.Class] = []
         self.scope = Scope("<module>", "")
+        self.lines: list[bytes] = []
         self.names: set[str] = set()  # qualnames given so far, so that redefinitions stay apart
 
     def module(self, tree: ast.Module, data: bytes) -> m.ModuleFacts:
+        self.lines = data.split(b"\n")
         body = self.block(tree.body)
         own = m.Function(
             "<module>",
@@ -336,7 +338,10 @@ class Extractor:
             types = [dotted(t) or ast.unparse(t) for t in node.type.elts]
         elif node.type is not None:
             types = [dotted(node.type) or ast.unparse(node.type)]
-        return m.Handler(tuple(types), node.name, self.block(node.body), node.lineno, node.end_lineno or node.lineno)
+        end = node.end_lineno or node.lineno
+        # a "#" within a text looks like one too; arms that are more than a few lines long are not asked
+        commented = end - node.lineno < 8 and any(b"#" in line for line in self.lines[node.lineno - 1 : end])
+        return m.Handler(tuple(types), node.name, self.block(node.body), node.lineno, end, commented)
 
     def with_(self, node: ast.With | ast.AsyncWith, line: int, end: int) -> m.Stmt:
         items = tuple(

@@ -495,12 +495,25 @@ def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
     expr = decorator.func if isinstance(decorator, m.Call) else decorator
     scope = func.parent or func.module.level
     value = links.names.value(expr, scope)
+    if value is not None and isinstance(value.target, Func) and isinstance(decorator, m.Call):
+        return handed_through(value.target, links)
     if value is None or value.kind not in ("external", "made"):
         if value is not None and value.kind == "instance" and isinstance(value.target, Klass):
             external = value.target.external_bases
             return external[0] if external else None
         return None
     return value.name
+
+
+def handed_through(func: Func, links: Links) -> str | None:
+    """The library's decorator that a project's function returns: ``def task(**kwargs): return shared_task(base=X, **kwargs)``."""
+    for place in func.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Return) and isinstance(stmt.value, m.Call) and stmt.value.expands:
+            value = links.names.value(stmt.value.func, func)
+            if value is not None and value.kind == "external":
+                return value.name
+    return None
 
 
 def is_command(func: Func, links: Links) -> bool:

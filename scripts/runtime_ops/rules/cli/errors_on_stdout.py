@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
@@ -50,7 +49,6 @@ def check(project: Project) -> Iterator[Finding]:
         by_file.setdefault(finding.path, []).append(replace(finding, phase=None))
     for each in by_file.values():
         yield from together(each) if len(found) > HABIT else each
-    yield from _scripts(project)
 
 
 def _reached(project: Project, func: Func) -> bool:
@@ -87,30 +85,3 @@ def _block_of(func: Func, stmt: m.Stmt) -> m.Block:
             if any(s is stmt for s in block):
                 return block
     return ()
-
-
-def _scripts(project: Project) -> Iterator[Finding]:
-    """``echo "HOST is not set"; exit 1`` in a script that starts a container."""
-    started = {link.path for launch in project.launches if not launch.development for link in launch.chain}
-    for script in project.artifacts_of(a.ShellScript):
-        if script.path not in started:
-            continue
-        found = []
-        for command, after in zip(script.commands, script.commands[1:], strict=False):
-            failing = after.program == "exit" and len(after.argv) > 1 and after.argv[1] not in ("0", "$?")
-            stderr = any(r.target in ("&2", "/dev/stderr", "2") or "&2" in r.operator for r in command.redirects)
-            text = " ".join(command.argv[1:])
-            # `echo " failed"` ends the status line that an init script has begun
-            said = command.program in ("echo", "printf") and len(text.split()) > 2 and bool(FAILURE.search(text))
-            if said and failing and not stderr and command.after in (";", "&&"):
-                found.append(
-                    RULE.finding(
-                        script.path,
-                        command.line,
-                        f"{command.program} writes the error to stdout and the script ends with {after.argv[1]}: stderr stays empty",
-                        "redirect it: echo … >&2",
-                        end_line=after.end_line,
-                        anchor=command.raw[:80],
-                    )
-                )
-        yield from together(found)

@@ -12,6 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
@@ -50,6 +51,7 @@ def check(project: Project) -> Iterator[Finding]:
                 continue  # one habit of one command
             loops.add(effects.func)
         yield _of_handler(project, effects, effects.func.name)
+    yield from _bare_exit(project)
     yield from _signals_itself(project)
 
 
@@ -167,6 +169,29 @@ def _of_handler(project: Project, effects: HandlerEffects, name: str) -> Finding
         severity="medium",
         phase="serving",
     )
+
+
+def _bare_exit(project: Project) -> Iterator[Finding]:
+    """``log.error("SETTING is required"); sys.exit()``: the program gives up on a fault, and its status says success."""
+    for site in project.sites("sys.exit", "exit", "quit"):
+        func = site.function
+        if site.call.args or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
+            continue
+        said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
+        if said is not None and (project.phases(site) or project.imported_by(func.module)):
+            yield RULE.at(
+                project,
+                site,
+                f"{source_of(site.call.func)}() without a status after the error of line {said.line} ends with 0: a supervisor, a job or a "
+                "script takes the failed start for success, and nothing restarts it or warns",
+                "give the status: sys.exit(1), or sys.exit(text), which writes the text to stderr and ends with 1",
+            )
+
+
+def _tells_of_error(site: Site, exit_: Site) -> bool:
+    call = log_call(site)
+    loud = call is not None and call.at_least("error")
+    return loud and [s.stmt for s in site.steps] == [s.stmt for s in exit_.steps] and not FINE.search(literal_words(site.call))
 
 
 def _signals_itself(project: Project) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import main_block
+from runtime_ops.project.entrypoints import is_command, main_block
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.cli._commands import commands, interactive, runs_for_others
@@ -27,6 +27,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if not (effects.func in owners or (effects.func in levels and _in_main_block(effects))):
             continue
+        if any(is_command(t, project.links) for s in effects.body_calls for t in s.targets):
+            continue  # click turns the interrupt into Abort, and ends with 1 by itself
         if _ends_with_success(effects) and not interactive(effects.func) and not _serves(project, effects):
             yield RULE.in_function(
                 project,

@@ -86,7 +86,7 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
         f"{site.text}() blocks the event loop in {site.function.name}(): until it returns no other request, timer or health "
         "check of this process runs, and no asyncio timeout can end it",
         f"use {instead}",
-        severity="medium" if row.kind == "database" else None,
+        severity=("low" if _local(row, site) else "medium") if row.kind == "database" else None,
         phases=("serving",),
         kinds=("service", "worker"),
     )
@@ -98,6 +98,11 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
         phase=finding.phase, trace=finding.trace, anchor=finding.anchor, count=len(blocking), also=others,
         entrypoints=[e for e in project.entrypoints if e.id in finding.entrypoints],
     )  # fmt: skip
+
+
+def _local(row: Blocking, site: Site) -> bool:
+    """A database in a file of the program's own: an answer takes milliseconds."""
+    return any(word in f"{row.call} {site.dotted or ''}".lower() for word in ("sqlite", "tinydb", "shelve"))
 
 
 def _on_the_loop(project: Project, site: Site) -> bool:

@@ -28,10 +28,13 @@ HABIT = 3  # more calls of one name in one file than this are one habit
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     low: list[Finding] = []
+    limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
     alike: dict[tuple[str, str], list[Finding]] = {}
     arms: dict[Func, list[tuple[Finding, Site]]] = {}
     for group in grouped(w for w in project.waits if _unlimited(project, w)):
         severity, phase, entrypoints = weight(project, group)
+        if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
+            continue  # every socket of the process has that limit
         if severity is None or all(e.framework == "locust" for e in entrypoints):
             continue
         finding = _of_group(project, group, severity, phase, entrypoints)

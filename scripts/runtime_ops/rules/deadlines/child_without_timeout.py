@@ -24,6 +24,14 @@ LOCAL = frozenset(
     shred sync pmap ps uptime free lscpu""".split()
 )
 """Programs that send a signal, read the state of the machine or work on local files, and ask nobody."""
+SLOW = frozenset(
+    """git hg svn ssh scp sftp rsync curl wget ffmpeg ffprobe docker podman kubectl helm pip uv poetry npm yarn node pg_dump pg_restore
+    psql mysql mysqldump mongodump redis-cli terraform ansible-playbook chromium google-chrome chrome firefox wkhtmltopdf libreoffice
+    soffice unoconv pandoc convert magick gs tesseract yt-dlp youtube-dl aws gcloud az sh bash make gradle mvn java certbot openvpn
+    mount umount smbclient nmap celery gunicorn pg_basebackup borg restic rclone clamscan clamdscan ocrmypdf latex pdflatex xelatex
+    exiftool blender vips rubberband sox apt apt-get dpkg systemctl supervisorctl""".split()
+)
+"""Programs that ask another host, a daemon or a device, or work for as long as their input makes them."""
 TELLS = frozenset("--version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
@@ -60,7 +68,7 @@ def _in_serving(project: Project, wait: WaitSite) -> bool:
         return False
     if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
         return False
-    if _only_local(project, wait) or _only_tells(wait):
+    if _only_local(project, wait) or _only_tells(wait) or not _may_hang(project, wait):
         return False
     # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
     told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
@@ -76,6 +84,13 @@ def _only_local(project: Project, wait: WaitSite) -> bool:
     edges = [edge for edge in project.links.callers.get(func, ()) if edge.how == "call"]
     given = [_program(_handed(edge.site, func, first.id), edge.caller) for edge in edges]
     return bool(given) and all(program in LOCAL for program in given)
+
+
+def _may_hang(project: Project, wait: WaitSite) -> bool:
+    """Whether the program is one that talks to others or works for long, or is not written here (somebody's command)."""
+    first = wait.call.args[0] if wait.call.args else None
+    program = _program(first, wait.site.function)
+    return not program or program in SLOW or any(word in program for word in ("python", "$", "{", "/"))
 
 
 def _handed(site: Site, func: Func, name: str) -> m.Expr | None:

@@ -48,7 +48,7 @@ def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) 
         for w in project.waits
         if w.deadline.seconds is not None
         and w.deadline.seconds > limit.seconds
-        and w.deadline.how != "library default"
+        and w.deadline.how not in ("library default", "wrapper")  # a caller's own number: which one acts here is not followed
         and (w.leaves_the_process or w.kind == "child")
         and not lasts(project, w)
         and "serving" in life.at(w.site.function, w.line, w.site.steps)

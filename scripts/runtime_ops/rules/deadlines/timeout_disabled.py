@@ -10,7 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.timeouts import all_waits
 from runtime_ops.project.build import Project
-from runtime_ops.project.waits import WaitSite
+from runtime_ops.project.waits import ReportPlace, WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._job_limits import Unlimited, switched_off
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, weight
@@ -21,12 +21,13 @@ RULE = Rule(
     summary="A timeout is given as None, 0 or -1, which switches off the limit that the client would have.",
     yields_to=("call-without-timeout",),
 )
+STREAMS = frozenset({"stream", "ws_connect", "websocket", "sse", "connect_sse", "iter_lines", "aiter_lines"})
 REMEDY = "give a finite limit that fits into the caller's own, or put an outer deadline around the call"
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    disabled = [w for w in project.waits if w.deadline.state == "disabled" and _counts(project, w)]
+    disabled = [_at_the_call(w) for w in project.waits if w.deadline.state == "disabled" and _counts(project, w)]
     sources: dict[tuple[str, int], list[WaitSite]] = {}
     rest = []
     for wait in disabled:
@@ -44,9 +45,19 @@ def check(project: Project) -> Iterator[Finding]:
         yield _of_job(project, limit)
 
 
+def _at_the_call(wait: WaitSite) -> WaitSite:
+    """The wait, placed where its own argument switches the limit off, not where its client was made."""
+    if wait.constructs or not any(wait.call.keyword(p) is not None for p in wait.row.parameters):
+        return wait
+    site = wait.site
+    return replace(wait, place=ReportPlace(site.path, site.line, site.call.end_line, site.text, site.function))
+
+
 def _counts(project: Project, wait: WaitSite) -> bool:
     if not (wait.leaves_the_process or wait.kind == "child") or lasts(project, wait):
         return False
+    if wait.site.method in STREAMS or any(s.method == "kill" and s.line < wait.line for s in wait.site.function.sites):
+        return False  # a stream lasts as long as it has something to say; what was killed is only reaped
     # ``Timeout(connect=5, read=None, …)``: a stream is read whose silence is lawful
     text = wait.deadline.source.note if wait.deadline.source is not None else wait.deadline.text
     return not ("Timeout(" in text and "read=" in text and ("connect=" in text or "pool=" in text))

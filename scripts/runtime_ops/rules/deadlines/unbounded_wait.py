@@ -57,7 +57,7 @@ def check(project: Project) -> Iterator[Finding]:
             RULE,
             project,
             waiting,
-            f"{first.place.text}() in a request or job waits for {WORK[first.kind]} without a bound: when the other side "
+            f"{first.place.text}() in serving waits for {WORK[first.kind]} without a bound: when the other side "
             "dies or hangs, this thread is lost",
             "give a timeout (for a pipe: poll(n) first) and handle its expiry: answer an error, end the helper",
             severity="medium",
@@ -127,7 +127,8 @@ def _has_size(project: Project, site: Site) -> bool:
     if origin is None:
         return False
     given = origin.call.argument("maxsize", 0)
-    return given is not None and not (isinstance(given, m.Const) and not given.value)
+    size = project.names.constant(given, origin.function) if given is not None else None
+    return isinstance(size, int) and size > 0
 
 
 def _by_method(project: Project, expr: m.Expr) -> list[Func]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.resources import Resource
+from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._long_running import serving_places
 
+LOOKS = frozenset({"is_alive", "exitcode", "sentinel", "poll", "wait", "join", "returncode", "communicate"})
+"""What a child process is asked by to learn whether it still runs."""
 RULE = Rule(
     __name__,
     severity="high",
@@ -29,6 +35,45 @@ def check(project: Project) -> Iterator[Finding]:
                 if (finding.path, finding.line) not in seen:
                     seen.add((finding.path, finding.line))
                     yield finding
+        for finding in _child(project, entrypoint):
+            if (finding.path, finding.line) not in seen:
+                seen.add((finding.path, finding.line))
+                yield finding
+
+
+def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
+    """A main program in Python that starts a child process and then sleeps, or waits for something else, for ever."""
+    if any("SIGCHLD" in r.signals for r in project.registrations):
+        return
+    for place in serving_places(project, entrypoint):
+        started = [
+            r for r in project.resources
+            if r.kind == "process" and r.function is place.function and r.started_at is not None and r.line < place.line
+        ]  # fmt: skip
+        if place.how not in ("loop", "wait") or len(started) != 1 or _watches(place, started[0]):
+            continue
+        child = started[0]
+        yield RULE.in_function(
+            project,
+            place.function,
+            place.line,
+            f"the program starts the child process of line {child.line}, which does its work, and then waits here without looking at "
+            "it: when the child dies (a bad setting, a port in use, out of memory), the program stays up and counts as running",
+            "wait for the child too: leave with its exit code when is_alive() (poll()) says that it ended, or wait on its sentinel",
+            phase="serving",
+        )
+
+
+def _watches(place: ServingPlace, child: Resource) -> bool:
+    """Whether the wait is for the child, or looks at it: ``child.is_alive()``, ``child.poll()``, ``child.join()``."""
+    name = child.kept.name
+    if not name or child.kept.scope not in ("local", "module"):
+        return True
+    inside = place.loop.body if place.loop is not None else ()
+    if place.site is not None and place.site.text.startswith(f"{name}."):
+        return True
+    nodes = [*m.walk(inside)] + [n for p in place.function.places if child.line < p.stmt.line <= place.line for n in m.walk(p.stmt)]
+    return any(isinstance(n, m.Name) and n.id.startswith(f"{name}.") and n.id.rpartition(".")[2] in LOOKS for n in nodes)
 
 
 def _watched(launch: Launch) -> bool:

@@ -24,7 +24,7 @@ CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad",
 def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         launches = [x for x in entrypoint.production if x.platform in CONTAINERS]
-        if entrypoint.kind != "service" or not launches or any(x.probes for x in launches):
+        if entrypoint.kind != "service" or not launches or any(x.probes for x in entrypoint.launches):
             continue
         routes = routes_of(project, entrypoint)
         http = [r for r in routes if r.kind in ("http", "grpc")]

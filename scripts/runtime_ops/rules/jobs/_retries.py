@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
 from runtime_ops.project.model import Func, Place, Step, Value
 from runtime_ops.project.source_text import source_of
 
+PACE = re.compile(r"delay|backoff|kwargs|interval|wait|initial|maximum|multiplier")
+"""Parameters that say how long the pauses are."""
 GENERIC = frozenset({"Exception", "any exception", "the exception given"})
 """Policies that try anything again that the function raises: those around an application's own code."""
 WAITS_FOR_ITEM = frozenset("get recv accept read readline input poll next".split())
@@ -85,7 +88,10 @@ def stop_given(use: Configured, project: Project) -> bool | None:
         expr = call.argument(parameter, positions.get(parameter)) if parameter in positions else call.keyword(parameter)
         if expr is None:
             continue
+        if PACE.search(parameter):
+            continue  # how long between the tries, not how many
         given = True
+        expr = _in_production(expr)
         if isinstance(expr, m.Const):
             limited = limited or expr.value not in policy.unlimited_values
         else:
@@ -94,6 +100,15 @@ def stop_given(use: Configured, project: Project) -> bool | None:
     if given:
         return limited
     return policy.attempts is not None or policy.seconds is not None
+
+
+def _in_production(expr: m.Expr) -> m.Expr:
+    """``1 if settings.DEBUG else None``: the arm that counts."""
+    if isinstance(expr, m.IfExp) and isinstance(expr.test, m.Name | m.Attr | m.UnaryOp):
+        test = source_of(expr.test)
+        if re.search(r"(?i)\bdebug\b", test):
+            return expr.body if test.startswith("not ") else expr.orelse
+    return expr
 
 
 class RetryLoop(NamedTuple):

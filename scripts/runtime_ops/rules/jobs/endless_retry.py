@@ -6,14 +6,25 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import resolve_all, sites_in
 from runtime_ops.project.loops import SLEEPS
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._retries import GENERIC, RetryLoop, configured, pauses, retry_loops, stop_given
+from runtime_ops.rules.jobs._retries import (
+    GENERIC,
+    Configured,
+    RetryLoop,
+    as_one,
+    configured,
+    pauses,
+    retry_loops,
+    stop_given,
+)
 
 RULE = Rule(__name__, severity="high", summary="A failing unit of work is tried again without a limit.")
+JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 # What these say is "not yet" or "somebody else was first", not a fault that lasts.
 CONFLICTS = frozenset(
     """RuntimeError KeyError IndexError ValueError FileExistsError BlockingIOError InterruptedError Empty QueueEmpty WatchError
@@ -24,26 +35,36 @@ LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "Connec
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    found = list(_configured(project))
+    jobs = [f for use, f in found if use.policy.distribution in JOB_SYSTEMS]
+    yield from (f for use, f in found if use.policy.distribution not in JOB_SYSTEMS)
+    yield from as_one(jobs)
+    for loop in retry_loops(project):
+        if _lasts(project, loop) and project.function_runs_in(loop.func, "serving", "startup"):
+            yield _of_loop(project, loop)
+
+
+def _configured(project: Project) -> Iterator[tuple[Configured, Finding]]:
     for use in configured(project):
         if use.policy.errors not in GENERIC or stop_given(use, project) is not False:
             continue
         func = use.func or use.owner
+        if use.func is not None and not project.phases_by_entrypoint(use.func):
+            continue  # nothing that was read calls it
         serving = project.function_runs_in(func, "serving")
         name = use.dotted.rpartition(".")[2]
         waits = [p for p in use.policy.wait_parameters if use.call is not None and use.call.keyword(p) is not None]
         pace = "" if waits or use.policy.grows else ", and without a pause"
-        yield RULE.in_function(
+        job = use.policy.distribution in JOB_SYSTEMS
+        held = "the job comes back for ever" if job else "this call holds its worker for ever and cannot be stopped"
+        yield use, RULE.in_function(
             project, func, use.line,
-            f"{name} without {use.policy.stop_parameters[0]}= never gives up{pace}: while the dependency is "
-            "down or the input is bad, this "
-            "call holds its worker for ever and cannot be stopped",
+            f"{name} has no limit ({use.policy.stop_parameters[0]}) and never gives up{pace}: while the dependency is "
+            f"down or the input is bad, {held}",
             f"limit it ({', '.join(use.policy.stop_parameters[:2])}), let the last failure out, and record it",
             confidence="certain" if serving else "likely",
-            severity=None if serving or use.func is not None else "medium",
+            severity=None if (serving or use.func is not None) and not job else "medium",
         )  # fmt: skip
-    for found in retry_loops(project):
-        if _lasts(project, found) and project.function_runs_in(found.func, "serving", "startup"):
-            yield _of_loop(project, found)
 
 
 def _of_loop(project: Project, found: RetryLoop) -> Finding:

@@ -11,7 +11,7 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.jobs import IN_MEMORY, QUEUE_NAME
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless
+from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless, sleep_sites
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._retries import retry_loops
@@ -19,6 +19,7 @@ from runtime_ops.rules.jobs._retries import retry_loops
 RULE = Rule(
     __name__, severity="high", summary="A failure branch loops without any pause.", yields_to=("endless-retry",)
 )
+LEAST_PAUSE = 0.1  # seconds; ten tries a second are a busy loop for whoever answers them
 CONFLICTS = (
     "WatchError",
     "Empty",
@@ -78,12 +79,18 @@ def _waits(project: Project, arm: HandlerEffects, loop: m.While) -> bool:
     the start of the try itself."""
     around = tuple(s for s in loop.body if s is not arm.attempt)
     blocks = (arm.handler.body, around, arm.attempt.final, loop.test)
-    if any(has_sleep(block, arm.func, project.links) for block in blocks):
+    if any(not _instant(site) for block in blocks for site in sleep_sites(block, arm.func, project.links)):
         return True
     known = sites_by_call(arm.func)
     if any(known[id(c)].method in PACED for s in around for c in m.calls(s) if id(c) in known):
         return True  # a loop over items that come one by one, not a retry
     return any(_patient(s) for s in arm.body_calls[:3])
+
+
+def _instant(site: Site) -> bool:
+    """A pause of milliseconds, which gives way to other tasks and not to the one that fails."""
+    given = site.call.args[0] if site.call.args else None
+    return isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value < LEAST_PAUSE
 
 
 def _patient(site: Site) -> bool:

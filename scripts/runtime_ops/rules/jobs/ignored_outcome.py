@@ -148,8 +148,12 @@ def _one_byte(site: Site) -> bool:
 
 def _to_pipe(site: Site) -> bool:
     """A write to a pipe's own end: small records are written whole (PIPE_BUF)."""
+    names = {s.dotted for s in site.function.sites}
+    moved = names & {"os.replace", "os.rename", "shutil.move", "pathlib.Path.replace", "pathlib.Path.rename"}
+    if "os.pipe" in names or (names & {"tempfile.mkstemp", "tempfile.NamedTemporaryFile"} and not moved):
+        return True  # or to a file that nobody keeps
     target = source_of(site.call.args[0] if site.dotted == "os.write" and site.call.args else site.call.func)
-    return bool(re.search(r"pipe|wake|master|pty|(?:^|[._])[rw](?:fd)?$|write_?fd|stdout|stderr|^[12]$", target, re.I))
+    return bool(re.search(r"pipe|wake|master|pty|descriptor|(?:^|[._])[rw](?:fd)?$|write_?fd|stdout|stderr|^[12]$", target, re.I))
 
 
 def _state_not_asked(project: Project, func: Func) -> Iterator[Finding]:

@@ -53,6 +53,9 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _runs_in_thread(project: Project, func: Func) -> bool:
+    started = [r for r in project.resources if r.kind == "thread" and r.target is func]
+    if started and all(r.started_at is None for r in started):
+        return False  # made and never started
     return any(
         e.how == "reference" and e.via in THREADS and surface("starter", e.via)
         for e in project.links.callers.get(func, ())
@@ -72,7 +75,7 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
         if not risky:
             continue
         guards = any(_broad(project, func, s) for s in _blocks(loop.body))
-        first = next((s for s in risky if s.dotted in RISKY), risky[0]) if guards else risky[0]
+        first = next((s for s in risky if s.dotted in RISKY), risky[0]) if guards else _likeliest(project, risky)
         if guards and first.dotted not in RISKY:
             continue
         line, what = (
@@ -88,6 +91,13 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             severity="high",
         )  # fmt: skip
         return
+
+
+def _likeliest(project: Project, risky: list[Site]) -> Site:
+    """The call that fails in practice: one that reaches another process, itself or below; else the first."""
+    waits = {id(w.site.call) for w in project.waits if w.leaves_the_process}
+    functions = {w.site.function for w in project.waits if w.leaves_the_process}
+    return next((s for s in risky if id(s.call) in waits or any(t in functions for t in s.targets)), risky[0])
 
 
 def _leaving_arms(project: Project, func: Func) -> Iterator[Finding]:

@@ -28,6 +28,8 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _findings(project: Project) -> Iterator[Finding]:
     for use in configured(project):
+        if use.policy.distribution in JOB_SYSTEMS:
+            continue  # a job that is tried again on anything and ends in a failed state is what a job system is for
         if use.func is None or stop_given(use, project) is not True or not _everything(use):
             continue
         if use.call is not None and use.call.keyword("giveup") is not None:
@@ -41,7 +43,6 @@ def _findings(project: Project) -> Iterator[Finding]:
             "a bug is repeated with all "
             "its pauses before anybody hears of it",
             "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
-            severity="low" if use.policy.distribution in JOB_SYSTEMS else None,
         )  # fmt: skip
 
 

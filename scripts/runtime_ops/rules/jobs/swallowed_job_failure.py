@@ -27,6 +27,8 @@ ENDS_JOB = re.compile(
     r"^(?:mark_|set_)?(?:as_)?(?:fail|failed|fail_job|set_failed|record_failure|on_failure|handle_failure)$", re.I
 )
 AGAIN = re.compile(r"retry|requeue|re_queue|enqueue|defer|schedule|reschedul|dead_?letter|dlq|backoff|quarantine", re.I)
+MAIL = re.compile(r"(?i)mail|notif|alert|slack|telegram|webhook|message")
+"""What tells people of something: its loss is noticed late, and undoes nothing."""
 OUTSIDE = re.compile(r"notif|mail|message|order|webhook|payment|invoice|delivery", re.I)
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
@@ -75,7 +77,7 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
                 f"The failure of {sent.text}() is only {_how(arm)}, and the {_kind(work.job)} that called "
                 f"{func.name}() goes on as if it "
                 "had worked: what was to be sent is lost after one try",
-                REMEDY, end_line=_end(arm), severity="medium",
+                REMEDY, end_line=_end(arm), severity="low" if MAIL.search(f"{sent.text} {func.name}") else "medium",
             )  # fmt: skip
     return _in_saver(project, arm)
 

@@ -21,7 +21,7 @@ POSTS = re.compile(r"^(?:requests|httpx|aiohttp|urllib3|niquests|curl_cffi)\..*\
 KEY = re.compile(r"idempoten|request.?id|dedup|unique|nonce|If-Match", re.I)
 # a POST that asks and changes nothing, or that may be repeated: told by its name
 QUERIES = re.compile(
-    r"query|search|token|login|auth|graphql|embed|complet|chat|generate|predict|translate|fetch|read|lookup|render|validate|check",
+    r"query|search|token|login|auth|graphql|embed|complet|chat|generate|predict|translate|fetch|read|lookup|render|validate|check|webhook|notif|hook",
     re.I,
 )
 

@@ -14,6 +14,7 @@ LOAD_GENERATORS = ("locust",)
 
 
 CONCURRENT = frozenset(("thread", "timer", "task", "process", "executor", "pool", "scheduler"))
+LOG_METHODS = frozenset(("debug", "info", "warning", "error", "exception", "critical"))
 TOOL_FOLDERS = frozenset(("scripts", "tools", "bin", "hack", "contrib", "demo", "demos", "util", "utils"))
 
 
@@ -60,6 +61,33 @@ def programs(project: Project) -> tuple[Program, ...]:
         elif entrypoint in chosen:
             groups.append([entrypoint])
     return tuple(Program(group[0], tuple(group[1:])) for group in groups)
+
+
+CONTAINERS = frozenset({"kubernetes", "compose", "dockerfile", "ecs", "nomad", "marathon", "fly", "render", "appengine", "heroku"})
+
+
+def deployed(project: Project, program: Program) -> bool:
+    """Whether the repository ships the program to a platform that collects output and metrics, where nobody sits before it;
+    also where nothing says how anything is started."""
+    if not project.launches:
+        return True
+    return any(launch.platform in CONTAINERS for e in program.all for launch in e.production if launch.role == "main")
+
+
+def traced_around(program: Program) -> bool:
+    """``opentelemetry-instrument python app.py`` and its like around the whole process: trace ids are bound to its records."""
+    wrappers = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin")
+    return any(w in link.text for e in program.all for launch in e.launches for link in launch.chain for w in wrappers)
+
+
+def logs_at_all(program: Program) -> bool:
+    """Whether the program logs anything of its own; one that never does has nothing to structure."""
+    return any(
+        site.method in LOG_METHODS and "log" in site.text.lower()
+        for module in program.modules
+        for func in module.functions.values()
+        for site in func.sites
+    )
 
 
 SHARED = 0.5

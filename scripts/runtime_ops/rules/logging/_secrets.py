@@ -120,6 +120,8 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return Told(name, "dump")
     if last.isupper() and isinstance(project.names.constant(node, func), str):
         return None  # a constant bound to a plain text is the name of a header or a field
+    if "." in name and last in plain_keys(project):
+        return None
     if holds_secret(last) and not _object(project, node, func) and not _dead_token(last, site):
         return Told(name, "secret")
     if "." in name and last in encrypted_fields(project):
@@ -190,7 +192,10 @@ def _dead_token(name: str, site: Site) -> bool:
     if words_of(name)[-1:] not in (("token",), ("jwt",), ("otp",)):
         return False
     return any(
-        step.handler is not None and any(word in t for t in step.handler.types for word in DEAD) for step in site.steps
+        step.handler is not None
+        and bool(step.handler.types)
+        and all(any(word in t for word in DEAD) for t in step.handler.types)
+        for step in site.steps
     )
 
 
@@ -236,17 +241,24 @@ def _of_binding(name: str, binding: Binding) -> Told | None:
         return Told(name, "address") if is_address(source.rpartition(".")[2]) else None
     if binding.kind == "unpack" and binding.text == "1" and isinstance(expr, m.Call):
         owner, _, method = _name(expr.func).rpartition(".")
-        return (
-            Told(name, "dump")
-            if method == "items" and (owner in DUMPED or owner.endswith((".config", "environ")))
-            else None
-        )
+        whole = owner in DUMPED or owner.endswith((".config", "environ")) or _all_settings(expr.func)
+        return Told(name, "dump") if method == "items" and whole else None
     if binding.kind in ("assign", "annotation"):
         if isinstance(expr, m.Name) and (expr.id in BODIES or expr.id.endswith(tuple("." + b for b in BODIES))):
             return Told(name, "body")
         if isinstance(expr, m.Call) and _name(expr.func).endswith(BODY_CALLS):
             return Told(name, "body")
     return None
+
+
+def _all_settings(items: m.Expr) -> bool:
+    """``settings.dict().items``, ``config.model_dump(…).items``: the values of a settings object one by one."""
+    inner = items.value if isinstance(items, m.Attr) else None
+    if not isinstance(inner, m.Call):
+        return False
+    owner, _, method = _name(inner.func).rpartition(".")
+    masked = any("exclude" in (key or "") and key not in ("exclude_none", "exclude_unset") for key, _ in inner.keywords)
+    return method in ("dict", "model_dump", "as_dict", "to_dict") and not masked and owner.lower().endswith(("settings", "config"))
 
 
 def _from_request(name: str, func: Func, depth: int) -> bool:
@@ -263,6 +275,19 @@ def _from_request(name: str, func: Func, depth: int) -> bool:
             if isinstance(node, m.Call) and _name(node.func).endswith(BODY_CALLS):
                 return True
     return False
+
+
+@cache
+def plain_keys(project: Project) -> frozenset[str]:
+    """Names of class attributes that are the primary key of a table: an id, however it is called."""
+    return frozenset(
+        name
+        for module in project.modules
+        for klass in module.classes.values()
+        for name, bindings in klass.attributes.items()
+        for _, binding in bindings
+        if isinstance(binding.expr, m.Call) and isinstance(key := binding.expr.keyword("primary_key"), m.Const) and key.value is True
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import main_block
+from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
 
@@ -26,7 +26,7 @@ def check(project: Project) -> Iterator[Finding]:
         module = site.function.module
         if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
             continue
-        entrypoints = project.imported_by(module, "service", "worker", "job")
+        entrypoints = [e for e in project.imported_by(module, "service", "worker", "job") if _sets_up_later(project, e)]
         if not entrypoints:
             continue
         yield RULE.finding(
@@ -40,6 +40,17 @@ def check(project: Project) -> Iterator[Finding]:
             entrypoints=entrypoints,
             anchor=f"{module.name}:{site.dotted}",
         )
+
+
+def _sets_up_later(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the program's own set-up is a basicConfig, which does nothing once the root logger has a handler, or is missing:
+    dictConfig, setLevel and an own handler take effect whatever came before."""
+    own = [
+        s
+        for s in project.sites(*CALLS, "logging.config.dictConfig", "logging.config.fileConfig", "logging.root.addHandler")
+        if s.function.module in entrypoint.modules and (not s.function.is_module or s.function.module is entrypoint.main.module)
+    ]
+    return all(s.dotted == "logging.basicConfig" and s.call.keyword("force") is None for s in own)
 
 
 def _guarded(site: Site, module: Module) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, programs
 from runtime_ops.rules.logging._setups import CONFIGURES, STREAMS, adds_to, is_handler, root_users, unattached
@@ -49,6 +51,8 @@ def _all(project: Project) -> Iterator[Finding]:
     yield from _unattached(project)
     yield from _twice(project)
     yield from _thrown_away(project)
+    yield from _forwarded_without_error(project)
+    yield from _formatted_without_error(project)
 
 
 def _under_main(program: Program) -> Iterator[Finding]:
@@ -306,3 +310,56 @@ def _thrown_away(project: Project) -> Iterator[Finding]:
             entrypoints=started,
             anchor=f"{launch.program}:/dev/null",
         )
+
+
+def _forwarded_without_error(project: Project) -> Iterator[Finding]:
+    """A bridge handler (``class InterceptHandler(logging.Handler)``) that hands on the message of a record only."""
+    for module in project.modules:
+        for klass in module.classes.values():
+            emit = klass.methods.get("emit")
+            if emit is None or not any(b.startswith("logging.") for b in klass.external_bases):
+                continue
+            calls = [c for c in map(log_call, emit.sites) if c is not None and not (c.site.dotted or "").startswith("logging.")]
+            hands_on = [c for c in calls if any("record" in source_of(a) for a in c.site.call.args)]
+            whole = any(
+                isinstance(n, m.Name | m.Attr) and source_of(n).endswith(("exc_info", "exc_text", "self.format", "super().emit"))
+                for place in emit.places
+                for n in m.walk(place.stmt)
+            )
+            if hands_on and not whole and not any(c.traceback for c in hands_on) and project.imported_by(module, "service", "worker"):
+                yield RULE.in_function(
+                    project,
+                    emit,
+                    hands_on[0].site.line,
+                    f"{klass.name} hands on the message of a record and not its exc_info: every traceback that a library logs "
+                    "(an unhandled error of the server, too) is lost",
+                    "pass it on: logger.opt(exception=record.exc_info).log(level, record.getMessage())",
+                    phase="serving",
+                )
+
+
+def _formatted_without_error(project: Project) -> Iterator[Finding]:
+    """A loguru format that is made by a function: loguru adds ``{exception}`` only to a format that is a text (loguru 0.7)."""
+    for site in project.sites("loguru.logger.add"):
+        given = site.call.keyword("format")
+        value = project.links.names.value(given, site.function) if given is not None else None
+        if value is None or not isinstance(value.target, Func) or not project.imported_by(site.function.module, "service", "worker"):
+            continue
+        maker = value.target
+        scope = maker.module.functions.values() if maker.cls is None else maker.cls.methods.values()
+        texts = [
+            n.value
+            for func in (maker, *scope)
+            for place in func.places
+            for n in m.walk(place.stmt)
+            if isinstance(n, m.Const) and isinstance(n.value, str)
+        ]
+        if any("{message}" in text for text in texts) and not any("exception" in text for text in texts):
+            yield RULE.at(
+                project,
+                site,
+                f"{maker.name}() makes the format and leaves {{exception}} out, which loguru adds to a format that is a text only: "
+                "logger.exception() and opt(exception=True) write no traceback",
+                "end the format that the function returns with {exception}",
+                kinds=("service", "worker"),
+            )

@@ -26,6 +26,7 @@ RULE = Rule(
 KINDS = ("service", "worker", "job")
 LOW_LEVELS = ("debug", "info")
 RECONNECTS = re.compile(r"(?i)re-?connect|retry|retries|try(?:ing)? again|connection|disconnect|lost|unreachable|in \d+ ?s")
+CRASHED = re.compile(r"(?i)crash|unexpected|unhandled|bug")
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
 HABIT = 3  # lesser places of one package that are worth one finding together
 
@@ -51,9 +52,22 @@ def loses(arm: HandlerEffects) -> bool:
     """Whether the arm ends the error's way with a line that does not say where it happened."""
     if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
         return False
-    if any(raised.chained for raised in arm.raised):
+    if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm):
         return False
     return not (arm.loudest == "debug" and arm.body_statements <= 2)
+
+
+def _names_the_type_only(arm: HandlerEffects) -> bool:
+    """``log.warning("… %s", type(exc).__name__)``: the text is left out on purpose, since it may hold a secret."""
+    bound = arm.handler.bound
+    used = [n for call in arm.logs for n in m.walk(call.site.call) if isinstance(n, m.Name) and n.id == bound]
+    typed = [
+        n
+        for call in arm.logs
+        for n in m.walk(call.site.call)
+        if isinstance(n, m.Call) and isinstance(n.func, m.Name) and n.func.id == "type"
+    ]
+    return bool(typed) and len(used) <= len(typed)
 
 
 def last_resort(project: Project, arm: HandlerEffects) -> str:
@@ -73,6 +87,8 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
 def _reconnects(arm: HandlerEffects) -> bool:
     """An arm for a peer that went away: it says so and tries again, and the text of the error is what there is to say."""
     said = " ".join(literal_words(call.site.call) for call in arm.logs)
+    if CRASHED.search(said):
+        return False
     return bool(RECONNECTS.search(said)) or any(site.method in ("connect", "reconnect") for site in arm.calls)
 
 

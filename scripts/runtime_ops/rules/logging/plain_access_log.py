@@ -38,7 +38,8 @@ def check(project: Project) -> Iterator[Finding]:
         if not structured(project, program) or _taken_over(program):
             continue
         yield from _by_launch(program)
-        yield from _by_code(project, program)
+        if not any(launch.program == launch.server for e in program.all for launch in e.production):
+            yield from _by_code(project, program)  # else that call is for the desk
 
 
 def structured(project: Project, program: Program) -> bool:

@@ -11,9 +11,10 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
 from runtime_ops.project.entrypoints import is_command
 from runtime_ops.project.flows import always_raises
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.logging._programs import LOAD_GENERATORS, talkative
+from runtime_ops.rules.logging._programs import LOAD_GENERATORS, logs_at_all, programs, talkative
 
 RULE = Rule(
     __name__,
@@ -21,6 +22,7 @@ RULE = Rule(
     summary="A service or worker writes to stdout by print: no level, no time, no structure, no correlation.",
 )
 WRITES = ("print", "pprint.pprint", "sys.stdout.write", "traceback.print_exc", "sys.stdout.writelines")
+HABIT = 5  # prints that tell of no failure are worth one finding from here on
 FILES = 3  # files that are worth a finding of their own
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
 
@@ -34,6 +36,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{site.text}() writes a bare line from the running {kind}: it has no level, time or request id, and cannot be "
             "filtered, parsed or joined with the other lines",
             "write it through the module's logger with a level and fields",
+            severity="medium" if _only_record(site) else "low",
             phases=("serving", "shutdown"),
             kinds=("service", "worker"),
         )
@@ -49,7 +52,28 @@ def check(project: Project) -> Iterator[Finding]:
         and not _inside_logging(site.function)
         and not is_command(site.function, project.links)
     )
-    yield from few(found)
+    every = list(found)
+    alone = [f for f in every if f.severity == "medium"]
+    yield from few(alone)
+    habit = [f for f in every if f.severity == "low"]
+    only = not any(logs_at_all(program) for program in programs(project))
+    if habit and (only or sum(f.count for f in habit) >= HABIT):
+        first, *others = sorted(habit, key=lambda f: (-f.count, f.path, f.line))
+        also = tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in others[:8])
+        entrypoints = tuple(dict.fromkeys(e for f in habit for e in f.entrypoints))
+        yield replace(
+            first, count=sum(f.count for f in habit), also=also, entrypoints=entrypoints, anchor="habit",
+            severity="medium" if only else "low",
+        )  # fmt: skip
+
+
+def _only_record(site: Site) -> bool:
+    """Whether the print is all that tells of a failure: it stands in an except arm in which nothing is logged."""
+    handlers = [s.handler for s in site.steps if s.handler is not None]
+    if not handlers:
+        return False
+    calls = {id(c) for c in m.calls(handlers[-1].body)}
+    return not any(id(s.call) in calls and log_call(s) is not None for s in site.function.sites)
 
 
 def few(found: Iterable[Finding]) -> Iterator[Finding]:

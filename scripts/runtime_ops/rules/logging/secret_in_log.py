@@ -11,6 +11,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
@@ -84,16 +85,43 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
     running = [e for e in (reached or project.imported_by(site.function.module, "service", "worker"))]
     if not running or all(talkative(project, e) for e in running) or development_path(site.path):
         return False
+    if _announced(site) or _refused(site, what.name):
+        return False
     if call is None:
         if any(e.long_running for e in running):
             return True
+        if what.kind == "secret" and not what.name.endswith(")"):
+            return False  # a command that prints a value of its own is asked for it
         tool = bool(set(site.path.split("/")[:-1]) & TOOL_FOLDERS)
         return what.kind not in ("body", "content") and not tool and not _product(site)
     if call.level == "debug":
         # somebody switches DEBUG on during an incident, and then every user's password is in the log store
         password = what.kind == "secret" and not PASSWORDS.isdisjoint(words_of(what.name))
-        return password or (what.kind in ("secret", "address") and shows_debug(project, call, running))
+        return password or (what.kind in ("secret", "address", "dump") and shows_debug(project, call, running))
     return True
+
+
+def _announced(site: Site) -> bool:
+    """In a branch for the first start or a reset: the value is told on purpose, once."""
+    texts = [source_of(s.stmt.test).lower() for s in site.steps if isinstance(s.stmt, m.If)] + [site.function.name.lower()]
+    return any(word in text for text in texts for word in ("first_install", "first_run", "no_user", "initial", "bootstrap", "reset"))
+
+
+def _refused(site: Site, name: str) -> bool:
+    """In the branch, or arm, in which what was looked up by the value is not there: the value opens nothing."""
+    if not words_of(name)[-1:] or words_of(name)[-1] not in ("token", "key", "code", "otp"):
+        return False
+    for step in site.steps:
+        if isinstance(step.stmt, m.If) and step.arm == "body":
+            test = source_of(step.stmt.test)
+            looked = test.removeprefix("not ").removesuffix(" is None")
+            if (test.startswith("not ") or test.endswith(" is None")) and name not in looked:
+                bound = [b.expr for b in site.function.bindings.get(looked, ()) if isinstance(b.expr, m.Call | m.Await)]
+                if any(isinstance(n, m.Name) and n.id == name for expr in bound for n in m.walk(expr)):
+                    return True
+        if step.handler is not None and any(w in t for t in step.handler.types for w in ("DoesNotExist", "NotFound", "KeyError")):
+            return True
+    return False
 
 
 def _debug_is_on(project: Project, site: Site, call: LogCall) -> bool:

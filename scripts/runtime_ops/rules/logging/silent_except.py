@@ -24,7 +24,7 @@ RULE = Rule(
     summary="A broad except drops a failure with nothing logged, counted or raised.",
 )
 MUCH = 6  # statements of a try body whose loss is worth a finding of its own
-SINGLE = 5  # findings of their own; the others are one finding for the habit
+SINGLE = 3  # findings of their own; the others are one finding for the habit
 PHRASES = ("failure", "error")
 LOST_WITH = OUTSIDE | {"child"}
 """Kinds of waits whose failure is a fault even where the method is named like a probe (``requests.get``)."""
@@ -62,6 +62,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             or probes_only(arm)
             or _imports(arm)
             or _destructor(arm)
+            or "/management/commands/" in f"/{arm.path}"
             or not running(project, arm)
         ):
             continue
@@ -113,9 +114,11 @@ def _lost_connection(exception: str) -> bool:
 
 def _matters(arm: HandlerEffects) -> bool:
     """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
+    if arm.handler.commented:
+        return False  # somebody has thought about it and says so
     if _of_kind(arm.body_calls, OUTSIDE):
         return True
-    large = arm.body_statements >= MUCH or any(waits(site.dotted) for site in arm.body_calls if site.dotted)
+    large = arm.body_statements >= MUCH and any(waits(site.dotted) for site in arm.body_calls if site.dotted)
     return large and not _has_defaults(arm)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.log_parts import LogUse
 from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs, sequential
+from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="The logging set-up that a service or worker reaches writes plain text, not one structured record an event.",
 )
 
@@ -23,7 +24,6 @@ SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 """What Django sets logging up from; a text or a dictionary, also one that the operator gives."""
 ROLES = ("configure", "formatter", "handler")
 NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
-METHODS = frozenset(("debug", "info", "warning", "error", "exception", "critical"))
 
 
 @RULE.check
@@ -32,7 +32,9 @@ def check(project: Project) -> Iterator[Finding]:
     for program in programs(project):
         entrypoint, modules = program.entrypoint, program.modules
         parts = [use for use in project.log_parts if use.function.module in modules]
-        if any(use.structured for use in parts) or not logs_at_all(program):
+        if any(use.structured for use in parts) or not logs_at_all(program) or not deployed(project, program):
+            continue
+        if any(_of_operator(project, use) for use in parts):
             continue
         setup = setup_of(project, program, parts)
         unused = under_main(program, parts) if setup is None else None
@@ -53,12 +55,22 @@ def check(project: Project) -> Iterator[Finding]:
             f"{what} for {entrypoint.kind} {entrypoint.path}: its records are lines for the eye; level, time, logger and ids cannot be "
             "queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
-            severity="low" if sequential(project, program) else None,
             entrypoints=(entrypoint,),
             trace=trace,
             phase="startup",
             anchor=entrypoint.id,
         )
+
+
+def _of_operator(project: Project, use: LogUse) -> bool:
+    """``dictConfig(config["logging"])``, ``fileConfig(path)``: the form of the records is the operator's choice."""
+    if use.site is None or use.name not in ("logging.config.dictConfig", "logging.config.fileConfig") or not use.site.call.args:
+        return False
+    given = use.site.call.args[0]
+    if isinstance(given, m.Name) and "." not in given.id:
+        found = [b.expr for b in use.function.bindings.get(given.id, ()) or use.function.module.level.bindings.get(given.id, ())]
+        given = found[0] if len(found) == 1 and found[0] is not None else given
+    return isinstance(given, m.Subscript | m.Call) and not project.links.names.constant(given, use.function)
 
 
 def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse | None:
@@ -104,16 +116,6 @@ def _about_logging(use: LogUse) -> bool:
     """Whether the place is by its name one that sets logging up, or a settings module."""
     text = f"{use.path} {use.function.name}".lower()
     return any(word in text for word in ("log", "settings", "config", "conf.py", "__init__"))
-
-
-def logs_at_all(program: Program) -> bool:
-    """Whether the program logs anything of its own; one that never does has nothing to structure."""
-    return any(
-        site.method in METHODS and "log" in site.text.lower()
-        for module in program.modules
-        for func in module.functions.values()
-        for site in func.sites
-    )
 
 
 def reached(project: Project, entrypoint: Entrypoint, use: LogUse) -> bool:

@@ -14,7 +14,9 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.resources import Resource
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._words import catches_all
 
 RULE = Rule(
     __name__,
@@ -142,6 +144,8 @@ def _exposed(func: Func, loop: Place) -> Site | None:
         at = next((i for i, s in enumerate(steps) if s.stmt is loop.stmt), None)
         if at is None or steps[at].arm != "body" or tame(site) or not (site.targets or waits(site.dotted or "")):
             continue
+        if _suppressed(site) or (site.targets and all(catches_all(t) or _step_by_step(t) for t in site.targets)):
+            continue
         if not any(_catches_all(s.stmt) and s.arm == "body" for s in steps[at + 1 :]) and not any(
             s.arm == "handler" for s in steps[at + 1 :]
         ):
@@ -175,12 +179,16 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         return None
     if len(target.places) < WORK or any(_catches_all(p.stmt) for p in target.places if not p.steps):
         return None
+    if any(stop.how == "join" for stop in resource.stops) or catches_all(target):
+        return None
     exposed = next(
         (
             s
             for s in target.sites
             if not tame(s)
             and (s.dotted or s.targets)
+            and not (s.targets and all(catches_all(t) or _step_by_step(t) for t in s.targets))
+            and not _suppressed(s)
             and not any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps)
         ),
         None,
@@ -198,6 +206,21 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         "wrap the target: log with exc_info and record the failure where its state is read",
         "medium",
     )
+
+
+def _suppressed(site: Site) -> bool:
+    """Within ``contextlib.suppress(Exception)``."""
+    return any(
+        isinstance(step.stmt, m.With)
+        and any(isinstance(item, m.Call) and source_of(item.func).endswith("suppress") for item, _ in step.stmt.items)
+        for step in site.steps
+    )
+
+
+def _step_by_step(func: Func) -> bool:
+    """Whether each call of a function stands in a broad try of its own, or fails in no way that is known."""
+    calls = [s for s in func.sites if not tame(s)]
+    return bool(calls) and all(any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps) for s in calls)
 
 
 def _at_start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -11,11 +12,11 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components
+from runtime_ops.rules.logging._programs import Program, components, deployed, traced_around
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="No code, library or exporter records latency, errors or queue depth of a service or worker.",
 )
 RECORDS = ("counter", "gauge", "histogram", "summary", "observe", "instrument")
@@ -24,6 +25,10 @@ METRIC_READERS = (
     "opentelemetry.metrics.set_meter_provider",
     "opentelemetry.exporter.prometheus",
 )
+OWN_RECORDERS = frozenset(
+    "increment incr gauge histogram timing timer timed counter observe distribution put_metric record_metric put_metric_data".split()
+)
+OWN_RECEIVER = re.compile(r"(?i)metric|statsd|telemetry|stats$|meter")
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -36,18 +41,18 @@ WORDS = {
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for component in components(project):
+        if not any(deployed(project, program) for program in component):
+            continue
         told = [(program, what) for program in component if (what := what_is_missing(project, program))]
         if not told:
             continue
         (first, what), *others = told
         entrypoint = first.entrypoint
-        bare = what == NOTHING and bool(entrypoint.production)
         yield RULE.finding(
             first.home.path,
             first.home.line,
             f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen first by its users, and no alert can be set on it",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
-            severity="medium" if bare else "low",
             confidence="likely",
             phase="serving",
             entrypoints=[program.entrypoint for program, _ in told],
@@ -63,7 +68,7 @@ NOTHING = "records no metric"
 def what_is_missing(project: Project, program: Program) -> str:
     """What a program does not measure, in words; empty when it measures, or something around it does."""
     if (
-        any(_telemetry_program(e) for e in program.all)
+        traced_around(program)
         or named_in_settings(program)
         or serves_metrics(project, program)
     ):
@@ -74,10 +79,20 @@ def what_is_missing(project: Project, program: Program) -> str:
         return ""
     recording = [(row, site) for row, site in uses if row.role in RECORDS]
     if not recording:
-        return NOTHING
+        return "" if records_by_own_means(program) else NOTHING
     if all(traces_only(row) for row, _ in recording):
         return "has traces, but no metric"
     return "has metrics, but none of " + ", ".join(missing)
+
+
+def records_by_own_means(program: Program) -> bool:
+    """Whether the program's code calls a recorder of the project's own: ``metrics.increment(…)``, ``provider.timer(…)``."""
+    return any(
+        site.method in OWN_RECORDERS and OWN_RECEIVER.search(site.text.rpartition(".")[0])
+        for module in program.modules
+        for func in module.functions.values()
+        for site in func.sites
+    )
 
 
 def serves_metrics(project: Project, program: Program) -> bool:
@@ -145,9 +160,3 @@ def _name_of(site: Site) -> str:
     first = site.call.argument("name", 0)
     value = getattr(first, "value", "")
     return f"{value} {site.text}" if isinstance(value, str) else site.text
-
-
-def _telemetry_program(entrypoint: Entrypoint) -> bool:
-    """``opentelemetry-instrument python app.py`` and its like around the whole process."""
-    wrappers = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin")
-    return any(word in link.text for launch in entrypoint.launches for link in launch.chain for word in wrappers)

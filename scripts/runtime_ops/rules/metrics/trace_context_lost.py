@@ -9,8 +9,7 @@ from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs
-from runtime_ops.rules.metrics.missing_signals import _telemetry_program
+from runtime_ops.rules.logging._programs import Program, programs, traced_around
 
 RULE = Rule(
     __name__,
@@ -36,7 +35,7 @@ CARRIES = ("opentelemetry.propagate.inject", "opentelemetry.propagators.", "open
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for program in programs(project):
-        if any(_telemetry_program(e) for e in program.all) or not traced(project, program):
+        if traced_around(program) or not traced(project, program):
             continue
         modules = program.modules
         if any(

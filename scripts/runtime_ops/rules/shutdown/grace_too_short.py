@@ -75,6 +75,8 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
     pause = _pre_stop(launch)
     server = server_of(launch)
     drain, written, text = 0.0, False, ""
+    if server is not None and server.name == "uwsgi" and option(launch, "die_on_term") is not None:
+        server = None  # SIGTERM ends its workers at once
     if server is not None and server.drain == "bounded":
         given = option(launch, *server.drain_option.flags, *server.drain_option.settings, *server.drain_option.keywords)
         known = seconds_in(given.value) if given is not None else server.drain_seconds
@@ -89,7 +91,7 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
         return None
     parts = [p for p in (f"preStop sleeps {pause:g} s" if pause else "", text) if p]
     # the server's limit is the longest it may take; a pause in preStop is taken at each stop
-    severity = "high" if pause >= grace.seconds or (pause and written) else "medium" if written or pause else "low"
+    severity = "high" if pause and written and drain >= USUAL else "medium" if written or pause else "low"
     return _finding(
         launch, grace, entrypoint, severity,
         f"{' and '.join(parts)}, but SIGKILL comes {grace.seconds:g} s after the stop began"

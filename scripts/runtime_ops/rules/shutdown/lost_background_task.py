@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -10,6 +11,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.jobs._words import catches_all
 from runtime_ops.rules.shutdown._running import lasting_phases, names_in
 
 RULE = Rule(
@@ -17,6 +19,8 @@ RULE = Rule(
     severity="medium",
     summary="A background task is started and nobody holds it: its failure is silent and a stop cuts it.",
 )
+MATTERS = re.compile(r"(?i)notif|mail|webhook|hook|pay|order|deliver|send|dispatch|upload|save|store|sync|publish")
+"""Names of work that somebody waits for."""
 MAKERS = frozenset({"create_task", "ensure_future"})
 
 
@@ -34,6 +38,8 @@ def _findings(project: Project) -> Iterator[Finding]:
         _, phases = lasting_phases(project, resource.site)
         if not phases & {"serving", "startup"}:
             continue
+        if resource.target is not None and catches_all(resource.target) and not MATTERS.search(resource.target.name):
+            continue  # its failures are dealt with inside, and what it does is no one's order
         name = f" {resource.target.name}" if resource.target is not None else ""
         yield RULE.at(
             project,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
@@ -43,6 +44,11 @@ def _findings(project: Project) -> Iterator[Finding]:
                 yield from _judged(project, stop.site, resource, reported)
 
 
+def _last_thing(site: Site) -> bool:
+    """Whether no call stands behind the wait in its function."""
+    return not any(s.line > site.call.end_line and log_call(s) is None for s in site.function.sites)
+
+
 def _by_stop(project: Project) -> dict[int, Resource]:
     return {id(s.site.call): r for r in project.resources for s in r.stops if s.site is not None}
 
@@ -56,6 +62,8 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return  # it tells serve_forever to return, which looks every half second
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
         return
+    if resource is not None and resource.kind == "executor" and _last_thing(site):
+        return  # a drain by intent, after which nothing is left to lose
     if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
         return
     reported.add(id(site.call))

@@ -25,6 +25,9 @@ RULE = Rule(
 )
 
 
+DESK = re.compile(r"(?i)development server|for development|debug(?:ging)? server|not for production")
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported = set()
@@ -35,7 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         for place in serving_places(project, entrypoint):
             key = (place.function.path, place.line)
-            if at_the_desk(entrypoint, place):
+            if at_the_desk(entrypoint, place) or DESK.search(place.function.facts.doc or ""):
                 continue
             if key in reported or not leaves_sigterm(place) or for_debugging(place) or handled(project, entrypoint):
                 continue

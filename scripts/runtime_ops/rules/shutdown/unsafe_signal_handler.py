@@ -58,6 +58,7 @@ def _unsafe(site: Site, wait: WaitSite | None) -> str | None:
     if (
         wait.inside
         and wait.deadline.bounded is False
+        and site.method != "put"  # into a queue without size it does not wait
         and wait.kind in ("thread", "queue", "future", "executor", "child")
     ):
         return f"it waits for a {wait.kind} without a limit while the interrupted main thread stands still: what it waits for may need it"

@@ -52,6 +52,8 @@ def _judged(project: Project, launch: Launch) -> tuple[str, int, str, str] | Non
         if means == "reload" and signal == "SIGTERM":
             if any(option(launch, name) is not None for name in RELOAD_CURES):
                 return None
+            if server.name == "uwsgi" and option(launch, "master", "M") is None:
+                return None  # it is the master that reloads; alone, the worker exits
             place = option(launch, "master") or next(iter(launch.options.values()), None)
             link = command_link(launch)
             path, line = (place.path, place.line) if place is not None else (link.path, link.line)

@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Finding]:
         if not entrypoint.long_running:
             continue
         for launch in entrypoint.production:
-            if launch.platform in ("packaging", "shell"):
+            if launch.platform in ("packaging", "shell") or entrypoint.framework == "locust":
                 continue
             for finding in (*_commands(entrypoint, launch), *_scripts(entrypoint, launch)):
                 key = (finding.path, finding.line, finding.anchor)

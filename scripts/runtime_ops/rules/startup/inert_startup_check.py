@@ -23,6 +23,9 @@ RULE = Rule(
 SLEEPS = frozenset(("time.sleep", "asyncio.sleep", "gevent.sleep", "anyio.sleep", "trio.sleep"))
 BACKUPS = ("backup", "snapshot")
 
+LOADED_BEFORE = frozenset({"need-app", "need_app", "hook-pre-app", "hook_pre_app"})
+"""uWSGI options that make a failed import fatal; a failing pre-app hook ends it too."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -40,7 +43,7 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
     """uWSGI keeps serving 500s when the application could not be loaded, unless need-app is set."""
     for entrypoint in project.entrypoints:
         launches = [x for x in entrypoint.production if x.server == "uwsgi"]
-        if not launches or any("need-app" in x.options or "need_app" in x.options for x in launches):
+        if not launches or any(set(x.options) & LOADED_BEFORE for x in launches):
             continue
         launch = launches[0]
         config = next((c for c in launch.artifacts if isinstance(c, a.UwsgiConfig)), None)

@@ -21,6 +21,8 @@ RULE = Rule(
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    if _settings_read_it(project):
+        return
     for site in project.sites("dotenv.load_dotenv"):
         if not site.function.is_module:
             continue
@@ -39,6 +41,17 @@ def check(project: Project) -> Iterator[Finding]:
             trace=(Evidence(read.path, read.line, read.name),),
             anchor=read.name,
         )
+
+
+def _settings_read_it(project: Project) -> bool:
+    """Whether a settings class reads the .env file by itself: ``env_file=".env"``."""
+    return any(
+        key == "env_file"
+        for module in project.modules
+        for func in module.functions.values()
+        for site in func.sites
+        for key, _ in site.call.keywords
+    ) or any("env_file" in klass.attributes for module in project.modules for klass in module.classes.values())
 
 
 def _read_before(project: Project, site: Site) -> tuple[int, SettingRead] | None:

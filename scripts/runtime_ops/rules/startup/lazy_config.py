@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
@@ -45,11 +46,27 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _can_fail(read: SettingRead) -> bool:
     """Whether the read, or its conversion, can raise; a text with a default is as good late as early."""
+    if _asked_before(read):
+        return False
     if variable_reader(read.name) is not None or read.how not in READS or not read.sure or caught(read.steps):
         return False
     if read.how == "secret-file":
         return read.required
     return read.required or read.conversion in CONVERSIONS or _refused(read)
+
+
+def _asked_before(read: SettingRead) -> bool:
+    """``"X" in os.environ and os.environ["X"]``, or the read below such a test."""
+    tests = [s.stmt.test for s in read.steps if isinstance(s.stmt, m.If)]
+    for place in read.function.places:
+        if place.stmt.line <= read.line <= place.stmt.end_line:
+            tests += [n for n in m.walk(place.stmt) if isinstance(n, m.BoolOp | m.IfExp)]
+    for test in tests:
+        for node in m.walk(test):
+            named = isinstance(node, m.Compare) and "in" in node.ops and isinstance(node.left, m.Const)
+            if named and node.left.value == read.name:
+                return True
+    return False
 
 
 def _arrives(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:

@@ -42,6 +42,8 @@ def _found(project: Project) -> Iterator[Finding]:
             continue
         if not read.default_text or not LOCAL.search(read.default_text.strip()):
             continue
+        if any(f.kind == "compare" for u in project.settings.uses(read) for f in u.flows):
+            continue  # the value that says "off" is looked for
         if not ADDRESS.search(read.name) or OWN.search(read.name) or _own_address(project, read):
             continue
         reached = phases_of(project, read)

@@ -44,6 +44,7 @@ def _found(project: Project) -> Iterator[Finding]:
             f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
             phase="import" if read.function.is_module else "startup",
             entrypoints=tuple(found),
+            severity="low" if re.search(r"PROFIL|TRACE|DEBUG", read.name, re.IGNORECASE) else None,
             anchor=read.name,
         )
 

@@ -9,7 +9,6 @@ from functools import cache
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Module
 from runtime_ops.rules.api import Rule
 
@@ -21,7 +20,6 @@ RULE = Rule(
 )
 VERSION = re.compile(r"version|revision|commit|build|git_?sha|release", re.IGNORECASE)
 VERSION_NAME = re.compile(r"(^|_)(VERSION|REVISION|COMMIT|GIT_SHA|BUILD_ID|RELEASE)$")
-EVERYWHERE = re.compile(r"service\.version|service_version|release\s*=|build_info|app_info", re.IGNORECASE)
 
 
 @RULE.check
@@ -62,21 +60,17 @@ def _elsewhere(project: Project, entrypoint: Entrypoint) -> bool:
         return True
     if any(VERSION.search(r.path) and (r.func is None or r.func.module in modules) for r in project.routes):
         return True
-    texts = (v.value.text for x in entrypoint.production for v, _ in x.env.values() if v.value is not None)
-    return any("service.version" in text for text in texts)
+    given = [(name, v) for x in entrypoint.production for name, (v, _) in x.env.items()]
+    return any(VERSION.search(name) or (v.value is not None and "version" in v.value.text.lower()) for name, v in given)
 
 
 @cache
 def _tells(module: Module) -> bool:
-    """Whether a module logs or exports a version: a log call with such a word, a metric or resource that carries one."""
+    """Whether a module handles a version or build at all: a name, or an argument of any call, speaks of one."""
     for func in module.functions.values():
         for site in func.sites:
-            telling = (
-                log_call(site) is not None
-                or site.method in ("Info", "info", "print", "echo")
-                or site.dotted == "sentry_sdk.init"
-            )
-            text = repr(site.call.args) + repr(site.call.keywords)
-            if VERSION.search(text) and (telling or EVERYWHERE.search(text)):
-                return True
+            if VERSION.search(repr(site.call.args) + repr(site.call.keywords)):
+                return True  # wherever it ends: a log line, a header, a page, a resource attribute
+        if any(VERSION.search(name) for name in func.bindings):
+            return True
     return False

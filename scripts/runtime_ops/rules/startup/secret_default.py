@@ -60,8 +60,11 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         )
         severity = "medium"
     elif read.default_text and not NO_VALUE.match(read.default_text.strip()) and len(read.default_text.strip()) > 2:
-        if any(f.kind == "compare" for u in project.settings.uses(read) for f in u.flows):
+        uses = project.settings.uses(read)
+        if any(f.kind == "compare" for u in uses for f in u.flows):
             return  # the known value is looked for somewhere
+        if re.search(r"(?i)(^|_)(FAKE|MOCK|DUMMY|DEMO|SANDBOX)(_|$)", read.name):
+            return  # it protects nothing
         message = (
             f"without {read.name} the service starts with the value that stands here, which everybody who reads the code "
             "knows: nothing tells that the secret was forgotten"
@@ -114,6 +117,13 @@ def _literal(project: Project, site: Site, parameter: str) -> Iterator[Finding]:
     )
 
 
+def _demo(launch: Launch) -> bool:
+    """A compose service that calls itself a demo, or an image that is built for development (``app:dev``)."""
+    service = launch.service
+    words = f"{service.name} {getattr(service, 'image', '') or ''}".lower() if service is not None else ""
+    return bool(re.search(r"(^|[^a-z])demo([^a-z]|$)|:dev\b", words))
+
+
 def _artifacts(project: Project) -> Iterator[Finding]:
     """Plain secrets in what starts our programs in production: one finding an artifact."""
     found: dict[str, dict[str, tuple[int, Launch]]] = {}
@@ -131,7 +141,7 @@ def _artifacts(project: Project) -> Iterator[Finding]:
                     continue
                 if not secret_like(name) or NAMED_ONLY.search(name) or NO_VALUE.match(value.text.strip()):
                     continue
-                if for_development(path) or path.endswith(".sh"):
+                if for_development(path) or path.endswith(".sh") or _demo(launch):
                     continue
                 if (
                     launch.platform != "kubernetes"

@@ -44,6 +44,8 @@ def check(project: Project) -> Iterator[Finding]:
             if launch.role == "management" or launch.target.path is None:
                 continue
             for name, (variable, path) in launch.env.items():
+                if variable.value is None or name.startswith("SUPERVISOR_"):
+                    continue  # handed through for whoever reads it; bashio reads the second
                 if variable.templated or not name.isupper() or for_development(path) or path.endswith(".sh"):
                     continue
                 if name != "PORT" and (variable_reader(name) is not None or name in started or not _akin(name, own)):
