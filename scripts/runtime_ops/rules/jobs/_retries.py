@@ -11,6 +11,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.retries import RetryPolicy, retry_policies
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import handed_through
 from runtime_ops.project.flows import ends
 from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
 from runtime_ops.project.model import Func, Place, Step, Value
@@ -52,6 +53,9 @@ def _configured(project: Project) -> Iterator[Configured]:
             call = decorator if isinstance(decorator, m.Call) else None
             value = project.names.value(call.func if call is not None else decorator, scope)
             owner = scope
+            if call is not None and value is not None and isinstance(value.target, Func):
+                inner = handed_through(value.target, project.links)
+                value = Value("external", inner) if inner is not None else value
             if call is None and value is not None and value.kind == "made" and value.origin is not None:
                 call, owner = value.origin.call, value.origin.function
                 value = Value("external", value.name.removesuffix("()"))

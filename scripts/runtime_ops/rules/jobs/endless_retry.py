@@ -46,7 +46,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _configured(project: Project) -> Iterator[tuple[Configured, Finding]]:
     for use in configured(project):
-        if use.policy.errors not in GENERIC or stop_given(use, project) is not False:
+        if not (use.policy.errors in GENERIC or _any_error(use)) or stop_given(use, project) is not False:
             continue
         func = use.func or use.owner
         if use.func is not None and not project.phases_by_entrypoint(use.func):
@@ -65,6 +65,13 @@ def _configured(project: Project) -> Iterator[tuple[Configured, Finding]]:
             confidence="certain" if serving else "likely",
             severity=None if (serving or use.func is not None) and not job else "medium",
         )  # fmt: skip
+
+
+def _any_error(use: Configured) -> bool:
+    """``autoretry_for=(Exception,)``: the job is tried again whatever it raises."""
+    first = next(iter(use.policy.error_parameters), None)
+    given = use.call.keyword(first) if use.call is not None and first is not None else None
+    return given is not None and any(isinstance(n, m.Name) and n.id in LASTING for n in m.walk(given))
 
 
 def _of_loop(project: Project, found: RetryLoop) -> Finding:
