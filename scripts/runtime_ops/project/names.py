@@ -14,6 +14,9 @@ from runtime_ops.libraries import names as libraries
 from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value
 from runtime_ops.project.modules import ModuleIndex
 
+TRAITLETS = ("traitlets.config.", "jupyter_core.application.", "jupyter_server.")
+"""Where applications come from whose ``launch_instance()`` makes one, initializes it and calls its ``start()``
+(traitlets 5.14, config/application.py)."""
 DEPTH = 12  # steps through assignments, returns and re-exports before the answer is "unknown"
 UNASKED = Value("", "")
 """Stands for an answer that is not remembered."""
@@ -307,6 +310,9 @@ class Names:
                 if found is not None:
                     return found
         external = klass.external_bases
+        if name == "launch_instance" and external and external[0].startswith(TRAITLETS):
+            start = klass.method("start")
+            return Value("function", "start", start, value.origin) if start is not None else None
         if external:
             # an attribute set by the project but not understood must not be taken for the library's
             if any(isinstance(b, Klass) and name in b.attributes for b in klass.ancestry):
