@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, job_system_of, job_system_of_class
@@ -15,7 +15,7 @@ from runtime_ops.project.entrypoints import decorated_by
 from runtime_ops.project.flows import sites_in
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
-from runtime_ops.project.model import Func, Klass, Place, Site, Value
+from runtime_ops.project.model import Func, Klass, Place, Site, Value, own_expressions
 from runtime_ops.project.names import decorator_name
 
 DEPTH = 4  # project functions followed from a job or loop: what is deeper serves many callers, not this item
@@ -116,6 +116,29 @@ class Jobs:
                     Work(edge.callee, work.depth + 1, work.job, work.consumer)
                     for edge in _steps(self.links, work.func, None)
                 ]
+
+    def dispatched(self, func: Func) -> bool:
+        """Whether anything that was read enqueues, schedules or names a job: a call, a reference, or a text with its name.
+
+        True of every job where nothing names any: then those who enqueue are elsewhere."""
+        return not self._named or func.name in self._named or bool(self.links.callers.get(func))
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """Names of job functions that stand in code beside their definitions: ``push.delay``, ``"shop.tasks.push"``."""
+        names = {job.func.name for job in self.jobs}
+        found: set[str] = set()
+        for module in self.links.index:
+            for func in module.functions.values():
+                for place in func.places:
+                    if isinstance(place.stmt, m.Import):
+                        continue
+                    for expr in own_expressions(place.stmt):
+                        for node in m.walk(expr):
+                            text = node.id if isinstance(node, m.Name) else node.value if isinstance(node, m.Const) else None
+                            if isinstance(text, str):
+                                found.update(names.intersection(text.replace(":", ".").split(".")))
+        return frozenset(found)
 
     def consumer_around(self, func: Func, loops: Iterable[m.Stmt]) -> Consumer | None:
         """The consumer whose loop is one of the statements around a place of ``func``."""

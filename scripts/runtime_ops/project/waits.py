@@ -156,6 +156,16 @@ class WaitFinder:
 
     # ------------------------------------------------------------ one call
 
+    def _overridden(self, site: Site, via: str) -> bool:
+        """Whether the receiver is of a project's class whose own ``request`` or ``send`` every call passes: what limit
+        that gives is not followed."""
+        func = site.call.func
+        if via or not isinstance(func, m.Name) or "." not in func.id:
+            return False
+        value = self.links.names.name(func.id.rpartition(".")[0], site.function)
+        klass = value.target if value is not None and value.kind == "instance" else None
+        return isinstance(klass, Klass) and any(name in klass.methods for name in ("request", "send", "_request"))
+
     def _of_runner(self, site: Site, position: int) -> Iterator[WaitSite]:
         """``asyncio.to_thread(requests.get, url)``: the wait of the function that is handed over."""
         if len(site.call.args) <= position:
@@ -171,6 +181,8 @@ class WaitFinder:
     def _of_call(
         self, site: Site, call: m.Call, dotted: str, rows: tuple[Wait, ...], via: str, origin: Origin | None = None
     ) -> Iterator[WaitSite]:
+        if self._overridden(site, via):
+            return
         own = {row.name for row in waits(dotted)}
         origin = origin or site.origin
         chain = tuple(self.constructions.around(site, call, origin, dotted))

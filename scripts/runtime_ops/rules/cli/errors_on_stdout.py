@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
         exits = [s for s in func.sites if _fails(s)]
         for site in exits:
             said = _said_before(func, site)
-            if said is not None and _reached(project, func):
+            if said is not None and _reached(project, func) and _writes_data(func):
                 found.append(
                     RULE.in_function(
                         project,
@@ -55,6 +55,15 @@ def _reached(project: Project, func: Func) -> bool:
     named = (*project.phases_by_entrypoint(func), *project.imported_by(func.module))
     commands = [e for e in named if not e.long_running]  # the stdout of a service is its log
     return any(e.production for e in commands) or bool(commands and not project.launches)
+
+
+def _writes_data(func: Func) -> bool:
+    """Whether the module's commands write results to stdout, which somebody reads on: a value, not a sentence."""
+    return any(
+        (s.dotted or s.text) in PRINTS and len(s.call.args) == 1 and isinstance(s.call.args[0], m.Name | m.Call | m.Attr)
+        for other in func.module.functions.values()
+        for s in other.sites
+    ) or any((s.dotted or "").startswith("sys.stdout.") for other in func.module.functions.values() for s in other.sites)
 
 
 def _fails(site: Site) -> bool:

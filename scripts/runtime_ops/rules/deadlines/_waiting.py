@@ -53,8 +53,9 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
         return "low", worst_phase(reached), tuple(lasting)
     if reached:
         severity = "high" if reached & {"serving", "shutdown"} else "medium"
-        if severity == "high" and all(e.kind == "job" for e in lasting):
-            severity = "medium"
+        if all(e.kind == "job" for e in lasting):
+            scheduled = any(x.role == "job" or x.platform in ("crontab", "heroku") for e in lasting for x in e.production)
+            severity = "medium" if scheduled else "low"  # a command that somebody runs, and can interrupt
         return severity, worst_phase(reached), tuple(lasting)
     if found:
         # a script that nothing starts is somebody's tool, watched by its user

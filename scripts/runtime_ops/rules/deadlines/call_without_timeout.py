@@ -141,7 +141,11 @@ def _outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
 def _callee(wait: WaitSite) -> str:
     """The callee, or the setting that makes the client."""
     text = wait.place.text
-    return text if text.isupper() else f"{text}()"
+    if text.isupper():
+        return text
+    own = wait.site.text.rpartition(".")[2]
+    elsewhere = (wait.path, wait.line) != (wait.place.path, wait.place.line) and own.isidentifier()
+    return f"{text}() (for {own}() of {wait.path.rpartition('/')[2]}:{wait.line})" if elsewhere else f"{text}()"
 
 
 def _version(wait: WaitSite) -> str:

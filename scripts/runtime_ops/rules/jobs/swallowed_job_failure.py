@@ -27,9 +27,12 @@ ENDS_JOB = re.compile(
     r"^(?:mark_|set_)?(?:as_)?(?:fail|failed|fail_job|set_failed|record_failure|on_failure|handle_failure)$", re.I
 )
 AGAIN = re.compile(r"retry|requeue|re_queue|enqueue|defer|schedule|reschedul|dead_?letter|dlq|backoff|quarantine", re.I)
+SIGNAL = re.compile(r"(?i)(?:signal|changed|created|updated|deleted|saved|done|started|finished|init)$")
 MAIL = re.compile(r"(?i)mail|notif|alert|slack|telegram|webhook|message")
 """What tells people of something: its loss is noticed late, and undoes nothing."""
 OUTSIDE = re.compile(r"notif|mail|message|order|webhook|payment|invoice|delivery", re.I)
+BOOKS = re.compile(r"(?i)status|statistic|stats|heartbeat|last_seen|metric|usage")
+"""Names of bookkeeping that the next run does again."""
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
 REMEDY = "let the failure leave the job so that its system retries or records it; or put the item back with a count, or store it as failed"
@@ -84,7 +87,7 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
 
 def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
     func = arm.func
-    if optional(func.name):
+    if optional(func.name) or BOOKS.search(func.name) or not project.jobs.dispatched(func):
         return None
     if arm.returns and all(r.kind in ("exception",) for r in arm.returns):
         if any(r.expr is None or not isinstance(r.expr, m.Name) for r in arm.returns) or _result_is_read(project, job):
@@ -226,6 +229,8 @@ def _tells_only(site: Site) -> bool:
 def effect(arm: HandlerEffects, test: object) -> Site | None:
     """The first call of the ``try`` body that hands something on, neither inside an inner ``try`` nor optional."""
     for site in arm.body_calls:
+        if SIGNAL.search(site.text.rpartition(".")[0]):
+            continue  # a signal within the process, no delivery
         inner = [s for s in site.steps if isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt is not arm.attempt]
         inside = any(arm.attempt is s.stmt for s in site.steps)
         deeper = inside and any(_after(site, arm.attempt, s.stmt) for s in inner)

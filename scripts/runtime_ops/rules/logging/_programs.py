@@ -80,14 +80,19 @@ def traced_around(program: Program) -> bool:
     return any(w in link.text for e in program.all for launch in e.launches for link in launch.chain for w in wrappers)
 
 
-def logs_at_all(program: Program) -> bool:
-    """Whether the program logs anything of its own; one that never does has nothing to structure."""
-    return any(
+def log_calls(program: Program) -> int:
+    """How many log calls the program's own code has."""
+    return sum(
         site.method in LOG_METHODS and "log" in site.text.lower()
         for module in program.modules
         for func in module.functions.values()
         for site in func.sites
     )
+
+
+def logs_at_all(program: Program) -> bool:
+    """Whether the program logs anything of its own; one that never does has nothing to structure."""
+    return log_calls(program) > 0
 
 
 SHARED = 0.5

@@ -12,12 +12,18 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.credentials import credential_parameter, secret_like, words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Binding, Func, Site, own_expressions
+from runtime_ops.project.source_text import literal_words
 
 # how a name that holds the secret itself ends; what follows is a quality of it (``token_count``, ``password_route``)
 ENDINGS = frozenset(
     """password passwd passphrase passwort pwd secret token key apikey jwt otp totp authorization bearer dsn pepper connstr
     str string accesskey secretkey authkey privatekey""".split()
 )
+BARE = frozenset({"token", "key"})
+ACCESS = (
+    "auth", "login", "jwt", "session", "api", "bearer", "access", "webhook", "bot", "telegram", "reset", "password", "user", "invit",
+    "verif", "credential", "client", "secret", "request", "push", "device", "oidc", "account", "header",
+)  # fmt: skip
 FORMS = frozenset("value raw plain plaintext text encoded decoded".split())
 """Words after the ending that leave it what it is."""
 OWN_WORDS = frozenset(
@@ -116,11 +122,13 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     name, last = node.id, node.id.rpartition(".")[2]
     if name in BODIES or name.endswith(tuple("." + body for body in BODIES)):
         return Told(name, "body")
-    if name in DUMPED or name.endswith((".app.config", ".environ")):
+    if name in DUMPED or name.endswith(".app.config"):
         return Told(name, "dump")
     if last.isupper() and isinstance(project.names.constant(node, func), str):
         return None  # a constant bound to a plain text is the name of a header or a field
     if "." in name and last in plain_keys(project):
+        return None
+    if last in BARE and not _about_access(site) and not _handed_in(name, func):
         return None
     if holds_secret(last) and not _object(project, node, func) and not _dead_token(last, site):
         return Told(name, "secret")
@@ -129,6 +137,18 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     if is_address(last):
         return Told(name, "address")
     return _by_origin(project, node, site)
+
+
+def _handed_in(name: str, func: Func) -> bool:
+    """Whether a value comes from a client or the environment: ``request.headers[…]``, ``os.environ[…]``."""
+    texts = [n.id for b in func.bindings.get(name, ()) if b.expr is not None for n in m.walk(b.expr) if isinstance(n, m.Name)]
+    return any(word in text for text in texts for word in ("request", "headers", "environ", "getenv", "cookies"))
+
+
+def _about_access(site: Site) -> bool:
+    """Whether the place has to do with access: a ``token`` or ``key`` elsewhere is one of a lexer, a cache or a table."""
+    text = f"{site.path} {site.function.qualname} {literal_words(site.call)} {site.text}".lower()
+    return any(word in text for word in ACCESS)
 
 
 def holds_secret(name: str) -> bool:
@@ -241,7 +261,7 @@ def _of_binding(name: str, binding: Binding) -> Told | None:
         return Told(name, "address") if is_address(source.rpartition(".")[2]) else None
     if binding.kind == "unpack" and binding.text == "1" and isinstance(expr, m.Call):
         owner, _, method = _name(expr.func).rpartition(".")
-        whole = owner in DUMPED or owner.endswith((".config", "environ")) or _all_settings(expr.func)
+        whole = owner in DUMPED or owner.endswith((".config", "os.environ")) or _all_settings(expr.func)
         return Told(name, "dump") if method == "items" and whole else None
     if binding.kind in ("assign", "annotation"):
         if isinstance(expr, m.Name) and (expr.id in BODIES or expr.id.endswith(tuple("." + b for b in BODIES))):

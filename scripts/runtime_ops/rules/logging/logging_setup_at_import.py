@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
@@ -24,6 +25,8 @@ def check(project: Project) -> Iterator[Finding]:
     mains = {e.main.module for e in project.entrypoints}
     for site in project.sites(*CALLS):
         module = site.function.module
+        if _sets_nothing(site):
+            continue
         if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
             continue
         entrypoints = [e for e in project.imported_by(module, "service", "worker", "job") if _sets_up_later(project, e)]
@@ -51,6 +54,15 @@ def _sets_up_later(project: Project, entrypoint: Entrypoint) -> bool:
         if s.function.module in entrypoint.modules and (not s.function.is_module or s.function.module is entrypoint.main.module)
     ]
     return all(s.dotted == "logging.basicConfig" and s.call.keyword("force") is None for s in own)
+
+
+def _sets_nothing(site: Site) -> bool:
+    """``dictConfig({"version": 1, "disable_existing_loggers": True})``: neither a handler nor a level."""
+    given = site.call.args[0] if site.call.args else None
+    if not isinstance(given, m.Mapping):
+        return False
+    keys = {k.value for k, _ in given.items if isinstance(k, m.Const)}
+    return not keys & {"handlers", "root", "loggers"}
 
 
 def _guarded(site: Site, module: Module) -> bool:

@@ -37,6 +37,8 @@ def check(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
         if not loses(arm) or not running(project, arm):
             continue
+        if arm.reports and arm.loudest not in LOW_LEVELS:
+            continue  # an error tracker has it, with its traceback
         why = last_resort(project, arm)
         if why:
             yield _finding(project, arm, why)
@@ -54,7 +56,8 @@ def loses(arm: HandlerEffects) -> bool:
         return False
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm):
         return False
-    return not (arm.loudest == "debug" and arm.body_statements <= 2)
+    taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
+    return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)
 
 
 def _names_the_type_only(arm: HandlerEffects) -> bool:
@@ -124,7 +127,6 @@ def _finding(project: Project, arm: HandlerEffects, why: str) -> Finding:
         f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback{low}; {why}",
         f"log it with {_with_traceback(arm)}, or let it propagate",
         end_line=arm.logs[0].site.call.end_line,
-        severity="low" if arm.reports else None,
     )
 
 

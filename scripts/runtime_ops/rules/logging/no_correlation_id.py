@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components, deployed, logs_at_all, sequential, traced_around
+from runtime_ops.rules.logging._programs import Program, components, deployed, log_calls, sequential, traced_around
 
 RULE = Rule(
     __name__,
@@ -35,6 +35,9 @@ NO_BINDING = (
     "celery.utils.log.get_task_logger",
 )
 
+FEW = 2  # log calls of a program between which there is something to tell apart
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for component in components(project):
@@ -60,7 +63,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def lacks_id(project: Project, program: Program) -> bool:
     """Whether the program's records of several requests or jobs at a time can't be told apart."""
-    if not logs_at_all(program) or not deployed(project, program) or correlates(project, program) or traced_around(program):
+    if log_calls(program) < FEW or not deployed(project, program) or correlates(project, program) or traced_around(program):
         return False
     if program.entrypoint.framework == "tornado" and not any(f.facts.is_async for x in program.modules for f in x.functions.values()):
         return False  # one request after the other on one loop

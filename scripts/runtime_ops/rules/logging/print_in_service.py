@@ -94,6 +94,8 @@ def _kinds(project: Project, site: Site) -> Iterator[str]:
     for entrypoint in project.runs_in(site, "serving", "shutdown", kinds=("service", "worker")):
         if entrypoint.framework in LOAD_GENERATORS or talkative(project, entrypoint):
             continue
+        if entrypoint.framework == "celery":
+            continue  # its worker turns what is printed into log records (worker_redirect_stdouts, celery 5.7.0)
         if not development_path(site.path) and project.lives[entrypoint].sure(site.function):
             yield entrypoint.kind
             return

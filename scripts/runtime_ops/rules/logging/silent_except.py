@@ -62,6 +62,9 @@ def _findings(project: Project) -> Iterator[Finding]:
             or probes_only(arm)
             or _imports(arm)
             or _destructor(arm)
+            or arm.answers
+            or arm.handler.commented
+            or any(r.kind in ("error", "exception") for r in arm.returns)
             or "/management/commands/" in f"/{arm.path}"
             or not running(project, arm)
         ):
@@ -114,8 +117,6 @@ def _lost_connection(exception: str) -> bool:
 
 def _matters(arm: HandlerEffects) -> bool:
     """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
-    if arm.handler.commented:
-        return False  # somebody has thought about it and says so
     if _of_kind(arm.body_calls, OUTSIDE):
         return True
     large = arm.body_statements >= MUCH and any(waits(site.dotted) for site in arm.body_calls if site.dotted)

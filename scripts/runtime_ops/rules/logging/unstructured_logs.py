@@ -34,7 +34,7 @@ def check(project: Project) -> Iterator[Finding]:
         parts = [use for use in project.log_parts if use.function.module in modules]
         if any(use.structured for use in parts) or not logs_at_all(program) or not deployed(project, program):
             continue
-        if any(_of_operator(project, use) for use in parts):
+        if any(_of_operator(project, use) for use in parts) or speaks_of_json(program):
             continue
         setup = setup_of(project, program, parts)
         unused = under_main(program, parts) if setup is None else None
@@ -60,6 +60,18 @@ def check(project: Project) -> Iterator[Finding]:
             phase="startup",
             anchor=entrypoint.id,
         )
+
+
+def speaks_of_json(program: Program) -> bool:
+    """Whether a logging dictionary of the program names a JSON formatter that no table knows."""
+    return any(
+        isinstance(node, m.Const) and isinstance(node.value, str) and "json" in node.value.lower()
+        for module in program.modules
+        for name in SETTINGS
+        for binding in module.level.bindings.get(name, ())
+        if binding.expr is not None
+        for node in m.walk(binding.expr)
+    )
 
 
 def _of_operator(project: Project, use: LogUse) -> bool:

@@ -67,19 +67,17 @@ NOTHING = "records no metric"
 
 def what_is_missing(project: Project, program: Program) -> str:
     """What a program does not measure, in words; empty when it measures, or something around it does."""
-    if (
-        traced_around(program)
-        or named_in_settings(program)
-        or serves_metrics(project, program)
-    ):
+    if traced_around(program) or named_in_settings(program) or serves_metrics(project, program):
         return ""
     uses = instruments_of(project, program)
     missing = missing_of(program.entrypoint, uses)
     if not missing:
         return ""
     recording = [(row, site) for row, site in uses if row.role in RECORDS]
+    if records_by_own_means(program):
+        return ""
     if not recording:
-        return "" if records_by_own_means(program) else NOTHING
+        return NOTHING
     if all(traces_only(row) for row, _ in recording):
         return "has traces, but no metric"
     return "has metrics, but none of " + ", ".join(missing)
@@ -88,7 +86,9 @@ def what_is_missing(project: Project, program: Program) -> str:
 def records_by_own_means(program: Program) -> bool:
     """Whether the program's code calls a recorder of the project's own: ``metrics.increment(…)``, ``provider.timer(…)``."""
     return any(
-        site.method in OWN_RECORDERS and OWN_RECEIVER.search(site.text.rpartition(".")[0])
+        site.method in OWN_RECORDERS
+        and (site.dotted is None or instrument(site.dotted) is None)
+        and OWN_RECEIVER.search(site.text.rpartition(".")[0])
         for module in program.modules
         for func in module.functions.values()
         for site in func.sites

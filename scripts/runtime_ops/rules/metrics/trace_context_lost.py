@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
@@ -28,12 +29,14 @@ BOUNDARIES: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (("kafka.KafkaProducer.send",), ("kafka",), "kafka-python"),
     (("confluent_kafka.Producer.produce",), ("confluent_kafka",), "confluent-kafka"),
 )  # fmt: skip
+SERVICES = 2
 TRACES = ("opentelemetry.trace.Tracer.", "opentelemetry.instrumentation.", "opentelemetry.sdk.trace.")
 CARRIES = ("opentelemetry.propagate.inject", "opentelemetry.propagators.", "opentelemetry.trace.propagation.")
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    alone = len(programs(project)) < SERVICES
     for program in programs(project):
         if traced_around(program) or not traced(project, program):
             continue
@@ -46,10 +49,20 @@ def check(project: Project) -> Iterator[Finding]:
             if _instrumented(project, program, names):
                 continue
             places = [
-                s for s in project.sites(*calls) if s.function.module in modules and _runs(project, program, s, library)
+                s
+                for s in project.sites(*calls)
+                if s.function.module in modules and _runs(project, program, s, library)
+                if not alone or _internal(s)  # else it goes to other people's services, which could join nothing
             ]
             if places:
                 yield _finding(project, program, places, library)
+
+
+def _internal(site: Site) -> bool:
+    """Whether a call names a host of its own network: ``http://stock/items``, ``stock:50051``."""
+    texts = [n.value for a in site.call.args[:1] for n in m.walk(a) if isinstance(n, m.Const) and isinstance(n.value, str)]
+    host = texts[0].split("//")[-1].split("/")[0].split(":")[0] if texts else ""
+    return bool(host) and "." not in host
 
 
 def _finding(project: Project, program: Program, places: list[Site], library: str) -> Finding:

@@ -99,6 +99,8 @@ def _at_exit(project: Project) -> Iterator[Finding]:
         for entrypoint in project.imported_by(site.function.module, "service"):
             if for_developers(project, entrypoint) or _own_handler(project, entrypoint) or not entrypoint.production:
                 continue
+            if entrypoint not in project.phases(site):
+                continue  # nothing that is seen registers it in this program
             servers = [s for s in _servers(project, entrypoint) if s is not None]
             if not servers or not all(s.atexit is False for s in servers):
                 continue

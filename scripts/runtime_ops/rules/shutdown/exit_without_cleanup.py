@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -24,7 +25,7 @@ CALLERS = 2  # levels of callers that are looked at
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for site in (*project.sites("os._exit", "os.abort"), *(s for s in project.sites("os.kill") if _kills_itself(s))):
-        if _in_forked_child(project, site) or _flushed_before(project, site):
+        if _in_forked_child(project, site) or _flushed_before(project, site) or _watchdog(project, site):
             continue
         phases = {p for e, found in project.phases(site).items() if e.long_running for p in found}
         if not phases or (phases <= {"startup", "import"} and _non_zero(site)):
@@ -38,6 +39,16 @@ def check(project: Project) -> Iterator[Finding]:
             "after explicit flushes",
             kinds=("service", "worker"),
         )
+
+
+def _watchdog(project: Project, site: Site) -> bool:
+    """A thread that says why and ends the process with a failure, where SystemExit would end the thread alone."""
+    said = any(
+        (call := log_call(s)) is not None and call.at_least("error")
+        for s in site.function.sites
+        if site.line - 6 <= s.line < site.line
+    )
+    return said and _non_zero(site) and any(r.kind == "thread" and r.target is site.function for r in project.resources)
 
 
 def _kills_itself(site: Site) -> bool:

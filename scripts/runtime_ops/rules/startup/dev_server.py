@@ -14,6 +14,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import serving_places
+from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
 
 RULE = Rule(
     __name__,
@@ -65,7 +66,7 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         if place.site is None or place.site.dotted is None or place.how != "call":
             continue
         server = server_run_by(place.site.dotted)
-        if server is None or development_name(place.function.name):
+        if server is None or development_name(place.function.name) or for_debugging(place):
             continue
         debug = place.site.call.keyword("debug") or place.site.call.keyword("reload")
         on = isinstance(debug, m.Const) and debug.value is True

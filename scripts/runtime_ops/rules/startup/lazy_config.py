@@ -26,9 +26,10 @@ READS = (ENVIRONMENT | LIBRARIES | {"secret-file"}) - {"dynaconf"}
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     early = _read_early(project)
+    own = _set_by_itself(project)
     groups: dict[Func, list[tuple[SettingRead, tuple[Entrypoint, ...]]]] = defaultdict(list)
     for read in project.settings:
-        if not _can_fail(read) or for_development(read.path):
+        if read.name in own or not _can_fail(read) or for_development(read.path):
             continue
         late = tuple(
             e
@@ -42,6 +43,19 @@ def check(project: Project) -> Iterator[Finding]:
             groups[read.function].append((read, late))
     for func, reads in groups.items():
         yield _finding(project, func, reads)
+
+
+def _set_by_itself(project: Project) -> frozenset[str]:
+    """Variables that the code gives itself: ``os.environ["X"] = "1"``."""
+    return frozenset(
+        target.key.value
+        for func in project.functions
+        for place in func.places
+        if isinstance(place.stmt, m.Assign)
+        for target in place.stmt.targets
+        if isinstance(target, m.Subscript) and isinstance(target.key, m.Const) and isinstance(target.key.value, str)
+        and isinstance(target.value, m.Name) and target.value.id.endswith("environ")
+    )  # fmt: skip
 
 
 def _can_fail(read: SettingRead) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runtime_ops.facts import artifacts as a
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
@@ -37,9 +38,12 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _found(project: Project) -> Iterator[Finding]:
+    examples = {v.name for file in project.artifacts_of(a.DotenvFile) for v in file.variables}
     for read in project.settings:
         if read.how not in ENVIRONMENT | LIBRARIES or read.check or for_development(read.path):
             continue
+        if read.name in examples:
+            continue  # the set-up that the repository documents gives it
         if not read.default_text or not LOCAL.search(read.default_text.strip()):
             continue
         if any(f.kind == "compare" for u in project.settings.uses(read) for f in u.flows):

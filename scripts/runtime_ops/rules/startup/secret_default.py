@@ -94,7 +94,10 @@ def _older_name(name: str, other: str) -> bool:
 
 def _keys(*names: str) -> bool:
     """Whether all are keys that sign or encrypt; a password under two names is one account."""
-    return all(re.search(r"SECRET|KEY|SALT", name, re.IGNORECASE) for name in names)
+    return all(
+        re.search(r"SECRET|KEY|SALT", name, re.IGNORECASE) and not re.search(r"AWS|S3|ACCESS|API|CLIENT", name, re.IGNORECASE)
+        for name in names
+    )
 
 
 def _literal(project: Project, site: Site, parameter: str) -> Iterator[Finding]:
