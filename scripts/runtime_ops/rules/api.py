@@ -159,6 +159,19 @@ def together(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
         yield replace(first, count=len(group), also=also, entrypoints=entrypoints)
 
 
+def as_one(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
+    """One finding for a habit of the whole repository: the first place stands for the others of its severity."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.severity, []).append(finding)
+    for group in groups.values():
+        group.sort(key=lambda f: (f.path, f.line))
+        first, *others = group
+        also = tuple(Evidence(f.path, f.line, "the same") for f in others[:limit])
+        entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
+        yield replace(first, count=len(group), also=also, entrypoints=entrypoints)
+
+
 def worst_phase(phases: Iterable[str]) -> str | None:
     """The phase in which a defect weighs most."""
     return min(phases, key=PHASE_WEIGHT.__getitem__, default=None)

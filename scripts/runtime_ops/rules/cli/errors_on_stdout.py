@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
@@ -11,7 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Site, blocks_of
 from runtime_ops.project.source_text import literal_words
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, to_stderr
 
 RULE = Rule(
@@ -21,7 +20,6 @@ RULE = Rule(
 )
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})
-HABIT = 8  # more in a project than these are a habit: one finding a file
 REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
 
 
@@ -44,11 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
                         end_line=site.line,
                     )
                 )
-    by_file: dict[str, list[Finding]] = {}
-    for finding in found:
-        by_file.setdefault(finding.path, []).append(replace(finding, phase=None))
-    for each in by_file.values():
-        yield from together(each) if len(found) > HABIT else each
+    yield from as_one(found)
 
 
 def _reached(project: Project, func: Func) -> bool:

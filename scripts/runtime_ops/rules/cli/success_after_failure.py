@@ -17,7 +17,7 @@ from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import literal_words, source_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive
 
 RULE = Rule(
@@ -31,6 +31,7 @@ EXPECTED = frozenset(
 LOUD = frozenset({"warning", "error", "exception", "critical"})
 TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|describe|dump|debug)(?:_|$)")
 """Commands that tell how things are."""
+HABIT = 6  # more are how the commands of this code base are written
 DEPTH = 2  # functions below the command that work for it alone
 
 
@@ -39,6 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
     commanded = commands(project)
     owners = _owners(project)
     loops: set[Func] = set()
+    found: list[Finding] = []
     for effects in project.failures:
         if effects.func not in owners or not _hides(project, effects):
             continue
@@ -50,7 +52,8 @@ def check(project: Project) -> Iterator[Finding]:
             if effects.func in loops or not _somebody_looks(project, owners[effects.func], commanded):
                 continue  # one habit of one command
             loops.add(effects.func)
-        yield _of_handler(project, effects, effects.func.name)
+        found.append(_of_handler(project, effects, effects.func.name))
+    yield from as_one(found) if len(found) > HABIT else found
     yield from _bare_exit(project)
     yield from _signals_itself(project)
 

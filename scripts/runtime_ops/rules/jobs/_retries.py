@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.retries import RetryPolicy, retry_policies
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import handed_through
@@ -160,16 +158,3 @@ def _retry_loop(func: Func, place: Place) -> Iterator[RetryLoop]:
 def pauses(loop: m.While, func: Func, project: Project) -> bool:
     """Whether a loop waits anywhere between two turns."""
     return has_sleep(loop.body, func, project.links)
-
-
-def as_one(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
-    """One finding for a habit of the whole repository: the first place stands for the others of its severity."""
-    groups: dict[str, list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault(finding.severity, []).append(finding)
-    for group in groups.values():
-        group.sort(key=lambda f: (f.path, f.line))
-        first, *others = group
-        also = tuple(Evidence(f.path, f.line, "the same") for f in others[:limit])
-        entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
-        yield replace(first, count=len(group), also=also, entrypoints=entrypoints)

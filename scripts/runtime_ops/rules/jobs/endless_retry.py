@@ -11,12 +11,11 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import resolve_all, sites_in
 from runtime_ops.project.loops import SLEEPS
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.jobs._retries import (
     GENERIC,
     Configured,
     RetryLoop,
-    as_one,
     configured,
     pauses,
     retry_loops,

@@ -11,8 +11,8 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends
 from runtime_ops.project.loops import counts_attempts, has_sleep
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._retries import Configured, as_one, configured, stop_given
+from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
 
 RULE = Rule(
     __name__, severity="low", summary="Many retries at a constant pace, without growth or jitter.",

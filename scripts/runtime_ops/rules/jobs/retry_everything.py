@@ -9,8 +9,8 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._retries import Configured, as_one, configured, stop_given
+from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
 
 RULE = Rule(
     __name__, severity="medium", summary="Every exception is retried, permanent failures included.",

@@ -14,7 +14,7 @@ from runtime_ops.project.jobs import Consumer, Job
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, places_of
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.api import Rule, as_one, together
 from runtime_ops.rules.jobs._words import aside, catches_all, delivers, optional, saves, words
 
 RULE = Rule(
@@ -34,6 +34,7 @@ OUTSIDE = re.compile(r"notif|mail|message|order|webhook|payment|invoice|delivery
 BOOKS = re.compile(r"(?i)status|statistic|stats|heartbeat|last_seen|metric|usage")
 """Names of bookkeeping that the next run does again."""
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
+HABIT = 5
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
 REMEDY = "let the failure leave the job so that its system retries or records it; or put the item back with a count, or store it as failed"
 
@@ -42,6 +43,7 @@ REMEDY = "let the failure leave the job so that its system retries or records it
 def check(project: Project) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     sent: list[Finding] = []
+    rest: list[Finding] = []
     for arm in project.failures:
         finding = _of_arm(project, arm)
         if finding is not None and (arm.path, arm.attempt.line) not in seen:
@@ -49,8 +51,10 @@ def check(project: Project) -> Iterator[Finding]:
             if "after one try" in finding.message:
                 sent.append(finding)
             else:
-                yield finding
+                rest.append(finding)
     yield from together(sent)
+    # more are how this code base writes its jobs: one cause, one mend
+    yield from as_one(rest) if len(rest) > HABIT else rest
 
 
 def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
