@@ -92,8 +92,8 @@ def test_teardown_of_a_queue_and_a_written_default_are_small(tmp_path: Path) -> 
     run = "found = subprocess.run(['lshw'], timeout=9).returncode"
     for before, work, after, severity in (
         ("pass", "q.join_thread()", "''", None),
-        ("found = 0", run, "str(found)", "low"),
-        ("pass", run, "str(found)", "low"),
+        ("found = 0", run, "str(found)", None),  # one small place is no finding; three are a habit
+        ("pass", run, "str(found)", None),
         ("found = 0", "found = requests.get('http://h', timeout=3).status_code", "str(found)", "medium"),
     ):
         (tmp_path / "app.py").write_text(text.format(before, work, after))

@@ -391,8 +391,8 @@ class EntrypointFinder:
             return ()
         if entry.main in own and not _is_group(entry.main):
             return (entry.main,)
-        if not own and not entry.guarded and not entry.launches:
-            return ()
+        if not own and (entry.places or (not entry.guarded and not entry.launches)):
+            return ()  # a program that serves runs the commands of modules that it imports as little as a library does
         reached = [f for module in entry.modules for f in module.functions.values() if is_command(f, self.links)]
         return tuple(sorted(reached, key=lambda f: (f.path, f.line)))
 

@@ -171,7 +171,10 @@ def _compared_counter(loop: Loop, target: m.Expr | None) -> Bound | None:
     return None
 
 
-CLOCKS = frozenset("time.time time.monotonic time.perf_counter monotonic perf_counter now utcnow".split())
+CLOCKS = frozenset(
+    """time.time time.monotonic time.perf_counter monotonic perf_counter now utcnow time_ns monotonic_ns perf_counter_ns
+    time.time_ns time.monotonic_ns time.perf_counter_ns""".split()
+)
 
 
 def _deadline(loop: m.While, func: Func | None) -> Bound | None:
@@ -189,4 +192,4 @@ def _deadline(loop: m.While, func: Func | None) -> Bound | None:
 def _reads_clock(call: m.Call, func: Func | None) -> bool:
     site = sites_by_call(func).get(id(call)) if func is not None else None
     text = (site.dotted if site is not None else None) or source_of(call.func)
-    return text in CLOCKS or text.endswith((".now", ".utcnow", ".time", ".monotonic"))
+    return text in CLOCKS or text.endswith((".now", ".utcnow", ".time", ".monotonic", "_ns"))

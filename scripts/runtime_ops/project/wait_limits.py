@@ -238,6 +238,10 @@ class Limits:
             limits = [self.at_constructor(c, row) or self.default(row, c.origin.function.path) for c in made]
             self._of_package[key] = (made, limits)
         every, found = self._of_package[key]
+        several = len({c.origin.function.module for c in every}) > 1
+        if several and any(d.bounded is False for d in found):
+            text = "constructed in several modules, and which of them this one is from is not seen"
+            return Deadline("unknown", text, "constructor", source=Evidence(site.path, site.line, site.text))
         if found and len({d.bounded for d in found}) == 1 and found[0].bounded is not None:
             first = every[0].origin
             limit = loosest(found)

@@ -154,6 +154,6 @@ def _version(wait: WaitSite) -> str:
 
 def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
     kinds = {e.kind for e in entrypoints}
-    if "service" in kinds:
+    if "service" in kinds and "worker" not in kinds:
         return "request's thread or task"
-    return "worker" if "worker" in kinds else "program"
+    return "request or job" if "worker" in kinds else "program"

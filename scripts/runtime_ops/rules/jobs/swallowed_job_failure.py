@@ -107,6 +107,8 @@ def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
     if not arm.broad or any(r.kind in ("value", *TOLD) for r in arm.returns) or arm.counts:
         return None
     sent = effect(arm, delivers) or effect(arm, saves)
+    if sent is not None and any(_keeps_record(project, target) for target in sent.targets):
+        return None
     if sent is None and _share(arm) < SMALL_SHARE:
         return None
     if _goes_on(arm) or _recorded_behind(arm) or (arm.loop is not None and sent is None):
@@ -263,6 +265,12 @@ def _share(arm: HandlerEffects) -> float:
     """Part of the function's statements that stand in the ``try`` body."""
     whole = sum(1 for p in arm.func.places if not isinstance(p.stmt, m.Import | m.Pass))
     return (arm.body_statements + sum(1 for _ in places_of(arm.handler.body, ()))) / max(whole, 1)
+
+
+def _keeps_record(project: Project, func: Func) -> bool:
+    """Whether the called function deals with its failure and writes it down: ``except …: mail.mark_failed()``."""
+    below = {func, *(e.callee for e in project.links.callees.get(func, ()) if e.how == "call")}
+    return any(arm.func in below and survives(arm) for arm in project.failures)
 
 
 def _goes_on(arm: HandlerEffects) -> bool:

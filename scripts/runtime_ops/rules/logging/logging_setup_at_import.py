@@ -53,6 +53,8 @@ def _sets_up_later(project: Project, entrypoint: Entrypoint) -> bool:
         for s in project.sites(*CALLS, "logging.config.dictConfig", "logging.config.fileConfig", "logging.root.addHandler")
         if s.function.module in entrypoint.modules and (not s.function.is_module or s.function.module is entrypoint.main.module)
     ]
+    if any("LOGGING" in module.level.bindings for module in entrypoint.modules):
+        return False  # Django applies it, by dictConfig, when it is set up
     return all(s.dotted == "logging.basicConfig" and s.call.keyword("force") is None for s in own)
 
 

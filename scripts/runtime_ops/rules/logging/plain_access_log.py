@@ -8,6 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Module
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, programs
@@ -35,7 +36,7 @@ LOGGERS = ("uvicorn.access", "gunicorn.access", "hypercorn.access")
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for program in programs(project):
-        if not structured(project, program) or _taken_over(program):
+        if not structured(project, program) or _taken_over(program) or _logs_requests(project, program):
             continue
         yield from _by_launch(program)
         if not any(launch.program == launch.server for e in program.all for launch in e.production):
@@ -47,6 +48,17 @@ def structured(project: Project, program: Program) -> bool:
     return any(
         use.structured and use.function.module in program.modules and any(reached(project, e, use) for e in program.all)
         for use in project.log_parts
+    )
+
+
+def _logs_requests(project: Project, program: Program) -> bool:
+    """Whether a hook of the application writes its own record of each request."""
+    return any(
+        hook.kind in ("after-request", "middleware", "teardown")
+        and hook.func is not None
+        and hook.func.module in program.modules
+        and any(log_call(site) is not None for site in hook.func.sites)
+        for hook in project.hooks
     )
 
 

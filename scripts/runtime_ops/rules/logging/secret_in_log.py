@@ -45,7 +45,7 @@ PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
 HOLDS = {
     "secret": "a secret",
     "address": "an address that carries a password or token as a rule",
-    "dump": "every setting, secrets among them",
+    "dump": "settings one by one or as a whole, secrets among them",
     "body": "the whole of what the client sent",
     "content": "what a user wrote in their own words",
 }
@@ -85,6 +85,8 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
     running = [e for e in (reached or project.imported_by(site.function.module, "service", "worker"))]
     if not running or all(talkative(project, e) for e in running) or development_path(site.path):
         return False
+    if what.kind == "dump" and any(step.handler is not None for step in site.steps):
+        return False  # the one value that could not be read
     if _announced(site) or _refused(site, what.name):
         return False
     if call is None:

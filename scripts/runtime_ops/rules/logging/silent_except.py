@@ -24,6 +24,7 @@ RULE = Rule(
     summary="A broad except drops a failure with nothing logged, counted or raised.",
 )
 MUCH = 6  # statements of a try body whose loss is worth a finding of its own
+HABIT = 3  # small places that are worth a finding together
 SINGLE = 3  # findings of their own; the others are one finding for the habit
 PHRASES = ("failure", "error")
 LOST_WITH = OUTSIDE | {"child"}
@@ -48,7 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
     heavy = sorted(together(f for f in found if f.severity != "low"), key=lambda f: (-f.count, f.path, f.line))
     yield from heavy[:SINGLE]
     many += heavy[SINGLE:]
-    if many:
+    if sum(f.count for f in many) >= HABIT:
         yield together_all(many)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import own_expressions
+from runtime_ops.project.model import Func, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import catches_all
@@ -38,7 +38,7 @@ def _findings(project: Project) -> Iterator[Finding]:
         _, phases = lasting_phases(project, resource.site)
         if not phases & {"serving", "startup"}:
             continue
-        if resource.target is not None and catches_all(resource.target) and not MATTERS.search(resource.target.name):
+        if resource.target is not None and _minds_itself(resource.target) and not MATTERS.search(resource.target.name):
             continue  # its failures are dealt with inside, and what it does is no one's order
         name = f" {resource.target.name}" if resource.target is not None else ""
         yield RULE.at(
@@ -49,6 +49,12 @@ def _findings(project: Project) -> Iterator[Finding]:
             "keep it (a set with add_done_callback(set.discard)), log its exception, and await or cancel it at shutdown; or a TaskGroup",
             kinds=("service", "worker"),
         )
+
+
+def _minds_itself(func: Func) -> bool:
+    """A function whose body is one try, or an endless loop with a try in it: a heartbeat, a watcher, a refresh."""
+    loops = [p.stmt for p in func.places if isinstance(p.stmt, m.While) and not p.steps]
+    return catches_all(func) or any(isinstance(n, m.Try) for loop in loops for n in m.walk(loop.body))
 
 
 def _dropped(resource: Resource) -> bool:

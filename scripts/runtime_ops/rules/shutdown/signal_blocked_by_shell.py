@@ -17,6 +17,11 @@ RULE = Rule(
 )
 
 
+ONE_OFF = frozenset(
+    """migrate collectstatic createcachetable loaddata check createsuperuser compilemessages makemigrations shell clearsessions
+    upgrade init-db create_tables""".split()
+)
+"""Subcommands that do one thing and end: nothing is drained when they are stopped."""
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
 """Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
 
@@ -34,6 +39,8 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.supervisor not in (None, "supervisord")
                 or launch.platform in ALL_PROCESSES
                 or launch.init is True
+                or launch.role != "main"
+                or ONE_OFF.intersection(launch.argv)
             ):
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)

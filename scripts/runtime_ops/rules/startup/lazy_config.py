@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
@@ -29,6 +29,8 @@ def check(project: Project) -> Iterator[Finding]:
     own = _set_by_itself(project)
     groups: dict[Func, list[tuple[SettingRead, tuple[Entrypoint, ...]]]] = defaultdict(list)
     for read in project.settings:
+        if is_command(read.function, project.links):
+            continue  # the start of a program of its own
         if read.name in own or not _can_fail(read) or for_development(read.path):
             continue
         late = tuple(

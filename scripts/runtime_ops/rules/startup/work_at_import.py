@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.blocking import all_blocking
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import caught, for_development
@@ -30,7 +31,7 @@ def check(project: Project) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Site, str, list[Entrypoint]]]] = defaultdict(list)
     for site, what in _work(project):
         at = _import_site(project, site)
-        if at is None or for_development(at.path) or caught(at.steps) or _guarded(at):
+        if at is None or _later(at) or _later(site) or for_development(at.path) or caught(at.steps) or _guarded(at):
             continue
         entrypoints = [
             e
@@ -73,6 +74,12 @@ def _harmless(project: Project, resource: Resource) -> bool:
                 reached.add(edge.callee)
                 pending.append(edge.callee)
     return not reached & outside
+
+
+def _later(site: Site) -> bool:
+    """Within a lambda, which runs when somebody calls it."""
+    nodes = (n for expr in own_expressions(site.stmt) for n in m.walk(expr))
+    return any(isinstance(n, m.Lambda) and any(c is site.call for c in m.calls(n.body)) for n in nodes)
 
 
 def _guarded(site: Site) -> bool:
