@@ -10,7 +10,7 @@ from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs, traced_around
+from runtime_ops.rules.logging._programs import Program, components, programs, traced_around
 
 RULE = Rule(
     __name__,
@@ -36,7 +36,7 @@ CARRIES = ("opentelemetry.propagate.inject", "opentelemetry.propagators.", "open
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    alone = len(programs(project)) < SERVICES
+    alone = len(components(project)) < SERVICES
     for program in programs(project):
         if traced_around(program) or not traced(project, program):
             continue
