@@ -16,6 +16,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, deepest, is_job
 from runtime_ops.project.model import Func, Site
 
+KEEPERS = frozenset({"dockerfile", "compose", "kubernetes", "systemd", "supervisord", "procfile", "nomad", "ecs", "marathon", "fly"})
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map
 WEIGHTY = ("high", "medium")
 ABSENT = frozenset({"missing-signals", "unstructured-logs"})
@@ -34,6 +35,9 @@ def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Findin
     verdicts = []
     for promise, look in CHECKS:
         reason = not_applicable(project, entrypoint, promise)
+        placed = reason and entrypoint.kind == "cli" and kept_up(entrypoint)
+        if placed and promise in ("shutdown", "logging", "health", "metrics"):
+            reason = ""
         against = [f for f in own if OF_CONCERN.get(f.concern) == promise]
         if promise == "shutdown":
             against += [f for f in own if f.concern == "deadlines" and f.phase == "shutdown"]
@@ -44,6 +48,8 @@ def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Findin
             verdicts.append(Verdict(promise, "n/a", (), reason))
         else:
             evidence, why = look(project, entrypoint)
+            if placed:
+                evidence, why = (), f"{placed} starts it, and whether it stays up could not be seen"
             if evidence:
                 verdicts.append(Verdict(promise, "met", evidence[:EVIDENCE]))
             else:
@@ -63,6 +69,14 @@ def not_applicable(project: Project, entrypoint: Entrypoint, promise: str) -> st
         return "no job, message or task function was found that it runs"
     if promise == "startup" and not settings_of(project, entrypoint):
         return "no setting was found that it reads"
+    return ""
+
+
+def kept_up(entrypoint: Entrypoint) -> str:
+    """What starts a program that looks like a command, though what it starts is kept up as a rule; empty when nothing does."""
+    for launch in entrypoint.production:
+        if launch.platform in KEEPERS and launch.role == "main":
+            return f"{launch.chain[0].path}:{launch.chain[0].line}"
     return ""
 
 

@@ -1,0 +1,44 @@
+"""What the contract says where a kind of program could not be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.contracts import contract
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+
+MAIN = """import asyncio
+
+import unheard_of
+
+
+async def main():
+    async with unheard_of.Client() as client:
+        await client.begin()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+IMAGE = """FROM python:3.12-slim
+COPY app.py .
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize(("image", "verdict"), [(True, "unknown"), (False, "n/a")])
+def test_program_of_an_image_whose_end_was_not_seen_is_unknown(tmp_path: Path, image: bool, verdict: str) -> None:
+    (tmp_path / "app.py").write_text(MAIN)
+    if image:
+        (tmp_path / "Dockerfile").write_text(IMAGE)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    verdicts = {v.promise: v for v in contract(project, entrypoint, [])}
+    for promise in ("shutdown", "logging", "health", "metrics"):
+        assert verdicts[promise].verdict == verdict
+        assert ("Dockerfile:3 starts it" in verdicts[promise].reason) is image
