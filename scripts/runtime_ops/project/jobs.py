@@ -15,10 +15,11 @@ from runtime_ops.project.entrypoints import decorated_by
 from runtime_ops.project.flows import sites_in
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
-from runtime_ops.project.model import Func, Klass, Place, Site, Value, own_expressions
+from runtime_ops.project.model import Func, Klass, Place, Site, Value
 from runtime_ops.project.names import decorator_name
 
 DEPTH = 4  # project functions followed from a job or loop: what is deeper serves many callers, not this item
+LONGEST_NAME = 200  # characters of a dotted name; longer texts are prose
 FANOUT = 3  # a call that may mean more functions than this says little about which one runs
 RECEIVER_ENQUEUES = frozenset("delay apply_async kiq defer send_with_options".split())
 IN_MEMORY = frozenset(
@@ -130,14 +131,9 @@ class Jobs:
         found: set[str] = set()
         for module in self.links.index:
             for func in module.functions.values():
-                for place in func.places:
-                    if isinstance(place.stmt, m.Import):
-                        continue
-                    for expr in own_expressions(place.stmt):
-                        for node in m.walk(expr):
-                            text = node.id if isinstance(node, m.Name) else node.value if isinstance(node, m.Const) else None
-                            if isinstance(text, str):
-                                found.update(names.intersection(text.replace(":", ".").split(".")))
+                for text in (*func.inventory.names, *func.inventory.texts):
+                    if len(text) < LONGEST_NAME:
+                        found.update(names.intersection(text.replace(":", ".").split(".")))
         return frozenset(found)
 
     def consumer_around(self, func: Func, loops: Iterable[m.Stmt]) -> Consumer | None:
