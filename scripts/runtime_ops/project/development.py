@@ -8,7 +8,7 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.project.layout import Tree, join
 
 _WORDS = frozenset(
-    "dev develop development devel devcontainer debug local localhost test tests testing ci e2e integration example examples "
+    "dev develop development devel devcontainer debug local localhost test tests testing itest itests ci e2e integration example examples "
     "sample samples override vagrant benchmark benchmarks sandbox playground mock mocks fixture fixtures tutorial "
     "tutorials demo docs".split()
 )

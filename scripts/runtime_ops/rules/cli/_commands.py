@@ -57,6 +57,20 @@ def main_calls(entrypoint: Entrypoint) -> Iterator[Site]:
             yield sites[id(node)]
 
 
+def keeps_status(handler: m.Handler, func: Func) -> bool:
+    """Whether an arm sets a name that the function exits with, or returns: ``except X: code = 1`` and ``sys.exit(code)``."""
+    kept = {
+        target.id
+        for node in m.walk(handler.body)
+        if isinstance(node, m.Assign)
+        for target in node.targets
+        if isinstance(target, m.Name)
+    }
+    given = [s.call.args[0] for s in func.sites if s.method in ("exit", "_exit", "SystemExit") and s.call.args]
+    given += [p.stmt.value for p in func.places if isinstance(p.stmt, m.Return) and p.stmt.value is not None]
+    return any(isinstance(n, m.Name) and n.id in kept for expr in given for n in m.walk(expr))
+
+
 def interactive(func: Func) -> bool:
     """Whether the function talks with a person."""
     return any((s.dotted or s.text) in ASKS for s in func.sites)

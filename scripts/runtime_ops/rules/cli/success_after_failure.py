@@ -18,7 +18,7 @@ from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive
+from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
 
 RULE = Rule(
     __name__,
@@ -80,12 +80,17 @@ def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entry
     if not project.launches:
         return True  # nothing says how it is run
     entrypoint = commanded.get(command)
+    if "/management/commands/" in f"/{command.path}":
+        name = command.path.rpartition("/")[2].removesuffix(".py")
+        return any(name in word for launch in project.launches for word in launch.argv)
     return entrypoint is not None and any(
         launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
     )
 
 
 def _hides(project: Project, effects: HandlerEffects) -> bool:
+    if keeps_status(effects.handler, effects.func):
+        return False
     if TELLS.search(effects.func.name):
         return False  # what could not be asked is part of the answer
     if effects.raises != "never" or any(not e.success for e in effects.exits) or effects.settles or effects.answers:

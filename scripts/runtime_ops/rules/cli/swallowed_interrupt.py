@@ -9,7 +9,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_command, main_block
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.cli._commands import commands, interactive, runs_for_others
+from runtime_ops.rules.cli._commands import commands, interactive, keeps_status, runs_for_others
 
 RULE = Rule(
     __name__,
@@ -29,6 +29,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if any(is_command(t, project.links) for s in effects.body_calls for t in s.targets):
             continue  # click turns the interrupt into Abort, and ends with 1 by itself
+        if keeps_status(effects.handler, effects.func):
+            continue
         if _ends_with_success(effects) and not interactive(effects.func) and not _serves(project, effects):
             yield RULE.in_function(
                 project,

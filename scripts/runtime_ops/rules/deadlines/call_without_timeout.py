@@ -109,6 +109,7 @@ def _of_group(
         else f" and {first.row.distribution}{_version(first)} has none by default"
     )
     certain = phase == "serving" and severity == "high" and first.version is not None
+    job = any(w.site.function in project.jobs.by_func for w in group)
     command = all("/management/commands/" in f"/{w.path}" for w in group)
     ends = "" if command else _outer_end(project, entrypoints)
     return finding_of(
@@ -121,7 +122,8 @@ def _of_group(
         severity="medium" if ends and severity == "high" else severity,
         phase=phase,
         entrypoints=entrypoints,
-        confidence="certain" if certain else "likely",
+        # else a module is imported, and no way to the call is seen
+        confidence="certain" if certain else "likely" if phase is not None or job else "possible",
     )
 
 

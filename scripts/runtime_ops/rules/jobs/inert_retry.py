@@ -21,6 +21,8 @@ def check(project: Project) -> Iterator[Finding]:
         by_itself = use.policy.distribution not in ("celery", "dramatiq", "rq", "huey") or (
             use.call is not None and use.call.keyword("autoretry_for") is not None
         )
+        if use.func is not None and len(use.func.facts.decorators) > 1:
+            continue  # another decorator, between the retry and the function, may raise what is retried (a lock that is held)
         if use.func is not None and by_itself and not _by_result(use.call) and (line := _swallows(project, use.func)):
             yield RULE.in_function(
                 project, use.func, use.line,

@@ -64,6 +64,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             or _imports(arm)
             or _destructor(arm)
             or arm.answers
+            or _raised_behind(arm)
             or arm.handler.commented
             or any(r.kind in ("error", "exception") for r in arm.returns)
             or "/management/commands/" in f"/{arm.path}"
@@ -81,6 +82,12 @@ def _findings(project: Project) -> Iterator[Finding]:
             end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
             severity=None if _matters(arm) else "low",
         )
+
+
+def _raised_behind(arm: HandlerEffects) -> bool:
+    """Whether the loop around the arm ends in a raise when every turn has failed: ``for …: try … else: raise``."""
+    loop = arm.loop
+    return isinstance(loop, m.For | m.While) and any(isinstance(n, m.Raise) for n in m.walk(loop.orelse))
 
 
 def _cut_short(project: Project) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -9,7 +10,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.log_parts import LogUse
-from runtime_ops.project.model import Func, Step
+from runtime_ops.project.model import Func, Module, Step
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs
 
@@ -20,6 +21,7 @@ RULE = Rule(
 )
 
 
+OBSERVABILITY = re.compile(r"(?i)observability|telemetry|structlog|logging_?utils")
 SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 """What Django sets logging up from; a text or a dictionary, also one that the operator gives."""
 ROLES = ("configure", "formatter", "handler")
@@ -63,7 +65,12 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def speaks_of_json(program: Program) -> bool:
-    """Whether a logging dictionary of the program names a JSON formatter that no table knows."""
+    """Whether a logging dictionary of the program names a JSON formatter that no table knows, or its settings run a file of
+    the operator's, in which one may stand."""
+    if any(set_up_elsewhere(module) for module in program.modules):
+        return True
+    if any(site.text in ("exec", "execfile") for module in program.modules for site in module.level.sites):
+        return True
     return any(
         isinstance(node, m.Const) and isinstance(node.value, str) and "json" in node.value.lower()
         for module in program.modules
@@ -71,6 +78,15 @@ def speaks_of_json(program: Program) -> bool:
         for binding in module.level.bindings.get(name, ())
         if binding.expr is not None
         for node in m.walk(binding.expr)
+    )
+
+
+def set_up_elsewhere(module: Module) -> bool:
+    """Whether a module imports a package for observability, of the company or a framework: what that sets up is not read."""
+    return any(
+        b.kind == "import" and OBSERVABILITY.search(b.text) and not b.text.startswith(("opentelemetry", "."))
+        for bindings in module.level.bindings.values()
+        for b in bindings
     )
 
 
@@ -93,6 +109,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         if use.role in ROLES
         and use.klass is None
         and use.name not in NO_OUTPUT
+        and not use.name.startswith("sentry_sdk.")
         and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
         and any(reached(project, entrypoint, use) for entrypoint in program.all)
     ]

@@ -73,7 +73,7 @@ def what_is_missing(project: Project, program: Program) -> str:
     missing = missing_of(program.entrypoint, uses)
     if not missing:
         return ""
-    recording = [(row, site) for row, site in uses if row.role in RECORDS]
+    recording = [(row, site) for row, site in uses if row.role in RECORDS and not row.call.startswith("sentry_sdk.")]
     if records_by_own_means(program):
         return ""
     if not recording:

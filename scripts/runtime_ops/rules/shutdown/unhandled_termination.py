@@ -100,10 +100,13 @@ def stop_arrives(project: Project, entrypoint: Entrypoint) -> bool:
 
 def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
     """A ``__main__`` block for the desk: the artifacts start the same module through a server."""
-    if entrypoint.launches:
+    if entrypoint.launches and not all(x.platform in ("shell", "packaging") for x in entrypoint.launches):
         return not entrypoint.production
     others = (other for other in project.entrypoints if other is not entrypoint)
-    return any(other.launches and other.main.module is entrypoint.main.module for other in others)
+    return any(
+        other.main.module is entrypoint.main.module and any(x.platform not in ("shell", "packaging") for x in other.launches)
+        for other in others
+    )
 
 
 def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> Finding:

@@ -24,6 +24,8 @@ RELOAD_CURES = ("die_on_term", "hook_master_start", "exit_on_reload", "need_app_
 def check(project: Project) -> Iterator[Finding]:
     reported: set[tuple[str, int]] = set()
     for launch in production(project):
+        if launch.shell == "parent":
+            continue  # no signal arrives at all, which another rule tells
         found = _judged(project, launch)
         if found is None:
             continue
