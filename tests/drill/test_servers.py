@@ -82,7 +82,7 @@ CASES = [
     Case(
         "flask under gunicorn",
         "flask",
-        "-m gunicorn flask_app:app --threads 12 -b 127.0.0.1:{port}",
+        "-m gunicorn flask_app:app --threads 12 --graceful-timeout 4 -b 127.0.0.1:{port}",
         {"terminate-idle": KEPT, "interrupt": KEPT},
     ),
     Case(
