@@ -75,6 +75,8 @@ def folder_reason(name: str, parent: str, children: Collection[str]) -> str | No
         return MIGRATIONS
     if lowered == "vendor":
         return None if APP_FILES & set(children) else VENDORED
+    if lowered == "features" and "steps" in children and "environment.py" in children:
+        return TESTS  # behave's layout
     if "{{" in name:  # cookiecutter and copier: the files below are no Python until they are filled in
         return TEMPLATE
     reason = FOLDERS.get(lowered)

@@ -75,6 +75,12 @@ def test_folder_that_is_no_runtime_surface_is_one_row(tree: Tree, name: str, rea
     assert name.startswith(row.path) and row.reason == reason
 
 
+def test_features_of_behave_are_tests(tree: Tree) -> None:
+    found = discover(tree({"app.py": "", "features/environment.py": "", "features/steps/login.py": "", "web/features/api.py": ""}))
+    assert read(found) == {"app.py": "python", "web/features/api.py": "python"}
+    assert [(row.path, row.reason) for row in found.skipped] == [("features", "tests")]
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
