@@ -35,11 +35,6 @@ class Process:
         return self.state not in "ZX"
 
 
-def supported() -> bool:
-    """Whether the process table can be read here."""
-    return (PROC / "self" / "stat").exists()
-
-
 def read(pid: int) -> Process | None:
     """One process, or None when it is gone."""
     try:
@@ -138,14 +133,6 @@ def _sockets(pid: int) -> set[str]:
     except OSError:
         pass
     return inodes
-
-
-def open_files(pid: int) -> int:
-    """How many file descriptors a process has open; 0 when it is gone."""
-    try:
-        return len(os.listdir(PROC / str(pid) / "fd"))
-    except OSError:
-        return 0
 
 
 def listening_ports(pids: list[int]) -> set[int]:

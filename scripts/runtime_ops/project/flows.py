@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Place, Site, blocks_of, own_expressions
+from runtime_ops.project.model import Func, Place, Site, blocks_of
 
 WAYS = ("return", "raise", "break", "continue", "exit", "fall")
 EXIT_CALLS = frozenset(
@@ -263,12 +263,6 @@ def place_of(site: Site) -> Place:
 def inside(stmts: m.Block, place: Place) -> bool:
     """Whether a place is one of the statements or stands in one of them."""
     return any(place.stmt is s or any(step.stmt is s for step in place.steps) for s in stmts)
-
-
-def own_calls(stmt: m.Stmt) -> Iterator[m.Call]:
-    """The calls of a statement itself, blocks in it apart."""
-    for expr in own_expressions(stmt):
-        yield from m.calls(expr)
 
 
 def resolve_all(func: Func, links: Links, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links
 from runtime_ops.project.mains import main_places
-from runtime_ops.project.model import Func, Klass, Module, Site, Step
+from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import ServingPlace, Spine, phase_at
 
@@ -409,11 +409,6 @@ class Add(Protocol):
     """The shape of the callback that records one reach (for the type checker)."""
 
     def __call__(self, func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None: ...
-
-
-def site_phases(life: Life, site: Site) -> frozenset[str]:
-    """Phases in which one call can run."""
-    return life.at(site.function, site.line, site.steps)
 
 
 @cache

@@ -79,11 +79,6 @@ class Resource:
         return any(stop.where in ("with", "finally", "atexit", "__exit__", "finalizer", "group") for stop in self.stops)
 
     @property
-    def unbounded_stop(self) -> Stop | None:
-        """A stop that waits without a limit, when no other place ends it by force before."""
-        return next((s for s in self.stops if s.bounded is False), None)
-
-    @property
     def bound_to(self) -> str:
         """``local x``, ``self.x of Klass``, ``module x``, ``returned`` … for messages."""
         where = self.kept

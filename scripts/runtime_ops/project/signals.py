@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Klass, Site
+from runtime_ops.project.model import Func, Site
 
 TERMINATION = frozenset(("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"))
 RAISING_CALLS = frozenset(("sys.exit", "exit", "quit", "os._exit", "os.abort"))
@@ -176,6 +176,3 @@ def _globals(func: Func) -> frozenset[str]:
     return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
 
 
-def handler_class(registration: Registration) -> Klass | None:
-    """The class whose method handles the signal."""
-    return registration.handler.cls if registration.handler is not None else None

@@ -107,11 +107,6 @@ class WaitSite:
         return self.kind in INSIDE
 
 
-def report_place(wait: WaitSite) -> ReportPlace:
-    """Where the limit would be written: the construction for a limit that it takes, else the call."""
-    return wait.place
-
-
 def by_place(found: Iterable[WaitSite]) -> dict[tuple[str, int, str], tuple[WaitSite, ...]]:
     """Waits grouped by the place where their limit would be written: path, line, callee."""
     groups: dict[tuple[str, int, str], list[WaitSite]] = {}

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from runtime_ops.facts import model as m
-from runtime_ops.libraries.surface import surface
 from runtime_ops.project.flows import ends
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
@@ -57,11 +56,6 @@ def saves(site: Site) -> bool:
 def optional(name: str) -> bool:
     """A name of work whose failure nobody has to repair: caches, telemetry, tidying up."""
     return bool(OPTIONAL.intersection(words(name)))
-
-
-def starts_elsewhere(site: Site) -> bool:
-    """A call that hands a function to a thread, task or executor."""
-    return site.dotted is not None and surface("starter", site.dotted) is not None
 
 
 def first(sites: Iterable[Site], test: object) -> Site | None:
