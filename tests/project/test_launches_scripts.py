@@ -152,6 +152,22 @@ def test_what_a_script_does_after_exec_does_not_run() -> None:
     assert [x.target.path for x in launches(files)] == ["serve.py"]
 
 
+def test_array_with_comments_between_its_words() -> None:
+    script = """
+        #!/bin/bash
+        ARGS=(
+          "--quiet"  # no banner
+          # which application
+          "-A" "shop.tasks"
+          "worker"
+        )
+        celery "${ARGS[@]}"
+    """
+    image = IMAGE.replace('["web"]', "[]")
+    launch = only({"Dockerfile": image, "bin/entrypoint.sh": script, "shop/tasks.py": APP}, server="celery")
+    assert launch.argv == ("celery", "--quiet", "-A", "shop.tasks", "worker")
+
+
 def test_flags_put_before_the_arguments() -> None:
     script = '#!/bin/sh\nif [ "${1#-}" != "$1" ]; then\n  set -- python serve.py "$@"\nfi\nexec "$@"\n'
     files = {

@@ -113,6 +113,14 @@ class Closure:
             # a Django application: models, signals, tasks, admin, checks are found by name, not by imports
             prefix = module.folder + "/"
             yield from (other for path, other in index.modules.items() if path.startswith(prefix))
+        if any(site.method == "autodiscover_tasks" for func in module.functions.values() for site in func.sites):
+            # celery imports the tasks module of each installed package (celery 5.7.0, app/base.py autodiscover_tasks)
+            above = module.folder.rpartition("/")[0]
+            yield from (
+                other
+                for path, other in index.modules.items()
+                if path.endswith(("/tasks.py", "/tasks/__init__.py")) and (not above or path.startswith(f"{above}/"))
+            )
         # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
         texts: set[str] = set()
         for body in (module.level.facts.body, *(c.facts.body for c in module.classes.values())):

@@ -11,6 +11,8 @@ from runtime_ops.project.commands import Word, Words, split_word
 from runtime_ops.project.variables import Variables, fill
 
 ALL_ARGUMENTS = ("$@", "$*", "${@}", "${*}")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\"']*$")
+"""A comment up to the end of its line; one with quotes in it is taken for a word's rest, and left."""
 _ARRAY = re.compile(r"\$\{(\w+)\[[@*]\]\}\Z")
 _FIRST_LETTER = re.compile(r"\$\{(\d):0:1\}\Z")
 _WITHOUT_PREFIX = re.compile(r"\$\{(\d)##?([^}*?\[]+)\}\Z")
@@ -134,7 +136,7 @@ class ShellValues:
         if not certain and (adds or name in self._arrays):
             return
         lines = assignment.value[1:-1].split("\n")
-        text = " \\\n".join("" if line.lstrip().startswith("#") else line for line in lines)  # a new line ends no array
+        text = " \\\n".join(_COMMENT.sub("", line) for line in lines)  # a new line ends no array
         inner = split_shell(f": {text}", assignment.line)
         words = self.words(inner[0], path, arguments)[1:] if inner else ()
         self._arrays[name] = (*self._arrays.get(name, ()), *words) if adds else words
