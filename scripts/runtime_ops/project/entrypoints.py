@@ -133,6 +133,10 @@ class Closure:
             found, rest = index.find(module, text)
             if found is not None and rest.count(".") == 0:
                 yield found
+                # Django loads the configuration of an installed application, which names the rest of it
+                config = index.modules.get(f"{found.folder}/apps.py") if found.path.endswith("/__init__.py") else None
+                if config is not None and not rest:
+                    yield config
 
     def _imports_of(self, func: Func) -> Iterable[Module]:
         """Modules that the import statements of one function, or of a module's top level, name."""

@@ -48,7 +48,8 @@ def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
     for place in serving_places(project, entrypoint):
         started = [
             r for r in project.resources
-            if r.kind == "process" and r.function is place.function and r.started_at is not None and r.line < place.line
+            if r.kind == "process" and r.function is place.function and r.started_at is not None
+            and (r.line < place.line or (place.loop is not None and r.line <= place.loop.end_line))
         ]  # fmt: skip
         if place.how not in ("loop", "wait") or len(started) != 1 or _watches(place, started[0]):
             continue
@@ -56,7 +57,7 @@ def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         yield RULE.in_function(
             project,
             place.function,
-            place.line,
+            max(place.line, child.line),
             f"the program starts the child process of line {child.line}, which does its work, and then waits here without looking at "
             "it: when the child dies (a bad setting, a port in use, out of memory), the program stays up and counts as running",
             "wait for the child too: leave with its exit code when is_alive() (poll()) says that it ended, or wait on its sentinel",
@@ -70,10 +71,13 @@ def _watches(place: ServingPlace, child: Resource) -> bool:
     if not name or child.kept.scope not in ("local", "module"):
         return True
     inside = place.loop.body if place.loop is not None else ()
+    ended = min((s.line for s in place.function.sites if s.text in (f"{name}.terminate", f"{name}.kill")), default=1 << 30)
     if place.site is not None and place.site.text.startswith(f"{name}."):
         return True
     nodes = [*m.walk(inside)] + [n for p in place.function.places if child.line < p.stmt.line <= place.line for n in m.walk(p.stmt)]
-    return any(isinstance(n, m.Name) and n.id.startswith(f"{name}.") and n.id.rpartition(".")[2] in LOOKS for n in nodes)
+    # what is asked after its end was ordered says nothing about an end of its own
+    asked = (n for n in nodes if isinstance(n, m.Name) and n.id.startswith(f"{name}.") and n.line < ended)
+    return any(n.id.rpartition(".")[2] in LOOKS for n in asked)
 
 
 def _watched(launch: Launch) -> bool:
