@@ -63,6 +63,8 @@ def check(project: Project) -> Iterator[Finding]:
 
 def lacks_id(project: Project, program: Program) -> bool:
     """Whether the program's records of several requests or jobs at a time can't be told apart."""
+    if not any(use.structured and use.function.module in program.modules for use in project.log_parts):
+        return False  # of plain text another rule says that nothing in it can be queried, ids included
     if log_calls(program) < FEW or not deployed(project, program) or correlates(project, program) or traced_around(program):
         return False
     if program.entrypoint.framework == "tornado" and not any(f.facts.is_async for x in program.modules for f in x.functions.values()):
