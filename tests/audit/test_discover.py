@@ -75,6 +75,13 @@ def test_folder_that_is_no_runtime_surface_is_one_row(tree: Tree, name: str, rea
     assert name.startswith(row.path) and row.reason == reason
 
 
+def test_folder_of_well_known_packages_is_vendored(tree: Tree) -> None:
+    packages = {f"lib/{name}/__init__.py": "" for name in ("requests", "urllib3", "certifi", "idna")}
+    found = discover(tree({"app.py": "", "src/lib/own.py": "", **packages}))
+    assert read(found) == {"app.py": "python", "src/lib/own.py": "python"}
+    assert [(row.path, row.reason) for row in found.skipped] == [("lib", "vendored code")]
+
+
 def test_features_of_behave_are_tests(tree: Tree) -> None:
     found = discover(tree({"app.py": "", "features/environment.py": "", "features/steps/login.py": "", "web/features/api.py": ""}))
     assert read(found) == {"app.py": "python", "web/features/api.py": "python"}

@@ -7,6 +7,7 @@ around it, or in the handlers of the ``try`` around it, is shutdown.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -123,6 +124,8 @@ class Spine:
 
     def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
         for site in reversed(func.sites):
+            if re.search(r"(?i)ready|started|begun", site.text):
+                continue  # it waits for a beginning, not for the end
             if site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords:
                 return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
         return ()
@@ -145,7 +148,7 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
     if isinstance(stmt, m.While):
         if func.facts.is_generator or not is_endless(stmt):
             return False
-        return _works(stmt, func) and not ends_by_itself(stmt)
+        return _works(stmt, func) and not ends_by_itself(stmt) and not _works_off(stmt, func)
     if isinstance(stmt, m.For):
         value = links.names.value(stmt.iterable, func)
         if value is None or value.kind not in ("made", "external"):
@@ -165,15 +168,48 @@ WAITING = frozenset(
 )
 
 
+LASTING_NAME = re.compile(r"(?i)forever|loop|serve|listen")
+READS = frozenset("recv recvfrom recv_into read readexactly accept poll receive get_message blpop brpop sleep wait".split())
+"""What a loop that is named for lasting waits in, one function below."""
+
+
 def _works(loop: m.While, func: Func) -> bool:
     """Whether a turn of the loop waits for something (a pause, a message): else it is a computation or a prompt."""
+    lasting = LASTING_NAME.search(func.name) is not None
     for site in func.sites:
         if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
             if site.method in ("input", "readline", "prompt"):
                 return False
+            if _at_once(site):
+                continue
             if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
                 return True
+            if lasting and any(s.method in READS for t in site.targets if not site.weak for s in t.sites):
+                return True
     return False
+
+
+def _works_off(loop: m.While, func: Func) -> bool:
+    """``while not stopped: batch = …; if not batch: break`` without a pause: it ends when everything is done."""
+    inside = [site for site in func.sites if any(step.stmt is loop for step in site.steps)]
+    if isinstance(loop.test, m.Const) or any(s.method.startswith(("sleep", "wait", "poll", "recv", "receive")) for s in inside):
+        return False
+    bound = {t.id for s in m.walk(loop.body) if isinstance(s, m.Assign) for t in s.targets if isinstance(t, m.Name)}
+    return any(
+        isinstance(s, m.If)
+        and isinstance(s.test, m.UnaryOp)
+        and s.test.op == "not"
+        and isinstance(s.test.operand, m.Name)
+        and s.test.operand.id in bound
+        and any(isinstance(x, m.Break) for x in s.body)
+        for s in m.walk(loop.body)
+    )
+
+
+def _at_once(site: Site) -> bool:
+    """``queue.get(block=False)``: it takes what is there, or raises."""
+    given = site.call.keyword("block")
+    return isinstance(given, m.Const) and given.value is False
 
 
 def ends_by_itself(loop: m.While) -> bool:
@@ -196,6 +232,9 @@ def ends_by_itself(loop: m.While) -> bool:
             elif isinstance(stmt, m.Try):
                 scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
+                for handler in stmt.handlers:
+                    if any(word in t for t in handler.types for word in ("Empty", "StopIteration", "StopAsync", "EOFError")):
+                        scan(handler.body, nested)  # nothing is left
 
     if not isinstance(loop.test, m.Const):
         return False

@@ -1,0 +1,67 @@
+"""Which loops and waits are where a program serves, and which only end by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+
+HEAD = "import queue\nimport socket\nimport threading\nimport time\n\nheld = queue.Queue()\npeer = socket.socket()\nstopped = False\n\n\n"
+TAIL = "\n\nif __name__ == '__main__':\n    main()\n"
+
+
+DRAINED = """
+    while True:
+        try:
+            print(held.get(block=False))
+        except queue.Empty:
+            break
+"""
+BATCH = """
+    while not stopped:
+        rows = peer.get()
+        if not rows:
+            break
+        print(rows)
+"""
+BEGINNING = """
+    ready = threading.Event()
+    threading.Thread(target=print).start()
+    ready.wait()
+    print("up")
+"""
+BELOW = """
+    read_forever()
+
+
+def read_forever():
+    while True:
+        step()
+
+
+def step():
+    print(peer.recv(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("    while True:\n        time.sleep(1)\n", "worker"),
+        ("    while True:\n        print(held.get())\n", "worker"),
+        ("    stop = threading.Event()\n    stop.wait()\n", "worker"),
+        (BELOW, "worker"),
+        (DRAINED, "cli"),  # it ends with what is there
+        (BATCH, "cli"),  # it ends when nothing is left
+        (BEGINNING, "cli"),  # it waits for a beginning
+    ],
+)
+def test_kind_of_a_program(tmp_path: Path, body: str, kind: str) -> None:
+    (tmp_path / "app.py").write_text(f"{HEAD}def main():\n{body}{TAIL}")
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == kind
