@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
+from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
@@ -87,9 +88,9 @@ class Spine:
         found = []
         for site in func.sites:
             if site.dotted is not None:
-                row = surface("serve", site.dotted)
-                if row is not None and not _bounded_run(site):
-                    found.append(ServingPlace("call", row.kind, func, site.line, site.steps, site, None))
+                kind = _serves(site.dotted)
+                if kind and not _bounded_run(site):
+                    found.append(ServingPlace("call", kind, func, site.line, site.steps, site, None))
         for place in func.places:
             if is_serving_loop(place, func, self.links):
                 found.append(ServingPlace("loop", "worker", func, place.stmt.line, place.steps, None, place.stmt))  # type: ignore[arg-type]
@@ -129,6 +130,14 @@ class Spine:
             if site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords:
                 return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _serves(dotted: str) -> str:
+    """The kind of program that a library's call keeps up: ``service`` or ``worker``; empty for another call."""
+    row = surface("serve", dotted)
+    if row is not None:
+        return row.kind
+    return "service" if server_run_by(dotted) is not None else ""
 
 
 def _drives_coroutines(func: Func) -> bool:
