@@ -17,6 +17,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site, Step
+from runtime_ops.project.names import decorator_name
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
 ENDLESS_NAMES = (
@@ -157,6 +158,8 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
     if isinstance(stmt, m.While):
         if func.facts.is_generator or not is_endless(stmt):
             return False
+        if _of_command(func) and any(isinstance(node, m.Return) for node in m.walk(stmt.body)):
+            return False  # it asks until it has an answer
         return _works(stmt, func) and not ends_by_itself(stmt) and not _works_off(stmt, func)
     if isinstance(stmt, m.For):
         value = links.names.value(stmt.iterable, func)
@@ -175,6 +178,11 @@ WAITING = frozenset(
         "receive_many dequeue reserve get_job work run"
     ).split()
 )
+
+
+def _of_command(func: Func) -> bool:
+    """Whether a decorator makes the function a command of click or typer."""
+    return any(decorator_name(d).rpartition(".")[2] in ("command", "option", "argument") for d in func.facts.decorators)
 
 
 LASTING_NAME = re.compile(r"(?i)forever|loop|serve|listen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -77,7 +78,33 @@ def _in_the_way(project: Project, wait: WaitSite) -> bool:
         return False
     if wait.kind in ("event", "queue") and any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in site.steps):
         return False  # ``while …: item = queue.get()``: waiting is what such a loop is for
+    if _told_of_the_end(site) or _only_without_timeout(site):
+        return False
     return not (_guarded(site) or _supervises(project, site) or _forced_before(site))
+
+
+def _told_of_the_end(site: Site) -> bool:
+    """``try: pipe.recv() except EOFError``: an end of the other side ends the wait. A queue that its own class closes by a
+    marker, likewise."""
+    if any("EOFError" in t for s in site.steps if isinstance(s.stmt, m.Try) for h in s.stmt.handlers for t in h.types):
+        return True
+    owner = site.text.rpartition(".")[0]
+    if site.method != "get" or not owner.startswith("self.") or site.function.cls is None:
+        return False
+    return any(
+        other.text == f"{owner}.put" and re.search(r"(?i)close|stop|shutdown|quit|exit|terminate", method.name)
+        for method in site.function.cls.methods.values()
+        for other in method.sites
+    )
+
+
+def _only_without_timeout(site: Site) -> bool:
+    """``if timeout is None: thread.join() else: thread.join(timeout)``: the caller chooses."""
+    return any(
+        isinstance(s.stmt, m.If)
+        and any(isinstance(n, m.Name) and "timeout" in n.id.lower() for n in m.walk(s.stmt.test))
+        for s in site.steps
+    )
 
 
 def _supervises(project: Project, site: Site) -> bool:

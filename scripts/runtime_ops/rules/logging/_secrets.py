@@ -4,6 +4,7 @@ client sent. Where a name only contains such a word, or stands for an object tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -153,6 +154,8 @@ def _about_access(site: Site) -> bool:
 
 def holds_secret(name: str) -> bool:
     """Whether what has this name is the secret itself: ``db_password``, ``raw_token`` yes, ``token_teams`` no."""
+    if re.search(r"(?i)^(?:\w+\.)*(?:session_?key|(?:cache|sort|group|primary|foreign|row|object|dict|map)_?key)$", name):
+        return False  # an id
     words = [w for w in words_of(name) if not w.isdigit()]
     while words and words[-1] in FORMS:
         words.pop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -106,7 +107,7 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
             phase="serving",
         )
     exposed = _exposed(target, loop)
-    if exposed is None or _outer_arm(loop):
+    if exposed is None or _outer_arm(loop) or _once(loop, exposed):
         return None
     return _at_start(
         project,
@@ -177,7 +178,8 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
     assert target is not None
     if resource.daemon is not True or resource.stopped or not project.runs_in(resource.site, "serving", kinds=KINDS):
         return None
-    if len(target.places) < WORK or any(_catches_all(p.stmt) for p in target.places if not p.steps):
+    own = (p for p in target.places if all(isinstance(s.stmt, m.With | m.Try) for s in p.steps))
+    if len(target.places) < WORK or any(_catches_all(p.stmt) for p in own):
         return None
     if any(stop.how == "join" for stop in resource.stops) or catches_all(target):
         return None
@@ -205,6 +207,18 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         "on stderr, half done, and whoever asked for the work is never told",
         "wrap the target: log with exc_info and record the failure where its state is read",
         "medium",
+    )
+
+
+def _once(loop: Place, site: Site) -> bool:
+    """Whether the loop is left right after the call: it waits for one thing, does it, and ends."""
+    assert isinstance(loop.stmt, m.While)
+    blocks = [loop.stmt.body, *(s.stmt.body for s in site.steps if isinstance(s.stmt, m.If))]
+    return any(
+        isinstance(after, m.Break | m.Return)
+        for block in blocks
+        for stmt, after in pairwise(block)
+        if stmt.line <= site.line <= stmt.end_line
     )
 
 

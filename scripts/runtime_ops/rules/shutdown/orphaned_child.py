@@ -20,7 +20,7 @@ RULE = Rule(
     summary="A child process is started and not ended on every path: it goes on without its parent.",
 )
 FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
-LAUNCHERS = frozenset("xdg-open open start sc systemctl launchctl service".split())
+LAUNCHERS = frozenset("osascript xdg-open open start sc systemctl launchctl service".split())
 """Desktop openers and service managers: they hand the work to another process and end, or are meant to outlive the caller."""
 DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 
@@ -55,6 +55,8 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         return
     if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
         return
+    if _restarts_itself(resource):
+        return
     if (resource.kept.scope == "local" and escapes(resource)) or _ended_by_pid(project, resource):
         return
     yield RULE.at(
@@ -66,6 +68,12 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         severity=None if "startup" in phases or resource.kept.scope == "attribute" else "medium",
         kinds=("service", "worker"),
     )
+
+
+def _restarts_itself(resource: Resource) -> bool:
+    """The started program is the next run of this one, which ends right after: it is meant to outlive it."""
+    ends = ("os._exit", "sys.exit", "os.execv")
+    return any(s.dotted in ends and s.line > resource.line for s in resource.function.sites)
 
 
 def _detached(resource: Resource) -> bool:

@@ -39,7 +39,7 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.supervisor not in (None, "supervisord")
                 or launch.platform in ALL_PROCESSES
                 or launch.init is True
-                or launch.role != "main"
+                or launch.role not in ("main", "management")
                 or ONE_OFF.intersection(launch.argv)
             ):
                 continue
