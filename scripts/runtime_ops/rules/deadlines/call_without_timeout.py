@@ -21,6 +21,9 @@ RULE = Rule(
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
 )
+SHARED = frozenset({"database", "broker"})
+RPC = frozenset({"grpcio", "grpclib"})
+MANY = 5  # functions that call one client
 ADJACENT = 2  # lines between calls that are mended by one stroke
 HABIT = 3  # more calls of one name in one file than this are one habit
 
@@ -119,12 +122,21 @@ def _of_group(
         f"{_callee(first)} sets no limit{library}: a peer that accepts and stays silent holds this "
         f"{'command' if command else _unit(entrypoints)} {ends or 'for ever'}",
         remedy_for(first),
-        severity="medium" if ends and severity == "high" else severity,
+        severity="medium" if severity == "high" and (ends or not _shared(group)) else severity,
         phase=phase,
         entrypoints=entrypoints,
         # else a module is imported, and no way to the call is seen
         confidence="certain" if certain else "likely" if phase is not None or job else "possible",
     )
+
+
+def _shared(group: tuple[WaitSite, ...]) -> bool:
+    """Whether all work goes through what is waited for: a database, a cache, a broker, a service of one's own by gRPC, or a
+    client in many places. A call of one feature to one provider stops that feature."""
+    first = group[0]
+    if first.row.distribution in RPC or len({w.site.function for w in group}) >= MANY:
+        return True
+    return first.kind in SHARED and "mail" not in first.dotted.lower()
 
 
 def _outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
