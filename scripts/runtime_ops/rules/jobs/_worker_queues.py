@@ -16,7 +16,8 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Option
 from runtime_ops.project.model import Func
 
-SENDS = frozenset("apply_async send_task set signature si s".split())
+SENDS = frozenset("apply_async set si s".split())
+"""Calls on a task of the project; ``send_task`` and ``signature`` go by a name, which as a rule is another program's."""
 DECLARED = frozenset("task_queues CELERY_TASK_QUEUES CELERY_QUEUES".split())
 DEFAULTS = frozenset("task_default_queue CELERY_TASK_DEFAULT_QUEUE CELERY_DEFAULT_QUEUE".split())
 OPEN = frozenset("$*{%")
