@@ -65,3 +65,31 @@ def test_kind_of_a_program(tmp_path: Path, body: str, kind: str) -> None:
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == kind
+
+
+STARTED = """
+import time
+from concurrent import futures
+
+import grpc
+
+
+def main():
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    server.add_insecure_port("[::]:50051")
+    server.start()
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        server.stop(0)
+"""
+
+
+def test_starting_call_is_not_where_a_program_serves(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(STARTED + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (main,) = (func for func in project.functions if func.name == "main")
+    line = STARTED[: STARTED.index("while True")].count("\n") + 1
+    assert [(place.how, place.line) for place in project.spine.places(main)] == [("loop", line)]

@@ -138,3 +138,65 @@ def test_command_that_callers_hand_over(tmp_path: Path) -> None:
     )
     assert not findings(tmp_path, "child-without-timeout", app__py=code.format("['df', '-T']"))
     assert findings(tmp_path, "child-without-timeout", app__py=code.format("['git', 'pull']"))
+
+
+BOUNDED = """
+class Config:
+    SQLALCHEMY_ENGINE_OPTIONS: dict = {"pool_size": 5, "connect_args": {"options": "-c statement_timeout=30000"}}
+"""
+
+
+@pytest.mark.parametrize(("settings", "lines"), [("", [5]), (BOUNDED, []), (BOUNDED.replace("statement", "lock"), [5])])
+def test_options_of_the_engine_stand_in_the_configuration(tmp_path: Path, settings: str, lines: list[int]) -> None:
+    code = (
+        "from flask_sqlalchemy import SQLAlchemy\n" + HEAD + "db = SQLAlchemy(app)\n"
+        "@app.get('/a')\ndef a():\n    return str(db.session.execute('select 1'))\n"
+    )
+    found = findings(
+        tmp_path, "call-without-timeout", app__py=code, config__py=settings, requirements__txt="Flask-SQLAlchemy==3.1.1\n"
+    )
+    assert [f.line for f in found] == lines
+
+
+@pytest.mark.parametrize(
+    ("backend", "fires"),
+    [("", True), ("'django.core.mail.backends.smtp.EmailBackend'", True), ("settings.MAIL_BACKEND", False)],
+)
+def test_mail_through_a_back_end_that_is_named(tmp_path: Path, backend: str, fires: bool) -> None:
+    code = (
+        "from django.conf import settings\nfrom django.core import mail\n" + HEAD + "@app.get('/a')\ndef a():\n"
+        f"    connection = mail.get_connection({backend})\n    connection.open()\n"
+        "    mail.send_mail('a', 'b', 'c', ['d'], connection=connection)\n    return ''\n"
+    )
+    assert bool(findings(tmp_path, "call-without-timeout", app__py=code)) is fires
+
+
+@pytest.mark.parametrize(
+    ("inside", "fires"), [("queue.enqueue(function, retry=3)", False), ("function()", True), ("queue.enqueue(print)", True)]
+)
+def test_function_that_is_handed_to_what_enqueues_it(tmp_path: Path, inside: str, fires: bool) -> None:
+    code = (
+        HEAD + "from rq import Queue\nqueue = Queue()\ndef later(function, name=''):\n"
+        f"    {inside}\n@app.get('/a')\ndef a():\n    later(function=ask)\n    return ''\n"
+        "def ask():\n    requests.get('http://a')\n"
+    )
+    assert bool(findings(tmp_path, "call-without-timeout", app__py=code)) is fires
+
+
+def test_method_by_name_alone_in_another_part_of_the_repository(tmp_path: Path) -> None:
+    code = HEAD + "@app.get('/a')\ndef a():\n    return app.store().classify(1)\n"
+    model = "import requests\nclass Model:\n    def classify(self, x):\n        return requests.get('http://a')\n"
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "app.py").write_text(code)
+    for folder, lines in (("tools", []), ("web", [4])):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "model.py").write_text(model)
+        assert [f.line for f in findings(tmp_path, "call-without-timeout")] == lines, folder
+        (tmp_path / folder / "model.py").unlink()
+
+
+def test_child_is_held_until_the_server_ends_the_worker(tmp_path: Path) -> None:
+    code = HEAD + "import subprocess\n@app.get('/a')\ndef a():\n    subprocess.run(['ffmpeg', '-i', 'x'])\n    return ''\n"
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCOPY . .\nCMD exec gunicorn app:app --timeout 90\n")
+    (found,) = findings(tmp_path, "child-without-timeout", app__py=code)
+    assert found.message.endswith("until gunicorn kills its process after 90 s")

@@ -104,6 +104,10 @@ class Server:
         """Not made for production."""
         return self.kind == "development"
 
+    def is_run_by(self, dotted: str) -> bool:
+        """Whether the call ``dotted`` runs the server until its end; a call that only starts it does not."""
+        return not set(spellings(dotted)).isdisjoint(self.runs)
+
 
 _OPTIONS = (
     "drain_option keepalive_option request_option workers_option threads_option reload_option log_option access_option bind_option"

@@ -36,7 +36,7 @@ class Configuration:
         for parameter in row.parameters:
             outer, _, inner = parameter.rpartition(".")
             for found in self.named(outer.rpartition(".")[2] or inner):
-                if "OPTIONS" in parameter and found.name != "OPTIONS":
+                if "OPTIONS" in parameter.split(".") and found.name != "OPTIONS":
                     continue  # Django's key; other names that end so mean other things
                 if outer:
                     if not isinstance(found.expr, m.Mapping):
@@ -44,7 +44,7 @@ class Configuration:
                     value = next((v for k, v in found.expr.items if isinstance(k, m.Const) and k.value == inner), None)
                     if value is not None:
                         return self.judge.given(value, found.function, row, inner, "config", found.line)
-                elif inner == "OPTIONS":
+                elif inner.lower().endswith("options"):  # OPTIONS, SQLALCHEMY_ENGINE_OPTIONS
                     limits = mapping_limit(found.expr, found.function, row, self.judge, "config", found.line)
                     if limits is not None:
                         return limits

@@ -20,7 +20,7 @@ from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command
 from runtime_ops.project.links import Edge, Links
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
-from runtime_ops.project.names import decorator_name
+from runtime_ops.project.names import decorator_name, is_static
 from runtime_ops.project.spine import ServingPlace, Spine, phase_at
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ HOOK_PHASES = {
     "worker-exit": "shutdown", "before-request": "serving", "after-request": "serving", "error-handler": "serving",
     "middleware": "serving", "teardown": "serving",
 }  # fmt: skip
+FEW = 4  # functions that one call may mean
 OF_REQUESTS = frozenset({"before-request", "after-request", "error-handler", "middleware", "teardown"})
 INERT_DECORATORS = (
     "property", "staticmethod", "classmethod", "functools.", "contextlib.", "abc.", "typing.", "dataclasses.", "enum.",
@@ -153,6 +154,8 @@ class Phases:
             known = life.reach[func].get(phase)
             if func in life.spine or (known is not None and (known.sure or not sure)):
                 return
+            if edge is not None and edge.how == "override" and func.module not in entrypoint.modules and _apart(edge):
+                return  # a method found by its name alone, in a part of the repository that this program never loads
             life.reach[func][phase] = Reach(edge, note, sure)
             work.append((func, phase))
 
@@ -290,15 +293,15 @@ class Phases:
                 self._mains[func] = main_places(func, self.links)
             if self._mains[func]:
                 life.mains[func] = self._mains[func]
-            service = life.entrypoint.kind == "service"
+            working = life.entrypoint.kind == "worker"  # a worker may be the one that runs what it puts into its queue
             if life.divided(func):
                 for edge in self.links.callees.get(func, ()):
-                    if not (service and runs_elsewhere(edge)):
+                    if working or not runs_elsewhere(edge):
                         here = life.within(func, phase, edge.site.line, edge.site.steps)
                         add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in ("call", "reference"))
                 continue
             for edge, turn, certain, elsewhere in self._ways(func):
-                if not (service and elsewhere):
+                if working or not elsewhere:
                     add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", sure and certain)
 
     def _ways(self, func: Func) -> list[Way]:
@@ -367,9 +370,33 @@ def in_order(modules: Iterable[Module]) -> list[Module]:
 
 
 def runs_elsewhere(edge: Edge) -> bool:
-    """Whether the caller only puts the callee into a queue (``queue.enqueue(job, …)``): it runs in a worker's process."""
-    row = surface("handler-registration", edge.via) if edge.how == "reference" else None
-    return row is not None and row.match == "enqueue"
+    """Whether the caller only puts the callee into a queue (``queue.enqueue(job, …)``, or a function of the project that
+    does so with what it is given): it runs in a worker's process."""
+    if edge.how != "reference":
+        return False
+    row = surface("handler-registration", edge.via)
+    if row is not None:
+        return row.match == "enqueue"
+    return any(_enqueues(target, edge) for target in edge.site.targets[:FEW])
+
+
+def _apart(edge: Edge) -> bool:
+    """Whether the two ends stand in different folders of the root: plug-ins that are loaded by name stand beside their program."""
+    return edge.caller.path.partition("/")[0] != edge.callee.path.partition("/")[0]
+
+
+def _enqueues(target: Func, edge: Edge) -> bool:
+    """Whether the function puts the parameter into a queue as which the edge hands its callee over."""
+    names = [p.name for p in target.facts.params if p.kind == "positional"]
+    if target.cls is not None and not is_static(target):
+        names = names[1:]
+    given = [*zip(names, edge.site.call.args, strict=False), *edge.site.call.keywords]
+    ours = {key for key, expr in given if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name}
+    return any(
+        site.method.startswith("enqueue")
+        and any(isinstance(e, m.Name) and e.id in ours for e in (*site.call.args, *(v for _, v in site.call.keywords)))
+        for site in target.sites
+    )
 
 
 def _looks_like_route(decorator: m.Expr) -> bool:

@@ -138,7 +138,9 @@ def _serves(dotted: str) -> str:
     row = surface("serve", dotted)
     if row is not None:
         return row.kind
-    return "service" if server_run_by(dotted) is not None else ""
+    server = server_run_by(dotted)
+    # A starting call returns at once (``grpc.Server.start``): what keeps the program up is the wait after it.
+    return "service" if server is not None and server.is_run_by(dotted) else ""
 
 
 def _drives_coroutines(func: Func) -> bool:

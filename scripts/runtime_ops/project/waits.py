@@ -176,7 +176,7 @@ class WaitFinder:
     def _of_call(
         self, site: Site, call: m.Call, dotted: str, rows: tuple[Wait, ...], via: str, origin: Origin | None = None
     ) -> Iterator[WaitSite]:
-        if self._overridden(site, via):
+        if self._overridden(site, via) or _other_mail_backend(call, dotted):
             return
         own = {row.name for row in waits(dotted)}
         origin = origin or site.origin
@@ -214,6 +214,8 @@ class WaitFinder:
         yield from _split(wait)
 
     def _of_constructor(self, site: Site, dotted: str, rows: tuple[Wait, ...]) -> Iterator[WaitSite]:
+        if _other_mail_backend(site.call, dotted):
+            return
         value = self.links.names.value(site.call.func, site.function)
         klass = value.target if value is not None and isinstance(value.target, Klass) else None
         construction = Construction(Origin(site.function, site.call), dotted, klass)
@@ -222,7 +224,11 @@ class WaitFinder:
             kind = kind_of(row, dotted)
             if (kind not in OUTSIDE and row.distribution == "stdlib") or dotted.endswith(OPTION_OBJECTS):
                 continue
-            deadline = self.limits.at_constructor(construction, row) or self.limits.default(row, site.path)
+            deadline = (
+                self.limits.at_constructor(construction, row)
+                or (self.configuration.limit(row) if "config" in row.where else None)
+                or self.limits.default(row, site.path)
+            )
             place = ReportPlace(site.path, site.line, site.call.end_line, site.text, site.function)
             version = self.versions.of(row.versioned_by, site.path)
             found.append(
@@ -286,6 +292,17 @@ class WaitFinder:
             for found in (c for setting in settings for c in self.configuration.named(setting)):
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
+
+
+def _other_mail_backend(call: m.Call, dotted: str) -> bool:
+    """Whether Django's mail goes through a back end that the call names or is handed: only SMTP's waits are in the table."""
+    if not dotted.startswith("django.core.mail."):
+        return False
+    backend = call.argument("backend", 0) if dotted.endswith(".get_connection") else None
+    if backend is not None:
+        text = backend.value if isinstance(backend, m.Const) else "another"
+        return text is not None and "smtp" not in str(text)
+    return call.keyword("connection") is not None
 
 
 def rows_for(dotted: str) -> tuple[Wait, ...]:

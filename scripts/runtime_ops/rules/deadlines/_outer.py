@@ -12,6 +12,7 @@ from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.rules.deadlines._waiting import job_limit_holds
 
 NGINX_SECONDS = 60.0  # proxy_read_timeout (nginx documentation, ngx_http_proxy_module)
 THREADED = ("gthread", "uvicorn", "gevent", "eventlet", "tornado", "asgi")
@@ -31,6 +32,19 @@ def server_limit(entrypoint: Entrypoint) -> Limit | None:
     limits = [_of_launch(launch) for launch in entrypoint.production if launch.role == "main"]
     known = [limit for limit in limits if limit is not None]
     return max(known, key=lambda limit: limit.seconds) if known and len(known) == len(limits) else None
+
+
+def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
+    """What ends the caller anyway, empty where nothing does in one of the entrypoints: then the wait is for ever there."""
+    services = [e for e in entrypoints if e.kind == "service"]
+    others = [e for e in entrypoints if e.kind != "service"]
+    limits = [server_limit(e) for e in services]
+    if not entrypoints or None in limits or (others and not job_limit_holds(project, others)):
+        return ""
+    longest = max((limit for limit in limits if limit is not None), key=lambda limit: limit.seconds, default=None)
+    if longest is None:
+        return "until the time limit of its job"
+    return f"until {longest.who} kills its process after {longest.seconds:g} s"
 
 
 def _of_launch(launch: Launch) -> Limit | None:

@@ -13,8 +13,8 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
-from runtime_ops.rules.deadlines._outer import server_limit
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, lasts, remedy_for, weight
+from runtime_ops.rules.deadlines._outer import outer_end
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for, weight
 
 RULE = Rule(
     __name__,
@@ -114,7 +114,7 @@ def _of_group(
     certain = phase == "serving" and severity == "high" and first.version is not None
     job = any(w.site.function in project.jobs.by_func for w in group)
     command = all("/management/commands/" in f"/{w.path}" for w in group)
-    ends = "" if command else _outer_end(project, entrypoints)
+    ends = "" if command else outer_end(project, entrypoints)
     return finding_of(
         RULE,
         project,
@@ -137,19 +137,6 @@ def _shared(group: tuple[WaitSite, ...]) -> bool:
     if first.row.distribution in RPC or len({w.site.function for w in group}) >= MANY:
         return True
     return first.kind in SHARED and "mail" not in first.dotted.lower()
-
-
-def _outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
-    """What ends the caller anyway, empty where nothing does in one of the entrypoints: then the wait is for ever there."""
-    services = [e for e in entrypoints if e.kind == "service"]
-    others = [e for e in entrypoints if e.kind != "service"]
-    limits = [server_limit(e) for e in services]
-    if not entrypoints or None in limits or (others and not job_limit_holds(project, others)):
-        return ""
-    longest = max((limit for limit in limits if limit is not None), key=lambda limit: limit.seconds, default=None)
-    if longest is None:
-        return "until the time limit of its job"
-    return f"until {longest.who} kills its process after {longest.seconds:g} s"
 
 
 def _callee(wait: WaitSite) -> str:

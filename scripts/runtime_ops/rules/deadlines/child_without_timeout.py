@@ -12,6 +12,7 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.project.names import is_static
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._outer import outer_end
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, likely_way, matters, weight
 
 RULE = Rule(
@@ -48,12 +49,13 @@ def check(project: Project) -> Iterator[Finding]:
         if severity not in ("high", "medium") or job_limit_holds(project, entrypoints):
             continue
         first = serving[0]
+        ends = outer_end(project, entrypoints)
         yield finding_of(
             RULE,
             project,
             serving,
             f"{first.place.text}() waits for the child without limit: a child that hangs (a prompt, a lock, a dead mount) "
-            "holds this request or job for ever",
+            f"holds this request or job {ends or 'for ever'}",
             "pass timeout=, and end the child's whole group when it expires (start_new_session=True and os.killpg)",
             severity="medium",
             phase=phase,

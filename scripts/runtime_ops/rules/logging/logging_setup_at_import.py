@@ -23,8 +23,12 @@ NAMED_FOR_IT = ("log", "logs", "logger", "logging", "settings", "config", "conf"
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     mains = {e.main.module for e in project.entrypoints}
-    for site in project.sites(*CALLS):
+    sites = list(project.sites(*CALLS))
+    packages = {s.function.module.folder for s in sites if s.function.is_module and s.function.path.endswith("/__init__.py")}
+    for site in sites:
         module = site.function.module
+        if any(_inside(module, folder) for folder in packages):
+            continue  # importing its package has set logging up before
         if _sets_nothing(site):
             continue
         if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
@@ -65,6 +69,11 @@ def _sets_nothing(site: Site) -> bool:
         return False
     keys = {k.value for k, _ in given.items if isinstance(k, m.Const)}
     return not keys & {"handlers", "root", "loggers"}
+
+
+def _inside(module: Module, folder: str) -> bool:
+    """Whether the module stands in or below the package of that folder and is not the package itself."""
+    return module.path.startswith(f"{folder}/") and module.path != f"{folder}/__init__.py"
 
 
 def _guarded(site: Site, module: Module) -> bool:

@@ -20,7 +20,7 @@ RULE = Rule(
     severity="high",
     summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
 )
-NO_VALUE = re.compile(r"^(none|null|false|true|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
+NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
 """Texts that are no credential: switches, small numbers, paths, addresses without one, templates."""
 NAMED_ONLY = re.compile(
     r"(^|_)(TTL|EXPIRY|EXPIRATION|LIFETIME|TIMEOUT)_"
@@ -69,7 +69,8 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
             f"without {read.name} the service starts with the value that stands here, which everybody who reads the code "
             "knows: nothing tells that the secret was forgotten"
         )
-        severity = "high"
+        # a word that stands for a value opens nothing where the credential is shown to somebody else: it is refused there
+        severity = "low" if placeholder(read.default_text) and not _keys(read.name) else "high"
     else:
         return
     entrypoints = [e for e in project.phases_by_entrypoint(read.function, read.line, read.steps) if e.kind != "cli"]
