@@ -168,12 +168,16 @@ def supertypes(dotted: str) -> tuple[str, ...]:
 
 @cache
 def quiet(dotted: str) -> bool:
-    """Whether a method is known not to wait, though its class has methods that do."""
+    """Whether a method is known not to wait, though its class has methods that do; or what it belongs to (``session.headers``)."""
     for name in spellings(dotted):
         owner, _, member = name.rpartition(".")
-        row = _type_index().get(owner)
-        if row is not None and member in row.quiet:
-            return True
+        while owner:
+            row = _type_index().get(owner)
+            if row is not None:
+                if member in row.quiet:
+                    return True
+                break
+            owner, _, member = owner.rpartition(".")
     return False
 
 
