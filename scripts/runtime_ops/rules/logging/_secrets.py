@@ -47,6 +47,7 @@ MASKS = ("mask", "redact", "hide", "censor", "obfuscate", "sanitize", "anonym", 
 KEEPING = frozenset(("format", "str", "repr", "join", "dumps", "dict", "list", "unquote", "pformat"))
 """Calls whose result shows their arguments."""
 SERIALISES = ("to_json", "to_dict", "json", "dict", "model_dump", "model_dump_json", "as_dict", "items")
+ANYBODYS = frozenset("value values data content text inputs name payload body extra".split())
 OBJECTS = ("instance", "class", "function", "module")
 TEXT_METHODS = frozenset(
     "split strip startswith encode decode lower upper replace format endswith rstrip lstrip partition".split()
@@ -133,11 +134,16 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return None
     if holds_secret(last) and not _object(project, node, func) and not _dead_token(last, site):
         return Told(name, "secret")
-    if "." in name and last in encrypted_fields(project):
+    if "." in name and _encrypted(project, last):
         return Told(name, "secret")
     if is_address(last):
         return Told(name, "address")
     return _by_origin(project, node, site)
+
+
+def _encrypted(project: Project, attribute: str) -> bool:
+    """Whether an attribute is one that a model of the project encrypts; one that is called ``value`` may be anybody's."""
+    return attribute in encrypted_fields(project) and attribute not in ANYBODYS
 
 
 def _handed_in(name: str, func: Func) -> bool:
@@ -187,7 +193,7 @@ def _of_call(project: Project, call: m.Call, site: Site) -> Told | None:
     if method == "get_secret_value":
         return Told(f"{text}()", "secret")
     masked = any("mask" in (key or "") for key, _ in call.keywords)
-    if method in SERIALISES and not masked and "." in owner and owner.rpartition(".")[2] in encrypted_fields(project):
+    if method in SERIALISES and not masked and "." in owner and _encrypted(project, owner.rpartition(".")[2]):
         return Told(f"{text}()", "secret")
     if method in ("dict", "items") and owner in DUMPED:
         return Told(f"{text}()", "dump")

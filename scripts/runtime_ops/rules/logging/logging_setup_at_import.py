@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
             continue
-        entrypoints = [e for e in project.imported_by(module, "service", "worker", "job") if _sets_up_later(project, e)]
+        entrypoints = [e for e in project.imported_by(module, "service", "worker", "job") if _sets_up_later(project, e, site)]
         if not entrypoints:
             continue
         yield RULE.finding(
@@ -49,7 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def _sets_up_later(project: Project, entrypoint: Entrypoint) -> bool:
+def _sets_up_later(project: Project, entrypoint: Entrypoint, site: Site) -> bool:
     """Whether the program's own set-up is a basicConfig, which does nothing once the root logger has a handler, or is missing:
     dictConfig, setLevel and an own handler take effect whatever came before."""
     own = [
@@ -59,6 +59,8 @@ def _sets_up_later(project: Project, entrypoint: Entrypoint) -> bool:
     ]
     if any("LOGGING" in module.level.bindings for module in entrypoint.modules):
         return False  # Django applies it, by dictConfig, when it is set up
+    if not own and site.dotted != "logging.basicConfig":
+        return False  # a whole configuration, and the only one
     return all(s.dotted == "logging.basicConfig" and s.call.keyword("force") is None for s in own)
 
 
