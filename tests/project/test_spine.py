@@ -93,3 +93,39 @@ def test_starting_call_is_not_where_a_program_serves(tmp_path: Path) -> None:
     (main,) = (func for func in project.functions if func.name == "main")
     line = STARTED[: STARTED.index("while True")].count("\n") + 1
     assert [(place.how, place.line) for place in project.spine.places(main)] == [("loop", line)]
+
+
+SWITCHED_OFF = """
+import sys
+import time
+
+import requests
+
+
+def main(stopped, interrupt):
+    if stopped:
+        while not interrupt():
+            time.sleep(1)
+        sys.exit(0)
+    work(interrupt)
+
+
+def work(interrupt):
+    requests.get("http://a")
+    while not interrupt():
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main(False, bool)
+"""
+
+
+def test_what_follows_a_branch_that_exits_is_not_after_serving(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SWITCHED_OFF)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    main, work = (next(func for func in project.functions if func.name == name) for name in ("main", "work"))
+    assert [place.how for place in project.spine.places(main)] == ["loop", "through"]
+    (call,) = (site for site in work.sites if site.method == "get")
+    assert set().union(*project.phases(call).values()) == {"startup"}

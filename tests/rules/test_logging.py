@@ -101,3 +101,20 @@ def test_teardown_of_a_queue_and_a_written_default_are_small(tmp_path: Path) -> 
         module = importlib.import_module("runtime_ops.rules.logging.silent_except")
         judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
         assert [f.severity for f in judged.findings] == ([severity] if severity else []), work
+
+
+@pytest.mark.parametrize(("under_main", "fires"), [(True, False), (False, True)])
+def test_a_secret_that_a_module_prints_when_it_is_run_by_hand(tmp_path: Path, under_main: bool, fires: bool) -> None:
+    line = "print('it is', password)\n"
+    secrets = "import os\n\npassword = os.environ['DB_PASSWORD']\n" + (
+        f"if __name__ == '__main__':\n    {line}" if under_main else line
+    )
+    (tmp_path / "secrets_of.py").write_text(secrets)
+    assert bool(found(tmp_path, "logging/secret-in-log", "import secrets_of\n" + HANDLER.format(body="    pass"))) is fires
+
+
+@pytest.mark.parametrize(("call", "fires"), [("basicConfig()", True), ("config.dictConfig({'handlers': {}})", False)])
+def test_the_only_whole_set_up_stands_in_a_module(tmp_path: Path, call: str, fires: bool) -> None:
+    (tmp_path / "celery_app.py").write_text(f"import logging\nimport logging.config\n\nlogging.{call}\n")
+    source = "import celery_app\n" + HANDLER.format(body="    pass")
+    assert bool(found(tmp_path, "logging/logging-setup-at-import", source)) is fires

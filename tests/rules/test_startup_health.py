@@ -149,3 +149,54 @@ def test_flags_that_are_only_told_about(tmp_path: Path, body: str, reported: boo
     text = f"import os\nfrom warnings import warn\n\nif os.environ.get('USE_OLD'):\n    {body}\n"
     files = {"app.py": text + APP, "Dockerfile": IMAGE}
     assert bool(found(tmp_path, "misparsed-flag", files)) == reported
+
+
+SETTINGS = """
+import os
+
+from dotenv import load_dotenv
+{base}
+
+
+class Settings{of}:
+    load_dotenv("app.env")
+    connections: int = os.getenv("CONNECTIONS", 4)
+
+
+settings = Settings()
+"""
+POOL = f"""{APP}
+import databases
+
+from config import settings
+
+db = databases.Database("postgresql://db/a", min_size=settings.connections)
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "of", "reported"), [("", "", True), ("from pydantic_settings import BaseSettings", "(BaseSettings)", False)]
+)
+def test_numbers_that_a_settings_class_converts(tmp_path: Path, base: str, of: str, reported: bool) -> None:
+    files = {"app.py": POOL, "config.py": SETTINGS.format(base=base, of=of), "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "unconverted-number", files)) is reported
+
+
+@pytest.mark.parametrize(("loads", "reported"), [('    load_dotenv("app.env")\n', False), ("", True)])
+def test_a_file_that_the_reading_module_loads_itself(tmp_path: Path, loads: str, reported: bool) -> None:
+    config = SETTINGS.format(base="", of="").replace('    load_dotenv("app.env")\n', loads)
+    main = "import config\nfrom dotenv import load_dotenv\n\nload_dotenv('app.env')\nprint(config.settings)\n"
+    assert bool(found(tmp_path, "late-dotenv", {"main.py": main, "config.py": config})) is reported
+
+
+@pytest.mark.parametrize(("name", "severity"), [("DJANGO_SECRET_KEY", "high"), ("EXPORT_SERVICE_TOKEN", "medium")])
+def test_a_credential_that_is_shown_to_another_weighs_less(tmp_path: Path, name: str, severity: str) -> None:
+    source = APP + f"import os\n\nvalue = os.environ.get({name!r}, 'mysterious')\n"
+    (finding,) = found(tmp_path, "secret-default", {"app.py": source, "Dockerfile": IMAGE})
+    assert finding.severity == severity
+
+
+@pytest.mark.parametrize(("more", "count"), [({}, 1), ({"terraform/web.tf": 'resource "x" "web" {}\n'}, 0)])
+def test_probes_may_stand_in_terraform(tmp_path: Path, more: dict[str, str], count: int) -> None:
+    files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": "services:\n  web:\n    build: .\n", **more}
+    assert len(found(tmp_path, "missing-probe", files)) == count

@@ -11,7 +11,7 @@ from runtime_ops.project.model import Func, Site, blocks_of
 from runtime_ops.project.source_text import source_of
 
 Loop = m.While | m.For
-STOP_WORDS = tuple("run stop shutdown exit quit alive active closed terminat kill done cancel abort".split())
+STOP_WORDS = tuple("run stop shutdown exit quit interrupt alive active closed terminat kill done cancel abort".split())
 SLEEPS = frozenset(
     """time.sleep asyncio.sleep anyio.sleep trio.sleep gevent.sleep eventlet.sleep eventlet.greenthread.sleep
     curio.sleep tornado.gen.sleep twisted.internet.task.deferLater anyio.sleep_until trio.sleep_until signal.pause

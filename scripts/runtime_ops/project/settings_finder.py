@@ -153,6 +153,11 @@ class Finder:
             if not check or (check == "test" and near):
                 check = near or check
             conversion = later if later and conversion in ("", "truth") else conversion
+        stmt = spot.place.stmt
+        if spot.klass is not None and is_settings(spot.klass) and isinstance(stmt, m.Assign) and stmt.annotation is not None:
+            # pydantic-settings converts and checks defaults too (validate_default, pydantic-settings 2.11)
+            conversion = conversion or conversion_of(stmt.annotation)
+            check = check or ("type" if conversion else "")
         if required and (self._caught(spot) or self._guarded(spot, raw)):
             required, check = False, check or "test"
         if required and not check:

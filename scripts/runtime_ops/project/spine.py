@@ -14,6 +14,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
+from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site, Step
@@ -75,8 +76,8 @@ class Spine:
         self._busy.add(func)
         try:
             found = self._own(func)
-            if not found:
-                found = self._through(func, depth)
+            if all(_left_for_good(place, ()) for place in found):  # also where there is none
+                found = tuple(sorted((*found, *self._through(func, depth)), key=lambda p: p.line))
             if not found:
                 found = self._waits(func)
         finally:
@@ -188,8 +189,9 @@ def _of_command(func: Func) -> bool:
 
 
 LASTING_NAME = re.compile(r"(?i)forever|loop|serve|listen")
-READS = frozenset("recv recvfrom recv_into read readexactly accept poll receive get_message blpop brpop sleep wait".split())
-"""What a loop that is named for lasting waits in, one function below."""
+FEW = 4  # functions that one call may mean
+READS = frozenset("consume recv recvfrom recv_into read readexactly accept poll receive get_message blpop brpop sleep wait".split())
+"""What a loop that is named for lasting waits in, one or two functions below."""
 
 
 def _works(loop: m.While, func: Func) -> bool:
@@ -203,9 +205,15 @@ def _works(loop: m.While, func: Func) -> bool:
                 continue
             if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
                 return True
-            if lasting and any(s.method in READS for t in site.targets if not site.weak for s in t.sites):
+            if lasting and _reads(site, 0):
                 return True
     return False
+
+
+def _reads(site: Site, depth: int) -> bool:
+    """Whether the function that is called waits for something, itself or one call below."""
+    inner = [s for target in site.targets[:FEW] if not site.weak for s in target.sites]
+    return any(s.method in READS for s in inner) or (depth == 0 and any(_reads(s, 1) for s in inner))
 
 
 def _works_off(loop: m.While, func: Func) -> bool:
@@ -281,9 +289,19 @@ def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...
                 continue
             if isinstance(step.stmt, m.Try) and step.arm in ("body", "orelse") and match.arm in ("handler", "final"):
                 return "shutdown"
-        if line > place.line and not _other_branch(place.steps, steps):
+        if line > place.line and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
             after = True
     return "shutdown" if after else "startup"
+
+
+def _left_for_good(place: ServingPlace, steps: tuple[Step, ...]) -> bool:
+    """Whether it serves in a branch that ends the program or the function: what follows the branch runs instead, not after."""
+    return any(
+        isinstance(step.stmt, m.If)
+        and not any(other.stmt is step.stmt for other in steps)
+        and "fall" not in ends(step.stmt.body if step.arm == "body" else step.stmt.orelse, place.function)
+        for step in place.steps
+    )
 
 
 def _other_branch(one: tuple[Step, ...], other: tuple[Step, ...]) -> bool:

@@ -32,8 +32,14 @@ def check(project: Project) -> Iterator[Finding]:
             if launch.platform in SCHEDULERS and entrypoint.kind == "service" and not _checked(launch):
                 line = launch.probes[0][0].line if launch.probes else launch.unit.line if launch.unit else launch.line
                 yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
-        yield from _image(entrypoint, launches)
+        if not _elsewhere(project):
+            yield from _image(entrypoint, launches)
         yield from _script(entrypoint, launches)
+
+
+def _elsewhere(project: Project) -> bool:
+    """Whether Terraform, which is not read, says how the programs run: it may give them a probe that the image lacks."""
+    return any(path.endswith((".tf", ".tf.json")) for path in project.files)
 
 
 def _checked(launch: Launch) -> bool:

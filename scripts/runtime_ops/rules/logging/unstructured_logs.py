@@ -125,7 +125,11 @@ def sets_up_somewhere(program: Program, parts: list[LogUse]) -> bool:
     """Whether code of the program sets logging up, or a framework's settings take that from the operator."""
     if any(use.role == "configure" and use.name not in NO_OUTPUT for use in parts):
         return True
-    return any(name in module.level.bindings for module in program.modules for name in SETTINGS)
+    return any(
+        name in module.level.bindings or any(name in k.attributes or name in k.methods for k in module.classes.values())
+        for module in program.modules
+        for name in SETTINGS
+    )
 
 
 def under_main(program: Program, parts: list[LogUse]) -> LogUse | None:

@@ -69,12 +69,18 @@ def _read_before(project: Project, site: Site) -> tuple[int, SettingRead] | None
                 and read.how in ENVIRONMENT
                 and read.function.module is not module
                 and read.function.module in project.closure.of(target)
-                and not any(s.function.is_module for s in _dotenv_in(project, read.function.module))
+                and not _loads_it(project, read.function.module)
             ):
                 return stmt.line, read
     return None
 
 
-def _dotenv_in(project: Project, module: Module) -> Iterator[Site]:
-    """Calls of load_dotenv in the module that reads: then the file was loaded in time."""
-    return (s for s in project.sites("dotenv.load_dotenv") if s.function.module is module)
+def _loads_it(project: Project, module: Module) -> bool:
+    """Whether the module that reads loads the file itself, at its top level or in a class body: then it is in time."""
+    if any(site.function.is_module for site in project.sites("dotenv.load_dotenv") if site.function.module is module):
+        return True
+    return any(
+        isinstance(call.func, m.Name) and call.func.id.rpartition(".")[2] == "load_dotenv"
+        for klass in module.classes.values()
+        for call in m.calls(tuple(stmt for stmt in klass.facts.body if isinstance(stmt, m.ExprStmt)))
+    )

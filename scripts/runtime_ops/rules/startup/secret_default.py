@@ -29,6 +29,8 @@ NAMED_ONLY = re.compile(
     re.IGNORECASE,
 )
 """Names that speak of a secret and hold what is said about it."""
+SHOWN = re.compile(r"(?i)(api|access|service|client|bot|account)_?(key|token|psk)$")
+"""Credentials that this program shows to another."""
 
 
 @RULE.check
@@ -69,8 +71,9 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
             f"without {read.name} the service starts with the value that stands here, which everybody who reads the code "
             "knows: nothing tells that the secret was forgotten"
         )
-        # a word that stands for a value opens nothing where the credential is shown to somebody else: it is refused there
-        severity = "low" if placeholder(read.default_text) and not _keys(read.name) else "high"
+        # a credential that is shown to somebody else is refused there, and opens nothing here
+        shown = bool(SHOWN.search(read.name)) and not _keys(read.name)
+        severity = "high" if not shown else "low" if placeholder(read.default_text) else "medium"
     else:
         return
     entrypoints = [e for e in project.phases_by_entrypoint(read.function, read.line, read.steps) if e.kind != "cli"]
