@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.timeouts import Wait
-from runtime_ops.project.links import Links
+from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.model import Func, Klass, Site
-from runtime_ops.project.names import is_static
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
 
@@ -377,17 +376,6 @@ def scope_of_parameter(name: str, func: Func) -> tuple[Func | None, m.Param | No
 def calls_of(func: Func, links: Links) -> list[Site]:
     """The calls that surely mean a project function."""
     return [e.site for e in links.callers.get(func, ()) if e.how == "call" and not e.site.weak]
-
-
-def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:
-    """What a call gives for a parameter of the project's function that it calls."""
-    position: int | None = None
-    if param.kind == "positional":
-        names = [p.name for p in target.facts.params if p.kind == "positional"]
-        position = names.index(param.name)
-        if target.cls is not None and not is_static(target):
-            position -= 1
-    return site.call.argument(param.name, position if position is not None and position >= 0 else None)
 
 
 def not_blocking(call: m.Call) -> bool:

@@ -26,6 +26,11 @@ def development_name(name: str) -> bool:
     return bool(set(_SPLIT.split(name.lower())) & _SERVICE_WORDS)
 
 
+def development_file(path: str) -> bool:
+    """Whether the name of a Python file says so: ``echo_test_server.py``."""
+    return development_name(path.rpartition("/")[2].removesuffix(".py"))
+
+
 def mounts_source(service: a.ComposeService, compose: str, workdir: str | None, tree: Tree) -> bool:
     """Whether a compose service mounts Python code of the repository over what its image holds."""
     folder = compose.rpartition("/")[0]

@@ -209,7 +209,7 @@ class EntrypointFinder:
         found = [
             func
             for module in self.links.index
-            if "/management/commands/" in f"/{module.path}"
+            if is_management_command(module.path)
             for func in module.functions.values()
             if func.name == "handle" and is_command(func, self.links)
         ]
@@ -549,6 +549,17 @@ def is_job(func: Func, links: Links) -> bool:
         if dotted is not None and surface("job-decorator", dotted) is not None:
             return True
     return False
+
+
+def is_management_command(path: str) -> bool:
+    """Whether a file is a command of Django's ``manage.py``, by its folder."""
+    return "/management/commands/" in f"/{path}"
+
+
+def in_main_block(site: Site) -> bool:
+    """Whether a call stands under ``if __name__ == "__main__":``."""
+    block = main_block(site.function.module)
+    return block is not None and any(step.stmt is block for step in site.steps)
 
 
 def main_block(module: Module) -> m.If | None:

@@ -300,3 +300,14 @@ class Links:
 
     def modules(self) -> Iterable[Module]:
         return self.index.modules.values()
+
+
+def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:
+    """What a call gives for a parameter of the project's function that it calls."""
+    position: int | None = None
+    if param.kind == "positional":
+        names = [p.name for p in target.facts.params if p.kind == "positional"]
+        position = names.index(param.name)
+        if target.cls is not None and not is_static(target):
+            position -= 1
+    return site.call.argument(param.name, position if position is not None and position >= 0 else None)

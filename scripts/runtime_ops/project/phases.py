@@ -17,11 +17,11 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
-from runtime_ops.project.links import Edge, Links
+from runtime_ops.project.links import Edge, Links, argument_of
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
-from runtime_ops.project.names import decorator_name, is_static
-from runtime_ops.project.spine import ServingPlace, Spine, phase_at
+from runtime_ops.project.names import decorator_name
+from runtime_ops.project.spine import FEW, ServingPlace, Spine, phase_at
 
 if TYPE_CHECKING:
     from runtime_ops.project.hooks import Hook
@@ -31,7 +31,6 @@ HOOK_PHASES = {
     "worker-exit": "shutdown", "before-request": "serving", "after-request": "serving", "error-handler": "serving",
     "middleware": "serving", "teardown": "serving",
 }  # fmt: skip
-FEW = 4  # functions that one call may mean
 OF_REQUESTS = frozenset({"before-request", "after-request", "error-handler", "middleware", "teardown"})
 INERT_DECORATORS = (
     "property", "staticmethod", "classmethod", "functools.", "contextlib.", "abc.", "typing.", "dataclasses.", "enum.",
@@ -387,11 +386,8 @@ def _apart(edge: Edge) -> bool:
 
 def _enqueues(target: Func, edge: Edge) -> bool:
     """Whether the function puts the parameter into a queue as which the edge hands its callee over."""
-    names = [p.name for p in target.facts.params if p.kind == "positional"]
-    if target.cls is not None and not is_static(target):
-        names = names[1:]
-    given = [*zip(names, edge.site.call.args, strict=False), *edge.site.call.keywords]
-    ours = {key for key, expr in given if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name}
+    given = ((param.name, argument_of(edge.site, target, param)) for param in target.facts.params)
+    ours = {name for name, expr in given if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name}
     return any(
         site.method.startswith("enqueue")
         and any(isinstance(e, m.Name) and e.id in ours for e in (*site.call.args, *(v for _, v in site.call.keywords)))

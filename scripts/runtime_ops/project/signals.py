@@ -174,5 +174,3 @@ def _target_name(expr: m.Expr) -> str:
 
 def _globals(func: Func) -> frozenset[str]:
     return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
-
-

@@ -59,6 +59,10 @@ class ServingPlace(NamedTuple):
     inner: Func | None = None
 
 
+OF_BEGINNING = re.compile(r"(?i)ready|started|begun")
+"""Names of what is waited for when a program begins, not until its end."""
+
+
 class Spine:
     """Finds serving places; remembers the answer for each function."""
 
@@ -127,9 +131,8 @@ class Spine:
 
     def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
         for site in reversed(func.sites):
-            if re.search(r"(?i)ready|started|begun", site.text):
-                continue  # it waits for a beginning, not for the end
-            if site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords:
+            waits = site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords
+            if waits and not OF_BEGINNING.search(site.text):
                 return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
         return ()
 

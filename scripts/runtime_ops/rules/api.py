@@ -149,14 +149,7 @@ def together(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
     for finding in findings:
         groups.setdefault((finding.path, finding.severity, finding.phase), []).append(finding)
     for group in groups.values():
-        group.sort(key=lambda f: f.line)
-        first = group[0]
-        if len(group) == 1:
-            yield first
-            continue
-        also = tuple(Evidence(f.path, f.line, "the same") for f in group[1 : limit + 1])
-        entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
-        yield replace(first, count=len(group), also=also, entrypoints=entrypoints)
+        yield _merged(group, limit)
 
 
 def as_one(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
@@ -165,11 +158,17 @@ def as_one(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
     for finding in findings:
         groups.setdefault(finding.severity, []).append(finding)
     for group in groups.values():
-        group.sort(key=lambda f: (f.path, f.line))
-        first, *others = group
-        also = tuple(Evidence(f.path, f.line, "the same") for f in others[:limit])
-        entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
-        yield replace(first, count=len(group), also=also, entrypoints=entrypoints)
+        yield _merged(group, limit)
+
+
+def _merged(group: list[Finding], limit: int) -> Finding:
+    """The first of the findings with the places of the others in ``also``; one that stands alone, as it is."""
+    first, *others = sorted(group, key=lambda f: (f.path, f.line))
+    if not others:
+        return first
+    also = tuple(Evidence(f.path, f.line, "the same") for f in others[:limit])
+    entrypoints = tuple(dict.fromkeys(e for f in group for e in f.entrypoints))
+    return replace(first, count=len(group), also=also, entrypoints=entrypoints)
 
 
 def worst_phase(phases: Iterable[str]) -> str | None:

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
 from runtime_ops.project.log_calls import log_call
@@ -80,7 +80,7 @@ def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entry
     if not project.launches:
         return True  # nothing says how it is run
     entrypoint = commanded.get(command)
-    if "/management/commands/" in f"/{command.path}":
+    if is_management_command(command.path):
         name = command.path.rpartition("/")[2].removesuffix(".py")
         return any(name in word for launch in project.launches for word in launch.argv)
     return entrypoint is not None and any(

@@ -13,8 +13,8 @@ from runtime_ops.libraries.names import spellings
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_name
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.development import development_file
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
@@ -61,7 +61,7 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
     if found:
         # a script that nothing starts is somebody's tool, watched by its user
         started = any(e.production or (e.commands and e.launches) for e in found) or not project.launches
-        started = started and not all(for_tests(e) for e in found)
+        started = started and not all(development_file(e.path) for e in found)
         return ("low" if started else None), "serving", tuple(found)
     importers = project.imported_by(waits[0].site.function.module, "service", "worker")
     return ("medium", None, importers) if importers else (None, None, ())
@@ -86,17 +86,12 @@ def likely_way(life: Life, func: Func) -> bool:
 def _of_command(project: Project, wait: WaitSite) -> bool:
     """A management command of Django that does its work and ends (not one that is an entrypoint's own loop)."""
     func = wait.site.function
-    return "/management/commands/" in f"/{func.path}" and not any(func in life.spine for life in project.lives.values())
-
-
-def for_tests(entrypoint: Entrypoint) -> bool:
-    """A program whose file says that it is for trying things out: ``echo_test_server.py``."""
-    return development_name(entrypoint.path.rpartition("/")[2].removesuffix(".py"))
+    return is_management_command(func.path) and not any(func in life.spine for life in project.lives.values())
 
 
 def matters(entrypoint: Entrypoint) -> bool:
     """Whether an entrypoint stays up, or is a job, and is more than a developer's tool or a load generator."""
-    if entrypoint.kind not in LONG or entrypoint.framework == "locust" or for_tests(entrypoint):
+    if entrypoint.kind not in LONG or entrypoint.framework == "locust" or development_file(entrypoint.path):
         return False
     return not entrypoint.launches or bool(entrypoint.production) or entrypoint.kind == "job"
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
@@ -113,7 +113,7 @@ def _of_group(
     )
     certain = phase == "serving" and severity == "high" and first.version is not None
     job = any(w.site.function in project.jobs.by_func for w in group)
-    command = all("/management/commands/" in f"/{w.path}" for w in group)
+    command = all(is_management_command(w.path) for w in group)
     ends = "" if command else outer_end(project, entrypoints)
     return finding_of(
         RULE,

@@ -8,8 +8,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
-from runtime_ops.project.model import Func, Site
-from runtime_ops.project.names import is_static
+from runtime_ops.project.links import argument_of
+from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._outer import outer_end
@@ -81,10 +81,11 @@ def _only_local(project: Project, wait: WaitSite) -> bool:
     """Whether the command, or each that the callers hand over, is one of the tools that end at once."""
     first = wait.call.args[0] if wait.call.args else None
     func = wait.site.function
-    if not isinstance(first, m.Name) or func.param(first.id) is None or first.id in func.bindings:
+    param = func.param(first.id) if isinstance(first, m.Name) and first.id not in func.bindings else None
+    if param is None:
         return _program(first, func) in LOCAL
     edges = [edge for edge in project.links.callers.get(func, ()) if edge.how == "call"]
-    given = [_program(_handed(edge.site, func, first.id), edge.caller) for edge in edges]
+    given = [_program(argument_of(edge.site, func, param), edge.caller) for edge in edges]
     return bool(given) and all(program in LOCAL for program in given)
 
 
@@ -93,14 +94,6 @@ def _may_hang(project: Project, wait: WaitSite) -> bool:
     first = wait.call.args[0] if wait.call.args else None
     program = _program(first, wait.site.function)
     return not program or program in SLOW or any(word in program for word in ("python", "$", "{", "/"))
-
-
-def _handed(site: Site, func: Func, name: str) -> m.Expr | None:
-    """What a call hands over as the parameter of that name."""
-    names = [p.name for p in func.facts.params if p.kind == "positional"]
-    if func.cls is not None and not is_static(func):
-        names = names[1:]
-    return site.call.argument(name, names.index(name) if name in names else None)
 
 
 def _program(first: m.Expr | None, func: Func) -> str:

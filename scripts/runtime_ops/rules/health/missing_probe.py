@@ -23,6 +23,7 @@ LOAD_GENERATORS = ("locust",)
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    elsewhere = _elsewhere(project)
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or _drives_load(entrypoint):
             continue
@@ -32,7 +33,7 @@ def check(project: Project) -> Iterator[Finding]:
             if launch.platform in SCHEDULERS and entrypoint.kind == "service" and not _checked(launch):
                 line = launch.probes[0][0].line if launch.probes else launch.unit.line if launch.unit else launch.line
                 yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
-        if not _elsewhere(project):
+        if not elsewhere:
             yield from _image(entrypoint, launches)
         yield from _script(entrypoint, launches)
 

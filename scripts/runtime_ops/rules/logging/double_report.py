@@ -9,6 +9,7 @@ from dataclasses import replace
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Func
 from runtime_ops.rules.api import Rule
@@ -37,7 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterator[Finding]:
     for arm in project.failures:
-        if "/management/commands/" in f"/{arm.path}":
+        if is_management_command(arm.path):
             continue  # read by whoever runs the command
         if not arm.broad or arm.raises != "always" or not any(r.same for r in arm.raised) or not loud(arm):
             continue

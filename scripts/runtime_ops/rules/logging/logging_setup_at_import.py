@@ -54,7 +54,7 @@ def _sets_up_later(project: Project, entrypoint: Entrypoint, site: Site) -> bool
     dictConfig, setLevel and an own handler take effect whatever came before."""
     own = [
         s
-        for s in project.sites(*CALLS, "logging.config.dictConfig", "logging.config.fileConfig", "logging.root.addHandler")
+        for s in project.sites(*CALLS, "logging.root.addHandler")
         if s.function.module in entrypoint.modules and (not s.function.is_module or s.function.module is entrypoint.main.module)
     ]
     if any("LOGGING" in module.level.bindings for module in entrypoint.modules):

@@ -9,7 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import main_block
+from runtime_ops.project.entrypoints import in_main_block
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Site
 from runtime_ops.project.source_text import source_of
@@ -91,8 +91,7 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
     if _announced(site) or _refused(site, what.name):
         return False
     if call is None:
-        block = main_block(site.function.module)
-        if block is not None and any(step.stmt is block for step in site.steps):
+        if in_main_block(site):
             return False  # run by hand, for what it prints
         if any(e.long_running for e in running):
             return True

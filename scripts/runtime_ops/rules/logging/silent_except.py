@@ -11,6 +11,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.errors import connection_errors
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
@@ -67,7 +68,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             or _raised_behind(arm)
             or arm.handler.commented
             or any(r.kind in ("error", "exception") for r in arm.returns)
-            or "/management/commands/" in f"/{arm.path}"
+            or is_management_command(arm.path)
             or not running(project, arm)
         ):
             continue

@@ -62,9 +62,6 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-NOTHING = "records no metric"
-
-
 def what_is_missing(project: Project, program: Program) -> str:
     """What a program does not measure, in words; empty when it measures, or something around it does."""
     if traced_around(program) or named_in_settings(program) or serves_metrics(project, program):
@@ -77,7 +74,7 @@ def what_is_missing(project: Project, program: Program) -> str:
     if records_by_own_means(program):
         return ""
     if not recording:
-        return NOTHING
+        return "records no metric"
     if all(traces_only(row) for row, _ in recording):
         return "has traces, but no metric"
     return "has metrics, but none of " + ", ".join(missing)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_name, development_path
+from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import Edge
 from runtime_ops.project.log_calls import log_call
@@ -45,7 +45,7 @@ def function_phases(project: Project, func: Func) -> tuple[tuple[Entrypoint, ...
 
 def for_developers(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether only development starts it: by its artifacts, or, when nothing starts it, by where it lies."""
-    if DEVELOPERS.search(entrypoint.main.name) or development_name(entrypoint.path.rpartition("/")[2].removesuffix(".py")):
+    if DEVELOPERS.search(entrypoint.main.name) or development_file(entrypoint.path):
         return True
     if entrypoint.launches:
         return not entrypoint.production

@@ -21,9 +21,10 @@ RULE = Rule(
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    if _settings_read_it(project):
+    loads = list(project.sites("dotenv.load_dotenv"))
+    if not loads or _settings_read_it(project):
         return
-    for site in project.sites("dotenv.load_dotenv"):
+    for site in loads:
         if not site.function.is_module:
             continue
         found = _read_before(project, site)

@@ -11,7 +11,7 @@ from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.blocking import all_blocking
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.entrypoints import Entrypoint, in_main_block
 from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule
@@ -31,7 +31,7 @@ def check(project: Project) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Site, str, list[Entrypoint]]]] = defaultdict(list)
     for site, what in _work(project):
         at = _import_site(project, site)
-        if at is None or _later(at) or _later(site) or for_development(at.path) or caught(at.steps) or _guarded(at):
+        if at is None or _later(at) or _later(site) or for_development(at.path) or caught(at.steps) or in_main_block(at):
             continue
         entrypoints = [
             e
@@ -80,11 +80,6 @@ def _later(site: Site) -> bool:
     """Within a lambda, which runs when somebody calls it."""
     nodes = (n for expr in own_expressions(site.stmt) for n in m.walk(expr))
     return any(isinstance(n, m.Lambda) and any(c is site.call for c in m.calls(n.body)) for n in nodes)
-
-
-def _guarded(site: Site) -> bool:
-    block = main_block(site.function.module)
-    return block is not None and any(s.stmt is block for s in site.steps)
 
 
 def _import_site(project: Project, site: Site) -> Site | None:
