@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.project.build import Project
@@ -78,6 +81,20 @@ def traced_around(program: Program) -> bool:
     """``opentelemetry-instrument python app.py`` and its like around the whole process: trace ids are bound to its records."""
     wrappers = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin")
     return any(w in link.text for e in program.all for launch in e.launches for link in launch.chain for w in wrappers)
+
+
+def unread_imports(project: Project, program: Program, names: re.Pattern[str]) -> Iterator[str]:
+    """What the program imports from packages that are neither in the repository nor of Python, by dotted name, where ``names``
+    is found in it: a company's own ``acme_utils.logging``. What such a package sets up was not read."""
+    index = project.links.names.index
+    for module in program.modules:
+        for bindings in module.level.bindings.values():
+            for binding in bindings:
+                text = binding.text
+                if binding.kind != "import" or not names.search(text) or text.partition(".")[0] in sys.stdlib_module_names:
+                    continue
+                if index.find(module, text)[0] is None:
+                    yield text
 
 
 def log_calls(program: Program) -> int:

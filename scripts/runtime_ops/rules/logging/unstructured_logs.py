@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.observability import all_log_parts
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, main_block
 from runtime_ops.project.log_parts import LogUse
-from runtime_ops.project.model import Func, Module, Step
+from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs
+from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs, unread_imports
 
 RULE = Rule(
     __name__,
@@ -21,7 +22,10 @@ RULE = Rule(
 )
 
 
-OBSERVABILITY = re.compile(r"(?i)observability|telemetry|structlog|logging_?utils")
+UNREAD = re.compile(r"(?i)(^|[._])(observability|telemetry|structlog|logs?|logging|logger|log_?config|logging_?utils|log_?utils)($|[._])")
+"""Packages that set logging up, by name: of the company, or of a framework."""
+PLAIN = frozenset("absl alembic click django flask kombu scrapy sqlalchemy tornado tqdm twisted uvicorn werkzeug".split())
+"""Packages whose module of that name is known to set up no structured record by itself."""
 SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 """What Django sets logging up from; a text or a dictionary, also one that the operator gives."""
 ROLES = ("configure", "formatter", "handler")
@@ -36,7 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
         parts = [use for use in project.log_parts if use.function.module in modules]
         if any(use.structured for use in parts) or not logs_at_all(program) or not deployed(project, program):
             continue
-        if any(_of_operator(project, use) for use in parts) or speaks_of_json(program):
+        if any(_of_operator(project, use) for use in parts) or speaks_of_json(project, program):
             continue
         setup = setup_of(project, program, parts)
         unused = under_main(program, parts) if setup is None else None
@@ -64,10 +68,10 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
-def speaks_of_json(program: Program) -> bool:
+def speaks_of_json(project: Project, program: Program) -> bool:
     """Whether a logging dictionary of the program names a JSON formatter that no table knows, or its settings run a file of
     the operator's, in which one may stand."""
-    if any(set_up_elsewhere(module) for module in program.modules):
+    if set_up_elsewhere(project, program):
         return True
     if any(site.text in ("exec", "execfile") for module in program.modules for site in module.level.sites):
         return True
@@ -81,13 +85,11 @@ def speaks_of_json(program: Program) -> bool:
     )
 
 
-def set_up_elsewhere(module: Module) -> bool:
-    """Whether a module imports a package for observability, of the company or a framework: what that sets up is not read."""
-    return any(
-        b.kind == "import" and OBSERVABILITY.search(b.text) and not b.text.startswith(("opentelemetry", "."))
-        for bindings in module.level.bindings.values()
-        for b in bindings
-    )
+def set_up_elsewhere(project: Project, program: Program) -> bool:
+    """Whether the program imports a package for logging that no table knows: what that sets up is not read."""
+    known = {part.call.partition(".")[0] for part in all_log_parts()} - {"structlog"}  # own set-up, often in a company's package
+    heads = (text.partition(".")[0] for text in unread_imports(project, program, UNREAD))
+    return any(head not in known and head not in PLAIN for head in heads)
 
 
 def _of_operator(project: Project, use: LogUse) -> bool:

@@ -12,7 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components, deployed, traced_around
+from runtime_ops.rules.logging._programs import Program, components, deployed, traced_around, unread_imports
 
 RULE = Rule(
     __name__,
@@ -29,6 +29,11 @@ OWN_RECORDERS = frozenset(
     "increment incr gauge histogram timing timer timed counter observe distribution put_metric record_metric put_metric_data".split()
 )
 OWN_RECEIVER = re.compile(r"(?i)metric|statsd|telemetry|stats$|meter")
+UNREAD = re.compile(
+    r"(?i)metric|telemetry|observability|newrelic|datadog|ddtrace|statsd|prometheus|instana|elastic_?apm|appdynamics|dynatrace"
+    r"|opencensus|honeycomb|scout_apm|skywalking|appsignal|azure\.monitor|applicationinsights|xray"
+)
+"""Packages that measure, by name."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -51,7 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
         yield RULE.finding(
             first.home.path,
             first.home.line,
-            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is seen first by its users, and no alert can be set on it",
+            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is first seen by its users, or line by line in logs",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
             confidence="likely",
             phase="serving",
@@ -71,7 +76,7 @@ def what_is_missing(project: Project, program: Program) -> str:
     if not missing:
         return ""
     recording = [(row, site) for row, site in uses if row.role in RECORDS and not row.call.startswith("sentry_sdk.")]
-    if records_by_own_means(program):
+    if records_by_own_means(program) or measured_elsewhere(project, program):
         return ""
     if not recording:
         return "records no metric"
@@ -90,6 +95,12 @@ def records_by_own_means(program: Program) -> bool:
         for func in module.functions.values()
         for site in func.sites
     )
+
+
+def measured_elsewhere(project: Project, program: Program) -> bool:
+    """Whether the program imports a package that measures, by its name, and no table knows: an agent, a company's own."""
+    known = {row.call.partition(".")[0] for row in all_instruments()} - {"newrelic", "ddtrace", "elasticapm", "scout_apm"}
+    return any(text.partition(".")[0] not in known for text in unread_imports(project, program, UNREAD))
 
 
 def serves_metrics(project: Project, program: Program) -> bool:

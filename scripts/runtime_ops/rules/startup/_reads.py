@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Step
 from runtime_ops.project.settings import SettingRead
@@ -26,6 +27,20 @@ DEVELOPMENT = re.compile(
 def for_development(path: str) -> bool:
     """Whether a file's path says that it is for tests or the desk."""
     return bool(DEVELOPMENT.search(path))
+
+
+def read_for_development(read: SettingRead) -> bool:
+    """Whether a setting is read for tests or the desk: by the file's path, or by the name of the settings class around it
+    (``class Development(Config)``), of which production takes another."""
+    if for_development(read.path):
+        return True
+    path, line = place(read)
+    return any(
+        klass.path == path
+        and klass.facts.line <= line <= klass.facts.end_line
+        and development_name(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", klass.name))
+        for klass in read.function.module.classes.values()
+    )
 
 
 def phases_of(

@@ -13,7 +13,14 @@ from runtime_ops.project.entrypoints import Entrypoint, is_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.startup._reads import CONVERSIONS, ENVIRONMENT, LIBRARIES, caught, for_development, phases_of
+from runtime_ops.rules.startup._reads import (
+    CONVERSIONS,
+    ENVIRONMENT,
+    LIBRARIES,
+    caught,
+    phases_of,
+    read_for_development,
+)
 
 RULE = Rule(
     __name__,
@@ -31,7 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
     for read in project.settings:
         if is_command(read.function, project.links):
             continue  # the start of a program of its own
-        if read.name in own or not _can_fail(read) or for_development(read.path):
+        if read.name in own or not _can_fail(read) or read_for_development(read):
             continue
         late = tuple(
             e

@@ -13,7 +13,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import ENVIRONMENT, LIBRARIES, for_development, phases_of, place
+from runtime_ops.rules.startup._reads import ENVIRONMENT, LIBRARIES, phases_of, place, read_for_development
 
 RULE = Rule(
     __name__,
@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
 def _found(project: Project) -> Iterator[Finding]:
     examples = {v.name for file in project.artifacts_of(a.DotenvFile) for v in file.variables}
     for read in project.settings:
-        if read.how not in ENVIRONMENT | LIBRARIES or read.check or for_development(read.path):
+        if read.how not in ENVIRONMENT | LIBRARIES or read.check or read_for_development(read):
             continue
         if read.name in examples:
             continue  # the set-up that the repository documents gives it

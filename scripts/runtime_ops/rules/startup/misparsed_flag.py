@@ -11,7 +11,7 @@ from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
 RULE = Rule(
     __name__,
@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _found(project: Project) -> Iterator[Finding]:
     for read in project.settings:
-        if read.how not in ENVIRONMENT or for_development(read.path) or not _by_truth(project, read):
+        if read.how not in ENVIRONMENT or read_for_development(read) or not _by_truth(project, read):
             continue
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)
         if not found:

@@ -13,7 +13,7 @@ from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Site
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import for_development, place
+from runtime_ops.rules.startup._reads import for_development, place, read_for_development
 
 RULE = Rule(
     __name__,
@@ -38,7 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
     yield from together(
         finding
         for read in project.settings
-        if read.secret and read.source == "environment" and not for_development(read.path)
+        if read.secret and read.source == "environment" and not read_for_development(read)
         for finding in _default(project, read)
     )
     for row in all_secret_names():

@@ -8,7 +8,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import Flow, SettingRead
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
 RULE = Rule(
     __name__,
@@ -29,7 +29,7 @@ FIRST_IS_NUMBER = frozenset(("time.sleep", "asyncio.sleep", "range", "datetime.t
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for read in project.settings:
-        if read.how not in ENVIRONMENT or read.conversion or for_development(read.path):
+        if read.how not in ENVIRONMENT or read.conversion or read_for_development(read):
             continue
         flow = _numeric(project, read)
         if flow is None:

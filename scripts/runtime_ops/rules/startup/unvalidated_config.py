@@ -9,7 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, phases_of
+from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_development
 
 RULE = Rule(
     __name__,
@@ -25,7 +25,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _found(project: Project) -> Iterator[Finding]:
     for read in project.settings:
-        if read.how not in ENVIRONMENT or read.required or read.checked or for_development(read.path):
+        if read.how not in ENVIRONMENT or read.required or read.checked or read_for_development(read):
             continue
         if (read.has_default and read.default_text != "None") or read.conversion or read.default_setting:
             continue

@@ -11,7 +11,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.startup._reads import ENVIRONMENT, caught, conditional, for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, caught, conditional, read_for_development
 
 RULE = Rule(
     __name__,
@@ -54,7 +54,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _needed(project: Project, read: SettingRead, entrypoint: Entrypoint) -> bool:
-    if read.how not in ENVIRONMENT or not read.required or for_development(read.path):
+    if read.how not in ENVIRONMENT or not read.required or read_for_development(read):
         return False
     if conditional(read.steps) or caught(read.steps) or "{?}" in read.name or not read.sure:
         return False
