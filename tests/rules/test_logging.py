@@ -20,7 +20,8 @@ def test_names_that_hold_a_secret(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["token_teams", "token_aud", "password_route_warning", "token_count", "log_token", "is_secret", "query_string", "next_token"]
+    "name", ["token_teams", "token_aud", "password_route_warning", "token_count", "log_token", "is_secret", "query_string", "next_token",
+             "collection_by_token", "permit_create_token"]
 )
 def test_names_that_only_contain_the_word(name: str) -> None:
     assert not holds_secret(name)
@@ -70,10 +71,40 @@ if __name__ == "__main__":
         ('    token = request.headers["X-Token"]\n    log.debug("with %s", token)', False),
         ('    password = request.form["p"]\n    log.info("with %s", mask(password))', False),
         ('    log.info("got %s", request.json)', True),
+        ('    try:\n        check(request.json)\n    except ValueError:\n        log.error("bad: %s", request.json)', False),
+        ('    password = request.form["p"]\n    box = rarfile.RarFile("a")\n    log.info("tries %s", password)', False),
+        (
+            '    import hmac\n\n    token = request.form["token"]\n    if sign != hmac.new(KEY, token, "sha256"):\n'
+            '        log.info("no: %s", token)',
+            False,
+        ),
+        ('    secret = request.args["name"]\n    log.info("asked for %s", secret)\n    return store.secrets.get(secret)', False),
+        ('    if not config.ALLOW_TEST_USERS:\n        return ""\n    token = request.form["token"]\n    log.info("%s", token)', False),
+        ('    if not config.ALLOW_USERS:\n        return ""\n    token = request.form["token"]\n    log.info("%s", token)', True),
     ],
 )
 def test_secret_in_log(tmp_path: Path, body: str, fires: bool) -> None:
     assert bool(found(tmp_path, "logging/secret-in-log", HANDLER.format(body=body))) is fires
+
+
+@pytest.mark.parametrize(("made", "fires"), [("secrets.token_hex(16)", False), ("os.environ['ADMIN_PASSWORD']", True)])
+def test_a_password_that_the_start_makes_for_its_owner(tmp_path: Path, made: str, fires: bool) -> None:
+    source = HANDLER.format(body="    pass").replace(
+        "    app.run()", f"    password = {made}\n    log.info('the password of admin is %s', password)\n    app.run()"
+    )
+    assert bool(found(tmp_path, "logging/secret-in-log", "import os\nimport secrets\n" + source)) is fires
+
+
+@pytest.mark.parametrize(("text", "fires"), [("message.record['message']", False), ("message", True)])
+def test_a_sink_that_takes_the_record_alone(tmp_path: Path, text: str, fires: bool) -> None:
+    sink = f"from loguru import logger\n\n\ndef sink(message):\n    print({text})\n\n\nlogger.add(sink)\n"
+    assert bool(found(tmp_path, "logging/secret-in-log", sink + HANDLER.format(body="    pass"))) is fires
+
+
+@pytest.mark.parametrize(("base", "fires"), [("lookup_field = 'api_key'", False), ("name = 'api_key'", True)])
+def test_a_key_by_which_routes_look_up_is_an_id(tmp_path: Path, base: str, fires: bool) -> None:
+    source = HANDLER.format(body="    log.info('environment %s', environment.api_key)") + f"\n\nclass View:\n    {base}\n"
+    assert bool(found(tmp_path, "logging/secret-in-log", source)) is fires
 
 
 @pytest.mark.parametrize(("amount", "fires"), [("1", False), ("-1", True)])
@@ -118,3 +149,133 @@ def test_the_only_whole_set_up_stands_in_a_module(tmp_path: Path, call: str, fir
     (tmp_path / "celery_app.py").write_text(f"import logging\nimport logging.config\n\nlogging.{call}\n")
     source = "import celery_app\n" + HANDLER.format(body="    pass")
     assert bool(found(tmp_path, "logging/logging-setup-at-import", source)) is fires
+
+
+def project_at(tmp_path: Path, rule: str) -> list[tuple[str, str, int, str]]:
+    """Severity, path, line and message of what a rule finds in the files of a folder."""
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    concern, slug = rule.split("/")
+    module = importlib.import_module(f"runtime_ops.rules.{concern}.{slug.replace('-', '_')}")
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
+    assert not judged.failed
+    return [(f.severity, f.path, f.line, f.message) for f in judged.findings]
+
+
+ARM = "    try:\n        work()\n    except Exception as e:\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "fires"),
+    [
+        (ARM + "        print('no work', e)", True),
+        (ARM + "        print('no work', e)\n        if again():\n            return ''\n        raise", False),
+        (ARM + "        print('bad request', e)\n        return '', 400", False),
+        (ARM + "        print('bad request', e)\n        return '', 500", True),
+        (ARM + "        print('cannot start')\n        print('see the manual')\n        print(e)\n        raise SystemExit(1)", False),
+        (ARM.replace("work()", "log.error('it failed')") + "        print('no log', e)", False),
+        (ARM.replace("work()", "work(input())") + "        print('no work', e)", False),
+    ],
+)
+def test_print_that_is_the_only_record(tmp_path: Path, body: str, fires: bool) -> None:
+    (tmp_path / "app.py").write_text(HANDLER.format(body=body))
+    assert [severity for severity, *_ in project_at(tmp_path, "logging/print-in-service")] == (["low"] if fires else [])
+
+
+@pytest.mark.parametrize(("decorator", "fires"), [("", True), ("@lru_cache(maxsize=None)\n", False)])
+def test_print_of_what_runs_once(tmp_path: Path, decorator: str, fires: bool) -> None:
+    helper = f"from functools import lru_cache\n\n\n{decorator}def words():\n{ARM}        print(e)\n\n\n"
+    source = helper + HANDLER.format(body="    words()")
+    assert bool(found(tmp_path, "logging/print-in-service", source)) is fires
+
+
+@pytest.mark.parametrize("command", [True, False])
+def test_print_of_a_helper_of_a_command(tmp_path: Path, command: bool) -> None:
+    decorator = "@click.command()\n" if command else ""
+    helper = f"import click\n\n\ndef rebuild():\n{ARM}        print(e)\n\n\n{decorator}def rebuild_all():\n    rebuild()\n\n\n"
+    source = helper + HANDLER.format(body="    rebuild()")
+    assert bool(found(tmp_path, "logging/print-in-service", source)) is not command
+
+
+PLAIN_TEXT = 'logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")\n'
+POD = """apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: app
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: shop
+          command: ["python", "app.py"]
+"""
+COMPOSE = "services:\n  app:\n    image: shop\n    command: python app.py\n"
+
+
+@pytest.mark.parametrize(
+    ("set_up", "file", "content", "fires"),
+    [
+        (PLAIN_TEXT, "deployment.yaml", POD, True),
+        (PLAIN_TEXT, "compose.yaml", COMPOSE, False),
+        ("import sentry_sdk\n" + PLAIN_TEXT, "compose.yaml", COMPOSE, True),
+        (PLAIN_TEXT.replace("%(asctime)s ", ""), "compose.yaml", COMPOSE, True),
+        ("", "deployment.yaml", POD, False),
+        ('import os\nFORM = os.environ.get("LOG_FORMAT")\n' + PLAIN_TEXT, "deployment.yaml", POD, False),
+        ("LINES = logging.Formatter()\nTEXT = LINES.formatException(None)\n", "deployment.yaml", POD, False),
+    ],
+)
+def test_plain_text_matters_where_it_is_queried(tmp_path: Path, set_up: str, file: str, content: str, fires: bool) -> None:
+    (tmp_path / file).write_text(content)
+    source = HANDLER.format(body='    log.info("here")').replace("import logging\n", "import logging\n" + set_up, 1)
+    assert bool(found(tmp_path, "logging/unstructured-logs", source)) is fires
+
+
+def test_set_up_under_main_of_an_imported_module(tmp_path: Path) -> None:
+    (tmp_path / "deployment.yaml").write_text(POD)
+    helper = f"import logging\n\n\ndef set_up():\n    {PLAIN_TEXT}\n\n"
+    source = "import helper\n" + HANDLER.format(body='    log.info("here")')
+    for call, fires in (("if __name__ == '__main__':\n    set_up()\n", False), ("set_up()\n", True)):
+        (tmp_path / "helper.py").write_text(helper + call)
+        assert bool(found(tmp_path, "logging/unstructured-logs", source)) is fires, call
+
+
+@pytest.mark.parametrize(("file", "fires"), [("compose.yaml", True), ("other.yaml", False)])
+def test_a_program_without_metrics_beside_one_that_has_them(tmp_path: Path, file: str, fires: bool) -> None:
+    (tmp_path / "web.py").write_text(
+        "from prometheus_client import Histogram\n"
+        + HANDLER.format(body="    with SECONDS.time():\n        log.info('here')").replace(
+            "app = Flask", "SECONDS = Histogram('request_seconds', 'time', ['status'])\napp = Flask"
+        )
+    )
+    second = "  app:\n    image: shop\n    command: python app.py\n"
+    first = "  web:\n    image: shop\n    command: python web.py\n"
+    (tmp_path / "compose.yaml").write_text("services:\n" + first + (second if fires else ""))
+    if not fires:
+        (tmp_path / "app").mkdir()
+        (tmp_path / "app/compose.yaml").write_text("services:\n" + second.replace("app.py", "../app.py"))
+    shown = found(tmp_path, "metrics/missing-signals", HANDLER.format(body='    log.info("here")'))
+    assert bool(shown) is fires
+
+
+@pytest.mark.parametrize(
+    ("bound", "work", "fires"),
+    [
+        ("request_id='r1'", "log.info('works')", True),
+        ("endpoint='/x'", "log.info('works')", False),
+        ("request_id='r1'", "pass", False),
+        ("request_id='r1'", "try:\n        fetch()\n    except OSError:\n        log.warning('cache is away')", False),
+    ],
+)
+def test_context_that_names_the_request(tmp_path: Path, bound: str, work: str, fires: bool) -> None:
+    body = f"    structlog.contextvars.bind_contextvars({bound})\n    threading.Thread(target=charge).start()"
+    source = f"import threading\n\nimport structlog\n{HANDLER.format(body=body)}\n\ndef charge():\n    {work}\n"
+    assert bool(found(tmp_path, "logging/context-lost", source)) is fires
+
+
+@pytest.mark.parametrize(("said", "fires"), [("rows", True), ("'all rows are written'", False), ("f'{rows} are there'", False)])
+def test_an_error_on_stdout_beside_data(tmp_path: Path, said: str, fires: bool) -> None:
+    source = (
+        "import sys\n\n\ndef main():\n    rows = sys.argv[1:]\n    if not rows:\n        print('Error: no rows')\n        sys.exit(2)\n"
+        f"    print({said})\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert bool(found(tmp_path, "cli/errors-on-stdout", source)) is fires

@@ -31,6 +31,11 @@ OWN_WORDS = frozenset(
     "log masked redacted safe hidden obfuscated hashed public fake dummy invalid csrf page next cursor".split()
 )
 """A word in the name that says that the secret is taken out, or that it is none."""
+STORES = ("secrets.get", "secrets.pop")
+SWITCHES = frozenset("has is no use new_line permit allow enable require needs".split())
+"""First words of a flag: ``permit_tokens``, ``enable_password``."""
+ABOUT = frozenset("by with via create permit allow".split())
+"""Words before the ending that make the name one of a way or a right: ``login_by_token``, ``may_create_token``."""
 ADDRESSES = frozenset(
     """amqp_url apprise_url broker_url celery_broker_url celery_result_backend connection_string connection_url conn_url
     database_uri database_url db_uri db_url dsn http_proxy https_proxy mongo_uri mongo_url mongodb_uri mongodb_url mysql_url
@@ -128,7 +133,9 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return Told(name, "dump")
     if last.isupper() and isinstance(project.names.constant(node, func), str):
         return None  # a constant bound to a plain text is the name of a header or a field
-    if "." in name and last in plain_keys(project):
+    if "." in name and (last in plain_keys(project) or last in looked_up(project)):
+        return None
+    if _asked_for(name, func) or _signed(name, func):
         return None
     if last in BARE and not _about_access(site) and not _handed_in(name, func):
         return None
@@ -139,6 +146,36 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     if is_address(last):
         return Told(name, "address")
     return _by_origin(project, node, site)
+
+
+def _asked_for(name: str, func: Func) -> bool:
+    """Whether it is the name by which a secret is asked for in a store of them: ``self.secrets.get(secret)``."""
+    for node in _own_nodes(func):
+        if isinstance(node, m.Call) and node.args and _name(node.func).endswith(STORES):
+            key = node.args[0]
+        elif isinstance(node, m.Subscript) and isinstance(node.value, m.Name) and node.value.id.endswith("secrets"):
+            key = node.key
+        else:
+            continue
+        if isinstance(key, m.Name) and key.id == name:
+            return True
+    return False
+
+
+def _signed(name: str, func: Func) -> bool:
+    """Whether it is part of the message of an hmac: a nonce, which opens nothing without the key."""
+    for site in func.sites:
+        if site.dotted in ("hmac.new", "hmac.digest"):
+            message = site.call.argument("msg", 1)
+            if message is not None and any(isinstance(n, m.Name) and n.id == name for n in m.walk(message)):
+                return True
+    return False
+
+
+def _own_nodes(func: Func) -> Iterator[m.Expr]:
+    for place in func.places:
+        for expr in own_expressions(place.stmt):
+            yield from m.walk(expr)
 
 
 def _encrypted(project: Project, attribute: str) -> bool:
@@ -169,7 +206,8 @@ def holds_secret(name: str) -> bool:
         not words
         or words[-1] not in ENDINGS
         or set(words) & OWN_WORDS
-        or words[0] in ("has", "is", "no", "use", "new_line")
+        or words[0] in SWITCHES
+        or set(words[-2:-1]) & ABOUT
     ):
         return False
     return secret_like("_".join(words))
@@ -316,6 +354,18 @@ def plain_keys(project: Project) -> frozenset[str]:
         for name, bindings in klass.attributes.items()
         for _, binding in bindings
         if isinstance(binding.expr, m.Call) and isinstance(key := binding.expr.keyword("primary_key"), m.Const) and key.value is True
+    )
+
+
+@cache
+def looked_up(project: Project) -> frozenset[str]:
+    """Names of fields by which routes look their object up (``lookup_field = "slug"``): what stands in addresses is an id."""
+    return frozenset(
+        binding.expr.value
+        for module in project.modules
+        for klass in module.classes.values()
+        for _, binding in klass.attributes.get("lookup_field", ())
+        if isinstance(binding.expr, m.Const) and isinstance(binding.expr.value, str)
     )
 
 

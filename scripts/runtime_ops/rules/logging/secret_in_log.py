@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import in_main_block
+from runtime_ops.project.development import development_name, development_path
+from runtime_ops.project.entrypoints import Entrypoint, in_main_block, is_command
 from runtime_ops.project.log_calls import LogCall, log_call
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
@@ -43,6 +43,13 @@ MAKES = (
 )
 """How functions are called whose product is the secret that they print."""
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
+ARCHIVES = frozenset("rar unrar rarfile zipfile unzip pyzipper py7zr sevenzip setpassword".split())
+"""Words in the code around a password that opens an archive and no account."""
+PRIVATE = frozenset(
+    """login signin signup auth authenticate password passwd token secret credential credentials payment pay card checkout billing
+    user users account customer person member profile register registration""".split()
+)
+"""Words of a place whose callers send credentials, or what belongs to a person."""
 HOLDS = {
     "secret": "a secret",
     "address": "an address that carries a password or token as a rule",
@@ -88,11 +95,17 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
         return False
     if what.kind == "dump" and any(step.handler is not None for step in site.steps):
         return False  # the one value that could not be read
-    if _announced(site) or _refused(site, what.name):
+    if _announced(site) or _refused(site, what.name) or _for_development(site):
+        return False
+    if what.kind == "secret" and (_handed_over(reached, site, what.name) or _of_an_archive(project, site, what.name)):
+        return False
+    if what.kind == "body" and _rejected(site):
         return False
     if call is None:
         if in_main_block(site):
             return False  # run by hand, for what it prints
+        if what.kind == "secret" and not what.name.endswith(")") and is_command(site.function, project.links):
+            return False  # on the terminal of whoever asked for it
         if any(e.long_running for e in running):
             return True
         if what.kind == "secret" and not what.name.endswith(")"):
@@ -110,6 +123,47 @@ def _announced(site: Site) -> bool:
     """In a branch for the first start or a reset: the value is told on purpose, once."""
     texts = [source_of(s.stmt.test).lower() for s in site.steps if isinstance(s.stmt, m.If)] + [site.function.name.lower()]
     return any(word in text for text in texts for word in ("first_install", "first_run", "no_user", "initial", "bootstrap", "reset"))
+
+
+def _handed_over(reached: Mapping[Entrypoint, frozenset[str]], site: Site, name: str) -> bool:
+    """A value that the start has just made, for an account that nobody has yet: how else would its owner get it."""
+    if any("serving" in phases for phases in reached.values()):
+        return False
+    bound = [b.expr for b in site.function.bindings.get(name, ()) if b.line <= site.line]
+    return bool(bound) and all(
+        isinstance(expr, m.Call) and (source_of(expr.func).startswith("secrets.token_") or "random" in source_of(expr.func))
+        for expr in bound
+    )
+
+
+def _of_an_archive(project: Project, site: Site, name: str) -> bool:
+    """A password for the archive that the function, or a caller of it, unpacks: it is no account's."""
+    if PASSWORDS.isdisjoint(words_of(name)[-1:]):
+        return False
+    callers = [edge.caller for edge in project.links.callers.get(site.function, ()) if edge.how == "call"]
+    named = (text for func in (site.function, *callers) for text in (func.qualname, *(each.text for each in func.sites)))
+    return any(not ARCHIVES.isdisjoint(words_of(text)) for text in named)
+
+
+def _rejected(site: Site) -> bool:
+    """What did not pass, in the arm for that: it is the message's subject, unless such callers send credentials."""
+    around = words_of(f"{site.path} {site.function.qualname}")
+    return any(step.handler is not None for step in site.steps) and PRIVATE.isdisjoint(around)
+
+
+def _for_development(site: Site) -> bool:
+    """Below a test that lets only tests and the desk come here: ``if not settings.ALLOW_TEST_USERS: raise Http404``."""
+    for place in site.function.places:
+        test = place.stmt
+        if not isinstance(test, m.If) or test.line >= site.line or not test.body:
+            continue
+        text = source_of(test.test)
+        around = any(step.stmt is test and step.arm == "body" for step in site.steps)
+        denied = text.startswith("not ") or " not in " in text or " != " in text
+        leaves = isinstance(test.body[-1], m.Return | m.Raise) and not any(step.stmt is test for step in site.steps)
+        if development_name(text) and (leaves and not place.steps if denied else around):
+            return True
+    return False
 
 
 def _refused(site: Site, name: str) -> bool:
@@ -164,12 +218,34 @@ def _own_format(call: m.Call) -> bool:
     return given is not None and not isinstance(given, m.Const | m.Format)
 
 
+def _takes_records(project: Project, site: Site) -> bool:
+    """Whether the sink is a function that uses only the record of what it is given: the text with the variables, which is
+    the message itself, goes nowhere.
+    """
+    given = site.call.argument("sink", 0)
+    value = project.names.value(given, site.function) if isinstance(given, m.Name) else None
+    sink = value.target if value is not None else None
+    if not isinstance(sink, Func) or len(sink.facts.params) != 1:
+        return False
+    parameter = sink.facts.params[0].name
+    used = {
+        node.id
+        for place in sink.places
+        for expr in own_expressions(place.stmt)
+        for node in m.walk(expr)
+        if isinstance(node, m.Name) and node.id.partition(".")[0] == parameter
+    }
+    return bool(used) and all(text.startswith(f"{parameter}.record") for text in used)
+
+
 def _variables_in_tracebacks(project: Project) -> Iterator[Finding]:
     """loguru prints the values of variables into tracebacks unless ``diagnose=False``."""
     for use in project.log_parts:
         if use.name != "loguru.logger.add" or use.site is None or use.site.call.keyword("diagnose") is not None:
             continue
         if any(key is None for key, _ in use.site.call.keywords) or _own_format(use.site.call):
+            continue
+        if _takes_records(project, use.site):
             continue
         entrypoints = project.runs_in(use.site, "import", "startup", kinds=("service", "worker"))
         if not entrypoints:
