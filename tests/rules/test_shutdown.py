@@ -35,11 +35,10 @@ def test_debugging_arm_is_no_service(tmp_path: Path) -> None:
         "        HTTPServer(('', 80), BaseHTTPRequestHandler).serve_forever()\n\n\nif __name__ == '__main__':\n    main('-d' in sys.argv)\n"
     )
     assert found(tmp_path, "unhandled-termination", {"web.py": text}) == []
-    assert found(
-        tmp_path,
-        "unhandled-termination",
-        {"web.py": text.replace("if debug:", "if not debug:").replace("debug", "quiet")},
-    )
+    started = {"Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}  # without it: a server that loses nothing
+    assert found(tmp_path, "unhandled-termination", {"web.py": text, **started}) == []
+    lasting = text.replace("if debug:", "if not debug:").replace("debug", "quiet")
+    assert found(tmp_path, "unhandled-termination", {"web.py": lasting, **started})
 
 
 def test_development_server_that_nothing_starts(tmp_path: Path) -> None:
@@ -118,17 +117,121 @@ def test_streams_that_end_with_the_server(tmp_path: Path, made: str, ends: bool)
     assert bool(found(tmp_path, "unlimited-drain", {"app.py": app, "Dockerfile": DOCKERFILE})) != ends
 
 
-def test_children_that_a_thread_kills_when_their_limit_has_passed(tmp_path: Path) -> None:
+def test_child_that_is_killed_before_it_is_waited_for(tmp_path: Path) -> None:
     app = (
-        "import subprocess, threading\nfrom fastapi import FastAPI\n\napp = FastAPI()\nstop = threading.Event()\n\n\n"
-        "def work():\n    while not stop.is_set():\n        stop.wait(1)\n    child = subprocess.Popen(['x'])\n"
-        "    child.kill()\n    child.communicate()\n\n\nthread = threading.Thread(target=work)\n\n\n"
-        "@app.on_event('startup')\ndef start():\n    thread.start()\n\n\n"
-        "@app.on_event('shutdown')\ndef end():\n    stop.set()\n    thread.join()\n"
+        "import subprocess\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n\n@asynccontextmanager\n"
+        "async def lifespan(app):\n    child = subprocess.Popen(['x'])\n    yield\n    child.kill()\n    child.communicate()\n\n\n"
+        "app = FastAPI(lifespan=lifespan)\n"
     )
     files = {"app.py": app, "Dockerfile": DOCKERFILE}
     assert found(tmp_path, "unbounded-shutdown-wait", files) == []
     assert found(tmp_path, "unbounded-shutdown-wait", {**files, "app.py": app.replace("    child.kill()\n", "")})
+
+
+def test_a_wait_in_a_threads_own_loop_holds_up_nobody(tmp_path: Path) -> None:
+    app = (
+        "import signal\nimport subprocess\nimport threading\n\nstop = threading.Event()\n\n\n"
+        "def work():\n    while not stop.wait(1):\n        pass\n    child = subprocess.Popen(['x'])\n    child.wait()\n\n\n"
+        "def main():\n    signal.signal(signal.SIGTERM, lambda *_: stop.set())\n    thread = threading.Thread(target=work)\n"
+        "    thread.start()\n    while not stop.wait(1):\n        pass\n    thread.join({limit})\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app.replace("{limit}", "timeout=3")}) == []
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app.replace("{limit}", "")}) == ["app.py:21"]
+
+
+def test_thread_of_a_server_that_was_told_to_end(tmp_path: Path) -> None:
+    app = (
+        "import signal\nimport threading\nfrom http.server import BaseHTTPRequestHandler, HTTPServer\n\nstop = threading.Event()\n\n\n"
+        "def main():\n    signal.signal(signal.SIGTERM, lambda *_: stop.set())\n    server = HTTPServer(('', 80), BaseHTTPRequestHandler)\n"
+        "    thread = threading.Thread(target=server.serve_forever)\n    thread.start()\n    while not stop.wait(1):\n        pass\n"
+        "    server.shutdown()\n    thread.join()\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app}) == []
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app.replace("server.shutdown()", "server.server_close()")})
+
+
+STATELESS = (
+    "from http.server import BaseHTTPRequestHandler, HTTPServer\n\n\ndef main():\n"
+    "    HTTPServer(('', 80), BaseHTTPRequestHandler).serve_forever()\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+def test_a_server_that_loses_nothing_may_die(tmp_path: Path) -> None:
+    pool = STATELESS.replace("    HTTP", "    pool = ThreadPoolExecutor()\n    pool.submit(print)\n    HTTP")
+    assert found(tmp_path, "unhandled-termination", {"web.py": STATELESS}) == []
+    assert found(tmp_path, "unhandled-termination", {"web.py": "from concurrent.futures import ThreadPoolExecutor\n" + pool})
+    dockerfile = 'FROM python:3.12\nCMD ["python", "web.py"]\n'
+    assert found(tmp_path, "unhandled-termination", {"web.py": STATELESS, "Dockerfile": dockerfile})  # PID 1 ignores it
+
+
+def test_shell_that_keeps_the_signal_is_told_once(tmp_path: Path) -> None:
+    files = {"web.py": "import time\n\nwhile True:\n    time.sleep(1)\n", "Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}
+    assert found(tmp_path, "unhandled-termination", files)
+    assert found(tmp_path, "unhandled-termination", {**files, "Dockerfile": "FROM python:3.12\nCMD python web.py\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    done = False\n    while not done:\n        done = step()\n        time.sleep(1)\n",
+        "    try:\n        while True:\n            print(step())\n            time.sleep(1)\n"
+        "    except KeyboardInterrupt:\n        pass\n",
+    ],
+)
+def test_loops_that_are_no_service(tmp_path: Path, body: str) -> None:
+    head = "import time\n\n\ndef step():\n    return 1\n\n\ndef main():\n"
+    tail = "\n\nif __name__ == '__main__':\n    main()\n"
+    assert found(tmp_path, "unhandled-termination", {"work.py": head + body + tail}) == []
+    lasting = "    while True:\n        step()\n        time.sleep(1)\n"
+    assert found(tmp_path, "unhandled-termination", {"work.py": head + lasting + tail}) == ["work.py:9"]
+
+
+def test_queue_that_holds_up_a_put_keeps_no_program_up(tmp_path: Path) -> None:
+    text = (
+        "import queue\nimport threading\n\n\nclass Gated(queue.Queue):\n    def __init__(self):\n        super().__init__()\n"
+        "        self._open = threading.Event()\n\n    def close(self):\n        self._open.clear()\n\n"
+        "    def add(self, item):\n        self._open.wait()\n        self.put(item)\n\n\n"
+        "if __name__ == '__main__':\n    Gated().add(1)\n"
+    )
+    assert found(tmp_path, "unhandled-termination", {"gate.py": text}) == []
+    assert found(tmp_path, "unhandled-termination", {"gate.py": text.replace("self._open.clear()", "self._open.set()")})
+
+
+def test_exit_that_says_why_where_nothing_can_go_on(tmp_path: Path) -> None:
+    head = "import logging\nimport os\nimport signal\nimport time\n\n\ndef step():\n    return 1\n\n\n"
+    loop = (
+        "def main():\n    while True:\n        try:\n            step()\n        except {what}:\n            {said}\n"
+        "            os._exit(1)\n        time.sleep(1)\n"
+    )
+    tail = "\n\nif __name__ == '__main__':\n    main()\n"
+    said = loop.replace("{said}", "logging.exception('gone')")
+    assert found(tmp_path, "exit-without-cleanup", {"work.py": head + said.replace("{what}", "Exception") + tail}) == []
+    assert found(tmp_path, "exit-without-cleanup", {"work.py": head + said.replace("{what}", "ValueError") + tail})
+    silent = loop.replace("{said}", "step()").replace("{what}", "Exception")
+    assert found(tmp_path, "exit-without-cleanup", {"work.py": head + silent + tail})
+
+
+@pytest.mark.parametrize(("number", "lines"), [("SIGINT", 0), ("SIGTERM", 1)])
+def test_exit_at_ctrl_c(tmp_path: Path, number: str, lines: int) -> None:
+    text = (
+        "import os\nimport signal\nimport time\n\n\ndef end(*_):\n    os._exit(0)\n\n\ndef main():\n"
+        f"    signal.signal(signal.{number}, end)\n    while True:\n        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert len(found(tmp_path, "exit-without-cleanup", {"work.py": text})) == lines
+
+
+def test_handler_after_a_daemon_or_without_a_slow_step(tmp_path: Path) -> None:
+    text = (
+        "import signal\nimport threading\nimport urllib.request\n\nstop = threading.Event()\n\n\ndef consume():\n    stop.wait()\n\n\n"
+        "def main():\n    threading.Thread(target=consume{daemon}).start()\n    {slow}\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: stop.set())\n    while not stop.wait(1):\n        pass\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    slow, quick = "urllib.request.urlopen('http://x/', timeout=9).read()", "print('up')"
+    assert found(tmp_path, "late-signal-handler", {"a.py": text.format(daemon="", slow=slow)})
+    assert found(tmp_path, "late-signal-handler", {"a.py": text.format(daemon="", slow=quick)}) == []
+    assert found(tmp_path, "late-signal-handler", {"a.py": text.format(daemon=", daemon=True", slow=slow)}) == []
 
 
 def test_daemons_that_are_ended_by_their_pid(tmp_path: Path) -> None:

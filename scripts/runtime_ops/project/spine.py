@@ -59,8 +59,8 @@ class ServingPlace(NamedTuple):
     inner: Func | None = None
 
 
-OF_BEGINNING = re.compile(r"(?i)ready|started|begun")
-"""Names of what is waited for when a program begins, not until its end."""
+OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
+"""Names of what is waited for when a program begins, or until one piece of work is over: not until its end."""
 
 
 class Spine:
@@ -132,9 +132,19 @@ class Spine:
     def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
         for site in reversed(func.sites):
             waits = site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords
-            if waits and not OF_BEGINNING.search(site.text):
+            if waits and not OF_BEGINNING.search(site.text) and not _gate(site):
                 return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _gate(site: Site) -> bool:
+    """Whether the event that is waited for is closed again elsewhere: it holds up a turn, it does not keep the program up."""
+    event = site.text.rpartition(".")[0]
+    return any(
+        other.text == f"{event}.clear" and other.function is not site.function
+        for func in site.function.module.functions.values()
+        for other in func.sites
+    )
 
 
 def _serves(dotted: str) -> str:
@@ -164,9 +174,10 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
     if isinstance(stmt, m.While):
         if func.facts.is_generator or not is_endless(stmt):
             return False
-        if _of_command(func) and any(isinstance(node, m.Return) for node in m.walk(stmt.body)):
+        if _of_command(func) and (any(isinstance(node, m.Return) for node in m.walk(stmt.body)) or _exits(stmt.body, func)):
             return False  # it asks until it has an answer
-        return _works(stmt, func) and not ends_by_itself(stmt) and not _works_off(stmt, func)
+        own = ends_by_itself(stmt) or _works_off(stmt, func) or _until_done(stmt, func)
+        return _works(stmt, func) and not own
     if isinstance(stmt, m.For):
         value = links.names.value(stmt.iterable, func)
         if value is None or value.kind not in ("made", "external"):
@@ -234,6 +245,32 @@ def _works_off(loop: m.While, func: Func) -> bool:
         and any(isinstance(x, m.Break) for x in s.body)
         for s in m.walk(loop.body)
     )
+
+
+def _exits(block: m.Block, func: Func) -> bool:
+    """Whether an arm of a condition of the block always ends the program: the answer has come, or will not come."""
+    arms = [arm for stmt in block if isinstance(stmt, m.If) for arm in (stmt.body, stmt.orelse) if arm]
+    return any(ends(arm, func) == {"exit"} or _exits(arm, func) for arm in arms)
+
+
+def _until_done(loop: m.While, func: Func) -> bool:
+    """``done = False; while not done: done = work()``: what it works on says when there is nothing left.
+
+    A name that says stop, or that takes what a wait for a stop says, is how a program is told to end.
+    """
+    test = loop.test
+    if not isinstance(test, m.UnaryOp) or test.op != "not" or not isinstance(test.operand, m.Name):
+        return False
+    name = test.operand.id
+    if not re.search(r"(?i)done|finish|complete|exhaust", name):
+        return False
+    results = [
+        s.value
+        for s in m.walk(loop.body)
+        if isinstance(s, m.Assign) and any(isinstance(t, m.Name) and t.id == name for t in s.targets)
+    ]
+    calls = [site for site in func.sites if any(site.call is result for result in results)]
+    return bool(calls) and not any(site.method in ("is_set", "wait") or _asks_for_stop(site.call.func) for site in calls)
 
 
 def _at_once(site: Site) -> bool:

@@ -19,13 +19,15 @@ RULE = Rule(
 )
 FLUSHES = frozenset("flush shutdown force_flush fsync".split())
 STOPS = frozenset("halt shutdown stop cleanup".split())
+ANYTHING = frozenset({"Exception", "BaseException"})
+LIVES = (".is_alive(", ".poll(", ".done(")
 CALLERS = 2  # levels of callers that are looked at
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for site in (*project.sites("os._exit", "os.abort"), *(s for s in project.sites("os.kill") if _kills_itself(s))):
-        if _in_forked_child(project, site) or _flushed_before(project, site) or _watchdog(project, site):
+        if _in_forked_child(project, site) or _flushed_before(project, site) or _watchdog(project, site) or _of_ctrl_c(project, site):
             continue
         phases = {p for e, found in project.phases(site).items() if e.long_running for p in found}
         if not phases or (phases <= {"startup", "import"} and _non_zero(site)):
@@ -42,13 +44,33 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _watchdog(project: Project, site: Site) -> bool:
-    """A thread that says why and ends the process with a failure, where SystemExit would end the thread alone."""
+    """It says why and ends the process with a failure, where the program cannot go on: in a thread, where SystemExit would
+    end the thread alone, in an arm that takes whatever went wrong, or because a part that must live has died."""
     said = any(
         (call := log_call(s)) is not None and call.at_least("error")
         for s in site.function.sites
         if site.line - 6 <= s.line < site.line
     )
-    return said and _non_zero(site) and any(r.kind == "thread" and r.target is site.function for r in project.resources)
+    if not said or not _non_zero(site):
+        return False
+    return _after_failure(site) or any(r.kind == "thread" and r.target is site.function for r in project.resources)
+
+
+def _after_failure(site: Site) -> bool:
+    """In ``except Exception:``, or behind ``if not thread.is_alive():``."""
+    for step in site.steps:
+        types = step.handler.types if step.arm == "handler" and step.handler is not None else None
+        if types is not None and (not types or any(t.rpartition(".")[2] in ANYTHING for t in types)):
+            return True
+        if isinstance(step.stmt, m.If) and any(word in source_of(step.stmt.test) for word in LIVES):
+            return True
+    return False
+
+
+def _of_ctrl_c(project: Project, site: Site) -> bool:
+    """In the handler of SIGINT alone: somebody at a terminal wants it to end, the platform sends SIGTERM."""
+    own = [r for r in project.registrations if r.handler is site.function]
+    return bool(own) and all(r.signals == ("SIGINT",) for r in own)
 
 
 def _kills_itself(site: Site) -> bool:

@@ -31,6 +31,8 @@ RULE = Rule(
 )
 
 USUAL = 30.0  # seconds: what most platforms give
+DRAINED = 15.0
+"""Seconds of preStop after which hardly a request is in flight: the endpoints are gone since the stop began."""
 
 
 @RULE.check
@@ -48,6 +50,8 @@ def _findings(project: Project) -> Iterator[Finding]:
     for launch in production(project):
         entrypoint = next((e for e in project.entrypoints if launch in e.launches), None)
         grace = grace_of(launch)
+        if launch.shell == "parent":
+            continue  # the server never hears of the stop: what it would do with the time does not matter
         if grace is None or launch.platform == "packaging" or (entrypoint is not None and not entrypoint.long_running):
             continue
         for finding in (
@@ -73,6 +77,8 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
             "set it to 30 s",
         )
     pause = _pre_stop(launch)
+    if pause >= DRAINED:
+        return None  # no new requests come any more, and those in flight have had that long
     server = server_of(launch)
     drain, written, text = 0.0, False, ""
     if server is not None and server.name == "uwsgi" and option(launch, "die_on_term") is not None:

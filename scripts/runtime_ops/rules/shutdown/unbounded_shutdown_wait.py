@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.resources import Resource
@@ -22,6 +23,8 @@ RULE = Rule(
 )
 WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
 SERVERS = ("socketserver.", "http.server.", "wsgiref.", "xmlrpc.server.")
+COMMANDS = frozenset("os.system subprocess.run subprocess.call subprocess.check_call subprocess.check_output".split())
+"""A command that is run and waited for: what it may take is the rule about children's, wherever it stands."""
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 
@@ -60,11 +63,13 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return  # a method of the project's own, or a stop that never comes so far
     if site.method == "shutdown" and (site.dotted or "").startswith(SERVERS):
         return  # it tells serve_forever to return, which looks every half second
+    if site.dotted in COMMANDS or all(_beside(project, e, site) for e in entrypoints):
+        return
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
         return
     if resource is not None and resource.kind == "executor" and _last_thing(site):
         return  # a drain by intent, after which nothing is left to lose
-    if _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
+    if _server_told(site, resource) or _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
         return
     reported.add(id(site.call))
     yield RULE.at(
@@ -77,6 +82,31 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         phases=("shutdown",),
         kinds=("service", "worker"),
     )
+
+
+def _beside(project: Project, entrypoint: Entrypoint, site: Site) -> bool:
+    """Whether only a thread of its own comes to the wait: who stops the program may join it with a limit, or not at all."""
+    reach = project.lives[entrypoint].reach
+    func, seen = site.function, set[Func]()
+    while func not in seen:
+        seen.add(func)
+        found = reach.get(func, {})
+        way = found.get("shutdown") or next(iter(found.values()), None)
+        if way is None or way.edge is None:
+            return False
+        if way.edge.how == "reference" and way.edge.via.startswith("threading."):
+            return True
+        func = way.edge.caller
+    return False
+
+
+def _server_told(site: Site, resource: Resource | None) -> bool:
+    """The thread of ``server.serve_forever`` after ``server.shutdown()``, which comes back when the serving has ended."""
+    target = resource.site.call.keyword("target") if resource is not None else None
+    owner, _, method = source_of(target).rpartition(".") if target is not None else ("", "", "")
+    if method != "serve_forever":
+        return False
+    return any(s.method == "shutdown" and receiver(s) == owner and s.line < site.line for s in site.function.sites)
 
 
 def _held_up(project: Project, site: Site, resource: Resource | None) -> bool:

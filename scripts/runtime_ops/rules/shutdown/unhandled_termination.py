@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import Dockerfile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._at_stake import at_stake
 from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
@@ -25,6 +28,11 @@ RULE = Rule(
 )
 
 
+BY_HAND = ("shell", "packaging")
+"""Platforms of which no signal is known: somebody types the command."""
+WHOLE_GROUP = frozenset({"procfile", "heroku", "systemd"})
+"""Platforms that signal every process, also below a shell."""
+PRINTS = frozenset({"print", "click.echo", "click.secho", "click.clear", "self.stdout.write", "sys.stdout.write"})
 DESK = re.compile(r"(?i)development server|for development|debug(?:ging)? server|not for production")
 
 
@@ -36,14 +44,76 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if for_developers(project, entrypoint):
             continue
-        for place in serving_places(project, entrypoint):
-            key = (place.function.path, place.line)
-            if at_the_desk(entrypoint, place) or DESK.search(place.function.facts.doc or ""):
-                continue
-            if key in reported or not leaves_sigterm(place) or for_debugging(place) or handled(project, entrypoint):
-                continue
-            reported.add(key)
-            yield _finding(project, entrypoint, place)
+        place = next((p for p in serving_places(project, entrypoint) if _left_open(project, entrypoint, p)), None)
+        if place is None or (place.function.path, place.line) in reported:
+            continue
+        if signal_stays_outside(entrypoint) or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
+            continue
+        reported.add((place.function.path, place.line))
+        yield _finding(project, entrypoint, place)
+
+
+def _left_open(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> bool:
+    """Whether the entrypoint serves at this place in production, and nothing there handles SIGTERM."""
+    if at_the_desk(entrypoint, place) or DESK.search(place.function.facts.doc or ""):
+        return False
+    return leaves_sigterm(place) and not for_debugging(place) and handled(project, entrypoint) is None
+
+
+def _loses_nothing(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> bool:
+    """Whether dying at once is a good way to stop: nothing to clean up, pass on or finish, and no PID 1 that ignores it.
+
+    A loop of its own may have any work in hand: there an artifact must say how the program is stopped, or the loop only
+    shows something at a terminal.
+    """
+    if as_pid1(entrypoint) is not None or _minded(project, place) is not None:
+        return False
+    if place.how != "call" and not any(x.platform not in BY_HAND for x in entrypoint.production):
+        return _dashboard(project, place)
+    return not at_stake(project, entrypoint)
+
+
+def _dashboard(project: Project, place: ServingPlace) -> bool:
+    """A loop that prints in each turn and that Ctrl-C ends without anything to do: it is looked at, it serves nobody."""
+    loop = place.loop
+    interrupts = [
+        handler
+        for step in place.steps
+        if isinstance(step.stmt, m.Try) and step.arm == "body"
+        for handler in step.stmt.handlers
+        if any(name.rpartition(".")[2] == "KeyboardInterrupt" for name in handler.types)
+    ]
+    if loop is None or not interrupts:
+        return False
+    if not all(isinstance(stmt, m.Pass | m.Break | m.Return) for handler in interrupts for stmt in handler.body):
+        return False
+    turn = [site for site in place.function.sites if any(step.stmt is loop for step in site.steps)]
+    called = [site for first in turn if not first.weak for func in first.targets[:1] for site in func.sites]
+    return any(site.text in PRINTS for site in (*turn, *called))
+
+
+def as_pid1(entrypoint: Entrypoint) -> Launch | None:
+    """The launch in which the program itself is process 1 of its container, without an init before it."""
+    return next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
+
+
+def signal_stays_outside(entrypoint: Entrypoint) -> bool:
+    """Whether a shell that stays keeps the signal away from the program in every launch: that is another rule's finding."""
+    started = [x for x in entrypoint.production if x.platform not in BY_HAND]
+    return bool(started) and all(x.shell == "parent" and x.platform not in WHOLE_GROUP for x in started)
+
+
+def written_in_image(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether a build step writes the script that starts the program, so that it cannot be read how the signal arrives."""
+    if any(x.platform not in BY_HAND for x in entrypoint.launches):
+        return False
+    programs = {x.program for x in entrypoint.launches} | {x.chain[-1].text.partition("=")[0].strip() for x in entrypoint.launches}
+    texts = [run.raw for file in project.artifacts_of(Dockerfile) for stage in file.stages for run in stage.runs]
+    return any(
+        re.search(rf"(?:echo|printf|cat)\b[^\n]*\b{re.escape(name)}\b[^\n]*\\?\s*>>?", text)
+        for name in programs - {""}
+        for text in texts
+    )
 
 
 def leaves_sigterm(place: ServingPlace) -> bool:
@@ -110,7 +180,7 @@ def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
 
 
 def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> Finding:
-    launch = next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
+    launch = as_pid1(entrypoint)
     if launch is not None:
         effect = (
             "as PID 1 of its container the kernel drops SIGTERM, so each stop waits the whole grace period and ends in "
