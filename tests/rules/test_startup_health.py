@@ -97,6 +97,10 @@ def test_health_check_commands(tmp_path: Path, command: str, fails: bool) -> Non
         ('KEY = os.environ.get("APP_SECRET_FILE", "/run/secrets/app")', False),
         ('KEY = os.environ.get("APP_DB_PASSWORD", os.environ.get("DB_PASSWORD"))', False),
         ('KEY = os.environ.get("EMAIL_PASSWORD", os.environ.get("SENDGRID_PASSWORD"))', False),
+        ('KEY = os.environ.get("POSTGRES_PASSWORD", "postgres")', False),
+        ('KEY = os.environ.get("AWS_SECRET_ACCESS_KEY", "local-store-key")', False),
+        ('KEY = os.environ.get("SENTRY_DSN", "https://abc@errors.example/1")', False),
+        ('KEY = os.environ.get("ADMIN_PASSWORD", "letmein")', True),
     ],
 )
 def test_secret_defaults(tmp_path: Path, line: str, reported: bool) -> None:
@@ -107,7 +111,9 @@ def test_secret_defaults(tmp_path: Path, line: str, reported: bool) -> None:
 @pytest.mark.parametrize(
     ("line", "reported"),
     [
-        ('ON = bool(os.environ.get("APP_DEBUG"))', True),
+        ('ON = bool(os.environ.get("APP_DEBUG"))\nif ON:\n    print("on")', True),
+        ('ON = bool(os.environ.get("APP_DEBUG"))', False),
+        ('if os.environ.get("APP_DISABLE_TELEMETRY"):\n    print("off")', False),
         ('ON = bool(int(os.environ.get("APP_DEBUG", "0")))', False),
         ('ON = bool(os.environ.get("API_KEY"))', False),
         ('ON = os.environ.get("APP_DEBUG") == "1"', False),
@@ -200,3 +206,82 @@ def test_a_credential_that_is_shown_to_another_weighs_less(tmp_path: Path, name:
 def test_probes_may_stand_in_terraform(tmp_path: Path, more: dict[str, str], count: int) -> None:
     files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": "services:\n  web:\n    build: .\n", **more}
     assert len(found(tmp_path, "missing-probe", files)) == count
+
+
+COMPOSE = "services:\n  web:\n    build: .\n    environment:\n      APP_SECRET_KEY: changeme\n"
+READS_KEY = "import os\n\nKEY = os.environ['APP_SECRET_KEY']\n"
+
+
+@pytest.mark.parametrize(
+    ("check", "more", "places"),
+    [
+        ("", {}, 1),
+        ("", {"docker-compose.small.yml": COMPOSE}, 1),
+        ("if KEY == 'changeme':\n    raise SystemExit('give a key')\n", {}, 0),
+    ],
+)
+def test_a_placeholder_is_told_once_and_not_where_the_start_refuses_it(
+    tmp_path: Path, check: str, more: dict[str, str], places: int
+) -> None:
+    files = {"app.py": READS_KEY + check + APP, "Dockerfile": IMAGE, "docker-compose.yml": COMPOSE, **more}
+    assert len(found(tmp_path, "secret-default", files)) == places
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "reported"),
+    [
+        ("", "RATES = requests.get('http://rates', timeout=3)", True),
+        ("", "if not os.path.exists('rates'):\n    requests.get('http://rates', timeout=3)", False),
+        ("", "if DEV_MODE:\n    requests.get('http://rates', timeout=3)", False),
+        ("", "HOST = subprocess.check_output(['hostname'], timeout=3)", False),
+        ("def create_app():\n    requests.get('http://rates', timeout=3)\n    return Flask('a')\n", "create_app()", False),
+    ],
+)
+def test_what_an_import_may_do(tmp_path: Path, before: str, line: str, reported: bool) -> None:
+    head = "import os\nimport subprocess\nimport requests\nfrom flask import Flask\n\nDEV_MODE = os.environ.get('DEV_MODE')\n"
+    files = {"app.py": "import rates\n" + APP, "rates.py": f"{head}{before}\n{line}\n", "Dockerfile": IMAGE}
+    assert bool(found(tmp_path, "work-at-import", files)) is reported
+
+
+@pytest.mark.parametrize(
+    ("env", "procfile", "reported"),
+    [("", "", True), ("ENV DJANGO_SETTINGS_MODULE=shop.settings.dev\n", "", False), ("", "web: gunicorn shop.wsgi:application\n", False)],
+)
+def test_a_development_server_beside_a_real_one(tmp_path: Path, env: str, procfile: str, reported: bool) -> None:
+    manage = "from django.core.management import execute_from_command_line\n\nexecute_from_command_line()\n"
+    wsgi = "from django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n"
+    image = f'FROM python:3.12\nWORKDIR /app\nCOPY . /app\n{env}CMD ["python", "manage.py", "runserver", "0.0.0.0:80"]\n'
+    files = {"manage.py": manage, "shop/__init__.py": "", "shop/wsgi.py": wsgi, "Dockerfile": image}
+    assert bool(found(tmp_path, "dev-server", files | ({"Procfile": procfile} if procfile else {}))) is reported
+
+
+@pytest.mark.parametrize(("name", "reported"), [("REDIS_URL", False), ("LOG_LEVEL", True)])
+def test_an_address_that_a_compose_file_gives(tmp_path: Path, name: str, reported: bool) -> None:
+    source = "import os\n\nURL = os.environ.get('REDIS_URL', 'redis://localhost:6379')\n" + APP
+    compose = f"services:\n  web:\n    build: .\n    environment:\n      {name}: redis://cache:6379\n"
+    files = {"app.py": source, "Dockerfile": IMAGE, "docker-compose.dev.yml": compose, "k8s/web.yaml": DEPLOYMENT}
+    assert bool(found(tmp_path, "local-default", files)) is reported
+
+
+@pytest.mark.parametrize(
+    ("read", "more", "reported"),
+    [
+        ("os.environ['RATE']", {}, True),
+        ("os.environ['RATE']", {"manifest.yml": "applications:\n- name: web\n"}, False),
+        ("os.environ['RATE']", {"docker-compose.yml": COMPOSE.replace("APP_SECRET_KEY", "RATE")}, False),
+        ("int(os.environ.get('RATE', '1'))", {"docker-compose.yml": COMPOSE.replace("APP_SECRET_KEY", "RATE")}, True),
+    ],
+)
+def test_settings_that_are_read_late(tmp_path: Path, read: str, more: dict[str, str], reported: bool) -> None:
+    source = f"import os\n{APP}\n\n@app.get('/rate')\ndef rate():\n    return str({read})\n"
+    assert bool(found(tmp_path, "lazy-config", {"app.py": source, "Dockerfile": IMAGE, **more})) is reported
+
+
+@pytest.mark.parametrize(("given", "reported"), [("Job(work)", False), ("work()", True)])
+def test_a_function_that_an_object_keeps_for_another_process(tmp_path: Path, given: str, reported: bool) -> None:
+    source = (
+        f"import os\n{APP}\n\nclass Job:\n    def __init__(self, func):\n        self.func = func\n\n\n"
+        "def work():\n    return int(os.environ.get('RATE', '1'))\n\n\n"
+        f"@app.post('/work')\ndef start():\n    return str({given})\n"
+    )
+    assert bool(found(tmp_path, "lazy-config", {"app.py": source, "Dockerfile": IMAGE})) is reported

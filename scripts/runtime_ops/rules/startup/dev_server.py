@@ -31,7 +31,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if all(x.platform == "packaging" for x in entrypoint.production) and _placed(project, entrypoint):
             continue  # a console script for the desk: the artifacts start the service in another way
-        found = [*_by_command(entrypoint), *_by_code(project, entrypoint)]
+        found = [*_by_command(project, entrypoint), *_by_code(project, entrypoint)]
         for finding in found[:1]:  # one way of serving an entrypoint stands for all
             if (finding.path, finding.line) not in reported:
                 reported.add((finding.path, finding.line))
@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
                 yield replace(finding, also=tuple(also.values()), count=len(also) + 1)
 
 
-def _by_command(entrypoint: Entrypoint) -> Iterator[Finding]:
+def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
     """``flask run``, ``manage.py runserver``, ``--reload`` in what an artifact starts."""
     development = {row.name for row in all_servers() if row.development}
     for launch in entrypoint.production:
@@ -48,6 +48,8 @@ def _by_command(entrypoint: Entrypoint) -> Iterator[Finding]:
             continue
         link = launch.chain[-1]
         if launch.server in development:
+            if _for_the_desk(launch) or _real_server(project, development):
+                continue
             yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
         elif launch.server is not None and "reload" in launch.options:
             option = launch.options["reload"]
@@ -55,6 +57,22 @@ def _by_command(entrypoint: Entrypoint) -> Iterator[Finding]:
                 yield _finding(
                     entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on"
                 )
+
+
+def _for_the_desk(launch: Launch) -> bool:
+    """Whether it is given settings for development: ``DJANGO_SETTINGS_MODULE=shop.settings.dev``."""
+    values = (variable.value for name, (variable, _) in launch.env.items() if "SETTINGS" in name or name.endswith("_ENV"))
+    return any(value is not None and development_name(value.text) for value in values)
+
+
+def _real_server(project: Project, development: set[str]) -> bool:
+    """Whether something starts a real server as well, by a switch or another artifact: that is then what is deployed."""
+    return any(
+        x.server is not None and x.server not in development and x.target.kind == "app" and x.platform != "packaging"
+        for e in project.entrypoints
+        if e.kind == "service"
+        for x in e.production
+    )
 
 
 def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:

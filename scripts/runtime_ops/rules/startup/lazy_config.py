@@ -11,6 +11,7 @@ from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_command
 from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import (
@@ -34,6 +35,8 @@ READS = (ENVIRONMENT | LIBRARIES | {"secret-file"}) - {"dynaconf"}
 def check(project: Project) -> Iterator[Finding]:
     early = _read_early(project)
     own = _set_by_itself(project)
+    # what these artifacts give is not read: a manifest of Cloud Foundry, Terraform
+    unread = any(path.rpartition("/")[2] in ("manifest.yml", "manifest.yaml") or path.endswith(".tf") for path in project.files)
     groups: dict[Func, list[tuple[SettingRead, tuple[Entrypoint, ...]]]] = defaultdict(list)
     for read in project.settings:
         if is_command(read.function, project.links):
@@ -46,6 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
             if "serving" in phases
             and not phases & {"import", "startup"}
             and read.name not in early[e]
+            and not (read.conversion not in CONVERSIONS and (unread or _given(e, read.name)))
             and _arrives(project, e, read)
         )
         if late:
@@ -95,10 +99,34 @@ def _asked_before(read: SettingRead) -> bool:
 def _arrives(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:
     """Whether the way from the entrypoint to the read is certain, or leads there by calls and the text is converted."""
     life = project.lives[entrypoint]
+    if _elsewhere(life, entrypoint, read.function):
+        return False
     if read.function in life.spine or life.sure(read.function):
         return True
     reach = life.reach.get(read.function, {}).get("serving")
     return read.conversion in CONVERSIONS and reach is not None and reach.edge is not None
+
+
+def _elsewhere(life: Life, entrypoint: Entrypoint, func: Func) -> bool:
+    """Whether the way leads through an object of the project that only keeps the function, for another process as it may be,
+    or into a thread of a worker, where a failure ends the thread and not each job.
+    """
+    seen: set[Func] = set()
+    while func not in seen:
+        seen.add(func)
+        reach = life.reach.get(func, {}).get("serving")
+        if reach is None or reach.edge is None:
+            return False
+        kept = reach.edge.how == "reference" and "." not in reach.edge.via and reach.edge.via[:1].isupper()
+        if kept or (entrypoint.kind == "worker" and reach.edge.via == "threading.Thread"):
+            return True
+        func = reach.edge.caller
+    return False
+
+
+def _given(entrypoint: Entrypoint, name: str) -> bool:
+    """Whether an artifact of the deployment gives the variable: a roll-out without it does not come to serve."""
+    return any(name in launch.env for launch in entrypoint.production)
 
 
 def _refused(read: SettingRead) -> bool:

@@ -38,6 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _found(project: Project) -> Iterator[Finding]:
+    given = _given_somewhere(project)
     examples = {v.name for file in project.artifacts_of(a.DotenvFile) for v in file.variables}
     for read in project.settings:
         if read.how not in ENVIRONMENT | LIBRARIES or read.check or read_for_development(read):
@@ -52,6 +53,8 @@ def _found(project: Project) -> Iterator[Finding]:
             continue
         reached = phases_of(project, read)
         telemetry = _for_telemetry(project, read)
+        if not telemetry and (read.name in given or (read.how == "dynaconf" and any(n.endswith(f"_{read.name}") for n in given))):
+            continue  # who deploys it has it before their eyes; the refused connection names the address
         missing = [e for e in reached if _left_out(e, read.name, telemetry)]
         if not missing:
             continue
@@ -68,6 +71,11 @@ def _found(project: Project) -> Iterator[Finding]:
             confidence="likely" if any(_orchestrated(e) or _image_gives(e, read.name) for e in missing) else "possible",
             anchor=read.name,
         )
+
+
+def _given_somewhere(project: Project) -> frozenset[str]:
+    """Variables to which some artifact, also one for development, gives a value that is not this machine."""
+    return frozenset(name for e in project.entrypoints for x in e.launches for name in x.env if _given(x, name))
 
 
 def _left_out(entrypoint: Entrypoint, name: str, telemetry: bool) -> bool:

@@ -11,7 +11,7 @@ from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, read_for_development
 
 RULE = Rule(
     __name__,
@@ -23,6 +23,8 @@ FLAG = re.compile(
     r"|_USE_[A-Z]|^DRY_RUN$",
     re.IGNORECASE,
 )
+OPT_OUT = re.compile(r"(^|_)(DISABLE|SKIP)_(\w+_)?(TRACKING|TELEMETRY|ANALYTICS|REPORTING|STATS)$", re.IGNORECASE)
+"""Set to be left alone: by custom any value will do, and a wrong one errs on the private side."""
 
 
 @RULE.check
@@ -35,7 +37,7 @@ def _found(project: Project) -> Iterator[Finding]:
         if read.how not in ENVIRONMENT or read_for_development(read) or not _by_truth(project, read):
             continue
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)
-        if not found:
+        if not any(e.long_running or e.production for e in found) or _for_nobody(project, read):
             continue
         yield RULE.finding(
             read.path,
@@ -49,6 +51,14 @@ def _found(project: Project) -> Iterator[Finding]:
         )
 
 
+def _for_nobody(project: Project, read: SettingRead) -> bool:
+    """Whether the constant that holds it is used nowhere, or only by the server of the desk."""
+    if read.bound is None or read.bound.kind != "constant":
+        return False
+    uses = project.settings.uses(read)
+    return all(for_development(u.function.path) or re.search(r"(^|[/_])dev_?server", u.function.path) for u in uses)
+
+
 def _by_truth(project: Project, read: SettingRead) -> bool:
     if (
         read.reader is not None
@@ -56,6 +66,7 @@ def _by_truth(project: Project, read: SettingRead) -> bool:
         or url_like(read.name)
         or variable_reader(read.name) is not None
         or FLAG.search(read.name) is None
+        or OPT_OUT.search(read.name)
     ):
         return False
     if read.conversion == "bool":

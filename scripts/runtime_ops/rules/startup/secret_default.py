@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
-from runtime_ops.libraries.credentials import all_secret_names, placeholder, secret_like, url_like, variable_reader
+from runtime_ops.libraries.credentials import (
+    all_secret_names,
+    placeholder,
+    secret_like,
+    url_like,
+    variable_reader,
+    words_of,
+)
 from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Site
@@ -31,6 +38,11 @@ NAMED_ONLY = re.compile(
 """Names that speak of a secret and hold what is said about it."""
 SHOWN = re.compile(r"(?i)(api|access|service|client|bot|account)_?(key|token|psk)$")
 """Credentials that this program shows to another."""
+OTHERS = re.compile(
+    r"(?i)(^|_)(DB|DATABASE|POSTGRES\w*|PG|MYSQL|MARIADB|MONGO\w*|SQL\w*|CLICKHOUSE|ELASTIC\w*|OPENSEARCH|REDIS|VALKEY|RABBIT\w*"
+    r"|AMQP|BROKER|KAFKA|SMTP|EMAIL|MAIL|LDAP|AWS|S3|MINIO)(_|$)|DSN$"
+)
+"""Whose credential it is: a server that checks it itself, so that a known value opens nothing here."""
 
 
 @RULE.check
@@ -50,7 +62,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
-    if read.check in ("raise", "exit", "validator") or NAMED_ONLY.search(read.name):
+    if read.check in ("raise", "exit", "validator") or NAMED_ONLY.search(read.name) or OTHERS.search(read.name):
         return
     path, line = place(read)
     if read.default_setting and secret_like(read.default_setting) and read.default_setting != read.name:
@@ -125,10 +137,28 @@ def _literal(project: Project, site: Site, parameter: str) -> Iterator[Finding]:
 
 
 def _demo(launch: Launch) -> bool:
-    """A compose service that calls itself a demo, or an image that is built for development (``app:dev``)."""
+    """A compose service or a variable beside it that calls itself a demo, or an image built for development (``app:dev``)."""
     service = launch.service
     words = f"{service.name} {getattr(service, 'image', '') or ''}".lower() if service is not None else ""
-    return bool(re.search(r"(^|[^a-z])demo([^a-z]|$)|:dev\b", words))
+    return bool(re.search(r"(^|[^a-z])demo([^a-z]|$)|:dev\b", words)) or any("demo" in words_of(name) for name in launch.env)
+
+
+def _known(project: Project, name: str) -> bool:
+    """Whether the code compares the value: a start with the placeholder is refused, or noticed."""
+    reads = [read for read in project.settings if read.name == name]
+    return any(f.kind == "compare" for r in reads for f in (*r.flows, *(f for u in project.settings.uses(r) for f in u.flows)))
+
+
+def _without_copies(found: dict[str, dict[str, tuple[int, Launch]]]) -> Iterator[tuple[str, dict[str, tuple[int, Launch]]]]:
+    """The artifacts with what each gives that no other has given already, the one with the shortest path first."""
+    given: set[tuple[str, str]] = set()
+    for path in sorted(found, key=lambda path: (len(path), path)):
+        values = {name: x.env[name][0].value for name, (_, x) in found[path].items()}
+        texts = {name: "" if value is None or placeholder(value.text) else value.text for name, value in values.items()}
+        own = {name: at for name, at in found[path].items() if (name, texts[name]) not in given}
+        given.update(texts.items())
+        if own:
+            yield path, own
 
 
 def _artifacts(project: Project) -> Iterator[Finding]:
@@ -148,7 +178,7 @@ def _artifacts(project: Project) -> Iterator[Finding]:
                     continue
                 if not secret_like(name) or NAMED_ONLY.search(name) or NO_VALUE.match(value.text.strip()):
                     continue
-                if for_development(path) or path.endswith(".sh") or _demo(launch):
+                if for_development(path) or path.endswith(".sh") or _demo(launch) or _known(project, name):
                     continue
                 if (
                     launch.platform != "kubernetes"
@@ -157,7 +187,7 @@ def _artifacts(project: Project) -> Iterator[Finding]:
                 ):
                     continue
                 found.setdefault(path, {}).setdefault(name, (variable.line, launch))
-    for path, names in found.items():
+    for path, names in _without_copies(found):
         (name, (line, launch)), *others = sorted(names.items(), key=lambda pair: pair[1][0])
         value = launch.env[name][0].value
         what = "a placeholder" if value is not None and placeholder(value.text) else "as plain text"

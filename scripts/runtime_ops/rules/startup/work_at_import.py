@@ -11,9 +11,11 @@ from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.blocking import all_blocking
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint, in_main_block
 from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.resources import Resource
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import caught, for_development
 
@@ -22,8 +24,11 @@ RULE = Rule(
     severity="medium",
     summary="Importing a module of a service or worker connects, queries, or starts threads or processes.",
 )
-OUTSIDE = frozenset(("http", "database", "broker", "network", "child", "browser"))
-STARTED = frozenset(("thread", "timer", "process", "scheduler", "observer"))
+OUTSIDE = frozenset(("http", "database", "broker", "network", "browser"))
+"""Not a child: what is run while importing is a local command (a version, a host name) that answers at once."""
+STARTED = frozenset(("thread", "timer", "process", "observer"))
+LOCAL = frozenset(("close", "disconnect", "init_app", "register_script"))
+"""Methods of clients that ask nobody."""
 
 
 @RULE.check
@@ -32,6 +37,8 @@ def check(project: Project) -> Iterator[Finding]:
     for site, what in _work(project):
         at = _import_site(project, site)
         if at is None or _later(at) or _later(site) or for_development(at.path) or caught(at.steps) or in_main_block(at):
+            continue
+        if site.text.rpartition(".")[2] in LOCAL or _on_demand(site) or _on_demand(at):
             continue
         entrypoints = [
             e
@@ -76,6 +83,12 @@ def _harmless(project: Project, resource: Resource) -> bool:
     return not reached & outside
 
 
+def _on_demand(site: Site) -> bool:
+    """Under a switch for development, or only as long as a file is missing."""
+    tests = (source_of(step.stmt.test) for step in site.steps if isinstance(step.stmt, m.If))
+    return any("exists" in test or "is_file" in test or development_name(test) for test in tests)
+
+
 def _later(site: Site) -> bool:
     """Within a lambda, which runs when somebody calls it."""
     nodes = (n for expr in own_expressions(site.stmt) for n in m.walk(expr))
@@ -83,7 +96,8 @@ def _later(site: Site) -> bool:
 
 
 def _import_site(project: Project, site: Site) -> Site | None:
-    """The call at a module's level through which the work is done; None when no import leads there."""
+    """The call at a module's level through which the work is done; None when no import leads there, or only the call of
+    the application's factory, which is the start of the server."""
     current, below, seen = site, site, set()
     while not current.function.is_module:
         if current.function in seen or caught(current.steps):
@@ -96,9 +110,9 @@ def _import_site(project: Project, site: Site) -> Site | None:
         if level is None:
             return None
         below, current = current, level.site
-    # a module level that only calls the application's factory: the work stands in the factory
+    # a module level that only calls the application's factory is the server's own: other modules import the factory
     factory = any((x.dotted is not None and surface("app", x.dotted)) or x.made for x in below.function.sites)
-    return below if factory and below.function in current.targets else current
+    return None if factory and below.function in current.targets else current
 
 
 def _finding(project: Project, found: list[tuple[Site, str, list[Entrypoint]]]) -> Finding:
