@@ -20,6 +20,7 @@ from runtime_ops.rules import api
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "audit.py"
 SERVICE = """\
+import requests
 from flask import Flask, request
 
 app = Flask(__name__)
@@ -27,8 +28,13 @@ app = Flask(__name__)
 
 @app.post("/orders")
 def order():
-    print("order received", request.json)
+    print("order received", request.path)
     return "", 202
+
+
+@app.get("/stock")
+def stock():
+    return requests.get("http://stock/count").text
 
 
 if __name__ == "__main__":
@@ -75,12 +81,12 @@ def prints(found: dict[str, Any]) -> list[dict[str, Any]]:
 def test_finding_in_all_formats(shop: Path) -> None:
     found = report(shop)
     (row,) = prints(found)
-    assert (row["path"], row["line"], row["phase"]) == ("app.py", 8, "serving")
+    assert (row["path"], row["line"], row["phase"]) == ("app.py", 9, "serving")
     assert row["guide"].endswith("#print-in-service") and row["entrypoints"]
     assert found["root"] == str(shop) and found["complete"] is True and found["files"]["python"] == 1
     shown = run(shop)
-    assert "app.py:8 print-in-service" in shown.stdout and "\x1b" not in shown.stdout and shown.stderr == ""
-    assert "app.py:8 print-in-service" in run(shop, "--format", "agent").stdout
+    assert "app.py:9 print-in-service" in shown.stdout and "\x1b" not in shown.stdout and shown.stderr == ""
+    assert "app.py:9 print-in-service" in run(shop, "--format", "agent").stdout
     assert "Runtime map of" in run(shop, "--map").stdout
 
 
@@ -98,6 +104,7 @@ def test_same_bytes_every_time(shop: Path) -> None:
      (("--skip", "print-in-service"), 0), (("--skip", "logging"), 0)],
 )  # fmt: skip
 def test_exit_code_by_level(shop: Path, options: tuple[str, ...], code: int) -> None:
+    (shop / ".runtime-operations.toml").write_text('[rules]\nprint-in-service = "medium"\n')
     assert run(shop, "--only", "print-in-service,lost-traceback,exit-without-cleanup", *options).returncode == code
 
 
@@ -191,7 +198,7 @@ def test_configuration_and_its_errors(shop: Path) -> None:
     file.write_text('[rules]\nprint-in-service = "off"\n')
     assert not prints(report(shop))
     assert prints(report(shop, "--only", "print-in-service"))
-    file.write_text('fail-on = "high"\n')
+    file.write_text('fail-on = "high"\n[rules]\nprint-in-service = "medium"\n')
     assert run(shop, "--only", "print-in-service").returncode == 0
     assert run(shop, "--only", "print-in-service", "--fail-on", "medium").returncode == 1
     file.write_text("[rules]\nprint-in-servise = 'off'\n")
@@ -223,7 +230,7 @@ def test_overridden_entrypoint(shop: Path) -> None:
 
 def test_waiver_in_code_and_in_configuration(shop: Path) -> None:
     only = ("--only", "print-in-service")
-    (shop / "app.py").write_text(SERVICE.replace("request.json)", f"request.json){WAIVE}"))
+    (shop / "app.py").write_text(SERVICE.replace("request.path)", f"request.path){WAIVE}"))
     found = report(shop, *only)
     assert not found["findings"] and found["waived"][0]["waiver"]["reason"] == "local tool"
     assert run(shop, *only).returncode == 0 and "Waived (1)" in run(shop, *only).stdout

@@ -177,6 +177,7 @@ ARM = "    try:\n        work()\n    except Exception as e:\n"
     ],
 )
 def test_print_that_is_the_only_record(tmp_path: Path, body: str, fires: bool) -> None:
+    body = "    log.info('begins')\n" + body  # a program that logs nothing at all has the habit told
     (tmp_path / "app.py").write_text(HANDLER.format(body=body))
     assert [severity for severity, *_ in project_at(tmp_path, "logging/print-in-service")] == (["low"] if fires else [])
 

@@ -16,7 +16,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.surface import surface
-from runtime_ops.project.entrypoints import Entrypoint, decorated_by, is_command, is_job, main_block
+from runtime_ops.project.entrypoints import Entrypoint, decorated_by, in_main_block, is_command, is_job, main_block
 from runtime_ops.project.links import Edge, Links, argument_of
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
@@ -309,6 +309,8 @@ class Phases:
         if ways is None:
             different: dict[tuple[Func, str, bool, bool], Way] = {}
             for edge in self.links.callees.get(func, ()):
+                if func.is_module and in_main_block(edge.site):
+                    continue  # who is only imported does not run it; a program's own block is on its spine
                 way = Way(edge, self.flow(edge, ""), edge.how in ("call", "reference"), runs_elsewhere(edge))
                 different.setdefault((edge.callee, *way[1:]), way)
             ways = self._out[func] = list(different.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -9,7 +10,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Site, blocks_of
-from runtime_ops.project.source_text import literal_words
+from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, to_stderr
 
@@ -20,6 +21,9 @@ RULE = Rule(
 )
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})
+WRITERS = frozenset({"csv.writer", "csv.DictWriter", "json.dump", "yaml.dump", "yaml.safe_dump"})
+FAILURE_NAME = re.compile(r"(?i)^(e|ex|exc|err|error|exception|msg|message|str\((e|ex|exc|err|error)\))$|usage|help|version|style")
+"""Values that are texts for a person: the error itself, a message, the help."""
 REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
 
 
@@ -30,7 +34,7 @@ def check(project: Project) -> Iterator[Finding]:
         exits = [s for s in func.sites if _fails(s)]
         for site in exits:
             said = _said_before(func, site)
-            if said is not None and _reached(project, func) and _writes_data(func):
+            if said is not None and _reached(project, func) and _writes_data(project, func):
                 found.append(
                     RULE.in_function(
                         project,
@@ -51,13 +55,33 @@ def _reached(project: Project, func: Func) -> bool:
     return any(e.production for e in commands) or bool(commands and not project.launches)
 
 
-def _writes_data(func: Func) -> bool:
-    """Whether the module's commands write results to stdout, which somebody reads on: a value, not a sentence."""
+def _writes_data(project: Project, func: Func) -> bool:
+    """Whether the command itself, or what it calls, writes results to stdout which somebody reads on: a value, not a sentence.
+    Where all that a command prints is for a person, an error among it harms no one."""
+    called = (e.callee for e in project.links.callees.get(func, ()) if e.how == "call" and not e.site.weak)
     return any(
-        (s.dotted or s.text) in PRINTS and len(s.call.args) == 1 and isinstance(s.call.args[0], m.Name | m.Call | m.Attr)
-        for other in func.module.functions.values()
-        for s in other.sites
-    ) or any((s.dotted or "").startswith("sys.stdout.") for other in func.module.functions.values() for s in other.sites)
+        _is_data(site) and not any(_fails(other) and _beside(each, site, other) for other in each.sites)
+        for each in (func, *called)
+        for site in each.sites
+    )
+
+
+def _beside(func: Func, site: Site, other: Site) -> bool:
+    """Whether both calls stand in one block: what is listed before a failing exit belongs to the error."""
+    return any(s is other.stmt for s in _block_of(func, site.stmt))
+
+
+def _is_data(site: Site) -> bool:
+    """``print(rows)``, ``click.echo(json.dumps(found))``, ``csv.writer(sys.stdout)``: no text of the program's own in it."""
+    if (site.dotted or "").startswith("sys.stdout."):
+        return True
+    given = site.call.args
+    if site.dotted in WRITERS:
+        return any(isinstance(a, m.Name) and a.id == "sys.stdout" for a in given)
+    if (site.dotted or site.text) not in PRINTS or to_stderr(site) or len(given) != 1:
+        return False
+    said = any(isinstance(n, m.Const) and isinstance(n.value, str) and " " in n.value.strip() for n in m.walk(given[0]))
+    return isinstance(given[0], m.Name | m.Call | m.Attr) and not said and not FAILURE_NAME.search(source_of(given[0]))
 
 
 def _fails(site: Site) -> bool:

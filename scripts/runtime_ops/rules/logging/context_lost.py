@@ -44,10 +44,7 @@ def by_context(project: Project, modules: frozenset[Module]) -> bool:
     names = {use.name for use in project.log_parts if use.function.module in modules}
     if any(name.startswith(MIDDLEWARE) for name in names):
         return True
-    bound = [s for s in project.sites(*BINDS) if s.function.module in modules]
-    if any(s.dotted != BINDS[2] for s in bound):
-        return True
-    return any(_about_id(s) for s in bound)
+    return any(_about_id(s) for s in project.sites(*BINDS) if s.function.module in modules)
 
 
 def _about_id(site: Site) -> bool:
@@ -65,7 +62,7 @@ def _findings(project: Project, modules: set[Module]) -> Iterator[Finding]:
             (e.callee for e in project.links.callees.get(site.function, ()) if e.site is site and e.how == "reference"),
             None,
         )
-        if target is None or _background(target) or _waited_for_at_start(site) or not logs(project, target, 0):
+        if target is None or _background(target) or _waited_for_at_start(site) or not logs(target):
             continue
         yield RULE.at(
             project,
@@ -87,13 +84,10 @@ def _waited_for_at_start(site: Site) -> bool:
     return any(c.method == "run_until_complete" and c.stmt is site.stmt for c in site.function.sites)
 
 
-def logs(project: Project, func: Func, depth: int) -> bool:
-    """Whether the function, or one that it calls, writes a log line and does not bind an id of its own first."""
+def logs(func: Func) -> bool:
+    """Whether the function itself writes a log line of its work and binds no id of its own first. A warning in an ``except`` arm
+    that goes on in another way is about a dependency, for which the request does not matter."""
     if any(site.dotted in BINDS for site in func.sites):
         return False
-    if any(log_call(site) is not None for site in func.sites):
-        return True
-    return depth < 1 and any(
-        e.how == "call" and not e.site.weak and logs(project, e.callee, depth + 1)
-        for e in project.links.callees.get(func, ())
-    )
+    calls = [c for site in func.sites if (c := log_call(site)) is not None]
+    return any(c.at_least("error") or all(s.handler is None for s in c.site.steps) for c in calls)

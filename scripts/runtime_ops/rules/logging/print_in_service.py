@@ -9,71 +9,93 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import is_command
-from runtime_ops.project.flows import always_raises
+from runtime_ops.project.entrypoints import is_command, is_management_command
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import always_raises, ends, place_of, sites_in, statements_after
+from runtime_ops.project.links import Links
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.model import Func, Place, Site, blocks_of, places_of
+from runtime_ops.project.names import decorator_name
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._programs import LOAD_GENERATORS, logs_at_all, programs, talkative
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A service or worker writes to stdout by print: no level, no time, no structure, no correlation.",
 )
 WRITES = ("print", "pprint.pprint", "sys.stdout.write", "traceback.print_exc", "sys.stdout.writelines")
 HABIT = 5  # prints that tell of no failure are worth one finding from here on
 FILES = 3  # files that are worth a finding of their own
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
+ASKS = ("input", "builtins.input")
+CACHES = ("cache", "lru_cache", "cached_property")
+COMMAND_DEPTH = 2  # calls between a command and the helper that speaks to its user
+CLIENT, SERVER = 400, 500  # from where on a status blames the caller, the server
+REPORTERS = ("sentry_sdk.", "traceback.")
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    found = together(
-        RULE.at(
-            project,
-            site,
-            f"{site.text}() writes a bare line from the running {kind}: it has no level, time or request id, and cannot be "
-            "filtered, parsed or joined with the other lines",
-            "write it through the module's logger with a level and fields",
-            severity="medium" if _only_record(site) else "low",
-            phases=("serving", "shutdown"),
-            kinds=("service", "worker"),
-        )
-        for site in project.sites(*WRITES[:3])
-        for kind in _kinds(project, site)
-        if not _goes_elsewhere(site)
-        and not _behind_debug(site)
-        and not _last_words(site)
-        and not _own_process(project, site.function)
-        and not _of_unmade_class(site.function)
-        and not _handed_stream(site)
-        and not _interrupted(site)
-        and not _inside_logging(site.function)
-        and not is_command(site.function, project.links)
-    )
-    every = list(found)
-    alone = [f for f in every if f.severity == "medium"]
-    yield from few(alone)
-    habit = [f for f in every if f.severity == "low"]
+    arms = {id(arm.handler): arm for arm in project.failures}
+    alone: list[Finding] = []
+    habit: list[Finding] = []
+    for site in project.sites(*WRITES[:3]):
+        arm = _arm_of(site, arms)
+        for kind in _kinds(project, site):
+            if _for_the_log(project, site, arm):
+                (alone if arm is not None and _only_record(arm) else habit).append(_finding(project, site, kind))
+    yield from few(together(alone))
+    habit = list(together(habit))
     only = not any(logs_at_all(program) for program in programs(project))
-    if habit and (only or sum(f.count for f in habit) >= HABIT):
+    if habit and (sum(f.count for f in habit) >= HABIT or (only and not alone)):
         first, *others = sorted(habit, key=lambda f: (-f.count, f.path, f.line))
         also = tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in others[:8])
         entrypoints = tuple(dict.fromkeys(e for f in habit for e in f.entrypoints))
-        yield replace(
-            first, count=sum(f.count for f in habit), also=also, entrypoints=entrypoints, anchor="habit",
-            severity="medium" if only else "low",
-        )  # fmt: skip
+        yield replace(first, count=sum(f.count for f in habit), also=also, entrypoints=entrypoints, anchor="habit")
 
 
-def _only_record(site: Site) -> bool:
-    """Whether the print is all that tells of a failure: it stands in an except arm in which nothing is logged."""
+def _finding(project: Project, site: Site, kind: str) -> Finding:
+    return RULE.at(
+        project,
+        site,
+        f"{site.text}() writes a bare line from the running {kind}: it has no level, time or request id, and cannot be "
+        "filtered, parsed or joined with the other lines",
+        "write it through the module's logger with a level and fields",
+        phases=("serving", "shutdown"),
+        kinds=("service", "worker"),
+    )
+
+
+def _for_the_log(project: Project, site: Site, arm: HandlerEffects | None) -> bool:
+    """Whether the line is one for the log of the running program: no word to a person at a terminal, no last word before the
+    end, nothing that another stream or process takes, and no report of what is told in another way."""
+    func = site.function
+    return not (
+        _goes_elsewhere(site)
+        or _behind_debug(site)
+        or _last_words(site)
+        or _own_process(project, func)
+        or _of_unmade_class(func)
+        or _handed_stream(site)
+        or _interrupted(site)
+        or _inside_logging(func)
+        or _of_command(project.links, func, 0)
+        or _interactive(func)
+        or _once(project.links, func, 0)
+        or (arm is not None and (_logging_failed(arm) or _blames_caller(arm)))
+    )
+
+
+def _arm_of(site: Site, arms: dict[int, HandlerEffects]) -> HandlerEffects | None:
+    """The innermost ``except`` arm around the call."""
     handlers = [s.handler for s in site.steps if s.handler is not None]
-    if not handlers:
-        return False
-    calls = {id(c) for c in m.calls(handlers[-1].body)}
-    return not any(id(s.call) in calls and log_call(s) is not None for s in site.function.sites)
+    return arms.get(id(handlers[-1])) if handlers else None
+
+
+def _only_record(arm: HandlerEffects) -> bool:
+    """Whether the print is all that tells of a failure: nothing is logged in the arm, and no way of it raises the error on."""
+    return arm.raises == "never" and not any(log_call(s) is not None for s in arm.calls if s.function is arm.func)
 
 
 def few(found: Iterable[Finding]) -> Iterator[Finding]:
@@ -117,11 +139,15 @@ def _behind_debug(site: Site) -> bool:
 
 
 def _last_words(site: Site) -> bool:
-    """A message just before the process ends."""
+    """A message just before the process ends, or before an exception: what follows in its block comes to no other end."""
     places = site.function.places
     number = next((i for i, p in enumerate(places) if p.stmt is site.stmt), None)
     following = places[number + 1 : number + 3] if number is not None else ()
-    return any(_ends(p) for p in following if p.steps == site.steps)
+    if any(_ends(p) for p in following if p.steps == site.steps):
+        return True
+    own = {id(p.stmt) for p in places if p.steps == site.steps}
+    rest = tuple(stmt for stmt in statements_after(place_of(site), site.function) if id(stmt) in own)
+    return bool(rest) and ends(rest, site.function) <= {"raise", "exit"}
 
 
 def _ends(place: Place) -> bool:
@@ -160,3 +186,45 @@ def _interrupted(site: Site) -> bool:
 def _inside_logging(func: Func) -> bool:
     """In a handler of the logging library, which cannot log its own failure."""
     return func.cls is not None and any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)
+
+
+def _of_command(links: Links, func: Func, depth: int) -> bool:
+    """Whether the function is a command, or helps one: what it prints is for the user of the command, also where a service
+    calls it."""
+    if is_command(func, links) or is_management_command(func.path):
+        return True
+    return depth < COMMAND_DEPTH and any(
+        e.how == "call" and not e.site.weak and _of_command(links, e.caller, depth + 1) for e in links.callers.get(func, ())
+    )
+
+
+def _interactive(func: Func | None) -> bool:
+    """In a console: the function, or one around it, asks the person at the terminal."""
+    while func is not None and not func.is_module:
+        if any((s.dotted or s.text) in ASKS for s in func.sites):
+            return True
+        func = func.parent
+    return False
+
+
+def _once(links: Links, func: Func, depth: int) -> bool:
+    """What runs once in a process: a function whose answer is cached, Django's ``AppConfig.ready``, and what only these call."""
+    if any(decorator_name(d).rpartition(".")[2] in CACHES for d in func.facts.decorators):
+        return True
+    if func.name == "ready" and func.cls is not None and any(b.endswith("AppConfig") for b in func.cls.external_bases):
+        return True
+    callers = [e for e in links.callers.get(func, ()) if not e.site.weak]
+    return bool(callers) and depth < 1 and all(e.how == "call" and _once(links, e.caller, depth + 1) for e in callers)
+
+
+def _logging_failed(arm: HandlerEffects) -> bool:
+    """The last resort of what reports failures: the ``try`` does nothing but log, or hand to an error tracker."""
+    leaves = [p.stmt for p in places_of(arm.attempt.body, ()) if not any(True for _ in blocks_of(p.stmt))]
+    told = [sites for stmt in leaves if (sites := sites_in(stmt, arm.func))]
+    reports = [any(log_call(s) is not None or (s.dotted or "").startswith(REPORTERS) for s in sites) for sites in told]
+    return all(reports) and any(log_call(s) is not None for sites in told for s in sites)
+
+
+def _blames_caller(arm: HandlerEffects) -> bool:
+    """The request is refused as wrong (a status of 400 to 499) on every way out: whoever sent it is told."""
+    return bool(arm.returns) and all(r.status is not None and CLIENT <= r.status < SERVER for r in arm.returns)

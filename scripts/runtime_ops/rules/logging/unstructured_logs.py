@@ -1,4 +1,4 @@
-"""An entrypoint whose logging never reaches a structured formatter."""
+"""A set-up of logging that writes plain text where records are collected and queried."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import all_log_parts
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.entrypoints import Entrypoint, in_main_block, main_block
+from runtime_ops.project.kept import kept
 from runtime_ops.project.log_parts import LogUse
-from runtime_ops.project.model import Func, Step
+from runtime_ops.project.model import Func, Site, Step, own_expressions
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs, unread_imports
 
 RULE = Rule(
     __name__,
     severity="low",
-    summary="The logging set-up that a service or worker reaches writes plain text, not one structured record an event.",
+    summary="Where output is collected and queried, the logging set-up writes plain text, not one structured record an event.",
 )
 
 
@@ -27,8 +28,15 @@ UNREAD = re.compile(r"(?i)(^|[._])(observability|telemetry|structlog|logs?|loggi
 PLAIN = frozenset("absl alembic click django flask kombu scrapy sqlalchemy tornado tqdm twisted uvicorn werkzeug".split())
 """Packages whose module of that name is known to set up no structured record by itself."""
 SETTINGS = ("LOGGING", "LOGGING_CONFIG")
-"""What Django sets logging up from; a text or a dictionary, also one that the operator gives."""
+"""What Django sets logging up from."""
 ROLES = ("configure", "formatter", "handler")
+QUERIED = frozenset({"kubernetes", "ecs", "nomad", "marathon", "fly", "render", "appengine", "heroku"})
+"""Platforms that take the output into a store which is queried; of one container, people read the lines."""
+WATCHED = re.compile(r"(?i)(^|[._])(\w*sentry\w*|rollbar|bugsnag|honeybadger|airbrake|newrelic|ddtrace|datadog|elasticapm)($|[._])")
+"""Packages of error trackers and agents, by name: whoever runs the program looks at it from outside."""
+CHOSEN = re.compile(r"(?i)log\w*(conf|format|json|struct|render|style)|(json|struct)\w*log")
+"""Settings by which the operator chooses the form of the records."""
+TIMES = ("asctime", "created", "{time", "time:")
 NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
 
 
@@ -40,32 +48,70 @@ def check(project: Project) -> Iterator[Finding]:
         parts = [use for use in project.log_parts if use.function.module in modules]
         if any(use.structured for use in parts) or not logs_at_all(program) or not deployed(project, program):
             continue
-        if any(_of_operator(project, use) for use in parts) or speaks_of_json(project, program):
+        if any(_of_operator(project, use) for use in parts) or speaks_of_json(project, program) or chosen(project, program):
             continue
         setup = setup_of(project, program, parts)
-        unused = under_main(program, parts) if setup is None else None
-        if setup is None and unused is None and sets_up_somewhere(program, parts):
-            continue  # how the program comes to it was not seen, which is no reason to say that it does not
-        place = setup or unused
-        path, line = (place.path, place.line) if place is not None else (program.home.path, program.home.line)
-        if (path, line) in reported:
+        if setup is None or (setup.path, setup.line) in reported or comes_too_late(program, setup, parts):
+            continue  # without a set-up that is seen nothing can be said of its form
+        bare = timeless(project, setup)
+        if not bare and not queried(program):
             continue
-        reported.add((path, line))
-        what = f"{setup.name} sets up plain text" if setup is not None else "no logging set-up is reached"
-        if unused is not None:
-            what = "the only set-up stands under __main__ and is not reached"
-        trace = [Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")]
+        reported.add((setup.path, setup.line))
         yield RULE.finding(
-            path,
-            line,
-            f"{what} for {entrypoint.kind} {entrypoint.path}: its records are lines for the eye; level, time, logger and ids cannot be "
-            "queried, and a traceback is many records",
+            setup.path,
+            setup.line,
+            f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
+            "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
             entrypoints=(entrypoint,),
-            trace=trace,
+            trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
             phase="startup",
             anchor=entrypoint.id,
         )
+
+
+def queried(program: Program) -> bool:
+    """Whether the records end where somebody queries them: a platform collects them, or the program also reports to a tracker
+    or agent, as what is watched from outside does. One container of a home has a person who reads the lines."""
+    if any(x.platform in QUERIED for e in program.all for x in e.production if x.role == "main"):
+        return True
+    bindings = (b for module in program.modules for found in module.level.bindings.values() for b in found)
+    return any(b.kind == "import" and WATCHED.search(b.text) for b in bindings)
+
+
+def chosen(project: Project, program: Program) -> bool:
+    """Whether a setting lets the operator choose the form of the records, or give a configuration of logging."""
+    return any(CHOSEN.search(read.name) for read in project.settings if read.function.module in program.modules)
+
+
+def comes_too_late(program: Program, setup: LogUse, parts: list[LogUse]) -> bool:
+    """Whether a ``basicConfig`` of the program's own module does nothing, since an imported module has set logging up by then."""
+    main = program.entrypoint.main.module
+    return (
+        setup.name == "logging.basicConfig"
+        and setup.function.module is main
+        and (setup.site is None or setup.site.call.keyword("force") is None)
+        and any(
+            u.name == setup.name and u.function.is_module and u.function.module is not main and not in_main_block(u.site)
+            for u in parts
+            if u.site is not None
+        )
+    )
+
+
+def timeless(project: Project, setup: LogUse) -> bool:
+    """Whether the format that is set up has no time: that of ``basicConfig()`` as it is, or one that is written so."""
+    if setup.site is None or setup.name not in ("logging.basicConfig", "logging.Formatter"):
+        return False
+    call = setup.site.call
+    if call.expands or call.keyword("handlers") is not None or call.keyword("filename") is not None:
+        return False  # a handler brings a format of its own, and a file is read where it lies
+    basic = setup.name == "logging.basicConfig"
+    given = call.keyword("format") if basic else call.argument("fmt", 0)
+    if given is None:
+        return basic
+    text = project.links.names.constant(given, setup.function)
+    return isinstance(text, str) and not any(word in text for word in TIMES)
 
 
 def speaks_of_json(project: Project, program: Program) -> bool:
@@ -113,6 +159,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         and use.name not in NO_OUTPUT
         and not use.name.startswith("sentry_sdk.")
         and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
+        and not (use.role == "formatter" and use.site is not None and unused(use.site))
         and any(reached(project, entrypoint, use) for entrypoint in program.all)
     ]
     own = program.entrypoint.main.module
@@ -123,27 +170,19 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
     return min(found, key=rank, default=None)
 
 
-def sets_up_somewhere(program: Program, parts: list[LogUse]) -> bool:
-    """Whether code of the program sets logging up, or a framework's settings take that from the operator."""
-    if any(use.role == "configure" and use.name not in NO_OUTPUT for use in parts):
-        return True
-    return any(
-        name in module.level.bindings or any(name in k.attributes or name in k.methods for k in module.classes.values())
-        for module in program.modules
-        for name in SETTINGS
-    )
-
-
-def under_main(program: Program, parts: list[LogUse]) -> LogUse | None:
-    """A set-up of the program's main module that stands only under ``__main__``, where production does not come by."""
-    level = program.entrypoint.main.module.level
-    return next(
-        (
-            u
-            for u in parts
-            if u.function is level and u.role in ROLES and foreign_main(program.entrypoint, level, steps_at(u))
-        ),
-        None,
+def unused(site: Site) -> bool:
+    """Whether a formatter is bound to a name of which only methods are called: no handler writes by it."""
+    where = kept(site)
+    if where.scope not in ("local", "module") or not where.name or "." in where.name:
+        return False
+    funcs = site.function.module.functions.values() if where.scope == "module" else (site.function,)
+    return not any(
+        isinstance(node, m.Name) and node.id == where.name
+        for func in funcs
+        for place in func.places
+        if place.stmt is not site.stmt
+        for expr in own_expressions(place.stmt)
+        for node in m.walk(expr)
     )
 
 

@@ -12,7 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components, deployed, traced_around, unread_imports
+from runtime_ops.rules.logging._programs import Program, components, deployed, programs, traced_around, unread_imports
 
 RULE = Rule(
     __name__,
@@ -75,14 +75,36 @@ def what_is_missing(project: Project, program: Program) -> str:
     missing = missing_of(program.entrypoint, uses)
     if not missing:
         return ""
-    recording = [(row, site) for row, site in uses if row.role in RECORDS and not row.call.startswith("sentry_sdk.")]
-    if records_by_own_means(program) or measured_elsewhere(project, program):
+    if records_by_own_means(program):
         return ""
-    if not recording:
-        return "records no metric"
-    if all(traces_only(row) for row, _ in recording):
-        return "has traces, but no metric"
-    return "has metrics, but none of " + ", ".join(missing)
+    if measures(uses):
+        return "has metrics, but none of " + ", ".join(missing)
+    if measured_elsewhere(project, program) or not beside_measured(project, program):
+        return ""
+    traced = any(row.role in RECORDS and traces_only(row) for row, _ in uses)
+    return "has traces, but no metric" if traced else "records no metric"
+
+
+def measures(uses: list[tuple[Instrument, Site]]) -> bool:
+    """Whether any of the calls records a metric; spans and an error tracker do not."""
+    return any(row.role in RECORDS and not traces_only(row) and not row.call.startswith("sentry_sdk.") for row, _ in uses)
+
+
+def beside_measured(project: Project, program: Program) -> bool:
+    """Whether a program that the same artifact starts (a compose file, a chart, a Procfile) is measured: there somebody looks at
+    metrics, and this one is left out. Where none is, it is a decision about the product, which map and contracts show."""
+    own = _artifacts(program)
+    return any(
+        other is not program and own & _artifacts(other) and measures(instruments_of(project, other))
+        for other in programs(project)
+    )
+
+
+def _artifacts(program: Program) -> set[str]:
+    """The files by which production starts the program; that a package offers a command deploys nothing."""
+    return {
+        x.chain[0].path for e in program.all for x in e.production if x.role == "main" and x.platform != "packaging" and x.chain
+    }
 
 
 def records_by_own_means(program: Program) -> bool:
