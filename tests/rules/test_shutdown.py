@@ -151,6 +151,13 @@ def test_thread_of_a_server_that_was_told_to_end(tmp_path: Path) -> None:
     assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": app.replace("server.shutdown()", "server.server_close()")})
 
 
+@pytest.mark.parametrize(("command", "lines"), [("work", 1), ("load_settings", 0)])
+def test_a_step_that_ends_needs_no_signal(tmp_path: Path, command: str, lines: int) -> None:
+    text = "import sys\nimport time\n\nif sys.argv[1] == 'work':\n    while True:\n        time.sleep(1)\n"
+    files = {"run.py": text, "Dockerfile": f"FROM python:3.12\nCMD python run.py {command}\n"}
+    assert len(found(tmp_path, "signal-blocked-by-shell", files)) == lines
+
+
 STATELESS = (
     "from http.server import BaseHTTPRequestHandler, HTTPServer\n\n\ndef main():\n"
     "    HTTPServer(('', 80), BaseHTTPRequestHandler).serve_forever()\n\n\nif __name__ == '__main__':\n    main()\n"

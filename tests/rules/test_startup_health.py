@@ -204,8 +204,54 @@ def test_a_credential_that_is_shown_to_another_weighs_less(tmp_path: Path, name:
 
 @pytest.mark.parametrize(("more", "count"), [({}, 1), ({"terraform/web.tf": 'resource "x" "web" {}\n'}, 0)])
 def test_probes_may_stand_in_terraform(tmp_path: Path, more: dict[str, str], count: int) -> None:
-    files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": "services:\n  web:\n    build: .\n", **more}
+    files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": "services:\n  web:\n    build: .\n    restart: always\n", **more}
     assert len(found(tmp_path, "missing-probe", files)) == count
+
+
+@pytest.mark.parametrize(
+    ("restart", "command", "count"),
+    [
+        ("    restart: unless-stopped\n", "gunicorn -k uvicorn.workers.UvicornWorker --timeout 60 app:app", 1),
+        ("    restart: unless-stopped\n", "gunicorn --timeout 60 app:app", 0),  # the master ends a worker that hangs
+        ("    restart: 'no'\n", "uvicorn app:app", 0),
+        ("", "uvicorn app:app", 0),  # built or tried out, not kept up
+    ],
+)
+def test_only_what_compose_keeps_up_lacks_a_check(tmp_path: Path, restart: str, command: str, count: int) -> None:
+    compose = f"services:\n  web:\n    build: .\n{restart}    command: {command}\n"
+    files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": compose}
+    assert len(found(tmp_path, "missing-probe", files)) == count
+
+
+@pytest.mark.parametrize(("turn", "count"), [("time.sleep(60)", 0), ("print(open('jobs').read())\n    time.sleep(60)", 1)])
+def test_a_loop_that_only_sleeps_cannot_hang(tmp_path: Path, turn: str, count: int) -> None:
+    manifest = DEPLOYMENT.replace("gunicorn", "python").replace("app:app", "idle.py")
+    files = {"idle.py": f"import time\n\nwhile True:\n    {turn}\n", "k8s/web.yaml": manifest}
+    assert len(found(tmp_path, "missing-probe", files)) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "call", "count"),
+    [
+        ("/ready", "psycopg2.connect('dbname=shop')", 1),
+        ("/ready", "requests.get('http://prices/')", 0),  # it has a readiness of its own
+        ("/__lbheartbeat__", "psycopg2.connect('dbname=shop')", 0),
+    ],
+)
+def test_readiness_need_not_ask_other_services(tmp_path: Path, path: str, call: str, count: int) -> None:
+    app = (
+        "import psycopg2\nimport requests\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n"
+        f"@app.get('{path}')\ndef up():\n    return 'ok'\n\n\n@app.get('/orders')\ndef orders():\n    {call}\n    return 'x'\n"
+    )
+    files = {"app.py": app, "Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app:app"]\n'}
+    assert len(found(tmp_path, "lying-readiness", files)) == count
+
+
+@pytest.mark.parametrize(("name", "count"), [("heartbeat", 0), ("index", 1)])
+def test_a_handler_may_say_by_its_name_that_it_is_about_health(tmp_path: Path, name: str, count: int) -> None:
+    app = f"from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef {name}():\n    return 'x'\n"
+    files = {"app.py": app, "Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app:app"]\n'}
+    assert len(found(tmp_path, "no-health-endpoint", files)) == count
 
 
 COMPOSE = "services:\n  web:\n    build: .\n    environment:\n      APP_SECRET_KEY: changeme\n"

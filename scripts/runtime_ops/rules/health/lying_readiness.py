@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from runtime_ops.facts import model as m
@@ -21,8 +22,11 @@ RULE = Rule(
 )
 READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
 
-WEIGHT = {"database": 0, "broker": 1, "http": 2, "grpc": 3}
-"""What serving may need, the one that says most first."""
+WEIGHT = {"database": 0, "broker": 1}
+"""What serving may need, the one that says most first. Another service has a readiness of its own: who asks for it too
+takes himself out of service together with it."""
+BALANCER = re.compile(r"(?i)lbheartbeat|load-?balancer")
+"""Routes that by convention (Dockerflow) say to the load balancer that the process answers, and ask nothing."""
 NEEDED = 0.5
 """Part of the handlers that must need something before a route that is only named health is asked to look at it."""
 
@@ -88,7 +92,7 @@ def _judge(
 ) -> tuple[Func, WaitSite] | None:
     """The handler and a dependency of other handlers, when the handler itself is a constant."""
     functions = functions_of(route)
-    if not functions or not all(constant(project, f) for f in functions):
+    if BALANCER.search(route.path) or not functions or not all(constant(project, f) for f in functions):
         return None
     before = [h.func for h in project.hooks if h.kind in ("before-request", "middleware") and h.func is not None]
     if any(dependency(project, f) is not None for f in before if f.module in entrypoint.modules):

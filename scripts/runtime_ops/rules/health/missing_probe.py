@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.facts import artifacts as a
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.loops import SLEEPS
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import source_first
 
@@ -19,13 +19,14 @@ RULE = Rule(
 )
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
 LOAD_GENERATORS = ("locust",)
+RESTARTS = frozenset({"always", "unless-stopped", "on-failure", "any"})
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     elsewhere = _elsewhere(project)
     for entrypoint in project.entrypoints:
-        if not entrypoint.long_running or _drives_load(entrypoint):
+        if not entrypoint.long_running or _drives_load(entrypoint) or _idle(entrypoint):
             continue
         launches = [x for x in entrypoint.production if x.role in ("main", "management")]
         yield from _kubernetes(entrypoint, [x for x in launches if x.platform == "kubernetes" and x.role == "main"])
@@ -35,7 +36,6 @@ def check(project: Project) -> Iterator[Finding]:
                 yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
         if not elsewhere:
             yield from _image(entrypoint, launches)
-        yield from _script(entrypoint, launches)
 
 
 def _elsewhere(project: Project) -> bool:
@@ -98,13 +98,38 @@ def _bare(
     )
 
 
+def _kept_up(launch: Launch) -> bool:
+    """Whether compose is told to start the service again: so it is where it runs for good, not only built or tried out."""
+    restart = launch.service.restart if launch.service is not None else None
+    return restart is not None and restart.text.strip("'\"").partition(":")[0] in RESTARTS
+
+
+def _minds_its_workers(launch: Launch) -> bool:
+    """Whether the server itself ends a worker that hangs: gunicorn's, of the synchronous class, whose timeout is not off."""
+    worker, limit = launch.options.get("worker_class"), launch.options.get("timeout")
+    if launch.server != "gunicorn" or (worker is not None and worker.value != "sync"):
+        return False
+    return limit is not None and limit.value not in (None, "0")
+
+
+def _idle(entrypoint: Entrypoint) -> bool:
+    """Whether its serving loops do nothing but sleep: nothing that could hang."""
+    loops = [place for place in entrypoint.places if place.how == "loop" and place.loop is not None]
+    return bool(loops) and all(
+        site.dotted in SLEEPS
+        for place in loops
+        for site in place.function.sites
+        if any(step.stmt is place.loop for step in site.steps)
+    )
+
+
 def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
     """Neither the image nor the compose service that runs it checks health, and no other platform does."""
     if entrypoint.kind != "service" or any(x.platform in ("kubernetes", *SCHEDULERS) or x.probes for x in launches):
         return
-    composed = [x for x in launches if x.platform == "compose"]
+    composed = [x for x in launches if x.platform == "compose" and _kept_up(x)]
     built = [x for x in launches if x.platform == "dockerfile" and x.role == "main"]
-    if not composed:
+    if not composed or all(_minds_its_workers(x) for x in composed):
         return
     if built:
         link = built[0].chain[0]
@@ -124,25 +149,3 @@ def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
         also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
     )
 
-
-def _script(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
-    """A worker or scheduler that the image's entry script starts by name, watched by nothing."""
-    if entrypoint.kind != "worker" or any(x.probes or x.platform in ("kubernetes", *SCHEDULERS) for x in launches):
-        return
-    for launch in launches:
-        script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript)), None)
-        if launch.platform != "dockerfile" or script is None or launch.supervisor is not None:
-            continue
-        link = next((x for x in launch.chain if x.path == script.path), None)
-        if link is not None:
-            yield RULE.finding(
-                script.path,
-                next((c.line for c in reversed(launch.chain) if c.path == script.path), link.line),
-                f"{entrypoint.path} is started by the image's entry script and no health check asks whether it still works: when "
-                "it hangs, its jobs just stop",
-                "write a heartbeat from its loop and give the image a health check that looks at its age",
-                severity="low",
-                entrypoints=(entrypoint,),
-                anchor=entrypoint.id,
-            )
-            return

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from runtime_ops.facts.artifacts import ComposeFile
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.layout import join
+from runtime_ops.project.route_model import Route
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import routes_of
 from runtime_ops.rules.health.failure_answered_200 import NAMED
@@ -20,6 +24,29 @@ CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad",
 """Platforms that can ask."""
 
 
+ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
+"""Names of handlers that say that the program lives, whatever their path."""
+
+
+def _checked_in_compose(project: Project, folder: str) -> bool:
+    """Whether a compose service that is built from the folder has a health check, so that its question is there."""
+    for file in project.artifacts_of(ComposeFile):
+        for service in file.services:
+            context = service.build.context if service.build is not None else None
+            check = service.healthcheck
+            checked = folder and context is not None and check is not None and check.method != "none"
+            if checked and context is not None and join(file.path.rpartition("/")[0], context.text) == folder:
+                return True
+    return False
+
+
+def _asks_health(route: Route) -> bool:
+    """Whether the path or the handler's name says that the answer is about health."""
+    if route.func is not None and ANSWERS.search(route.func.name):
+        return True
+    return NAMED.search(route.path) is not None or route.path.rstrip("/").endswith(("/status", "/version"))
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
@@ -32,11 +59,11 @@ def check(project: Project) -> Iterator[Finding]:
             continue  # what is not read may be one
         health = set(project.routes.health_like())
         folder = entrypoint.path.rpartition("/")[0]
+        if _checked_in_compose(project, folder):
+            continue
         if folder and any(r.file.startswith(f"{folder}/") for r in health):
             continue  # registered in a way that no import shows
-        if any(
-            r in health or NAMED.search(r.path) or r.path.rstrip("/").endswith(("/status", "/version")) for r in routes
-        ):
+        if any(r in health or _asks_health(r) for r in routes):
             continue
         yield RULE.finding(
             entrypoint.path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.jobs import worker_program
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
@@ -35,7 +36,9 @@ def check(project: Project) -> Iterator[Finding]:
         for entrypoint in project.entrypoints:
             if not entrypoint.long_running or site.function.module not in entrypoint.modules:
                 continue
-            if not project.lives[entrypoint].of(site.function):
+            if not project.lives[entrypoint].of(site.function) or (entrypoint.launches and not entrypoint.production):
+                continue
+            if _of_job_worker(project, site) and not any(worker_program(x.argv) for x in entrypoint.launches):
                 continue
             reason = skips_atexit(project, entrypoint)
             if reason is None or flushed(project, entrypoint) or (site.path, entrypoint.id) in reported:
@@ -55,6 +58,15 @@ def check(project: Project) -> Iterator[Finding]:
                 end_line=site.call.end_line,
                 anchor=f"{site.function.qualname}:{row.call}",
             )
+
+
+def _of_job_worker(project: Project, site: Site) -> bool:
+    """Whether only a job system's worker calls the function, when one of its processes begins."""
+    func = site.function
+    hooks = [h for h in project.hooks if h.func is func]
+    return bool(hooks) and all(h.kind == "worker-init" for h in hooks) and not any(
+        edge.how == "call" for edge in project.links.callers.get(func, ())
+    )
 
 
 def skips_atexit(project: Project, entrypoint: Entrypoint) -> tuple[Evidence, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
@@ -19,9 +20,10 @@ RULE = Rule(
 
 ONE_OFF = frozenset(
     """migrate collectstatic createcachetable loaddata check createsuperuser compilemessages makemigrations shell clearsessions
-    upgrade init-db create_tables""".split()
+    upgrade init-db create_tables runserver""".split()
 )
 """Subcommands that do one thing and end: nothing is drained when they are stopped."""
+ONE_THING = re.compile(r"(?:load|init|seed|create|migrate|setup|wait_for|wait-for)[_-]\w+$")
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
 """Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
 
@@ -40,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.platform in ALL_PROCESSES
                 or launch.init is True
                 or launch.role not in ("main", "management")
-                or ONE_OFF.intersection(launch.argv)
+                or _ends_soon(launch)
             ):
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)
@@ -49,9 +51,14 @@ def check(project: Project) -> Iterator[Finding]:
     yield from reported.values()
 
 
+def _ends_soon(launch: Launch) -> bool:
+    """A command that does one thing and ends, or a development server, which has nothing to drain."""
+    return any(word in ONE_OFF or ONE_THING.match(word) for word in launch.argv[1:]) or bool(ONE_OFF.intersection(launch.argv))
+
+
 def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:
     link = launch.shell_link or launch.chain[-1]
-    headless = entrypoint.framework == "locust"
+    headless = entrypoint.framework == "locust"  # load that is made, not work that is done
     how = (
         "is started with & and waited for"
         if launch.background
