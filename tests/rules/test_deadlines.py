@@ -183,16 +183,115 @@ def test_function_that_is_handed_to_what_enqueues_it(tmp_path: Path, inside: str
     assert bool(findings(tmp_path, "call-without-timeout", app__py=code)) is fires
 
 
-def test_method_by_name_alone_in_another_part_of_the_repository(tmp_path: Path) -> None:
-    code = HEAD + "@app.get('/a')\ndef a():\n    return app.store().classify(1)\n"
+PLUGINS = "import importlib\nfrom flask import Flask\napp = Flask('x')\ndef load(name):\n    importlib.import_module(name)\n"
+
+
+@pytest.mark.parametrize(("head", "folder", "lines"), [(HEAD, "web", []), (PLUGINS, "web", [4]), (PLUGINS, "tools", [])])
+def test_method_by_name_in_what_is_never_imported(tmp_path: Path, head: str, folder: str, lines: list[int]) -> None:
+    # a program that loads modules by made-up names may load its neighbour; others run only what they import
+    code = head + "@app.get('/a')\ndef a():\n    return app.store().classify(1)\n"
     model = "import requests\nclass Model:\n    def classify(self, x):\n        return requests.get('http://a')\n"
-    (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "app.py").write_text(code)
-    for folder, lines in (("tools", []), ("web", [4])):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / "model.py").write_text(model)
-        assert [f.line for f in findings(tmp_path, "call-without-timeout")] == lines, folder
-        (tmp_path / folder / "model.py").unlink()
+    for path, text in (("web/app.py", code), (f"{folder}/model.py", model)):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert [f.line for f in findings(tmp_path, "call-without-timeout")] == lines
+
+
+def test_the_base_method_that_super_names_is_no_override(tmp_path: Path) -> None:
+    code = HEAD + (
+        "import requests\nclass Base:\n    def __init__(self):\n        pass\n"
+        "class Plain(Base):\n    def __init__(self):\n        super().__init__()\n"
+        "class Asks(Base):\n    def __init__(self):\n        super().__init__()\n        requests.get('http://a')\n"
+        "@app.get('/a')\ndef a():\n    Plain()\n    return ''\n"
+    )
+    assert not [f for f in findings(tmp_path, "call-without-timeout", app__py=code) if f.phase == "serving"]
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=code.replace("    Plain()\n", "    Asks()\n"))
+    assert found.phase == "serving"
+
+
+WRAPPED = "app.wsgi_app = RequestTimeoutMiddleware(app.wsgi_app, 30)\n"
+ASKS = "import requests\n@app.get('/a')\ndef a():\n    return requests.get('http://a').text\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "command", "words"),
+    [
+        ("", "gunicorn app:app", "until gunicorn kills its process after 30 s"),
+        ("", "gunicorn app:app --timeout ${TIMEOUT:-60}", "until gunicorn kills its process after 60 s"),
+        ("", "gunicorn app:app --timeout ${TIMEOUT}", "for as long as it is silent"),
+        ("", "gunicorn app:app --threads ${THREADS}", "for as long as it is silent"),
+        ("", "gunicorn app:app --threads 4", "for ever"),
+        ("", "waitress-serve app:app", "for ever"),
+        (WRAPPED, "gunicorn app:app --threads 4", "until a middleware's time-out ends the request"),
+        ("", "", "for as long as it is silent"),
+    ],
+)  # fmt: skip
+def test_how_long_the_caller_is_held(tmp_path: Path, more: str, command: str, words: str) -> None:
+    if command:
+        (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\nCMD exec {command}\n")
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=HEAD + more + ASKS)
+    assert found.message.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "url", "count"),
+    [("sqlalchemy==2.0", "sqlite:///a.db", 0), ("sqlalchemy==2.0\npsycopg2==2.9", "sqlite:///a.db", 1), ("sqlalchemy==2.0", "", 1)],
+)
+def test_an_engine_without_any_driver_opens_a_file(tmp_path: Path, requirements: str, url: str, count: int) -> None:
+    code = HEAD + (
+        f"import os\nfrom sqlalchemy import create_engine\nURL = os.environ.get('URL', '{url}')\n"
+        "@app.get('/a')\ndef a():\n    return create_engine(URL).connect().execute('select 1')\n"
+    )
+    (tmp_path / "requirements.txt").write_text(f"{requirements}\n")
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+def test_a_job_that_its_system_ends_is_a_small_matter(tmp_path: Path) -> None:
+    code = "import requests\nfrom rq.decorators import job\n@job('low')\ndef ask():\n    return requests.get('http://a').text\n"
+    worker = "from rq import Worker\nimport jobs\nif __name__ == '__main__':\n    Worker(['low']).work()\n"
+    (found,) = findings(tmp_path, "call-without-timeout", jobs__py=code, worker__py=worker)
+    assert found.severity == "low" and found.message.endswith("until the time limit of its job")
+
+
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        ("['git', 'fetch']", 1), ("['git', 'rev-parse', 'HEAD']", 0), ("['openssl', 'version']", 0),
+        ("f'rm {name}', shell=True", 0),
+        ("['openssl', 's_client', '-connect', name]", 1),
+    ],
+)  # fmt: skip
+def test_programs_that_ask_nobody_do_not_hang(tmp_path: Path, command: str, count: int) -> None:
+    code = HEAD + "import subprocess\n@app.get('/<name>')\ndef a(name):\n"
+    code += f"    p = subprocess.Popen({command})\n    p.wait()\n    return ''\n"
+    assert len(findings(tmp_path, "child-without-timeout", app__py=code)) == count
+
+
+def test_a_management_command_counts_when_something_starts_it(tmp_path: Path) -> None:
+    command = "import requests\nfrom django.core.management.base import BaseCommand\n"
+    command += "class Command(BaseCommand):\n    def handle(self, **o):\n        requests.get('http://a')\n"
+    manage = "import sys\nfrom django.core.management import execute_from_command_line\n"
+    manage += "if __name__ == '__main__':\n    execute_from_command_line(sys.argv)\n"
+    packages = dict.fromkeys(f"{p}/__init__.py" for p in ("shop", "shop/management", "shop/management/commands"))
+    files = {"manage.py": manage, "shop/management/commands/pull_rates.py": command, **{p: "" for p in packages}}
+    files["crontab"] = "0 3 * * * root python manage.py other\n"
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert not findings(tmp_path, "call-without-timeout")
+    (tmp_path / "Procfile").write_text("release: python manage.py pull_rates\n")
+    assert [f.severity for f in findings(tmp_path, "call-without-timeout")] == ["low"]
+
+
+@pytest.mark.parametrize(
+    ("last", "count"), [("    finally:\n        ready.set()\n", 0), ("    finally:\n        pass\n    ready.set()\n", 1)]
+)
+def test_what_is_told_in_a_finally_is_told(tmp_path: Path, last: str, count: int) -> None:
+    code = HEAD + (
+        "import threading, requests\nready = threading.Event()\ndef work():\n    try:\n        requests.get('http://a')\n" + last +
+        "@app.get('/a')\ndef a():\n    threading.Thread(target=work).start()\n    ready.wait()\n    return ''\n"
+    )  # fmt: skip
+    assert len(findings(tmp_path, "unbounded-wait", app__py=code)) == count
 
 
 def test_child_is_held_until_the_server_ends_the_worker(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class Links:
             return
         site.targets, site.weak = (), False
         if isinstance(value.target, Func):
-            site.targets = (value.target, *self._overrides(value))
+            site.targets = (value.target, *(() if _names_its_class(site) else self._overrides(value)))
             site.origin = value.origin
         elif value.kind == "class" and isinstance(value.target, Klass):
             init = value.target.method("__init__")
@@ -311,3 +311,10 @@ def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:
         if target.cls is not None and not is_static(target):
             position -= 1
     return site.call.argument(param.name, position if position is not None and position >= 0 else None)
+
+
+def _names_its_class(site: Site) -> bool:
+    """``super().run()``: the base's own method is meant, whatever classes below it have."""
+    func = site.call.func
+    made = func.value.func if isinstance(func, m.Attr) and isinstance(func.value, m.Call) else None
+    return isinstance(made, m.Name) and made.id == "super"

@@ -7,6 +7,7 @@ silent about it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
@@ -39,7 +40,7 @@ INERT_DECORATORS = (
 PLAIN_BASES = (
     "object", "Exception", "BaseException", "abc.ABC", "ABC", "enum.", "Enum", "typing.", "dict", "list", "set", "str",
     "int", "tuple", "ValueError", "RuntimeError", "TypeError", "KeyError", "pydantic.", "unittest.", "json.JSONEncoder",
-    "collections.", "argparse.", "dataclasses.", "Error",
+    "collections.", "argparse.", "dataclasses.", "Error", "io.",
 )  # fmt: skip
 
 
@@ -51,6 +52,8 @@ class Reach(NamedTuple):
     sure: bool
 
 
+LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
+JOB_WORDS = re.compile(r"(?i)(^|_)(tasks?|jobs?|actors?|cron|cronjob|periodic|scheduled?|recurring|worker)(_|$)")
 NOWHERE: frozenset[str] = frozenset()
 
 
@@ -139,6 +142,7 @@ class Phases:
         self.spine = spine
         self.hooks = tuple(hooks)
         self._roles: dict[Func, tuple[str, str] | None] = {}
+        self._loaders: dict[Module, bool] = {}
         self._mains: dict[Func, tuple[ServingPlace, ...]] = {}
         self._out: dict[Func, list[Way]] = {}
         self._with_role: dict[Module, list[tuple[Func, tuple[str, str]]]] = {}
@@ -147,13 +151,15 @@ class Phases:
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
+        loads_by_name = any(self._loads_by_name(module) for module in entrypoint.modules)
         work: list[tuple[Func, str]] = []
 
         def add(func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None:
             known = life.reach[func].get(phase)
             if func in life.spine or (known is not None and (known.sure or not sure)):
                 return
-            if edge is not None and edge.how == "override" and func.module not in entrypoint.modules and _apart(edge):
+            by_name = edge is not None and edge.how == "override" and func.module not in entrypoint.modules
+            if edge is not None and by_name and (not loads_by_name or _apart(edge)):
                 return  # a method found by its name alone, in a part of the repository that this program never loads
             life.reach[func][phase] = Reach(edge, note, sure)
             work.append((func, phase))
@@ -166,6 +172,16 @@ class Phases:
         self._implicit(life, add)
         self._drain(life, work, add)
         return life
+
+    def _loads_by_name(self, module: Module) -> bool:
+        """Whether a module imports others whose names are made at run time: plug-ins that no statement imports."""
+        if module not in self._loaders:
+            self._loaders[module] = any(
+                site.method in LOADERS and not (site.call.args and isinstance(site.call.args[0], m.Const))
+                for func in module.functions.values()
+                for site in func.sites
+            )
+        return self._loaders[module]
 
     # ------------------------------------------------------------ seeds
 
@@ -320,6 +336,8 @@ class Phases:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
         for module in in_order(entrypoint.modules):
             for func, role, note in self._uncalled_in(module):
+                if role is None and entrypoint.kind == "service" and _named_for_jobs(func):
+                    continue  # a scheduler or queue of the project's own runs it, in a process or thread of its own
                 if (role is None or role == entrypoint.kind) and not life.of(func):
                     add(func, "serving", None, note, False)
 
@@ -421,6 +439,11 @@ def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
     ):
         return False
     return True
+
+
+def _named_for_jobs(func: Func) -> bool:
+    """Whether a decorator speaks of jobs: ``@register_task_handler()``, ``@actor(priority=…)``."""
+    return any(JOB_WORDS.search(decorator_name(d).rpartition(".")[2]) for d in func.facts.decorators)
 
 
 def _library_may_call(klass: Klass) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.timeouts import Wait, constructor, waits
-from runtime_ops.project.configured import Configuration
+from runtime_ops.project.configured import Configuration, Configured
 from runtime_ops.project.constructions import Construction, Constructions
 from runtime_ops.project.deadlines import Deadline, Judge, loosest, tightest
 from runtime_ops.project.links import Links
@@ -289,9 +289,21 @@ class WaitFinder:
             )
         if "config" in row.where:
             settings = {w.partition(".")[2] for c in row.constructors for w in c.split() if w.startswith("settings.")}
+            chosen = self._back_end(row)
+            if chosen is not None:
+                return ReportPlace(chosen.function.path, chosen.line, chosen.line, min(settings, default=chosen.name), chosen.function)
             for found in (c for setting in settings for c in self.configuration.named(setting)):
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
+
+
+    def _back_end(self, row: Wait) -> Configured | None:
+        """Where the settings name the back end of a row of Django, when they name several and another comes first."""
+        words = {w.strip("()") for c in row.constructors for w in c.split() if w.startswith("django.")}
+        engines = self.configuration.django_engines()
+        named = [c for c in engines if isinstance(c.expr, m.Const) and str(c.expr.value) in words]
+        others = [c for c in engines if c not in named and c.name == "BACKEND"]
+        return named[0] if named and any(c.line < named[0].line and c.function is named[0].function for c in others) else None
 
 
 def _other_mail_backend(call: m.Call, dotted: str) -> bool:

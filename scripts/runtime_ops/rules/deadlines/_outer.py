@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
@@ -27,27 +28,72 @@ class Limit(NamedTuple):
     at: Evidence
 
 
+class End(NamedTuple):
+    """What ends a caller that waits without a limit of its own: ``text`` says for how long it is held; ``by`` is ``server``
+    (it kills the process), ``request`` (a middleware ends the request), ``job`` (the job system's limit), ``nothing``, or
+    ``unknown``, where what surrounds the caller was not seen."""
+
+    text: str
+    by: str
+
+
+FOR_EVER = End("for ever", "nothing")
+UNKNOWN = End("for as long as it is silent", "unknown")
+LIMITING = re.compile(r"(?i)time_?out.*(middleware|wrapper)$|(middleware|wrapper).*time_?out$")
+"""Wrappers around an application that end a request which takes too long, by name."""
+
+
 def server_limit(entrypoint: Entrypoint) -> Limit | None:
-    """The longest request limit among the production launches of a service; None when one of them has none."""
-    limits = [_of_launch(launch) for launch in entrypoint.production if launch.role == "main"]
-    known = [limit for limit in limits if limit is not None]
+    """The longest request limit among the production launches of a service; None when one of them has none, or it is not known."""
+    limits = [_of_launch(launch) for launch in _serving(entrypoint)]
+    known = [limit for limit in limits if isinstance(limit, Limit)]
     return max(known, key=lambda limit: limit.seconds) if known and len(known) == len(limits) else None
 
 
-def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> str:
-    """What ends the caller anyway, empty where nothing does in one of the entrypoints: then the wait is for ever there."""
-    services = [e for e in entrypoints if e.kind == "service"]
-    others = [e for e in entrypoints if e.kind != "service"]
-    limits = [server_limit(e) for e in services]
-    if not entrypoints or None in limits or (others and not job_limit_holds(project, others)):
-        return ""
-    longest = max((limit for limit in limits if limit is not None), key=lambda limit: limit.seconds, default=None)
-    if longest is None:
-        return "until the time limit of its job"
-    return f"until {longest.who} kills its process after {longest.seconds:g} s"
+def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
+    """What ends the caller anyway, the loosest of all entrypoints."""
+    ends = [_end(project, entrypoint) for entrypoint in entrypoints]
+    if not ends or FOR_EVER in ends:
+        return FOR_EVER
+    if UNKNOWN in ends:
+        return UNKNOWN
+    servers = [limit for e in entrypoints if e.kind == "service" and (limit := server_limit(e)) is not None]
+    if servers:
+        longest = max(servers, key=lambda limit: limit.seconds)
+        return End(f"until {longest.who} kills its process after {longest.seconds:g} s", "server")
+    return next((end for end in ends if end.by == "request"), ends[0])
 
 
-def _of_launch(launch: Launch) -> Limit | None:
+def _end(project: Project, entrypoint: Entrypoint) -> End:
+    if entrypoint.kind != "service":
+        limit = job_limit_holds(project, (entrypoint,))
+        if limit is None:
+            return UNKNOWN
+        return End("until the time limit of its job", "job") if limit else FOR_EVER
+    if _ended_by_wrapper(entrypoint):
+        return End("until a middleware's time-out ends the request", "request")
+    limits = [_of_launch(launch) for launch in _serving(entrypoint)]
+    if not limits or "unknown" in limits:
+        return UNKNOWN
+    return FOR_EVER if None in limits else End("", "server")
+
+
+def _ended_by_wrapper(entrypoint: Entrypoint) -> bool:
+    return any(
+        LIMITING.search(site.text) or any(isinstance(a, m.Name) and LIMITING.search(a.id) for a in site.call.args[:1])
+        for module in entrypoint.modules
+        for func in module.functions.values()
+        for site in func.sites
+    )
+
+
+def _serving(entrypoint: Entrypoint) -> list[Launch]:
+    return [launch for launch in entrypoint.production if launch.role == "main" and launch.platform != "packaging"]
+
+
+def _of_launch(launch: Launch) -> Limit | str | None:
+    """The limit that the launched server sets on a request; None for none, ``unknown`` where it is given by a value that was
+    not followed."""
     row = next((r for r in all_servers() if r.name == launch.server), None)
     if row is None or not (row.request_seconds or row.request_option.flags):
         return None
@@ -55,17 +101,25 @@ def _of_launch(launch: Launch) -> Limit | None:
     threads = launch.options.get("threads")
     if row.worker_names == () and worker is not None and any(word in (worker.value or "") for word in THREADED):
         return None
-    if row.name == "gunicorn" and threads is not None and threads.value not in (None, "1"):
-        return None
+    if row.name == "gunicorn":
+        if any(option is not None and not _written(option.value) for option in (worker, threads)):
+            return "unknown"
+        if threads is not None and threads.value != "1":
+            return None
     names = (*row.request_option.settings, *(f.lstrip("-").replace("-", "_") for f in row.request_option.flags))
     for name in names:
         option = launch.options.get(name)
         if option is not None:
             number = _number(option.value)
             at = Evidence(option.path, option.line, f"{row.name} {name} = {option.value}")
-            return Limit(number, row.name, at) if number else None
+            return Limit(number, row.name, at) if number else None if number == 0 else "unknown"
     at = Evidence(launch.chain[-1].path, launch.chain[-1].line, f"{row.name} ends a request after {row.request_seconds} s by default")
     return Limit(float(row.request_seconds), row.name, at) if row.request_seconds else None
+
+
+def _written(value: str | None) -> bool:
+    """Whether an option's value is a literal, not a variable of the shell or an expression."""
+    return value is not None and bool(re.fullmatch(r"[\w.:-]+", value))
 
 
 def _number(text: str | None) -> float | None:

@@ -13,14 +13,16 @@ from runtime_ops.libraries.names import spellings
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_file
+from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
+from runtime_ops.rules.jobs._time_limits import limits_all_jobs, unread_settings
 
 LONG = ("service", "worker", "job")
 READS = frozenset(
@@ -50,8 +52,9 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
             found.setdefault(entrypoint, set()).update(phases)
     lasting = {e: p for e, p in found.items() if matters(e)}
     reached = {p for each in lasting.values() for p in each}
-    if reached and all(_of_command(project, w) for w in waits):
-        return "low", worst_phase(reached), tuple(lasting)
+    if found and all(_of_command(project, w) for w in waits):
+        started = any(_names_command(launch, waits[0].path) for launch in project.launches)
+        return ("low" if started else None), "serving", tuple(lasting or found)
     if reached:
         severity = "high" if reached & {"serving", "shutdown"} else "medium"
         if all(e.kind == "job" for e in lasting):
@@ -61,7 +64,7 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
     if found:
         # a script that nothing starts is somebody's tool, watched by its user
         started = any(e.production or (e.commands and e.launches) for e in found) or not project.launches
-        started = started and not all(development_file(e.path) for e in found)
+        started = started and not all(development_file(e.path) or development_path(e.path) for e in found)
         return ("low" if started else None), "serving", tuple(found)
     importers = project.imported_by(waits[0].site.function.module, "service", "worker")
     return ("medium", None, importers) if importers else (None, None, ())
@@ -77,7 +80,8 @@ def likely_way(life: Life, func: Func) -> bool:
         reach = life.reach.get(func, {}).get("serving")
         if reach is None or reach.edge is None:
             return reach is not None
-        if reach.edge.how == "override" and len(reach.edge.site.targets) < FAMILY:
+        by_name = reach.edge.how == "override"
+        if by_name and (len(reach.edge.site.targets) < FAMILY or func.module not in life.entrypoint.modules):
             return False
         func = reach.edge.caller
     return False
@@ -87,6 +91,11 @@ def _of_command(project: Project, wait: WaitSite) -> bool:
     """A management command of Django that does its work and ends (not one that is an entrypoint's own loop)."""
     func = wait.site.function
     return is_management_command(func.path) and not any(func in life.spine for life in project.lives.values())
+
+
+def _names_command(launch: Launch, path: str) -> bool:
+    """Whether a launch that is not for development runs the management command of a file: who types one sees it wait."""
+    return not launch.development and path.rpartition("/")[2].removesuffix(".py") in launch.argv
 
 
 def matters(entrypoint: Entrypoint) -> bool:
@@ -111,12 +120,19 @@ def lasts(project: Project, wait: WaitSite) -> bool:
         return True
     if site.method in READS and _reader(wait):
         return True
+    if dotted.startswith("select.") and not _about_sockets(wait.site.function):
+        return True  # pipes of children, terminals: what is said there is said when there is something to say
     receiver = site.text.rpartition(".")[0]
     if receiver.rpartition(".")[2].strip("_").endswith(PIPES) or dotted.startswith("asyncio.StreamWriter."):
         return True
     if site.method in READERS and not reads_address(wait.call):
         return True
     return _sibling_sets_it(wait) or _made_around_another(wait)
+
+
+def _about_sockets(func: Func) -> bool:
+    """Whether a function speaks of sockets or connections at all."""
+    return any(word in name.lower() for name in func.inventory.names for word in ("sock", "conn", "peer", "client"))
 
 
 def _made_around_another(wait: WaitSite) -> bool:
@@ -162,13 +178,19 @@ def _sibling_sets_it(wait: WaitSite) -> bool:
     )
 
 
-def job_limit_holds(project: Project, entrypoints: Iterable[Entrypoint]) -> bool:
-    """Whether every entrypoint is a worker whose job system ends a job by itself, and nothing switches that off."""
+def job_limit_holds(project: Project, entrypoints: Iterable[Entrypoint]) -> bool | None:
+    """Whether every entrypoint is a worker whose job system ends a job by itself, or by a limit that the project sets for
+    all jobs. None: the settings come from a package that was not read, so that nobody knows."""
     named = list(entrypoints)
     if not named or any(e.kind != "worker" for e in named):
         return False
-    limited = {row.name for row in all_job_systems() if row.time_limit is not None}
-    return all(e.framework in limited for e in named)
+    rows = [next((row for row in all_job_systems() if row.name == e.framework), None) for e in named]
+    missing = [row for row in rows if row is None or row.time_limit is None]
+    if any(row is None or not row.time_limit_settings for row in missing):
+        return False
+    if missing and not limits_all_jobs(project):
+        return None if unread_settings(project) else False
+    return True
 
 
 def unbounded_below(project: Project, func: Func) -> WaitSite | None:

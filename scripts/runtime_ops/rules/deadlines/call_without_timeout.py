@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import PackagingFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.model import Func, Site
+from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
-from runtime_ops.rules.deadlines._outer import outer_end
+from runtime_ops.rules.deadlines._outer import FOR_EVER, outer_end
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for, weight
 
 RULE = Rule(
@@ -23,6 +25,14 @@ RULE = Rule(
 )
 SHARED = frozenset({"database", "broker"})
 RPC = frozenset({"grpcio", "grpclib"})
+ENGINES = frozenset({"SQLAlchemy", "Flask-SQLAlchemy", "sqlmodel"})
+DRIVERS = (
+    "psycopg2 psycopg2-binary psycopg psycopg-binary psycopg2cffi asyncpg pg8000 mysqlclient pymysql aiomysql asyncmy "
+    "mysql-connector-python mariadb oracledb cx-oracle pyodbc aioodbc pymssql clickhouse-sqlalchemy clickhouse-driver "
+    "clickhouse-connect snowflake-sqlalchemy sqlalchemy-redshift pybigquery sqlalchemy-bigquery trino databricks-sql-connector "
+    "ibm-db-sa sqlalchemy-cockroachdb crate pyhive duckdb-engine cloud-sql-python-connector"
+).split()
+"""Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
 MANY = 5  # functions that call one client
 ADJACENT = 2  # lines between calls that are mended by one stroke
 HABIT = 3  # more calls of one name in one file than this are one habit
@@ -94,8 +104,31 @@ def _exclude(one: Site, other: Site) -> bool:
 def _unlimited(project: Project, wait: WaitSite) -> bool:
     if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
+    if _set_elsewhere(wait) or (wait.row.distribution in ENGINES and _only_files(project)):
+        return False
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
     return not (wait.row.bounded == "yes" and not wait.row.changed)
+
+
+def _set_elsewhere(wait: WaitSite) -> bool:
+    """Whether the module sets such a limit on an object whose making was not followed (``request.settimeout(30)`` in a server's
+    ``get_request``): it may be this one."""
+    if "method" not in wait.row.where or wait.construction is not None or wait.site.origin is not None:
+        return False
+    return any(
+        site.method in wait.row.parameters and site.origin is None
+        for func in wait.site.function.module.functions.values()
+        for site in func.sites
+    )
+
+
+def _only_files(project: Project) -> bool:
+    """Whether the repository declares SQLAlchemy and no driver of a database server, and its code writes the address of a SQLite
+    file: there is no peer."""
+    declared = {normalised(row.name) for file in project.artifacts_of(PackagingFile) for row in file.requirements}
+    if "sqlalchemy" not in declared or declared.intersection(DRIVERS):
+        return False
+    return any(text.startswith("sqlite:") for func in project.functions for text in func.inventory.texts)
 
 
 def _of_group(
@@ -114,15 +147,19 @@ def _of_group(
     certain = phase == "serving" and severity == "high" and first.version is not None
     job = any(w.site.function in project.jobs.by_func for w in group)
     command = all(is_management_command(w.path) for w in group)
-    ends = "" if command else outer_end(project, entrypoints)
+    end = FOR_EVER if command else outer_end(project, entrypoints)
+    if end.by == "job":
+        severity = "low"  # the job fails by itself, and can be seen to
+    elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
+        severity = "medium"
     return finding_of(
         RULE,
         project,
         group,
         f"{_callee(first)} sets no limit{library}: a peer that accepts and stays silent holds this "
-        f"{'command' if command else _unit(entrypoints)} {ends or 'for ever'}",
+        f"{'command' if command else _unit(entrypoints)} {end.text}",
         remedy_for(first),
-        severity="medium" if severity == "high" and (ends or not _shared(group)) else severity,
+        severity=severity,
         phase=phase,
         entrypoints=entrypoints,
         # else a module is imported, and no way to the call is seen

@@ -22,18 +22,24 @@ RULE = Rule(
 )
 LOCAL = frozenset(
     """rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id kill pkill killall
-    shred sync pmap ps uptime free lscpu""".split()
+    shred sync pmap ps uptime free lscpu grep awk sed head tail wc sort date whoami open xdg-open sw_vers sysctl""".split()
 )
 """Programs that send a signal, read the state of the machine or work on local files, and ask nobody."""
+LOCAL_PARTS = {
+    "git": frozenset("status rev-parse rev-list log describe branch config diff show init add commit ls-files symbolic-ref".split()),
+    "openssl": frozenset("version x509 req rsa genrsa pkcs12 dgst rand enc".split()),
+}
+"""Parts of programs that ask other hosts in other parts."""
 SLOW = frozenset(
     """git hg svn ssh scp sftp rsync curl wget ffmpeg ffprobe docker podman kubectl helm pip uv poetry npm yarn node pg_dump pg_restore
     psql mysql mysqldump mongodump redis-cli terraform ansible-playbook chromium google-chrome chrome firefox wkhtmltopdf libreoffice
     soffice unoconv pandoc convert magick gs tesseract yt-dlp youtube-dl aws gcloud az sh bash make gradle mvn java certbot openvpn
     mount umount smbclient nmap celery gunicorn pg_basebackup borg restic rclone clamscan clamdscan ocrmypdf latex pdflatex xelatex
-    exiftool blender vips rubberband sox apt apt-get dpkg systemctl supervisorctl""".split()
+    exiftool openssl
+    antiword catdoc pdftotext pdftohtml pdftoppm qpdf unrtf blender vips rubberband sox apt apt-get dpkg systemctl supervisorctl""".split()
 )
 """Programs that ask another host, a daemon or a device, or work for as long as their input makes them."""
-TELLS = frozenset("--version --help --list-langs --list -V".split())
+TELLS = frozenset("version --version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
 KILLS = frozenset("terminate kill".split())
@@ -49,13 +55,15 @@ def check(project: Project) -> Iterator[Finding]:
         if severity not in ("high", "medium") or job_limit_holds(project, entrypoints):
             continue
         first = serving[0]
-        ends = outer_end(project, entrypoints)
+        end = outer_end(project, entrypoints)
+        if end.by == "job":
+            continue
         yield finding_of(
             RULE,
             project,
             serving,
             f"{first.place.text}() waits for the child without limit: a child that hangs (a prompt, a lock, a dead mount) "
-            f"holds this request or job {ends or 'for ever'}",
+            f"holds this request or job {end.text}",
             "pass timeout=, and end the child's whole group when it expires (start_new_session=True and os.killpg)",
             severity="medium",
             phase=phase,
@@ -70,16 +78,37 @@ def _in_serving(project: Project, wait: WaitSite) -> bool:
         return False
     if not any(matters(e) for e in project.runs_in(wait.site, "serving", kinds=("service", "worker"))):
         return False
-    if _only_local(project, wait) or _only_tells(wait) or not _may_hang(project, wait):
+    if _only_local(project, wait) or _asks_nobody(wait) or _only_tells(wait) or not _may_hang(project, wait):
         return False
     # a wait after the child was told to end is the shutdown rules' business; supervision ends with the child
     told = any(s.method in ENDS and s.line < wait.line for s in wait.site.function.sites)
     return not told and not _supervises(project, wait)
 
 
+def _command(wait: WaitSite) -> m.Expr | None:
+    """What is started: by the call itself, or by the one that made the child (``p = Popen(cmd); p.wait()``)."""
+    origin = wait.site.origin
+    made = origin.call if origin is not None and wait.site.method in ("wait", "communicate") else None
+    call = made or wait.call
+    return call.args[0] if call.args else None
+
+
+def _asks_nobody(wait: WaitSite) -> bool:
+    """``git status``, ``openssl x509``: a part of the program that works on local files, while others go to the network."""
+    first = _command(wait)
+    bound = wait.site.function.bindings.get(first.id, []) if isinstance(first, m.Name) else []
+    first = bound[0].expr if len(bound) == 1 else first
+    items = first.items if isinstance(first, m.Sequence) else ()
+    words = [i.value for i in items if isinstance(i, m.Const) and isinstance(i.value, str)]
+    if isinstance(first, m.Const) and isinstance(first.value, str):
+        words = first.value.split()
+    local = LOCAL_PARTS.get(words[0].rpartition("/")[2], frozenset()) if words else frozenset()
+    return any(word in local for word in words[1:])
+
+
 def _only_local(project: Project, wait: WaitSite) -> bool:
     """Whether the command, or each that the callers hand over, is one of the tools that end at once."""
-    first = wait.call.args[0] if wait.call.args else None
+    first = _command(wait)
     func = wait.site.function
     param = func.param(first.id) if isinstance(first, m.Name) and first.id not in func.bindings else None
     if param is None:
@@ -91,7 +120,7 @@ def _only_local(project: Project, wait: WaitSite) -> bool:
 
 def _may_hang(project: Project, wait: WaitSite) -> bool:
     """Whether the program is one that talks to others or works for long, or is not written here (somebody's command)."""
-    first = wait.call.args[0] if wait.call.args else None
+    first = _command(wait)
     program = _program(first, wait.site.function)
     return not program or program in SLOW or any(word in program for word in ("python", "$", "{", "/"))
 
@@ -103,13 +132,17 @@ def _program(first: m.Expr | None, func: Func) -> str:
         first = bound[0].expr
     if isinstance(first, m.Sequence) and first.items:
         first = first.items[0]
+    if isinstance(first, m.Format) and first.parts:  # f"rm {path}"
+        first = first.parts[0]
+    elif isinstance(first, m.BinOp):  # "open %s" % path
+        first = first.left
     text = first.value if isinstance(first, m.Const) and isinstance(first.value, str) else ""
     return text.split(" ")[0].rpartition("/")[2]
 
 
 def _only_tells(wait: WaitSite) -> bool:
     """``[tool, "--version"]``: nothing else is asked of it."""
-    first = wait.call.args[0] if wait.call.args else None
+    first = _command(wait)
     items = first.items[1:] if isinstance(first, m.Sequence) else ()
     return len(items) == 1 and isinstance(items[0], m.Const) and items[0].value in TELLS
 

@@ -75,7 +75,9 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
         return False  # a stop flag: told from outside
     if literal and (_started_alone(project, func) or not _asks_state(loop, func)):
         return False
-    if counts_attempts(loop, func) is not None or _clocked(loop):
+    if counts_attempts(loop, func) is not None or _clocked(loop) or _clocked_below(loop, func):
+        return False
+    if literal and _once_unless_asked(loop):
         return False
     if any(site.method in SUPERVISES and _of_process(site) for site in sites_in(loop.test, func)):
         return False
@@ -135,6 +137,30 @@ def _clocked(loop: m.While) -> bool:
             if any(word in name for name in names for word in words):
                 return True
     return False
+
+
+def _clocked_below(loop: m.While, func: Func) -> bool:
+    """Whether a function that the loop's tests call looks at a time-out or deadline itself (``if self._stagnated(): raise``)."""
+    words = ("deadline", "elapsed", "timeout", "expire")
+    tests = [n.test for n in m.walk(loop.body) if isinstance(n, m.If)]
+    return any(
+        any(word in name.lower() for word in words for name in target.inventory.names)
+        for site in sites_in((loop.test, *tests), func)
+        for target in site.targets[:1]
+    )
+
+
+def _once_unless_asked(loop: m.While) -> bool:
+    """``if not continuous: break``: a pass that is made once, or again and again where its user asks for that."""
+    return any(
+        isinstance(n, m.If)
+        and isinstance(n.test, m.UnaryOp)
+        and n.test.op == "not"
+        and isinstance(n.test.operand, m.Name)
+        and any(isinstance(s, m.Break | m.Return) for s in n.body)
+        and any(word in n.test.operand.id.lower() for word in ("continu", "forever", "watch", "daemon", "follow", "loop", "repeat"))
+        for n in m.walk(loop.body)
+    )
 
 
 def _of_process(site: Site) -> bool:

@@ -78,7 +78,7 @@ def _in_the_way(project: Project, wait: WaitSite) -> bool:
         return False
     if wait.kind in ("event", "queue") and any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in site.steps):
         return False  # ``while …: item = queue.get()``: waiting is what such a loop is for
-    if _told_of_the_end(site) or _only_without_timeout(site):
+    if _told_of_the_end(site) or _told_at_last(wait) or _only_without_timeout(site):
         return False
     return not (_guarded(site) or _supervises(project, site) or _forced_before(site))
 
@@ -95,6 +95,20 @@ def _told_of_the_end(site: Site) -> bool:
         other.text == f"{owner}.put" and re.search(r"(?i)close|stop|shutdown|quit|exit|terminate", method.name)
         for method in site.function.cls.methods.values()
         for other in method.sites
+    )
+
+
+def _told_at_last(wait: WaitSite) -> bool:
+    """Whether the other side tells in a ``finally`` (``finally: ready.set()``, ``finally: queue.put(None)``): it does so also
+    when it fails."""
+    tells = {"event": ("set",), "queue": ("put", "put_nowait")}.get(wait.kind, ())
+    name = wait.site.text.rpartition(".")[0].rpartition(".")[2]
+    return any(
+        other.method in tells
+        and other.text.rpartition(".")[0].rpartition(".")[2] == name
+        and any(step.arm == "final" for step in other.steps)
+        for func in wait.site.function.module.functions.values()
+        for other in func.sites
     )
 
 

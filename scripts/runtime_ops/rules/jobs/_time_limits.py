@@ -1,0 +1,63 @@
+"""Whether the project sets a time limit for all jobs of its job system."""
+
+from __future__ import annotations
+
+import re
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func, Module
+
+NAMES = re.compile(r"time_?limit", re.I)
+LOADERS = frozenset(("config_from_object", "config_from_envvar"))
+
+
+def limits_all_jobs(project: Project) -> bool:
+    """Whether a setting for all jobs is written anywhere: in code, on a command line, in an artifact."""
+    known: bool | None = project.__dict__.get("_limits_all_jobs")
+    if known is None:
+        known = project.__dict__["_limits_all_jobs"] = _written(project)
+    return known
+
+
+def _written(project: Project) -> bool:
+    for launch in project.launches:
+        words = (*launch.argv, *launch.options, *launch.env)
+        if any(NAMES.search(word.replace("-", "_")) for word in words):
+            return True
+    for func in project.functions:
+        for name in func.bindings:
+            if NAMES.search(name):
+                return True
+        for site in func.sites:
+            if any(k is not None and NAMES.search(k) for k, _ in site.call.keywords):
+                return True
+        for place in func.places:
+            if isinstance(place.stmt, m.Assign) and any(
+                isinstance(n, m.Const) and isinstance(n.value, str) and len(n.value) < 40 and NAMES.search(n.value)
+                for n in m.walk((place.stmt.targets, place.stmt.value))
+            ):
+                return True
+    for module in project.modules:
+        for klass in module.classes.values():
+            if any(NAMES.search(name) for name in klass.attributes):
+                return True
+    return False
+
+
+def unread_settings(project: Project) -> bool:
+    """Whether a job system takes its settings from a package that is not in the repository
+    (``app.config_from_object("company.celery:Config")``): what limit they set is not known."""
+    for func in project.functions:
+        for site in func.sites:
+            if site.method in LOADERS and site.call.args and _outside(project, func.module, site.call.args[0], func):
+                return True
+    return False
+
+
+def _outside(project: Project, module: Module, given: m.Expr, func: Func) -> bool:
+    text = given.value.partition(":")[0] if isinstance(given, m.Const) and isinstance(given.value, str) else ""
+    if not text:
+        value = project.links.names.value(given, func)
+        return value is not None and value.kind == "external"
+    return not text.startswith("django.conf") and project.links.index.find(module, text)[0] is None
