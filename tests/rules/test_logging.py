@@ -192,7 +192,8 @@ def test_print_of_what_runs_once(tmp_path: Path, decorator: str, fires: bool) ->
 @pytest.mark.parametrize("command", [True, False])
 def test_print_of_a_helper_of_a_command(tmp_path: Path, command: bool) -> None:
     decorator = "@click.command()\n" if command else ""
-    helper = f"import click\n\n\ndef rebuild():\n{ARM}        print(e)\n\n\n{decorator}def rebuild_all():\n    rebuild()\n\n\n"
+    caller = f"{decorator}def rebuild_all():\n    rebuild()\n\n\n"
+    helper = f"import click\n\n\ndef rebuild():\n{ARM}        print(e)\n\n\n{caller}"
     source = helper + HANDLER.format(body="    rebuild()")
     assert bool(found(tmp_path, "logging/print-in-service", source)) is not command
 

@@ -22,7 +22,10 @@ RULE = Rule(
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})
 WRITERS = frozenset({"csv.writer", "csv.DictWriter", "json.dump", "yaml.dump", "yaml.safe_dump"})
-FAILURE_NAME = re.compile(r"(?i)^(e|ex|exc|err|error|exception|msg|message|str\((e|ex|exc|err|error)\))$|usage|help|version|style")
+FAILURE_NAME = re.compile(
+    r"(?i)^(e|ex|exc|err|error|exception|msg|message|str\((e|ex|exc|err|error)\))$"
+    r"|usage|help|version|style"
+)
 """Values that are texts for a person: the error itself, a message, the help."""
 REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
 

@@ -32,7 +32,9 @@ SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 ROLES = ("configure", "formatter", "handler")
 QUERIED = frozenset({"kubernetes", "ecs", "nomad", "marathon", "fly", "render", "appengine", "heroku"})
 """Platforms that take the output into a store which is queried; of one container, people read the lines."""
-WATCHED = re.compile(r"(?i)(^|[._])(\w*sentry\w*|rollbar|bugsnag|honeybadger|airbrake|newrelic|ddtrace|datadog|elasticapm)($|[._])")
+WATCHED = re.compile(
+    r"(?i)(^|[._])(\w*sentry\w*|rollbar|bugsnag|honeybadger|airbrake|newrelic|ddtrace|datadog|elasticapm)($|[._])"
+)
 """Packages of error trackers and agents, by name: whoever runs the program looks at it from outside."""
 CHOSEN = re.compile(r"(?i)log\w*(conf|format|json|struct|render|style)|(json|struct)\w*log")
 """Settings by which the operator chooses the form of the records."""

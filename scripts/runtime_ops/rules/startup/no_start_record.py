@@ -101,7 +101,10 @@ def _tells(module: Module) -> bool:
 def _answers_version(stmt: m.Stmt) -> bool:
     """``{"version": app_version}``, which a health or settings route answers; a number is the version of a format."""
     return any(
-        isinstance(key, m.Const) and isinstance(key.value, str) and VERSION_KEY.search(key.value) and not isinstance(value, m.Const)
+        isinstance(key, m.Const)
+        and isinstance(key.value, str)
+        and VERSION_KEY.search(key.value)
+        and not isinstance(value, m.Const)
         for expr in own_expressions(stmt)
         for node in m.walk(expr)
         if isinstance(node, m.Mapping)
