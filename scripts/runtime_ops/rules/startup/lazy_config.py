@@ -13,7 +13,7 @@ from runtime_ops.project.entrypoints import Entrypoint, is_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.settings import SettingRead
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.startup._reads import (
     CONVERSIONS,
     ENVIRONMENT,
@@ -41,7 +41,7 @@ def check(project: Project) -> Iterator[Finding]:
     for read in project.settings:
         if is_command(read.function, project.links):
             continue  # the start of a program of its own
-        if read.name in own or not _can_fail(read) or read_for_development(read):
+        if read.name in own or read.name.startswith("PYTEST_") or not _can_fail(read) or read_for_development(read):
             continue
         late = tuple(
             e
@@ -54,8 +54,11 @@ def check(project: Project) -> Iterator[Finding]:
         )
         if late:
             groups[read.function].append((read, late))
+    alike: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for func, reads in groups.items():
-        yield _finding(project, func, reads)
+        alike[tuple(sorted({read.name for read, _ in reads}))].append(_finding(project, func, reads))
+    for findings in alike.values():
+        yield from as_one(findings)  # one variable that many functions read is one mend
 
 
 def _set_by_itself(project: Project) -> frozenset[str]:

@@ -19,7 +19,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Site
 from runtime_ops.project.settings import SettingRead
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.api import Rule, as_one, together
 from runtime_ops.rules.startup._reads import for_development, place, read_for_development
 
 RULE = Rule(
@@ -58,7 +58,11 @@ def check(project: Project) -> Iterator[Finding]:
             call, _, parameter = row.name.rstrip(")").partition("(")
             for site in project.sites(call):
                 yield from _literal(project, site, parameter)
-    yield from _artifacts(project)
+    alike: dict[str, list[Finding]] = {}
+    for finding in _artifacts(project):
+        alike.setdefault(finding.anchor, []).append(finding)
+    for findings in alike.values():
+        yield from as_one(findings)  # one account that several programs are given
 
 
 def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
