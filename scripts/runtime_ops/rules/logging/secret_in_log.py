@@ -111,7 +111,8 @@ def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> b
         if what.kind == "secret" and not what.name.endswith(")"):
             return False  # a command that prints a value of its own is asked for it
         tool = bool(set(site.path.split("/")[:-1]) & TOOL_FOLDERS)
-        return what.kind not in ("body", "content") and not tool and not _product(site)
+        # who asks for the settings does not ask for the secrets among them
+        return what.kind not in ("body", "content") and not tool and (what.kind == "dump" or not _product(site))
     if call.level == "debug":
         # somebody switches DEBUG on during an incident, and then every user's password is in the log store
         password = what.kind == "secret" and not PASSWORDS.isdisjoint(words_of(what.name))
