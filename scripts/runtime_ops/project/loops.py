@@ -193,3 +193,12 @@ def _reads_clock(call: m.Call, func: Func | None) -> bool:
     site = sites_by_call(func).get(id(call)) if func is not None else None
     text = (site.dotted if site is not None else None) or source_of(call.func)
     return text in CLOCKS or text.endswith((".now", ".utcnow", ".time", ".monotonic", "_ns"))
+
+
+def left_behind(site: Site, loop: m.Stmt) -> bool:
+    """Whether a loop is left behind a call, in the block of the call: it waits for one thing, does it, and ends."""
+    if not isinstance(loop, m.While | m.For):
+        return False
+    blocks = [loop.body, *(s.stmt.body for s in site.steps if isinstance(s.stmt, m.If) and s.stmt.line > loop.line)]
+    own = next((block for block in reversed(blocks) if any(s.line <= site.line <= s.end_line for s in block)), ())
+    return any(isinstance(stmt, m.Break | m.Return) for stmt in own if stmt.line > site.line)

@@ -16,7 +16,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
-from runtime_ops.project.source_text import literal_words, source_of
+from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
 
@@ -29,6 +29,12 @@ EXPECTED = frozenset(
     "KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split()
 )
 LOUD = frozenset({"warning", "error", "exception", "critical"})
+WARNS = re.compile(r"(?i)\bstyle\.(?:warning|notice)\b|[\"']yellow[\"']")
+"""How a text is written that its author takes for a warning."""
+ONCE = re.compile(r"(?i)back_?fill|one[-_ ]?off|one[-_ ]time|once it (?:has|is)|remove (?:this )?(?:command|once|after)|dry[-_]run")
+"""What marks a command that a person runs once, at a desk, and whose texts that person reads."""
+MEASURES = frozenset("cProfile profile pstats timeit pytest unittest".split())
+"""What a developer's own tool imports."""
 TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|describe|dump|debug)(?:_|$)")
 """Commands that tell how things are."""
 HABIT = 6  # more are how the commands of this code base are written
@@ -42,14 +48,15 @@ def check(project: Project) -> Iterator[Finding]:
     loops: set[Func] = set()
     found: list[Finding] = []
     for effects in project.failures:
-        if effects.func not in owners or not _hides(project, effects):
+        if effects.func not in owners or not _hides(project, effects) or _at_a_desk(project, owners[effects.func], commanded):
             continue
         if effects.func is not owners[effects.func] and project.function_runs_in(
             effects.func, "serving", kinds=("service", "worker")
         ):
             continue
-        if effects.loop is not None:
-            if effects.func in loops or not _somebody_looks(project, owners[effects.func], commanded):
+        if effects.loop is not None or _is_item(project, effects, owners):
+            looked_at = _somebody_looks(project, owners[effects.func], commanded) and not _rehearsed(effects)
+            if effects.func in loops or not looked_at:
                 continue  # one habit of one command
             loops.add(effects.func)
         found.append(_of_handler(project, effects, effects.func.name))
@@ -77,8 +84,11 @@ def _owners(project: Project) -> dict[Func, Func]:
 def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether an artifact runs the command, so that a status that hides some failed items deceives it: a person who runs a
     tool by hand reads what is printed."""
-    if not project.launches:
-        return True  # nothing says how it is run
+    return not project.launches or _is_started(project, command, commanded)  # without one nothing says how it is run
+
+
+def _is_started(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+    """Whether an artifact of the repository starts the command."""
     entrypoint = commanded.get(command)
     if is_management_command(command.path):
         name = command.path.rpartition("/")[2].removesuffix(".py")
@@ -86,6 +96,35 @@ def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entry
     return entrypoint is not None and any(
         launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
     )
+
+
+def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+    """Whether only a person runs the command, who reads its texts: it says that it is for one time, can be rehearsed, or
+    measures code, and nothing starts it."""
+    if _is_started(project, command, commanded):
+        return False
+    parts = [command.path.rpartition("/")[2], command.facts.doc or "", *m.texts(command.facts.body)]
+    if is_management_command(command.path) and command.cls is not None:
+        parts += [command.module.level.facts.doc or "", command.cls.facts.doc or "", *m.texts(command.cls.facts.body)]
+        parts += [text for method in command.cls.methods.values() for text in m.texts(method.facts.body)]
+    return any(ONCE.search(part) for part in parts) or any(
+        isinstance(n, m.Import) and n.target.split(".")[0] in MEASURES for n in m.walk(command.facts.body)
+    )
+
+
+def _is_item(project: Project, effects: HandlerEffects, owners: dict[Func, Func]) -> bool:
+    """Whether the function deals with one item of a command's loop: each call of it stands in a ``for``."""
+    edges = [e for e in project.links.callers.get(effects.func, ()) if e.how == "call"]
+    return (
+        effects.func is not owners[effects.func]
+        and bool(edges)
+        and all(any(isinstance(s.stmt, m.For) and s.arm == "body" for s in e.site.steps) for e in edges)
+    )
+
+
+def _rehearsed(effects: HandlerEffects) -> bool:
+    """Whether the loop can be run for show only (``dry_run``): whoever rehearses reads what is printed."""
+    return effects.loop is not None and any(re.fullmatch(r"dry_?run", p.name) for p in effects.func.facts.params)
 
 
 def _hides(project: Project, effects: HandlerEffects) -> bool:
@@ -110,6 +149,8 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False
     if effects.loudest in ("debug", "info", "warning") and not effects.prints:
         return False
+    if not loud and any(WARNS.search(arguments_text(s.call)) for s in effects.prints):
+        return False  # a lesser result that is still one
     if any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in effects.steps):
         return False  # a service of its own
     place = Place(effects.attempt, effects.steps)

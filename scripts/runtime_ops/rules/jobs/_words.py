@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.flows import ends
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
@@ -67,6 +68,44 @@ def aside(func: Func) -> bool:
     """A function of a part that only serves speed or sight: a cache, metrics, a live view."""
     place = f"{func.module.name.rpartition('.')[2]}_{func.cls.name if func.cls is not None else ''}"
     return optional(place) or bool(ASIDE.search(func.module.path))
+
+
+QUIET = frozenset(
+    """info debug warning error exception critical append add set clear is_set len str int isinstance getattr create_task
+    ensure_future get items keys values time monotonic poll""".split()
+)
+"""Calls that hardly raise."""
+
+
+def minds_its_failures(func: Func) -> bool:
+    """Whether whatever may fail in a function stands in a ``try`` with an arm of its own that raises nothing."""
+    risky = [
+        s
+        for s in func.sites
+        if (s.method not in QUIET or waits(s.dotted or "")) and log_call(s) is None and not _only_made(s)
+    ]  # ``requests.get`` shares its name with ``dict.get``
+    return bool(risky) and all(
+        any(
+            step.arm == "body" and isinstance(step.stmt, m.Try) and any("raise" not in ends(h.body) for h in step.stmt.handlers)
+            for step in site.steps
+        )
+        for site in risky
+    )
+
+
+def _only_made(site: Site) -> bool:
+    """A coroutine that is made here and runs elsewhere."""
+    return bool(site.targets) and not site.awaited and all(t.facts.is_async for t in site.targets)
+
+
+def ends_process(func: Func, depth: int = 1) -> bool:
+    """Whether a function ends the process, itself or by what it starts or calls: nothing outlives it."""
+    if any((s.dotted or s.text) in ("os._exit", "os.abort") for s in func.sites):
+        return True
+    handed = (n for s in func.sites for a in (*s.call.args, *(v for _, v in s.call.keywords)) for n in m.walk(a))
+    if any(isinstance(n, m.Name) and n.id == "os._exit" for n in handed):
+        return True
+    return depth > 0 and any(ends_process(t, depth - 1) for s in func.sites if not s.weak for t in s.targets)
 
 
 def catches_all(func: Func) -> bool:

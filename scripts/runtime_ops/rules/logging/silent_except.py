@@ -13,9 +13,14 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.model import Site, own_expressions
+from runtime_ops.project.flows import inside, statements_after
+from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.model import Place, Site, own_expressions
+from runtime_ops.project.source_text import arguments_text
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.jobs._words import optional
+from runtime_ops.rules.logging._shown import shown
 from runtime_ops.rules.logging.lost_traceback import caught, running
 from runtime_ops.rules.shutdown._running import names_in
 
@@ -38,7 +43,8 @@ PROBES = frozenset(
         "urlparse UUID fromtimestamp dumps version format quit shutdown join wait detach flush isinstance enumerate list lower "
         "upper startswith endswith removeprefix removesuffix rstrip lstrip append sorted cast findall match search Path range zip "
         "sum min max round abs replace group items keys values setdefault is_file exists join_thread time now any all dict set "
-        "tuple partition issubclass type repr extend update add copy safe_load"
+        "tuple partition issubclass type repr extend update add copy safe_load socket settimeout setsockopt stat lstat "
+        "getsize getmtime"
     ).split()
 )
 
@@ -66,6 +72,8 @@ def _findings(project: Project) -> Iterator[Finding]:
             or _destructor(arm)
             or arm.answers
             or _raised_behind(arm)
+            or shown(arm)
+            or (_has_defaults(arm) and not _of_kind(arm.body_calls, OUTSIDE))
             or arm.handler.commented
             or any(r.kind in ("error", "exception") for r in arm.returns)
             or is_management_command(arm.path)
@@ -142,16 +150,21 @@ def _has_defaults(arm: HandlerEffects) -> bool:
     first, last = arm.attempt.line, max(stmt.end_line for stmt in arm.attempt.body)
     bound = {name: [b.line for b in bindings] for name, bindings in arm.func.bindings.items()}
     assigned = {name: lines for name, lines in bound.items() if any(first <= line <= last for line in lines)}
+    behind = statements_after(Place(arm.attempt, arm.steps), arm.func)  # not the other branches around it
     read: set[str] = set()
     for place in arm.func.places:
-        if place.stmt.line > arm.attempt.end_line:
-            again = {n for n, lines in assigned.items() if any(arm.attempt.end_line < x <= place.stmt.line for x in lines)}
+        if inside(behind, place):
+            again = {n for n, lines in assigned.items() if any(_is_behind(x, behind) and x <= place.stmt.line for x in lines)}
             read |= (_read(place.stmt) & set(assigned)) - again  # a name that got another value since is not its result
     return bool(read) and all(min(assigned[name]) < first or arm.func.param(name) is not None for name in read)
 
 
+def _is_behind(line: int, behind: tuple[m.Stmt, ...]) -> bool:
+    return any(stmt.line <= line <= stmt.end_line for stmt in behind)
+
+
 def _read(stmt: m.Stmt) -> set[str]:
-    skipped = stmt.targets if isinstance(stmt, m.Assign) else ()
+    skipped = stmt.targets if isinstance(stmt, m.Assign) else (stmt.target,) if isinstance(stmt, m.For) else ()
     return {name for expr in own_expressions(stmt) if not any(expr is t for t in skipped) for name in names_in(expr)}
 
 
@@ -167,14 +180,22 @@ def together_all(findings: list[Finding]) -> Finding:
 
 def probes_only(arm: HandlerEffects) -> bool:
     """Whether the body does nothing but a parse, a lookup or tidying up, whose failure is the normal path."""
-    return all(_harmless(site) for site in arm.body_calls)
+    return all(_harmless(site) for site in arm.body_calls if not _has_own_arm(site, arm))
+
+
+def _has_own_arm(site: Site, arm: HandlerEffects) -> bool:
+    """Whether the call stands in a ``try`` within the body, whose arms say what becomes of its failure."""
+    inner = (s for s in site.steps if s.stmt is not arm.attempt and arm.attempt.line < s.stmt.line <= arm.attempt.end_line)
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt.handlers for s in inner)
 
 
 def _harmless(site: Site) -> bool:
     if _of_kind((site,), LOST_WITH):
         return False  # ``requests.get`` shares its name with ``dict.get``
     named = site.method in PROBES or site.method.lstrip("_").startswith("parse")
-    return named or (site.dotted or "").startswith(("os.path.", "re.", "builtins."))
+    if named or optional(site.method) or log_call(site) is not None or "cache" in arguments_text(site.call).lower():
+        return True  # what is lost with a cache's file is made again
+    return (site.dotted or "").startswith(("os.path.", "re.", "builtins.", "time.", "psutil."))
 
 
 def _imports(arm: HandlerEffects) -> bool:

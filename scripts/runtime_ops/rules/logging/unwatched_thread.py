@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -12,12 +11,12 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.loops import is_endless
+from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._words import catches_all
+from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures
 
 RULE = Rule(
     __name__,
@@ -68,7 +67,7 @@ def _findings(project: Project, asked: list[Site]) -> Iterator[Finding]:
         if resource.kind != "thread" or resource.target is None or resource.started_at is None:
             continue
         loops = bool(endless_loops(resource.target))
-        if loops and watched(resource, asked):
+        if loops and (watched(resource, asked) or _joined_by_starter(resource)):
             continue
         entrypoints = project.runs_in(resource.site, "serving", "startup", kinds=KINDS)
         if not entrypoints:
@@ -89,6 +88,11 @@ def watched(resource: Resource, asked: list[Site]) -> bool:
     return any(s.function.module is resource.function.module or (name and name in s.text) for s in asked)
 
 
+def _joined_by_starter(resource: Resource) -> bool:
+    """Whether the function that starts the thread waits for it: it lives for one call, whatever its loop looks like."""
+    return any(stop.how == "join" and stop.site is not None and stop.site.function is resource.function for stop in resource.stops)
+
+
 def _loop(project: Project, resource: Resource) -> Finding | None:
     """A loop that an exception leaves, or whose own arm for it returns."""
     target = resource.target
@@ -107,7 +111,7 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
             phase="serving",
         )
     exposed = _exposed(target, loop)
-    if exposed is None or _outer_arm(loop) or _once(loop, exposed):
+    if exposed is None or _outer_arm(loop) or left_behind(exposed, loop.stmt):
         return None
     return _at_start(
         project,
@@ -145,7 +149,9 @@ def _exposed(func: Func, loop: Place) -> Site | None:
         at = next((i for i, s in enumerate(steps) if s.stmt is loop.stmt), None)
         if at is None or steps[at].arm != "body" or tame(site) or not (site.targets or waits(site.dotted or "")):
             continue
-        if _suppressed(site) or (site.targets and all(catches_all(t) or _step_by_step(t) for t in site.targets)):
+        if _suppressed(site) or any(ends_process(t) for t in site.targets):
+            continue
+        if site.targets and all(catches_all(t) or _step_by_step(t) or minds_its_failures(t) for t in site.targets):
             continue
         if not any(_catches_all(s.stmt) and s.arm == "body" for s in steps[at + 1 :]) and not any(
             s.arm == "handler" for s in steps[at + 1 :]
@@ -168,6 +174,8 @@ def _catches_all(stmt: m.Stmt) -> bool:
 def tame(site: Site) -> bool:
     """Whether the call hardly raises: logging, clocks, flags, queues in memory."""
     if site.method in TAKES:
+        return True
+    if (site.dotted or "").startswith(("logging.", "time.", "builtins.")):
         return True
     return (site.method in TAME and not site.targets) or log_call(site) is not None
 
@@ -207,18 +215,6 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         "on stderr, half done, and whoever asked for the work is never told",
         "wrap the target: log with exc_info and record the failure where its state is read",
         "medium",
-    )
-
-
-def _once(loop: Place, site: Site) -> bool:
-    """Whether the loop is left right after the call: it waits for one thing, does it, and ends."""
-    assert isinstance(loop.stmt, m.While)
-    blocks = [loop.stmt.body, *(s.stmt.body for s in site.steps if isinstance(s.stmt, m.If))]
-    return any(
-        isinstance(after, m.Break | m.Return)
-        for block in blocks
-        for stmt, after in pairwise(block)
-        if stmt.line <= site.line <= stmt.end_line
     )
 
 
