@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_command, main_block
@@ -16,6 +18,8 @@ RULE = Rule(
     severity="medium",
     summary="A command catches KeyboardInterrupt and ends with status 0, so an interrupted run looks like a finished one.",
 )
+
+STOP = re.compile(r"(?i)\bshut(?:ting)?[ _-]?down\b|\bstop requested\b")
 
 
 @RULE.check
@@ -31,6 +35,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue  # click turns the interrupt into Abort, and ends with 1 by itself
         if keeps_status(effects.handler, effects.func):
             continue
+        if _says_stop(effects):
+            continue  # a service of its own, which is stopped like that
         if _ends_with_success(effects) and not interactive(effects.func) and not _serves(project, effects):
             yield RULE.in_function(
                 project,
@@ -58,6 +64,11 @@ def _ends_with_success(effects: HandlerEffects) -> bool:
     if effects.raises != "never" or effects.loop is not None or effects.stores:
         return False
     return effects.ends <= {"fall", "return"} and all(r.kind in ("none", "empty") for r in effects.returns)
+
+
+def _says_stop(effects: HandlerEffects) -> bool:
+    """Whether the arm speaks of a stop that was asked for: ``"shutdown requested"``."""
+    return any(STOP.search(text) for text in m.texts(effects.handler.body))
 
 
 def _serves(project: Project, effects: HandlerEffects) -> bool:

@@ -10,6 +10,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.model import Func
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
@@ -74,10 +75,20 @@ def _watches(place: ServingPlace, child: Resource) -> bool:
     ended = min((s.line for s in place.function.sites if s.text in (f"{name}.terminate", f"{name}.kill")), default=1 << 30)
     if place.site is not None and place.site.text.startswith(f"{name}."):
         return True
+    if place.site is not None and _woken_by_a_watcher(place.function, place.site.text.rpartition(".")[0]):
+        return True
     nodes = [*m.walk(inside)] + [n for p in place.function.places if child.line < p.stmt.line <= place.line for n in m.walk(p.stmt)]
     # what is asked after its end was ordered says nothing about an end of its own
     asked = (n for n in nodes if isinstance(n, m.Name) and n.id.startswith(f"{name}.") and n.line < ended)
     return any(n.id.rpartition(".")[2] in LOOKS for n in asked)
+
+
+def _woken_by_a_watcher(func: Func, event: str) -> bool:
+    """Whether a function within ``func`` waits for something itself and then sets the event that ``func`` waits for."""
+    inner = [f for f in func.module.functions.values() if f.parent is func]
+    return any(
+        any(s.text == f"{event}.set" for s in f.sites) and any(s.method in ("wait", "join", "poll") for s in f.sites) for f in inner
+    )
 
 
 def _watched(launch: Launch) -> bool:
@@ -103,6 +114,8 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     restart = own.get("autorestart") if own is not None else None
     option = (own.get("startsecs") or own.get("startretries")) if own is not None else None
     never = restart is not None and restart.truth is False
+    if launch.chain[0].path == config.path or (not never and own is not None and _starts_slowly(launch, own.get("startsecs"))):
+        return  # nothing says that supervisord is a container's main process; or a failed start is no start for it
     seconds = own.get("startsecs") if own is not None else None
     within = f"within {seconds.text} s of its start" if seconds is not None else "right after its start"
     yield RULE.finding(
@@ -117,6 +130,18 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=launch.unit.name,
+    )
+
+
+def _starts_slowly(launch: Launch, seconds: a.Value | None) -> bool:
+    """Whether the program is up for supervisord (1 s unless ``startsecs`` says more) before it can fail: a script runs
+    other programs in Python first, and those take longer to load."""
+    if seconds is not None:
+        return False
+    link = launch.chain[-1]
+    script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == link.path), None)
+    return script is not None and any(
+        c.line < link.line and (c.program.startswith("python") or c.program.endswith(".py")) for c in script.commands
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -29,6 +30,8 @@ CONFLICTS = frozenset(
     """RuntimeError KeyError IndexError ValueError FileExistsError BlockingIOError InterruptedError Empty QueueEmpty WatchError
     StopIteration IntegrityError EOFError TimeoutError Timeout""".split()
 )
+WAITS = re.compile(r"(?i)(?:^|[_-])(?:wait|await|until)(?:[_.-]|$)|(?:^|[_-])ready(?:[_.-]|$)|pre_?start")
+"""Names of functions and scripts that are there to wait until something answers."""
 LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "ConnectionError"})
 
 
@@ -39,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
     yield from (f for use, f in found if use.policy.distribution not in JOB_SYSTEMS)
     yield from as_one(jobs)
     for loop in retry_loops(project):
-        if _lasts(project, loop) and project.function_runs_in(loop.func, "serving", "startup"):
+        if _lasts(project, loop) and not _is_for_waiting(loop) and project.function_runs_in(loop.func, "serving", "startup"):
             yield _of_loop(project, loop)
 
 
@@ -92,6 +95,10 @@ def _of_loop(project: Project, found: RetryLoop) -> Finding:
         "count the tries or set a deadline, then raise or store the item as failed", end_line=found.handler.line,
         severity=None if serving else "medium",
     )  # fmt: skip
+
+
+def _is_for_waiting(found: RetryLoop) -> bool:
+    return bool(WAITS.search(found.func.name) or WAITS.search(found.func.path.rpartition("/")[2]))
 
 
 def _lasts(project: Project, found: RetryLoop) -> bool:

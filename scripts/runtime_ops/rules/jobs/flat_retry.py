@@ -79,8 +79,10 @@ def _findings(project: Project) -> Iterator[Finding]:
         if use.func is None or use.call is None or stop_given(use, project) is not True:
             continue
         tries = _tries(use)
-        if tries is None or tries < MANY or not _flat(use) or not project.phases_by_entrypoint(use.func):
+        if tries is None or tries < MANY or not _flat(use):
             continue
+        if not project.function_runs_in(use.func, "serving", "startup", kinds=("service", "worker")):
+            continue  # one run of a command is no crowd
         yield RULE.in_function(
             project, use.func, use.line,
             f"{tries} tries of {use.func.name}() follow each other at one pace: when a dependency fails, every "

@@ -26,6 +26,8 @@ STATED = re.compile(
     r"fire.and.forget|best.effort|telemetry|ignore (?:the )?(?:result|response|errors?)|don'?t care|usage stat", re.I
 )
 
+LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -60,6 +62,8 @@ def _runs(project: Project, func: Func) -> bool:
 
 def _response(project: Project, site: Site) -> Finding | None:
     func = site.function
+    if _to_itself(site):
+        return None
     if not _runs(project, func) or _stated(func) or optional(func.name) or aside(func):
         return None
     if any(k == "hooks" for k, _ in site.call.keywords) or _raises_by_itself(project, site):
@@ -77,6 +81,11 @@ def _response(project: Project, site: Site) -> Finding | None:
         "request counts as done",
         "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
     )  # fmt: skip
+
+
+def _to_itself(site: Site) -> bool:
+    """A literal address of the own machine: a helper beside the program, whose answer it does not need."""
+    return any(LOCAL.match(text) for text in m.texts(site.call.args))
 
 
 def _bound_to(site: Site) -> str | None:

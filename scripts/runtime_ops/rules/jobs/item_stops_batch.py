@@ -10,11 +10,11 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import resolve_all, sites_in
-from runtime_ops.project.loops import is_endless
+from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step, blocks_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._words import catches_all, optional, words
+from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures, optional, words
 
 RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.")
 THREADS = ("threading.Thread", "threading.Timer")
@@ -71,12 +71,17 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             continue
         if any(s.method in STREAMS for s in sites_in(loop.body, func)):
             continue  # it reads one stream to its end
-        risky = [s for s in sites_in(loop.body, func) if _may_fail(s) and not _guarded(project, func, s.steps)]
-        if not risky:
-            continue
+        risky = [
+            s for s in sites_in(loop.body, func) if _may_fail(s) and not _guarded(project, func, s.steps) and not left_behind(s, loop)
+        ]
+        if not risky or any(ends_process(t) for s in risky for t in s.targets):
+            continue  # none, or what takes the items is the program's end
         guards = any(_broad(project, func, s) for s in _blocks(loop.body))
-        first = next((s for s in risky if s.dotted in RISKY), risky[0]) if guards else _likeliest(project, risky)
-        if guards and first.dotted not in RISKY:
+        parses = next((s for s in risky if s.dotted in RISKY), None)
+        batch = [s for s in risky if any(isinstance(x.stmt, m.For) and x.stmt.line > loop.line for x in s.steps)]
+        # without items it is a thread that one failure ends: `unwatched-thread` says that
+        first = parses if guards else _likeliest(project, batch) or next((s for s in batch if s is parses), None)
+        if first is None:
             continue
         line, what = (
             (first.line, f"{first.text}() stands outside the try of this loop")
@@ -88,16 +93,21 @@ def _thread_loops(project: Project, func: Func) -> Iterator[Finding]:
             f"{what}: one bad item raises out of {func.name}(), its thread ends, and nothing starts it again "
             "while the process looks healthy",
             "guard one turn: log the failure with its item, count it, go on with the next after a pause",
-            severity="high",
+            severity="high" if guards else "medium",
         )  # fmt: skip
         return
 
 
-def _likeliest(project: Project, risky: list[Site]) -> Site:
-    """The call that fails in practice: one that reaches another process, itself or below; else the first."""
+def _likeliest(project: Project, risky: list[Site]) -> Site | None:
+    """The call that fails in practice: one that reaches another process, itself or in what it calls."""
     waits = {id(w.site.call) for w in project.waits if w.leaves_the_process}
     functions = {w.site.function for w in project.waits if w.leaves_the_process}
-    return next((s for s in risky if id(s.call) in waits or any(t in functions for t in s.targets)), risky[0])
+    return next((s for s in risky if id(s.call) in waits or any(_reaches(project, t, functions) for t in s.targets)), None)
+
+
+def _reaches(project: Project, func: Func, outside: set[Func]) -> bool:
+    callees = (e.callee for e in project.links.callees.get(func, ()) if e.how == "call" and not e.site.weak)
+    return func in outside or any(callee in outside for callee in callees)
 
 
 def _leaving_arms(project: Project, func: Func) -> Iterator[Finding]:
@@ -143,7 +153,7 @@ def _may_fail(site: Site) -> bool:
         return any(not isinstance(a, m.Const) for a in site.call.args) and not _of_environment(site)
     if site.method in TRIVIAL or not site.targets or site.weak:
         return False
-    return not all(catches_all(t) or _harmless(t) for t in site.targets)
+    return not all(catches_all(t) or minds_its_failures(t) or _harmless(t) for t in site.targets)
 
 
 def _of_environment(site: Site) -> bool:
@@ -255,6 +265,7 @@ def _computes(site: Site) -> bool:
             "lower",
             "append",
             "refresh",
+            "isoformat",
             "split",
             "format",
         )

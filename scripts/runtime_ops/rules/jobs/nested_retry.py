@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
@@ -19,7 +20,7 @@ def check(project: Project) -> Iterator[Finding]:
     by_func: dict[Func, Configured] = {}
     for use in configured(project):
         if use.func is not None and (
-            use.policy.distribution not in ("celery", "dramatiq", "rq", "huey") or _automatic(use)
+            not _none(use) and (use.policy.distribution not in ("celery", "dramatiq", "rq", "huey") or _automatic(use))
         ):
             by_func.setdefault(use.func, use)
     for func, use in by_func.items():
@@ -35,6 +36,12 @@ def check(project: Project) -> Iterator[Finding]:
             "time that one failure holds the caller",
             "retry in one layer only, the one that knows whether the work may be repeated",
         )  # fmt: skip
+
+
+def _none(use: Configured) -> bool:
+    """``max_retries=0``: there is no second try."""
+    given = use.call.keyword("max_retries") if use.call is not None else None
+    return isinstance(given, m.Const) and given.value == 0
 
 
 def _automatic(use: Configured) -> bool:

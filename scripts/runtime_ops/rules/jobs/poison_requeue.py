@@ -19,6 +19,8 @@ COUNTS = re.compile(r"attempt|retr(?:y|ies)|count|redeliver|x-death|tries|max_|l
 PUTS = frozenset("put put_nowait async_put aput lpush rpush appendleft append requeue".split())
 PUTS_BY_NAME = re.compile(r"(?:^|_)(?:re)?(?:queue|enqueue|put)(?:_|$)", re.I)
 
+AGAIN = re.compile(r"(?i)re_?(?:en)?queue|put_?back|again")
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -117,6 +119,8 @@ def _put_back(project: Project, consumer: Consumer) -> Iterator[Finding]:
             if isinstance(failed.stmt, m.If)
             else (failed.handler.body if failed.handler is not None else ())
         )
+        if _asked_for(site):
+            continue
         if _counts(block) or (isinstance(failed.stmt, m.If) and _counts((failed.stmt,), test_only=True)):
             continue
         yield RULE.at(
@@ -127,6 +131,13 @@ def _put_back(project: Project, consumer: Consumer) -> Iterator[Finding]:
             "carry a count in the item; when it is used up, store the item as failed and tell somebody",
             severity="medium",
         )  # fmt: skip
+
+
+def _asked_for(site: Site) -> bool:
+    """``except Aborted as e: if e.requeue:``: who raised it wants the item back, which is no failure of the item."""
+    bound = {s.handler.bound for s in site.steps if s.arm == "handler" and s.handler is not None and s.handler.bound}
+    tests = [n.id for s in site.steps if isinstance(s.stmt, m.If) and s.arm == "body" for n in m.walk(s.stmt.test) if isinstance(n, m.Name)]
+    return any(name.partition(".")[0] in bound and AGAIN.search(name.partition(".")[2]) for name in tests)
 
 
 def _names_of_item(consumer: Consumer) -> set[str]:

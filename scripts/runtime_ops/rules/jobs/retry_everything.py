@@ -18,6 +18,7 @@ RULE = Rule(
 )  # fmt: skip
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 """Their retries are few, minutes apart, and hold no caller."""
+HOOKS = frozenset("before after before_sleep on_backoff on_retry logger".split())
 BROAD = frozenset({"Exception", "BaseException"})
 
 
@@ -34,8 +35,8 @@ def _findings(project: Project) -> Iterator[Finding]:
             continue
         if use.call is not None and use.call.keyword("giveup") is not None:
             continue
-        if not project.phases_by_entrypoint(use.func):
-            continue
+        if _told_of(use) or not project.function_runs_in(use.func, "serving", "startup", kinds=("service", "worker")):
+            continue  # each try is logged; or a run that somebody waits for, to which the pauses are nothing
         attempts = _attempts(use)
         yield RULE.in_function(
             project, use.func, use.line,
@@ -44,6 +45,11 @@ def _findings(project: Project) -> Iterator[Finding]:
             "its pauses before anybody hears of it",
             "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
         )  # fmt: skip
+
+
+def _told_of(use: Configured) -> bool:
+    """Whether a hook of the retry tells of each try: ``before_sleep=before_sleep_log(…)``, ``on_backoff=…``."""
+    return use.call is not None and any(key in HOOKS and value is not None for key, value in use.call.keywords)
 
 
 def _everything(use: Configured) -> bool:

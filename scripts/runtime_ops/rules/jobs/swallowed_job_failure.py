@@ -15,6 +15,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, places_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one, together
+from runtime_ops.rules.jobs._kept_work import catches_its_own, heard_of, keeps_state, kept_apart, may_be_dropped
 from runtime_ops.rules.jobs._words import aside, catches_all, delivers, optional, saves, words
 
 RULE = Rule(
@@ -31,8 +32,10 @@ SIGNAL = re.compile(r"(?i)(?:signal|changed|created|updated|deleted|saved|done|s
 MAIL = re.compile(r"(?i)mail|notif|alert|slack|telegram|webhook|message")
 """What tells people of something: its loss is noticed late, and undoes nothing."""
 OUTSIDE = re.compile(r"notif|mail|message|order|webhook|payment|invoice|delivery", re.I)
-BOOKS = re.compile(r"(?i)status|statistic|stats|heartbeat|last_seen|metric|usage")
-"""Names of bookkeeping that the next run does again."""
+BOOKS = re.compile(
+    r"(?i)status|statistic|stats|heartbeat|last_seen|metric|usage|(?:^|_)(?:re_?)?(?:evaluate|comput|calculat|aggregat|check|poll)"
+)
+"""Names of bookkeeping, and of what is worked out from stored data: the next run or event does it again."""
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
 HABIT = 5
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
@@ -65,6 +68,7 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
         or arm.exits
         or not (arm.swallows or arm.returns)
         or survives(arm)
+        or heard_of(arm)
         or arm.loudest == "debug"
     ):
         return None
@@ -78,6 +82,8 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
     work = project.jobs.work.get(func)
     if work is not None and arm.broad and not optional(func.name) and not aside(func):
         sent = effect(arm, delivers)
+        if sent is not None and (keeps_state(project, sent) or kept_apart(arm)):
+            return None
         if sent is not None and not _told(project, arm):
             return RULE.in_function(
                 project, func, arm.line,
@@ -140,7 +146,7 @@ def _in_loop(project: Project, arm: HandlerEffects, consumer: Consumer) -> Findi
     if takes or not arm.broad:
         return None
     sent = effect(arm, lambda s: delivers(s) or _handles_item(s))
-    if sent is None:
+    if sent is None or may_be_dropped(consumer) or keeps_state(project, sent):
         return None
     return RULE.in_function(
         project, arm.func, arm.line,
@@ -169,11 +175,12 @@ def _in_saver(project: Project, arm: HandlerEffects) -> Finding | None:
         return None
     if any(s is not arm.attempt and not isinstance(s, m.Import | m.Assign | m.If) for s in body):
         return None
+    told = any(_answers(e.caller) for e in project.links.callers.get(func, ()))
     write = next(
         (s for s in arm.body_calls if saves(s) or words(s.method)[:1] in (("write",), ("dump",), ("replace",))), None
     )
     callers = project.links.callers.get(func, ())
-    if write is None or not callers or not project.function_runs_in(func, "serving", kinds=("service", "worker")):
+    if write is None or not callers or not told or not project.function_runs_in(func, "serving", kinds=("service", "worker")):
         return None
     return RULE.in_function(
         project, func, arm.line,
@@ -185,6 +192,11 @@ def _in_saver(project: Project, arm: HandlerEffects) -> Finding | None:
 
 
 # ---------------------------------------------------------------- questions
+
+
+def _answers(func: Func) -> bool:
+    """Whether a function returns something, so that its callers take the return for success."""
+    return any(isinstance(p.stmt, m.Return) and p.stmt.value is not None for p in func.places)
 
 
 def survives(arm: HandlerEffects) -> bool:
@@ -240,7 +252,7 @@ def effect(arm: HandlerEffects, test: object) -> Site | None:
         inner = [s for s in site.steps if isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt is not arm.attempt]
         inside = any(arm.attempt is s.stmt for s in site.steps)
         deeper = inside and any(_after(site, arm.attempt, s.stmt) for s in inner)
-        if deeper or optional(site.text.replace("self.", "")) or any(aside(t) for t in site.targets):
+        if deeper or catches_its_own(site) or optional(site.text.replace("self.", "")) or any(aside(t) for t in site.targets):
             continue
         if callable(test) and test(site) and not (site.targets and all(catches_all(t) for t in site.targets)):
             return site

@@ -25,6 +25,11 @@ QUERIES = re.compile(
     re.I,
 )
 
+REPEATABLE = re.compile(
+    r"(?i)(?:^|_|\b)(?:revoke|deactivate|disable|cancel|delete|remove|unregister|signal|reload|refresh|trigger|execut\w*|purge|flush|stop)"
+)
+"""Names of what may be done twice: the second time finds it done, or asks for a run that looks for its work itself."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -56,6 +61,7 @@ def check(project: Project) -> Iterator[Finding]:
             or _asks(post)
             or _keyed(post.function)
             or _keyed(use.func)
+            or any(REPEATABLE.search(name) for name in _names(use.func))
         ):
             continue
         yield RULE.in_function(
@@ -96,6 +102,11 @@ def _post_in(project: Project, func: Func, depth: int) -> Site | None:
             if found is not None:
                 return found
     return None
+
+
+def _names(func: Func) -> list[str]:
+    """The names of a function and of those it is written in."""
+    return [func.name] if func.parent is None or func.parent.is_module else [func.name, *_names(func.parent)]
 
 
 def _asks(post: Site) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._memory_queues import dropping_stop, taken
 
@@ -22,7 +24,8 @@ def check(project: Project) -> Iterator[Finding]:
     for found in taken(project):
         if dropping_stop(project, found) is not None:
             continue  # reported at the stop path
-        if _drained(project, found.queue):
+        names = {found.queue, *_handed(found.thread.site)}
+        if any(_drained(project, name) for name in names):
             continue
         yield RULE.at(
             project,
@@ -32,6 +35,14 @@ def check(project: Project) -> Iterator[Finding]:
             "join it with a limit at shutdown after a sentinel (or queue.join()), or keep the work in a durable queue",
             kinds=("service", "worker"),
         )
+
+
+def _handed(started: Site) -> Iterator[str]:
+    """What the thread is given: the queue has another name where it is filled."""
+    given = started.call.keyword("args")
+    for node in m.walk(given) if given is not None else ():
+        if isinstance(node, m.Name):
+            yield node.id.rpartition(".")[2]
 
 
 def _drained(project: Project, queue: str) -> bool:

@@ -21,6 +21,8 @@ RULE = Rule(
 )
 MATTERS = re.compile(r"(?i)notif|mail|webhook|hook|pay|order|deliver|send|dispatch|upload|save|store|sync|publish")
 """Names of work that somebody waits for."""
+ASIDE = re.compile(r"(?i)telemetry|analytics|metrics?(?:_|$)|(?:^|_)cache(?:_|$)")
+"""Names of work whose loss costs nobody anything: the next call does it again."""
 MAKERS = frozenset({"create_task", "ensure_future"})
 
 
@@ -34,6 +36,8 @@ def _findings(project: Project) -> Iterator[Finding]:
         if resource.kind != "task" or resource.site.method not in MAKERS or resource.stopped:
             continue
         if not _dropped(resource):
+            continue
+        if resource.function.name == "__del__" or (resource.target is not None and ASIDE.search(resource.target.name)):
             continue
         _, phases = lasting_phases(project, resource.site)
         if not phases & {"serving", "startup"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -18,6 +19,8 @@ RULE = Rule(
     severity="high",
     summary="A cancellation or SystemExit is swallowed, so a task or worker that is told to stop goes on.",
 )
+
+ON_ERROR = re.compile(r"(?i)\b(?:on|upon|in case of|if there is) (?:an? |any )?(?:error|failure|exception)")
 
 
 @RULE.check
@@ -144,6 +147,8 @@ def _raises_stop(project: Project) -> bool:
 
 
 def _left_in_finally(func: Func) -> Iterator[tuple[int, str]]:
+    if not func.facts.is_async and ON_ERROR.search(func.facts.doc or ""):
+        return  # an empty result on error is what it promises
     for place in func.places:
         stmt = place.stmt
         if not isinstance(stmt, m.Return | m.Break | m.Continue):
