@@ -136,3 +136,104 @@ def test_a_loop_that_a_failure_can_end(tmp_path: Path, body: str, fires: bool) -
         "    app.run()\nif __name__ == '__main__':\n    main()\n"
     )
     assert bool(found(tmp_path, "logging/unwatched-thread", {"app.py": text})) is fires
+
+
+LOOP = "    while True:\n        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"
+
+
+@pytest.mark.parametrize(("address", "fires"), [("http://stats/put", True), ("http://localhost:8125/put", False)])
+def test_an_answer_of_a_helper_beside_the_program(tmp_path: Path, address: str, fires: bool) -> None:
+    text = f"{APP}@app.get('/')\ndef index():\n    requests.post('{address}', timeout=3)\n    return ''\n{RUN}"
+    assert bool(found(tmp_path, "jobs/ignored-outcome", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("test", "fires"), [("e.fatal", True), ("e.requeue", False)])
+def test_an_item_that_its_raiser_wants_back(tmp_path: Path, test: str, fires: bool) -> None:
+    text = (
+        "import queue, threading, time\nq = queue.Queue()\nclass Aborted(Exception):\n    requeue = fatal = True\n"
+        "def work(x):\n    raise Aborted\ndef loop():\n    while True:\n        x = q.get()\n        try:\n            work(x)\n"
+        f"        except Aborted as e:\n            if {test}:\n                q.put(x)\n"
+        f"def main():\n    threading.Thread(target=loop).start()\n{LOOP}"
+    )
+    assert bool(found(tmp_path, "jobs/poison-requeue", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("name", "fires"), [("mail_all", True), ("send_telemetry", False), ("refresh_cache", False)])
+def test_a_dropped_task_whose_loss_costs_nothing(tmp_path: Path, name: str, fires: bool) -> None:
+    text = (
+        f"import asyncio\nasync def {name}():\n    await asyncio.sleep(1)\n    raise ValueError\n"
+        f"async def main():\n    while True:\n        asyncio.create_task({name}())\n        await asyncio.sleep(9)\n"
+        "if __name__ == '__main__':\n    asyncio.run(main())\n"
+    )
+    assert bool(found(tmp_path, "shutdown/lost-background-task", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("tries", "fires"), [(3, True), (0, False)])
+def test_no_retries_do_not_multiply(tmp_path: Path, tries: int, fires: bool) -> None:
+    task = f"@shared_task(autoretry_for=(OSError,), max_retries={tries})\n"
+    text = (
+        "from celery import shared_task\nimport requests\n"
+        f"{task}def inner():\n    requests.get('http://h', timeout=3)\n{task}def outer():\n    inner()\n"
+        "def ask():\n    outer.delay()\n"
+    )
+    assert bool(found(tmp_path, "jobs/nested-retry", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("said", "fires"), [("not finished", True), ("shutdown requested", False)])
+def test_an_interrupt_that_is_the_stop_of_a_service(tmp_path: Path, said: str, fires: bool) -> None:
+    text = (
+        "import requests\ndef work():\n    requests.get('http://h', timeout=3)\n"
+        f"def main():\n    try:\n        work()\n    except KeyboardInterrupt:\n        print('{said}')\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert bool(found(tmp_path, "cli/swallowed-interrupt", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("doc", "fires"), [("Read the names.", True), ("Read the names, [] on error.", False)])
+def test_a_return_in_finally_that_is_promised(tmp_path: Path, doc: str, fires: bool) -> None:
+    text = (
+        f"{APP}def names():\n    '''{doc}'''\n    x = []\n    try:\n        x = {ASK}.json()\n    finally:\n        return x\n"
+        f"@app.get('/')\ndef index():\n    return names()\n{RUN}"
+    )
+    assert bool(found(tmp_path, "shutdown/swallowed-cancellation", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(("joined", "fires"), [("", True), ("        outbox.join()\n", False)])
+def test_a_queue_that_is_waited_for_under_its_other_name(tmp_path: Path, joined: str, fires: bool) -> None:
+    text = (
+        "import queue, threading, time, requests\noutbox = queue.Queue()\n"
+        "def send_all(q):\n    while True:\n        requests.post('http://h', json=q.get(), timeout=3)\n        q.task_done()\n"
+        "def main():\n    threading.Thread(target=send_all, args=(outbox,), daemon=True).start()\n"
+        f"    while True:\n        outbox.put(1)\n{joined}        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert bool(found(tmp_path, "shutdown/daemon-loses-work", {"app.py": text})) is fires
+
+
+@pytest.mark.parametrize(
+    ("docker", "script", "fires"),
+    [
+        (True, "exec python app.py", True),
+        (True, "python manage.py migrate\nexec python app.py", False),  # up for supervisord before app.py can fail
+        (False, "exec python app.py", False),  # nothing says that it is a container's main process
+    ],
+)
+def test_what_supervisord_gives_up(tmp_path: Path, docker: bool, script: str, fires: bool) -> None:
+    files = {
+        "app.py": f"{APP}@app.get('/')\ndef index():\n    return ''\n{RUN}",
+        "manage.py": "print('migrated')\n",
+        "run.sh": f"#!/bin/sh\n{script}\n",
+        "supervisord.conf": "[supervisord]\nnodaemon=true\n[program:web]\ncommand=/srv/run.sh\nautorestart=true\n",
+    }
+    if docker:
+        files["Dockerfile"] = 'FROM python:3.12\nWORKDIR /srv\nCOPY . .\nCMD ["supervisord", "-c", "/srv/supervisord.conf"]\n'
+    assert bool(found(tmp_path, "health/abandoned-program", files)) is fires
+
+
+@pytest.mark.parametrize(("loop", "fires"), [("while True:\n        ask()\n        time.sleep(9)", True), ("ask()", False)])
+def test_one_run_of_a_command_is_no_crowd(tmp_path: Path, loop: str, fires: bool) -> None:
+    text = (
+        "import time, requests\nfrom tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed\n"
+        "@retry(stop=stop_after_attempt(5), wait=wait_fixed(3), retry=retry_if_exception_type(OSError))\n"
+        f"def ask():\n    {ASK}\ndef main():\n    {loop}\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert bool(found(tmp_path, "jobs/flat-retry", {"app.py": text})) is fires
