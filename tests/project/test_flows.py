@@ -116,6 +116,12 @@ def test_endless(head: str, endless: bool) -> None:
     assert is_endless(loop) is endless
 
 
+@pytest.mark.parametrize(("body", "endless"), [("self.running.pop()", False), ("self.jobs.pop()", True)])
+def test_a_collection_that_the_loop_uses_up_is_no_flag(body: str, endless: bool) -> None:
+    loop, _, _ = loop_of(f"while self.running:\n    {body}")
+    assert is_endless(loop) is endless
+
+
 def test_ways_a_loop_ends() -> None:
     loop, func, _ = loop_of("while True:\n    try:\n        x()\n        break\n    except OSError:\n        continue")
     assert loop_ends(loop, func) == {"break"}

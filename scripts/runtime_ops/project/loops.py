@@ -38,7 +38,15 @@ def is_endless(loop: Loop) -> bool:
     ``for n in itertools.count()``."""
     if isinstance(loop, m.For):
         return isinstance(loop.iterable, m.Call) and _endless_call(loop.iterable)
-    return _endless_test(loop.test)
+    return _endless_test(loop.test) and not _empties(loop)
+
+
+def _empties(loop: m.While) -> bool:
+    """``while self.running_jobs: self.running_jobs.pop()``: the name is that of a collection, which the loop uses up."""
+    if not isinstance(loop.test, m.Name):
+        return False
+    ends = {f"{loop.test.id}.{method}" for method in ("pop", "popleft", "popitem", "get_nowait", "remove", "clear")}
+    return any(isinstance(call.func, m.Name) and call.func.id in ends for call in m.calls(loop.body))
 
 
 def _endless_call(call: m.Call) -> bool:

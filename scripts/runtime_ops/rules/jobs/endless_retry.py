@@ -32,6 +32,7 @@ CONFLICTS = frozenset(
 )
 WAITS = re.compile(r"(?i)(?:^|[_-])(?:wait|await|until)(?:[_.-]|$)|(?:^|[_-])ready(?:[_.-]|$)|pre_?start")
 """Names of functions and scripts that are there to wait until something answers."""
+HABIT = 3  # more decorators of one kind than this are one habit
 LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "ConnectionError"})
 
 
@@ -39,7 +40,12 @@ LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "Connec
 def check(project: Project) -> Iterator[Finding]:
     found = list(_configured(project))
     jobs = [f for use, f in found if use.policy.distribution in JOB_SYSTEMS]
-    yield from (f for use, f in found if use.policy.distribution not in JOB_SYSTEMS)
+    others: dict[str, list[Finding]] = {}
+    for use, finding in found:
+        if use.policy.distribution not in JOB_SYSTEMS:
+            others.setdefault(finding.message, []).append(finding)
+    for habit in others.values():
+        yield from as_one(habit) if len(habit) > HABIT else habit
     yield from as_one(jobs)
     for loop in retry_loops(project):
         if _lasts(project, loop) and not _is_for_waiting(loop) and project.function_runs_in(loop.func, "serving", "startup"):
