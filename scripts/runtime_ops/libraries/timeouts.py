@@ -159,6 +159,8 @@ def waits(dotted: str, *, inherited: bool = False) -> list[Wait]:
     names = spellings(dotted)
     for name in names:
         found += [row for row in index.calls.get(name, ()) if row not in found]
+    exact = [row for row in found if dotted in row.calls]
+    found = exact or found  # a subclass's own method is not the base's, of which it is another spelling
     if (found and not inherited) or quiet(dotted):
         return found
     for name in names:

@@ -176,7 +176,7 @@ class WaitFinder:
     def _of_call(
         self, site: Site, call: m.Call, dotted: str, rows: tuple[Wait, ...], via: str, origin: Origin | None = None
     ) -> Iterator[WaitSite]:
-        if self._overridden(site, via) or _other_mail_backend(call, dotted):
+        if self._overridden(site, via) or _other_mail_backend(call, dotted) or self._own_mail(dotted):
             return
         own = {row.name for row in waits(dotted)}
         origin = origin or site.origin
@@ -214,7 +214,7 @@ class WaitFinder:
         yield from _split(wait)
 
     def _of_constructor(self, site: Site, dotted: str, rows: tuple[Wait, ...]) -> Iterator[WaitSite]:
-        if _other_mail_backend(site.call, dotted):
+        if _other_mail_backend(site.call, dotted) or self._own_mail(dotted):
             return
         value = self.links.names.value(site.call.func, site.function)
         klass = value.target if value is not None and isinstance(value.target, Klass) else None
@@ -296,6 +296,14 @@ class WaitFinder:
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
 
+
+    def _own_mail(self, dotted: str) -> bool:
+        """Whether the settings name a mail back end of the project's or of a package (Amazon's, a queue's): what that waits
+        for is not in the table."""
+        if not dotted.startswith("django.core.mail."):
+            return False
+        named = [c.expr.value for c in self.configuration.named("email_backend") if isinstance(c.expr, m.Const)]
+        return any(isinstance(text, str) and "." in text and not text.startswith("django.core.mail.") for text in named)
 
     def _back_end(self, row: Wait) -> Configured | None:
         """Where the settings name the back end of a row of Django, when they name several and another comes first."""

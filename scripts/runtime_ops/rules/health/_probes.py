@@ -25,6 +25,8 @@ URL = re.compile(
 GENERATED = re.compile(
     r"(^|/)(release|releases|dist|generated|build|extras|deploy-all)(/|[-.])|all-in-one", re.IGNORECASE
 )
+METHODS = re.compile(r"(^|[.])require_(safe|GET|POST|http_methods)$")
+"""Django's decorators that refuse other HTTP methods (Django documentation, View decorators)."""
 LOGIN = re.compile(r"login|require_|auth_required|authenticated|permission|jwt_required", re.IGNORECASE)
 _WAITS: WeakKeyDictionary[Project, dict[Func, list[WaitSite]]] = WeakKeyDictionary()
 
@@ -83,7 +85,7 @@ def functions_of(route: Route) -> list[Func]:
 
 def needs_login(route: Route) -> bool:
     """Whether a decorator of the handler asks who the caller is (``login_required``, ``require_admin`` …)."""
-    return any(LOGIN.search(name) for name in route.decorators)
+    return any(LOGIN.search(name) and not METHODS.search(name) for name in route.decorators)
 
 
 def asked_path(probe: a.Probe) -> str | None:

@@ -90,7 +90,7 @@ def stop_given(use: Configured, project: Project) -> bool | None:
         expr = call.argument(parameter, positions.get(parameter)) if parameter in positions else call.keyword(parameter)
         if expr is None:
             continue
-        if PACE.search(parameter):
+        if PACE.search(parameter) and not parameter.startswith("stop"):
             continue  # how long between the tries, not how many
         given = True
         expr = _in_production(expr)

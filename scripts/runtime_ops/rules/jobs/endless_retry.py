@@ -11,6 +11,7 @@ from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import resolve_all, sites_in
 from runtime_ops.project.loops import SLEEPS
+from runtime_ops.project.model import Func
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.jobs._retries import (
@@ -56,6 +57,8 @@ def _configured(project: Project) -> Iterator[tuple[Configured, Finding]]:
     for use in configured(project):
         if not (use.policy.errors in GENERIC or _any_error(use)) or stop_given(use, project) is not False:
             continue
+        if _chosen(project, use):
+            continue
         func = use.func or use.owner
         if use.func is not None and not project.phases_by_entrypoint(use.func):
             continue  # nothing that was read calls it
@@ -80,6 +83,15 @@ def _any_error(use: Configured) -> bool:
     first = next(iter(use.policy.error_parameters), None)
     given = use.call.keyword(first) if use.call is not None and first is not None else None
     return given is not None and any(isinstance(n, m.Name) and n.id in LASTING for n in m.walk(given))
+
+
+def _chosen(project: Project, use: Configured) -> bool:
+    """``retry_on_exception=is_conflict``: a function of the project's own chooses what is tried again."""
+    given = [use.call.keyword(p) for p in use.policy.error_parameters] if use.call is not None else []
+    return any(
+        isinstance(expr, m.Name | m.Attr) and (value := project.names.value(expr, use.owner)) is not None and isinstance(value.target, Func)
+        for expr in given
+    )
 
 
 def _of_loop(project: Project, found: RetryLoop) -> Finding:

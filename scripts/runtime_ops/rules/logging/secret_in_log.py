@@ -80,11 +80,15 @@ def _findings(project: Project) -> Iterator[Finding]:
             yield RULE.at(
                 project,
                 site,
-                f"{site.text}() {verb} {what.name}, which holds {HOLDS[what.kind]}: "
+                f"{site.text}() {verb} {what.name}, which holds {_holds(what)}: "
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
                 severity="high" if what.kind in ("secret", "address") and call is not None and not hidden else "medium",
             )
+
+
+def _holds(what: Told) -> str:
+    return "the caller's credentials among others" if what.name.endswith("headers") else HOLDS[what.kind]
 
 
 def _counts(project: Project, site: Site, call: LogCall | None, what: Told) -> bool:

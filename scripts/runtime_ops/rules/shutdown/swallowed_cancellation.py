@@ -61,7 +61,7 @@ def _arms(project: Project) -> Iterator[Finding]:
             and _goes_on(arm)
             and arm.loop is not None
             and _main_thread(project, arm)
-            and _raises_stop(project)
+            and _raises_stop(project, arm.func)
         ):
             what = "the SystemExit of the signal handler"
         else:
@@ -140,10 +140,14 @@ def _main_thread(project: Project, arm: HandlerEffects) -> bool:
     return any(arm.func in life.spine for life in project.lives.values())
 
 
-def _raises_stop(project: Project) -> bool:
-    return any(
-        "SIGTERM" in r.signals and any(act.kind in ("raise", "exit") for act in r.acts) for r in project.registrations
-    )
+def _raises_stop(project: Project, func: Func) -> bool:
+    """Whether a program that runs the function has a handler of SIGTERM that raises or exits."""
+    ways = [
+        r.site.function.module
+        for r in project.registrations
+        if "SIGTERM" in r.signals and any(act.kind in ("raise", "exit") for act in r.acts)
+    ]
+    return any(module in e.modules for e in project.function_runs_in(func, "startup", "serving") for module in ways)
 
 
 def _left_in_finally(func: Func) -> Iterator[tuple[int, str]]:

@@ -83,10 +83,17 @@ def _handed_on(site: Site, names: set[str]) -> bool:
             return True
         if any(isinstance(node, m.Yield) for node in m.walk(stmt)) and names & names_in(stmt):
             return True
+    given = {param.name for param in site.function.facts.params}
     return any(
-        other.targets and any(names & names_in(a) for a in (*other.call.args, *(v for _, v in other.call.keywords)))
+        (other.targets or (other.method in ("append", "add") and _head(other.text) in given))
+        and any(names & names_in(a) for a in (*other.call.args, *(v for _, v in other.call.keywords)))
         for other in site.function.sites
     )
+
+
+def _head(text: str) -> str:
+    """``paths`` of ``paths.append``."""
+    return text.partition(".")[0]
 
 
 def _elsewhere(target: m.Expr) -> bool:

@@ -28,6 +28,10 @@ COMMANDS = frozenset("os.system subprocess.run subprocess.call subprocess.check_
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 
+ONLY_ASKS = "apscheduler.schedulers.asyncio.AsyncIOScheduler."
+"""Its shutdown asks the loop to stop, whatever ``wait`` says (APScheduler 3.11.3, schedulers/asyncio.py run_in_event_loop)."""
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
@@ -63,6 +67,8 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return  # a method of the project's own, or a stop that never comes so far
     if site.method == "shutdown" and (site.dotted or "").startswith(SERVERS):
         return  # it tells serve_forever to return, which looks every half second
+    if (site.dotted or "").startswith(ONLY_ASKS):
+        return
     if site.dotted in COMMANDS or all(_beside(project, e, site) for e in entrypoints):
         return
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:

@@ -11,7 +11,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
@@ -42,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or entrypoint.app or started_otherwise(project, entrypoint):
             continue
-        if for_developers(project, entrypoint):
+        if for_developers(project, entrypoint) or _typed(project, entrypoint):
             continue
         place = next((p for p in serving_places(project, entrypoint) if _left_open(project, entrypoint, p)), None)
         if place is None or (place.function.path, place.line) in reported:
@@ -51,6 +51,12 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         reported.add((place.function.path, place.line))
         yield _finding(project, entrypoint, place)
+
+
+def _typed(project: Project, entrypoint: Entrypoint) -> bool:
+    """A management command that no artifact starts, in a repository whose artifacts start others: who types it ends it."""
+    platforms = {launch.platform for launch in entrypoint.launches}
+    return is_management_command(entrypoint.path) and bool(project.launches) and platforms <= set(BY_HAND)
 
 
 def _left_open(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> bool:

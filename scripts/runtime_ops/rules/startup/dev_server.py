@@ -11,7 +11,7 @@ from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.launch import Launch
+from runtime_ops.project.launch import Launch, Option
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
@@ -53,10 +53,17 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
         elif launch.server is not None and "reload" in launch.options:
             option = launch.options["reload"]
-            if (option.value or "true").lower() not in ("false", "0", "no"):
+            if (option.value or "true").lower() not in ("false", "0", "no") and not _on_demand(project, option):
                 yield _finding(
                     entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on"
                 )
+
+
+def _on_demand(project: Project, option: Option) -> bool:
+    """Whether the option stands in a branch of a configuration file in Python: somebody has to ask for it."""
+    module = project.links.index.modules.get(option.path)
+    places = module.level.places if module is not None else ()
+    return any(p.stmt.line == option.line and any(isinstance(s.stmt, m.If) for s in p.steps) for p in places)
 
 
 def _for_the_desk(launch: Launch) -> bool:

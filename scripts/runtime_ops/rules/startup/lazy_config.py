@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_command
+from runtime_ops.project.entrypoints import Entrypoint, is_command, is_management_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.settings import SettingRead
@@ -39,7 +39,7 @@ def check(project: Project) -> Iterator[Finding]:
     unread = any(path.rpartition("/")[2] in ("manifest.yml", "manifest.yaml") or path.endswith(".tf") for path in project.files)
     groups: dict[Func, list[tuple[SettingRead, tuple[Entrypoint, ...]]]] = defaultdict(list)
     for read in project.settings:
-        if is_command(read.function, project.links):
+        if is_command(read.function, project.links) or is_management_command(read.path):
             continue  # the start of a program of its own
         if read.name in own or read.name.startswith("PYTEST_") or not _can_fail(read) or read_for_development(read):
             continue
@@ -81,7 +81,7 @@ def _can_fail(read: SettingRead) -> bool:
     if variable_reader(read.name) is not None or read.how not in READS or not read.sure or caught(read.steps):
         return False
     if read.how == "secret-file":
-        return read.required
+        return read.required and not read.name.startswith("/var/run/secrets/kubernetes.io/")  # every pod has it
     return read.required or read.conversion in CONVERSIONS or _refused(read)
 
 

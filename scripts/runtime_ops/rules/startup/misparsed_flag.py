@@ -37,7 +37,7 @@ def _found(project: Project) -> Iterator[Finding]:
         if read.how not in ENVIRONMENT or read_for_development(read) or not _by_truth(project, read):
             continue
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)
-        if not any(e.long_running or e.production for e in found) or _for_nobody(project, read):
+        if not any(e.long_running or e.production for e in found) or _for_nobody(project, read) or _below_debug(read):
             continue
         yield RULE.finding(
             read.path,
@@ -49,6 +49,15 @@ def _found(project: Project) -> Iterator[Finding]:
             severity="low" if re.search(r"PROFIL|TRACE|DEBUG", read.name, re.IGNORECASE) else None,
             anchor=read.name,
         )
+
+
+def _below_debug(read: SettingRead) -> bool:
+    """``if settings.DEBUG and os.environ.get("TOOLBAR")``: production does not come to the second question."""
+    tests = [n for s in read.steps if isinstance(s.stmt, m.If) for n in m.walk(s.stmt.test)]
+    for place in read.function.places:
+        if isinstance(place.stmt, m.If) and place.stmt.line <= read.line < place.stmt.body[0].line:
+            tests += m.walk(place.stmt.test)
+    return any(isinstance(n, m.Name) and n.id.rpartition(".")[2] == "DEBUG" for n in tests)
 
 
 def _for_nobody(project: Project, read: SettingRead) -> bool:
