@@ -190,7 +190,8 @@ def lay_out(case: Case, folder: Path) -> None:
             (folder / file).write_text(PATTERNS[title].files[file], encoding="utf-8")
         else:
             shutil.copy(HERE / name, folder)
-    (folder / "slow.sh").write_text("#!/bin/sh\nexec sleep 2\n", encoding="utf-8")
+    # longer than the drill's quiet time by so much that a loaded machine sees the program at work, not at its end
+    (folder / "slow.sh").write_text("#!/bin/sh\nexec sleep 4\n", encoding="utf-8")
     (folder / "slow.sh").chmod(0o755)
     with sqlite3.connect(folder / "orders.sqlite") as database:
         database.execute("CREATE TABLE orders (number TEXT, body TEXT)")
