@@ -153,8 +153,8 @@ def drill_program() -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_interrupted_it_leaves_nothing_and_says_that_it_is_incomplete(number: int, tmp_path: Path) -> None:
-    # one scenario that lasts: with all of them, a loaded machine may have one judged before the signal comes
-    process = _start(tmp_path, "--format", "json", "--scenario", "terminate-idle", "--grace", "20")
+    # one scenario that lasts longer than the watch may take: else a loaded machine has it judged before the signal comes
+    process = _start(tmp_path, "--format", "json", "--scenario", "terminate-idle", "--grace", "60")
     known = _watch(process)
     process.send_signal(number)
     out, _ = process.communicate(timeout=10)

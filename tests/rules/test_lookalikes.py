@@ -23,6 +23,12 @@ FLAG = "import os\nfrom django.conf import settings\nfrom django.core.wsgi impor
 FLAG += "application = get_wsgi_application()\nif {}os.environ.get('ENABLE_TOOLBAR', False):\n    import toolbar\n"
 MAIL = "from celery import shared_task\nfrom django.core.mail import send_mail\n"
 MAIL += "@shared_task\ndef tell():\n    send_mail('a', 'b', 'c', ['d'])\n"
+ADAPTER = WEB + (
+    "import requests\nclass Limited(requests.adapters.HTTPAdapter):\n    def send(self, *args, **kwargs):\n"
+    "        kwargs['timeout'] = {}\n        return super().send(*args, **kwargs)\n"
+    "def session(app):\n    made = requests.Session()\n    for name in app.prefixes:\n        made.mount(name, Limited())\n"
+    "    return made\n@app.get('/a')\ndef a():\n    asked = session(app)\n    return asked.get('http://a').text\n"
+)
 LATE = "import os, argparse\nfrom django.core.management.base import BaseCommand\nclass Command(BaseCommand):\n"
 LATE += "    def handle(self, **options):\n        check()\ndef check():\n    return os.environ['BATCH_KEY']\n"
 LOOP = "import time\nfrom django.core.management.base import BaseCommand\nclass Command(BaseCommand):\n"
@@ -54,6 +60,8 @@ IMAGE = "FROM python:3.12\nCOPY . .\nCMD [\"gunicorn\", \"-c\", \"conf.py\", \"a
         ("misparsed-flag", {"app.py": FLAG.format("settings.DEBUG and ")}, 0),
         ("call-without-timeout", {"tasks.py": MAIL, "settings.py": "EMAIL_HOST = 'mail'\n"}, 1),
         ("call-without-timeout", {"tasks.py": MAIL, "settings.py": "EMAIL_BACKEND = 'shop.mail.QueueBackend'\n"}, 0),
+        ("call-without-timeout", {"app.py": ADAPTER.format("self.limit")}, 0),
+        ("call-without-timeout", {"app.py": ADAPTER.format("5").replace("timeout", "pause")}, 1),
         ("temp-leak", {"app.py": TEMP.format("print(f.name)")}, 1),
         ("temp-leak", {"app.py": TEMP.format("paths.append(f.name)")}, 0),
         ("unbounded-shutdown-wait", {"app.py": STOPS.format("background", "BackgroundScheduler")}, 1),

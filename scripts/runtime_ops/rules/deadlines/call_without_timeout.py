@@ -104,7 +104,7 @@ def _exclude(one: Site, other: Site) -> bool:
 def _unlimited(project: Project, wait: WaitSite) -> bool:
     if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
-    if _set_elsewhere(wait) or (wait.row.distribution in ENGINES and _only_files(project)):
+    if _set_elsewhere(wait) or _through_adapter(project, wait) or (wait.row.distribution in ENGINES and _only_files(project)):
         return False
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
     return not (wait.row.bounded == "yes" and not wait.row.changed)
@@ -120,6 +120,31 @@ def _set_elsewhere(wait: WaitSite) -> bool:
         for func in wait.site.function.module.functions.values()
         for site in func.sites
     )
+
+
+def _through_adapter(project: Project, wait: WaitSite) -> bool:
+    """Whether the project mounts an adapter of its own that sets the time-out of every send: which sessions have it was not
+    followed, so that a call on one of them may be limited."""
+    if wait.row.distribution != "requests" or "Session." not in wait.dotted:
+        return False
+    known: bool | None = project.__dict__.get("_limiting_adapter")
+    if known is None:
+        known = project.__dict__["_limiting_adapter"] = any(
+            site.method == "mount" and len(site.call.args) == 2 for func in project.functions for site in func.sites
+        ) and any(
+            any(base.endswith("HTTPAdapter") for base in klass.external_bases)
+            and "send" in klass.methods
+            and any("timeout" in text for text in (*_words(klass.methods["send"]), *(p.name for p in klass.methods["send"].facts.params)))
+            for module in project.modules
+            for klass in module.classes.values()
+        )
+    return known
+
+
+def _words(func: Func) -> Iterator[str]:
+    yield from func.inventory.texts
+    yield from func.inventory.names
+    yield from (key for site in func.sites for key, _ in site.call.keywords if key is not None)
 
 
 def _only_files(project: Project) -> bool:
