@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
@@ -78,6 +79,7 @@ def _end(project: Project, entrypoint: Entrypoint) -> End:
     return FOR_EVER if None in limits else End("", "server")
 
 
+@cache
 def _ended_by_wrapper(entrypoint: Entrypoint) -> bool:
     return any(
         LIMITING.search(site.text) or any(isinstance(a, m.Name) and LIMITING.search(a.id) for a in site.call.args[:1])
