@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runtime_ops.facts import model as m
@@ -55,6 +56,7 @@ class Reach(NamedTuple):
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
 JOB_WORDS = re.compile(r"(?i)(^|_)(tasks?|jobs?|actors?|cron|cronjob|periodic|scheduled?|recurring|worker)(_|$)")
 NOWHERE: frozenset[str] = frozenset()
+FAR = 12  # steps of a way that are looked at for a trace
 
 
 class Way(NamedTuple):
@@ -120,18 +122,29 @@ class Life:
 
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
         """The way from the entrypoint to a function in a phase, at most eight steps."""
-        steps: list[Evidence] = []
-        current = func
-        for _ in range(12):
-            reach = self.reach.get(current, {}).get(phase) or next(iter(self.reach.get(current, {}).values()), None)
-            if reach is None or reach.edge is None:
-                if reach is not None and reach.note:
-                    steps.append(Evidence(current.path, current.line, reach.note))
-                break
-            edge = reach.edge
-            steps.append(Evidence(edge.site.path, edge.site.line, f"{edge.caller.name} → {current.name}"))
-            current = edge.caller
+        edges = list(islice(self.back(func, phase), FAR))
+        steps = [Evidence(e.site.path, e.site.line, f"{e.caller.name} → {e.callee.name}") for e in edges]
+        begin = edges[-1].caller if edges else func
+        seed = self._reach_in(begin, phase)
+        if seed is not None and seed.edge is None and seed.note and len(edges) < FAR:
+            steps.append(Evidence(begin.path, begin.line, seed.note))
         return tuple(reversed(steps[:8]))
+
+    def back(self, func: Func, phase: str = "", *, strict: bool = False) -> Iterator[Edge]:
+        """The edges of the way to a function, from it back to where the life begins: those of ``phase`` where it has that one,
+        else of any (``strict``: of that phase alone)."""
+        seen: set[Func] = set()
+        while func not in seen:
+            seen.add(func)
+            reach = self._reach_in(func, phase, strict=strict)
+            if reach is None or reach.edge is None:
+                return
+            yield reach.edge
+            func = reach.edge.caller
+
+    def _reach_in(self, func: Func, phase: str, *, strict: bool = False) -> Reach | None:
+        found = self.reach.get(func, {})
+        return found.get(phase) or (None if strict else next(iter(found.values()), None))
 
 
 class Phases:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.names import Type
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.kept import Kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Place, Site, Step, own_expressions
@@ -290,6 +291,8 @@ def _bound(site: Site, known: Type) -> bool | None:
             return True
     first = site.call.args[0] if site.call.args else None
     if site.method == "shutdown" and isinstance(first, m.Const) and first.value is False:
+        return True
+    if any(row.bounded == "yes" for row in waits(site.dotted or "")):
         return True
     return _has_limit(site)
 

@@ -176,7 +176,7 @@ class WaitFinder:
     def _of_call(
         self, site: Site, call: m.Call, dotted: str, rows: tuple[Wait, ...], via: str, origin: Origin | None = None
     ) -> Iterator[WaitSite]:
-        if self._overridden(site, via) or _other_mail_backend(call, dotted) or self._own_mail(dotted):
+        if self._overridden(site, via) or self._other_mail(call, dotted):
             return
         own = {row.name for row in waits(dotted)}
         origin = origin or site.origin
@@ -214,7 +214,7 @@ class WaitFinder:
         yield from _split(wait)
 
     def _of_constructor(self, site: Site, dotted: str, rows: tuple[Wait, ...]) -> Iterator[WaitSite]:
-        if _other_mail_backend(site.call, dotted) or self._own_mail(dotted):
+        if self._other_mail(site.call, dotted):
             return
         value = self.links.names.value(site.call.func, site.function)
         klass = value.target if value is not None and isinstance(value.target, Klass) else None
@@ -296,12 +296,13 @@ class WaitFinder:
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
 
-
-    def _own_mail(self, dotted: str) -> bool:
-        """Whether the settings name a mail back end of the project's or of a package (Amazon's, a queue's): what that waits
-        for is not in the table."""
+    def _other_mail(self, call: m.Call, dotted: str) -> bool:
+        """Whether Django's mail goes through another back end than its own: by the call, or because the settings name one of
+        the project's or of a package (Amazon's, a queue's). Only what SMTP waits for is in the table."""
         if not dotted.startswith("django.core.mail."):
             return False
+        if _names_mail_backend(call, dotted):
+            return True
         named = [c.expr.value for c in self.configuration.named("email_backend") if isinstance(c.expr, m.Const)]
         return any(isinstance(text, str) and "." in text and not text.startswith("django.core.mail.") for text in named)
 
@@ -314,10 +315,8 @@ class WaitFinder:
         return named[0] if named and any(c.line < named[0].line and c.function is named[0].function for c in others) else None
 
 
-def _other_mail_backend(call: m.Call, dotted: str) -> bool:
-    """Whether Django's mail goes through a back end that the call names or is handed: only SMTP's waits are in the table."""
-    if not dotted.startswith("django.core.mail."):
-        return False
+def _names_mail_backend(call: m.Call, dotted: str) -> bool:
+    """Whether a call of Django's mail names or is handed a back end that is not SMTP's."""
     backend = call.argument("backend", 0) if dotted.endswith(".get_connection") else None
     if backend is not None:
         text = backend.value if isinstance(backend, m.Const) else "another"

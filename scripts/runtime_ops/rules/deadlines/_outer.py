@@ -31,38 +31,33 @@ class Limit(NamedTuple):
 
 class End(NamedTuple):
     """What ends a caller that waits without a limit of its own: ``text`` says for how long it is held; ``by`` is ``server``
-    (it kills the process), ``request`` (a middleware ends the request), ``job`` (the job system's limit), ``nothing``, or
-    ``unknown``, where what surrounds the caller was not seen."""
+    (it kills the process, after ``seconds``), ``request`` (a middleware ends the request), ``job`` (the job system's limit),
+    ``nothing``, or ``unknown``, where what surrounds the caller was not seen."""
 
     text: str
     by: str
+    seconds: float = 0.0
 
 
 FOR_EVER = End("for ever", "nothing")
 UNKNOWN = End("for as long as it is silent", "unknown")
+LOOSER = ("job", "request", "server", "unknown", "nothing")
+"""Ends by how little they promise: of several entrypoints the loosest counts."""
 LIMITING = re.compile(r"(?i)time_?out.*(middleware|wrapper)$|(middleware|wrapper).*time_?out$")
 """Wrappers around an application that end a request which takes too long, by name."""
 
 
 def server_limit(entrypoint: Entrypoint) -> Limit | None:
     """The longest request limit among the production launches of a service; None when one of them has none, or it is not known."""
-    limits = [_of_launch(launch) for launch in _serving(entrypoint)]
+    limits = _limits(entrypoint)
     known = [limit for limit in limits if isinstance(limit, Limit)]
     return max(known, key=lambda limit: limit.seconds) if known and len(known) == len(limits) else None
 
 
 def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
     """What ends the caller anyway, the loosest of all entrypoints."""
-    ends = [_end(project, entrypoint) for entrypoint in entrypoints]
-    if not ends or FOR_EVER in ends:
-        return FOR_EVER
-    if UNKNOWN in ends:
-        return UNKNOWN
-    servers = [limit for e in entrypoints if e.kind == "service" and (limit := server_limit(e)) is not None]
-    if servers:
-        longest = max(servers, key=lambda limit: limit.seconds)
-        return End(f"until {longest.who} kills its process after {longest.seconds:g} s", "server")
-    return next((end for end in ends if end.by == "request"), ends[0])
+    ends = (_end(project, entrypoint) for entrypoint in entrypoints)
+    return max(ends, key=lambda end: (LOOSER.index(end.by), end.seconds), default=FOR_EVER)
 
 
 def _end(project: Project, entrypoint: Entrypoint) -> End:
@@ -73,10 +68,13 @@ def _end(project: Project, entrypoint: Entrypoint) -> End:
         return End("until the time limit of its job", "job") if limit else FOR_EVER
     if _ended_by_wrapper(entrypoint):
         return End("until a middleware's time-out ends the request", "request")
-    limits = [_of_launch(launch) for launch in _serving(entrypoint)]
+    limits = _limits(entrypoint)
     if not limits or "unknown" in limits:
         return UNKNOWN
-    return FOR_EVER if None in limits else End("", "server")
+    longest = server_limit(entrypoint)
+    if longest is None:
+        return FOR_EVER
+    return End(f"until {longest.who} kills its process after {longest.seconds:g} s", "server", longest.seconds)
 
 
 @cache
@@ -89,8 +87,9 @@ def _ended_by_wrapper(entrypoint: Entrypoint) -> bool:
     )
 
 
-def _serving(entrypoint: Entrypoint) -> list[Launch]:
-    return [launch for launch in entrypoint.production if launch.role == "main" and launch.platform != "packaging"]
+def _limits(entrypoint: Entrypoint) -> list[Limit | str | None]:
+    """The limits of the launches by which production serves."""
+    return [_of_launch(x) for x in entrypoint.production if x.role == "main" and x.platform != "packaging"]
 
 
 def _of_launch(launch: Launch) -> Limit | str | None:

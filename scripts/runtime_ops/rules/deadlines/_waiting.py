@@ -74,17 +74,13 @@ def likely_way(life: Life, func: Func) -> bool:
     """Whether some way to the function is certain, or rests on a method's name only where a whole family of classes has it."""
     if life.sure(func):
         return True
-    seen: set[Func] = set()
-    while func not in seen:
-        seen.add(func)
-        reach = life.reach.get(func, {}).get("serving")
-        if reach is None or reach.edge is None:
-            return reach is not None
-        by_name = reach.edge.how == "override"
-        if by_name and (len(reach.edge.site.targets) < FAMILY or func.module not in life.entrypoint.modules):
+    for edge in life.back(func, "serving", strict=True):
+        by_name = edge.how == "override"
+        if by_name and (len(edge.site.targets) < FAMILY or edge.callee.module not in life.entrypoint.modules):
             return False
-        func = reach.edge.caller
-    return False
+        func = edge.caller
+    seed = life.reach.get(func, {}).get("serving")
+    return seed is not None and seed.edge is None
 
 
 def _of_command(project: Project, wait: WaitSite) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
@@ -125,28 +126,32 @@ def _set_elsewhere(wait: WaitSite) -> bool:
 def _through_adapter(project: Project, wait: WaitSite) -> bool:
     """Whether the project mounts an adapter of its own that sets the time-out of every send: which sessions have it was not
     followed, so that a call on one of them may be limited."""
-    if wait.row.distribution != "requests" or "Session." not in wait.dotted:
+    return wait.row.distribution == "requests" and "Session." in wait.dotted and _mounts_limiter(project)
+
+
+@cache
+def _mounts_limiter(project: Project) -> bool:
+    """Whether the project mounts adapters, and has a class of them whose ``send`` speaks of a time-out."""
+    if not any(site.method == "mount" and len(site.call.args) == 2 for func in project.functions for site in func.sites):
         return False
-    known: bool | None = project.__dict__.get("_limiting_adapter")
-    if known is None:
-        known = project.__dict__["_limiting_adapter"] = any(
-            site.method == "mount" and len(site.call.args) == 2 for func in project.functions for site in func.sites
-        ) and any(
-            any(base.endswith("HTTPAdapter") for base in klass.external_bases)
-            and "send" in klass.methods
-            and any("timeout" in text for text in (*_words(klass.methods["send"]), *(p.name for p in klass.methods["send"].facts.params)))
-            for module in project.modules
-            for klass in module.classes.values()
-        )
-    return known
+    adapters = (
+        klass
+        for module in project.modules
+        for klass in module.classes.values()
+        if any(base.endswith("HTTPAdapter") for base in klass.external_bases)
+    )
+    return any("timeout" in word for klass in adapters if "send" in klass.methods for word in _words(klass.methods["send"]))
 
 
 def _words(func: Func) -> Iterator[str]:
+    """The literals, names, parameters and keywords of a function."""
     yield from func.inventory.texts
     yield from func.inventory.names
+    yield from (param.name for param in func.facts.params)
     yield from (key for site in func.sites for key, _ in site.call.keywords if key is not None)
 
 
+@cache
 def _only_files(project: Project) -> bool:
     """Whether the repository declares SQLAlchemy and no driver of a database server, and its code writes the address of a SQLite
     file: there is no peer."""

@@ -93,11 +93,15 @@ def _command(wait: WaitSite) -> m.Expr | None:
     return call.args[0] if call.args else None
 
 
+def _written(first: m.Expr | None, func: Func) -> m.Expr | None:
+    """The command itself, where a name stands for it that is bound once: ``cmd = ["shred", …]``."""
+    bound = func.bindings.get(first.id, []) if isinstance(first, m.Name) else []
+    return bound[0].expr if len(bound) == 1 else first
+
+
 def _asks_nobody(wait: WaitSite) -> bool:
     """``git status``, ``openssl x509``: a part of the program that works on local files, while others go to the network."""
-    first = _command(wait)
-    bound = wait.site.function.bindings.get(first.id, []) if isinstance(first, m.Name) else []
-    first = bound[0].expr if len(bound) == 1 else first
+    first = _written(_command(wait), wait.site.function)
     items = first.items if isinstance(first, m.Sequence) else ()
     words = [i.value for i in items if isinstance(i, m.Const) and isinstance(i.value, str)]
     if isinstance(first, m.Const) and isinstance(first.value, str):
@@ -127,9 +131,7 @@ def _may_hang(project: Project, wait: WaitSite) -> bool:
 
 def _program(first: m.Expr | None, func: Func) -> str:
     """The program that a literal command names, without its folder; empty when it is not written."""
-    bound = func.bindings.get(first.id, []) if isinstance(first, m.Name) else []
-    if len(bound) == 1:  # cmd = ["shred", …]
-        first = bound[0].expr
+    first = _written(first, func)
     if isinstance(first, m.Sequence) and first.items:
         first = first.items[0]
     if isinstance(first, m.Format) and first.parts:  # f"rm {path}"

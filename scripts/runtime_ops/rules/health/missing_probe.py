@@ -148,4 +148,3 @@ def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
         anchor=entrypoint.id,
         also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
     )
-

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Func, Module
+from runtime_ops.project.model import Func
 
 NAMES = re.compile(r"time_?limit", re.I)
 LOADERS = frozenset(("config_from_object", "config_from_envvar"))
 
 
+@cache
 def limits_all_jobs(project: Project) -> bool:
     """Whether a setting for all jobs is written anywhere: in code, on a command line, in an artifact."""
-    known: bool | None = project.__dict__.get("_limits_all_jobs")
-    if known is None:
-        known = project.__dict__["_limits_all_jobs"] = _written(project)
-    return known
-
-
-def _written(project: Project) -> bool:
     for launch in project.launches:
         words = (*launch.argv, *launch.options, *launch.env)
         if any(NAMES.search(word.replace("-", "_")) for word in words):
@@ -45,19 +40,20 @@ def _written(project: Project) -> bool:
     return False
 
 
+@cache
 def unread_settings(project: Project) -> bool:
     """Whether a job system takes its settings from a package that is not in the repository
     (``app.config_from_object("company.celery:Config")``): what limit they set is not known."""
     for func in project.functions:
         for site in func.sites:
-            if site.method in LOADERS and site.call.args and _outside(project, func.module, site.call.args[0], func):
+            if site.method in LOADERS and site.call.args and _outside(project, site.call.args[0], func):
                 return True
     return False
 
 
-def _outside(project: Project, module: Module, given: m.Expr, func: Func) -> bool:
+def _outside(project: Project, given: m.Expr, func: Func) -> bool:
     text = given.value.partition(":")[0] if isinstance(given, m.Const) and isinstance(given.value, str) else ""
     if not text:
         value = project.links.names.value(given, func)
         return value is not None and value.kind == "external"
-    return not text.startswith("django.conf") and project.links.index.find(module, text)[0] is None
+    return not text.startswith("django.conf") and project.links.index.find(func.module, text)[0] is None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.phases import Life
 from runtime_ops.project.signals import Registration
@@ -37,19 +38,14 @@ def registrations_of(project: Project, entrypoint: Entrypoint) -> Iterator[Regis
             yield registration
 
 
+def as_pid1(entrypoint: Entrypoint) -> Launch | None:
+    """The launch in which the program itself is process 1 of its container, without an init before it."""
+    return next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
+
+
 def in_child_process(life: Life, func: Func) -> bool:
     """Whether the only known way to a function leads through the target of a process of its own."""
-    seen: set[Func] = set()
-    current: Func | None = func
-    while current is not None and current not in seen:
-        seen.add(current)
-        reach = next(iter(life.reach.get(current, {}).values()), None)
-        if reach is None or reach.edge is None:
-            return False
-        if reach.edge.how == "reference" and reach.edge.via.endswith("Process"):
-            return True
-        current = reach.edge.caller
-    return False
+    return any(edge.how == "reference" and edge.via.endswith("Process") for edge in life.back(func))
 
 
 def owners(project: Project, site: Site) -> tuple[Entrypoint, ...]:

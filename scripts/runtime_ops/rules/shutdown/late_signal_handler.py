@@ -12,7 +12,7 @@ from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.signals import Registration
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._long_running import registrations_of
+from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of
 from runtime_ops.rules.shutdown._running import below, for_developers
 
 RULE = Rule(
@@ -60,7 +60,7 @@ def _seconds(site: Site) -> float:
 
 
 def _finding(entrypoint: Entrypoint, first: Registration, trace: tuple[Evidence, ...], what: str) -> Finding:
-    launch = next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
+    launch = as_pid1(entrypoint)
     effect = (
         "as PID 1 the kernel drops SIGTERM until then, so a stop during start-up ends in SIGKILL"
         if launch is not None

@@ -53,7 +53,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _ends_soon(launch: Launch) -> bool:
     """A command that does one thing and ends, or a development server, which has nothing to drain."""
-    return any(word in ONE_OFF or ONE_THING.match(word) for word in launch.argv[1:]) or bool(ONE_OFF.intersection(launch.argv))
+    return bool(ONE_OFF.intersection(launch.argv)) or any(ONE_THING.match(word) for word in launch.argv[1:])
 
 
 def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:

@@ -85,15 +85,10 @@ def _handed_on(site: Site, names: set[str]) -> bool:
             return True
     given = {param.name for param in site.function.facts.params}
     return any(
-        (other.targets or (other.method in ("append", "add") and _head(other.text) in given))
+        (other.targets or (other.method in ("append", "add") and other.text.partition(".")[0] in given))
         and any(names & names_in(a) for a in (*other.call.args, *(v for _, v in other.call.keywords)))
         for other in site.function.sites
     )
-
-
-def _head(text: str) -> str:
-    """``paths`` of ``paths.append``."""
-    return text.partition(".")[0]
 
 
 def _elsewhere(target: m.Expr) -> bool:

@@ -28,10 +28,6 @@ COMMANDS = frozenset("os.system subprocess.run subprocess.call subprocess.check_
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 
-ONLY_ASKS = "apscheduler.schedulers.asyncio.AsyncIOScheduler."
-"""Its shutdown asks the loop to stop, whatever ``wait`` says (APScheduler 3.11.3, schedulers/asyncio.py run_in_event_loop)."""
-
-
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
@@ -67,8 +63,6 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return  # a method of the project's own, or a stop that never comes so far
     if site.method == "shutdown" and (site.dotted or "").startswith(SERVERS):
         return  # it tells serve_forever to return, which looks every half second
-    if (site.dotted or "").startswith(ONLY_ASKS):
-        return
     if site.dotted in COMMANDS or all(_beside(project, e, site) for e in entrypoints):
         return
     if id(site.call) in reported or "shutdown" not in phases or "serving" in phases or site.dotted in GATHERS:
@@ -92,18 +86,8 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
 
 def _beside(project: Project, entrypoint: Entrypoint, site: Site) -> bool:
     """Whether only a thread of its own comes to the wait: who stops the program may join it with a limit, or not at all."""
-    reach = project.lives[entrypoint].reach
-    func, seen = site.function, set[Func]()
-    while func not in seen:
-        seen.add(func)
-        found = reach.get(func, {})
-        way = found.get("shutdown") or next(iter(found.values()), None)
-        if way is None or way.edge is None:
-            return False
-        if way.edge.how == "reference" and way.edge.via.startswith("threading."):
-            return True
-        func = way.edge.caller
-    return False
+    way = project.lives[entrypoint].back(site.function, "shutdown")
+    return any(edge.how == "reference" and edge.via.startswith("threading.") for edge in way)
 
 
 def _server_told(site: Site, resource: Resource | None) -> bool:

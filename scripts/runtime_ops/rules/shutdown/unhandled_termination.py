@@ -12,13 +12,12 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
-from runtime_ops.project.launch import Launch
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._at_stake import at_stake
-from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
+from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
 RULE = Rule(
@@ -96,11 +95,6 @@ def _dashboard(project: Project, place: ServingPlace) -> bool:
     turn = [site for site in place.function.sites if any(step.stmt is loop for step in site.steps)]
     called = [site for first in turn if not first.weak for func in first.targets[:1] for site in func.sites]
     return any(site.text in PRINTS for site in (*turn, *called))
-
-
-def as_pid1(entrypoint: Entrypoint) -> Launch | None:
-    """The launch in which the program itself is process 1 of its container, without an init before it."""
-    return next((x for x in entrypoint.production if x.pid1 and x.init is not True), None)
 
 
 def signal_stays_outside(entrypoint: Entrypoint) -> bool:

@@ -114,17 +114,11 @@ def _elsewhere(life: Life, entrypoint: Entrypoint, func: Func) -> bool:
     """Whether the way leads through an object of the project that only keeps the function, for another process as it may be,
     or into a thread of a worker, where a failure ends the thread and not each job.
     """
-    seen: set[Func] = set()
-    while func not in seen:
-        seen.add(func)
-        reach = life.reach.get(func, {}).get("serving")
-        if reach is None or reach.edge is None:
-            return False
-        kept = reach.edge.how == "reference" and "." not in reach.edge.via and reach.edge.via[:1].isupper()
-        if kept or (entrypoint.kind == "worker" and reach.edge.via == "threading.Thread"):
-            return True
-        func = reach.edge.caller
-    return False
+    return any(
+        (edge.how == "reference" and "." not in edge.via and edge.via[:1].isupper())
+        or (entrypoint.kind == "worker" and edge.via == "threading.Thread")
+        for edge in life.back(func, "serving", strict=True)
+    )
 
 
 def _given(entrypoint: Entrypoint, name: str) -> bool:
