@@ -117,6 +117,11 @@ class MapRow:
         if self.verdict == "question" and not self.question:
             raise ValueError(f"map row {self.name}: a question row needs its question")
 
+    @property
+    def asked(self) -> tuple[str, str, str | None]:
+        """What makes two questions one that is asked of two places: the kind, the question and what is known."""
+        return self.what, self.question, self.bound
+
 
 @dataclass(frozen=True, slots=True)
 class EntrypointReport:

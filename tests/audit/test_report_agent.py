@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import made_reports as made
 import pytest
@@ -60,7 +61,15 @@ def test_item_says_where_what_when_and_how() -> None:
     assert "Fix: pass timeout=(3.05, 10)" in page and "Via Dockerfile:9 → app/web.py:28." in page
     assert "--explain RULE" in page
     assert "- worker app/jobs.py::celery (flask; Dockerfile:9): startup ok, shutdown BROKEN, jobs BROKEN, logging ok, metrics ?" in page
-    assert f"- app/jobs.py:44 except except Exception [serving]: {made.QUESTION.question}" in page
+    assert f"- except: {made.QUESTION.question} app/jobs.py:44 except Exception" in page
+
+
+def test_one_question_names_all_its_places() -> None:
+    rows = tuple(replace(made.QUESTION, line=n) for n in range(1, 16))
+    (page,) = pages(made.report(entrypoints=(made.entrypoint(rows=(*rows, replace(made.QUESTION, bound="it logs"))),)), 4000)
+    assert page.count(made.QUESTION.question) == 2 and ", 2 questions" in page
+    assert "app/jobs.py:1 except Exception, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more (--map lists them)" in page
+    assert f"{made.QUESTION.question} (known: it logs) app/jobs.py:44" in page
 
 
 def test_equal_findings_are_one_item_with_a_count() -> None:

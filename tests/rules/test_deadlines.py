@@ -28,12 +28,13 @@ def findings(root: Path, slug: str, **files: str) -> list[Finding]:
     return [f for f in judged.findings if f.confidence != "possible"]
 
 
-def test_each_request_call_is_a_finding_of_its_own(tmp_path: Path) -> None:
+def test_the_calls_of_one_library_in_one_file_are_one_finding(tmp_path: Path) -> None:
     code = (
         HEAD + "@app.post('/pay')\ndef pay():\n    requests.get('http://user')\n    x = 1\n"
         "    requests.post('http://gate', json=x)\n    return ''\n"
     )
-    assert [f.line for f in findings(tmp_path, "call-without-timeout", app__py=code)] == [6, 8]
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=code)
+    assert found.line == 6 and found.count == 2 and [e.line for e in found.also] == [8]
 
 
 def test_one_client_is_one_finding_where_it_is_made(tmp_path: Path) -> None:

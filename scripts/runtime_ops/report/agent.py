@@ -18,6 +18,7 @@ LEAST_BUDGET = 300
 FRAME = 220  # characters of a page's heading and last lines, beside the two commands and the opening
 LEAST_ROOM = 400
 MOST_PLACES = 6
+MOST_ASKED = 12
 CONTRACT_SHARE = 0.3
 REPEATED = 150  # characters of a message whose rule and remedy were told before
 
@@ -94,7 +95,7 @@ def root_name(report: Report) -> str:
 
 def opening(report: Report) -> Iterator[str]:
     """What was looked at, in three lines at most."""
-    asked = sum(1 for entrypoint in report.entrypoints for row in entrypoint.map if row.verdict == "question")
+    asked = len({row.asked for e in report.entrypoints for row in e.map if row.verdict == "question"})
     counts = [w.count(len(report.entrypoints), "entrypoint"), w.count(len(report.findings), "finding")]
     severities = f" ({w.severity_counts(report.findings)})" if report.findings else ""
     questions = f", {w.count(asked, 'question')}" if asked else ""
@@ -174,22 +175,28 @@ def finding_text(number: int, group: Sequence[Finding], told: int | None = None)
 
 
 def questions(report: Report) -> Iterator[Item]:
-    """What only a reader can decide, each once, those of started programs first."""
-    seen: set[tuple[str, int, str]] = set()
+    """What only a reader can decide, each once with all its places, those of started programs first."""
+    asked: dict[tuple[str, str, str | None], dict[tuple[str, int], MapRow]] = {}
     for entrypoint in w.ranked_entrypoints(report):
         for row in entrypoint.map:
-            key = (row.path, row.line, row.question)
-            if row.verdict == "question" and key not in seen:
-                seen.add(key)
-                yield Item("Questions (read the place, then decide)", question_text(row))
+            if row.verdict == "question":
+                asked.setdefault(row.asked, {}).setdefault((row.path, row.line), row)
+    for places in asked.values():
+        yield Item("Questions (read the place, then decide)", question_text(list(places.values())))
 
 
-def question_text(row: MapRow) -> str:
-    bound = f" (known: {w.printable(row.bound)})" if row.bound else ""
-    phase = f" [{row.phase}]" if row.phase else ""
-    return (
-        f"- {w.place(row.path, row.line)} {row.what} {w.printable(row.name)}{phase}: {w.printable(row.question)}{bound}"
-    )
+def question_text(rows: Sequence[MapRow]) -> str:
+    """One question and the places that it is asked of."""
+    first = rows[0]
+    bound = f" (known: {w.printable(first.bound)})" if first.bound else ""
+    places: list[str] = []
+    last: MapRow | None = None
+    for row in rows[:MOST_ASKED]:
+        again = last is not None and (last.path, last.name) == (row.path, row.name)
+        places.append(str(row.line) if again else f"{w.place(row.path, row.line)} {w.printable(row.name)}")
+        last = row
+    more = f" and {len(rows) - MOST_ASKED} more (--map lists them)" if len(rows) > MOST_ASKED else ""
+    return f"- {first.what}: {w.printable(first.question)}{bound} {', '.join(places)}{more}"
 
 
 def tokens(text: str) -> int:

@@ -26,7 +26,7 @@ SOURCES: tuple[Callable[[Project, Entrypoint], Iterator[MapRow]], ...] = (
     code.metrics,
     failures.rows,
 )
-QUESTIONS = 25  # of one entrypoint: more are not answered; the heaviest kinds come first
+QUESTIONS = 25  # of one entrypoint, one asked of many places counted once: more are not answered
 
 
 def rows(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[MapRow, ...]:
@@ -47,10 +47,10 @@ def _marked(row: MapRow, lines: set[tuple[str, int]]) -> MapRow:
 
 def _limited(found: list[MapRow]) -> Iterator[MapRow]:
     """At most `QUESTIONS` questions: the rest of them become rows that say what is not known."""
-    asked = 0
+    asked: set[tuple[str, str, str | None]] = set()
     for row in found:
         if row.verdict == "question":
-            asked += 1
-            if asked > QUESTIONS:
+            asked.add(row.asked)
+            if len(asked) > QUESTIONS:
                 row = replace(row, verdict="unknown", question="")
         yield row

@@ -34,8 +34,7 @@ def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
             and arm.body_statements >= 3
             and entrypoint.kind != "cli"
         ):
-            verdict = "question"
-            question = f"{caught} around {work}() goes on after {told or 'nothing'}: is losing this work right?"
+            verdict, question = "question", f"the program goes on{'' if told else ' and tells nobody'}: is losing this work right?"
         yield MapRow(
             "except", f"{caught} around {work}", arm.path, arm.line, phase, verdict, told or None, (), question
         )

@@ -28,9 +28,6 @@ def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
         verdict = "ok" if bounded else "unknown"
         question = ""
         if what == "outbound" and deadline.state == "unknown" and phase in ("serving", "shutdown"):
-            verdict, question = (
-                "question",
-                f"what ends {site.text}() when the other side stays silent? {deadline.text}"[:220],
-            )
+            verdict, question = "question", "what ends this call when the other side stays silent?"
         source = (deadline.source,) if deadline.source is not None else ()
         yield MapRow(what, f"{wait.kind}: {site.text}", site.path, site.line, phase, verdict, bound, source, question)

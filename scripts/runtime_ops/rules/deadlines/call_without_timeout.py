@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 
-from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
@@ -35,16 +33,12 @@ DRIVERS = (
 ).split()
 """Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
 MANY = 5  # functions that call one client
-ADJACENT = 2  # lines between calls that are mended by one stroke
-HABIT = 3  # more calls of one name in one file than this are one habit
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    low: list[Finding] = []
+    habits: dict[tuple[str, str], list[Finding]] = {}
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
-    alike: dict[tuple[str, str], list[Finding]] = {}
-    arms: dict[Func, list[tuple[Finding, Site]]] = {}
     for group in grouped(w for w in project.waits if _unlimited(project, w)):
         severity, phase, entrypoints = weight(project, group)
         if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
@@ -52,16 +46,9 @@ def check(project: Project) -> Iterator[Finding]:
         if severity is None or all(e.framework == "locust" for e in entrypoints):
             continue
         finding = _of_group(project, group, severity, phase, entrypoints)
-        if severity == "low":
-            low.append(finding)
-        else:
-            arms.setdefault(group[0].place.function, []).append((finding, group[0].site))
-    for each in arms.values():
-        for finding in _by_choice(each):
-            alike.setdefault((finding.path, finding.message.partition("(")[0]), []).append(finding)
-    yield from together(low)
-    for findings in alike.values():
-        yield from together(findings) if len(findings) > HABIT else findings
+        habits.setdefault((finding.path, group[0].row.distribution), []).append(finding)
+    for findings in habits.values():
+        yield from together(findings)
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
@@ -77,29 +64,6 @@ def check(project: Project) -> Iterator[Finding]:
             count=1 + len(copies),
             also=[Evidence(*copy, "the same") for copy in copies],
         )
-
-
-def _by_choice(found: list[tuple[Finding, Site]]) -> Iterator[Finding]:
-    """The findings of one function; calls in the arms of one choice (an arm for each HTTP method) are one."""
-    last: tuple[Finding, Site] | None = None
-    for finding, site in sorted(found, key=lambda pair: pair[0].line):
-        if last is not None and last[0].severity == finding.severity and _exclude(last[1], site):
-            also = (*last[0].also, Evidence(finding.path, finding.line, "the same"), *finding.also)
-            count = last[0].count + finding.count
-            last = (replace(last[0], end_line=finding.end_line, count=count, also=also), site)
-            continue
-        if last is not None:
-            yield last[0]
-        last = (finding, site)
-    if last is not None:
-        yield last[0]
-
-
-def _exclude(one: Site, other: Site) -> bool:
-    """Whether at most one of two calls runs: they stand in different arms of an ``if``, line by line."""
-    arms = {id(step.stmt): step.arm for step in one.steps if isinstance(step.stmt, m.If)}
-    apart = any(arms.get(id(step.stmt), step.arm) != step.arm for step in other.steps)
-    return apart and other.line - one.call.end_line <= ADJACENT
 
 
 def _unlimited(project: Project, wait: WaitSite) -> bool:
