@@ -171,6 +171,8 @@ class Report:
     """Rules that crashed: id and error."""
     partial: tuple[Unparsed, ...] = ()
     """Parts of files that were read else (a template expression); they do not make the audit incomplete."""
+    leads: tuple[Finding, ...] = ()
+    """Findings that are only possible, where the report does not count them among its findings (``--all`` does)."""
 
 
 @dataclass(frozen=True, slots=True)

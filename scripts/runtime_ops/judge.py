@@ -63,6 +63,8 @@ def _gives_way(finding: Finding, other: Finding, rules: dict[str, Rule]) -> bool
     rule, against = rules.get(finding.rule), rules.get(other.rule)
     if rule is None or against is None or rule is against:
         return False
+    if other.confidence == "possible" != finding.confidence:
+        return False  # what is only possible must not hide what is known
     overlaps = finding.line <= other.end_line and other.line <= finding.end_line
     if other.rule in rule.yields_to:
         return overlaps

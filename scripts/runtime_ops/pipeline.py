@@ -88,19 +88,20 @@ def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
 def report(request: Request, gathered: Gathered, project: Project, judged: Judged) -> Report:
     """The judged project as a report: levels, waivers and contracts applied."""
     found = with_levels(judged.findings, request.configuration)
-    shown = [finding for finding in found if request.everything or finding.confidence != "possible"]
     rules = {rule.id: rule for rule in request.known_rules}
     written = [
         entry for file in gathered.comments for entry in waivers.from_comments(file.path, file.comments, rules)
     ]
     settled = waivers.settle(
-        shown,
+        found,
         [*request.configuration.waivers, *written],
         today=request.today or datetime.datetime.now(datetime.UTC).date(),
         concerns={name: rule.concern for name, rule in rules.items()},
         judged={rule.id for rule in request.rules},
     )
-    findings = sorted([*settled.findings, *settled.problems], key=rank)
+    shown = [finding for finding in settled.findings if request.everything or finding.confidence != "possible"]
+    shown_ids = {id(finding) for finding in shown}
+    findings = sorted([*shown, *settled.problems], key=rank)
     return Report(
         root=request.shown_root,
         complete=not gathered.unparsed and not judged.failed,
@@ -119,6 +120,7 @@ def report(request: Request, gathered: Gathered, project: Project, judged: Judge
         unparsed=gathered.unparsed,
         failed_rules=judged.failed,
         partial=gathered.partial,
+        leads=tuple(sorted((f for f in settled.findings if id(f) not in shown_ids), key=rank)),
     )  # fmt: skip
 
 

@@ -85,8 +85,9 @@ def report(
     failed: tuple[tuple[str, str], ...] = (),
     partial: tuple[Unparsed, ...] = (),
     root: str = "shop",
+    leads: tuple[Finding, ...] = (),
 ) -> Report:
-    return Report(root, complete, entrypoints, findings, waived, 12, 3, skipped, unparsed, failed, partial)
+    return Report(root, complete, entrypoints, findings, waived, 12, 3, skipped, unparsed, failed, partial, leads)
 
 
 def shop() -> Report:

@@ -93,3 +93,11 @@ def test_page_that_does_not_exist() -> None:
 def test_hostile_names_stay_on_their_line() -> None:
     for page in pages(made.crowded(), 4000):
         assert all(line.isprintable() for line in page.splitlines())
+
+
+def test_leads_stand_apart_and_are_called_unproved() -> None:
+    leads = tuple(made.finding(n, path=f"m{n}.py", confidence="possible", message="maybe nobody ends it") for n in (3, 5))
+    (page,) = pages(made.report(findings=(made.finding(),), leads=leads), 4000)
+    heads = re.findall(r"^## (.+)$", page, re.M)
+    assert [h.split()[0] for h in heads] == ["Findings", "Leads"] and "unproved" in heads[1]
+    assert "- m3.py:3, m5.py:5 call-without-timeout: maybe nobody ends it" in page

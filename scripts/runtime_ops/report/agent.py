@@ -20,6 +20,8 @@ LEAST_ROOM = 400
 MOST_PLACES = 6
 MOST_ASKED = 12
 CONTRACT_SHARE = 0.3
+LEAD = 220  # characters of a lead's message
+LEADS = "Leads (unproved: read the place before you repeat one)"
 REPEATED = 150  # characters of a message whose rule and remedy were told before
 
 
@@ -61,7 +63,7 @@ def render(report: Report, command: str, explain: str, budget: int = DEFAULT_BUD
 
 def items_of(report: Report, budget: int) -> list[Item]:
     """Everything that is told, in order."""
-    return [*contracts(report, budget), *findings(report), *questions(report)]
+    return [*contracts(report, budget), *findings(report), *leads(report), *questions(report)]
 
 
 def room(budget: int, command: str, explain: str) -> int:
@@ -172,6 +174,16 @@ def finding_text(number: int, group: Sequence[Finding], told: int | None = None)
     if told is not None:
         return f"{number}. [{first.severity}{doubt}] {where} {first.rule}{phase}: {w.cut(message, REPEATED)}. Fix: as {told}."
     return f"{number}. [{first.severity}{doubt}] {where} {first.rule}{phase}: {message}. Fix: {w.printable(first.remedy).rstrip('.')}.{way}"
+
+
+def leads(report: Report) -> Iterator[Item]:
+    """What is only possible, a line each; equal ones of one rule with all their places."""
+    for group in w.alike(w.ranked(report, report.leads)):
+        first = group[0]
+        places = [w.place(f.path, f.line) for f in group] + [w.place(e.path, e.line) for f in group for e in f.also]
+        more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+        text = w.cut(w.printable(first.message), LEAD)
+        yield Item(LEADS, f"- {', '.join(places[:MOST_PLACES])}{more} {first.rule}: {text}")
 
 
 def questions(report: Report) -> Iterator[Item]:

@@ -22,7 +22,7 @@ def render(report: Report, links: Mapping[str, str], drill: Mapping[str, Any] | 
 
 def document(report: Report, links: Mapping[str, str], drill: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The report as plain values, in a stable order. ``drill``: what a merged drill adds (see `drill.merge`)."""
-    prints = fingerprints([*report.findings, *(finding for finding, _ in report.waived)])
+    prints = fingerprints([*report.findings, *report.leads, *(finding for finding, _ in report.waived)])
     made: dict[str, Any] = {
         "schema": 1,
         "tool": {"name": TOOL, "version": __version__},
@@ -30,6 +30,7 @@ def document(report: Report, links: Mapping[str, str], drill: Mapping[str, Any] 
         "complete": report.complete,
         "entrypoints": [entrypoint_row(entrypoint) for entrypoint in report.entrypoints],
         "findings": [finding_row(finding, links, prints[id(finding)]) for finding in report.findings],
+        "leads": [finding_row(finding, links, prints[id(finding)]) for finding in report.leads],
         "waived": [
             {**finding_row(finding, links, prints[id(finding)]), "waiver": waiver_row(waiver)}
             for finding, waiver in report.waived

@@ -52,6 +52,8 @@ def first_screen(report: Report, command: str, paint: Style) -> Iterator[str]:
     yield from shown
     yield ""
     below = f"{left:,} more below, by entrypoint. " if left else ""
+    if report.leads:
+        below += f"{w.count(len(report.leads), 'lead')} that reading cannot prove: --all. "
     # the command is for copying: a line too long is better than one without its end
     yield f"{below}Why, and the right way: {command} --explain RULE"
 

@@ -150,10 +150,15 @@ def kind_rank(kind: str) -> int:
 
 
 def ranked_findings(report: Report) -> list[Finding]:
+    """The findings, what matters most first."""
+    return ranked(report, report.findings)
+
+
+def ranked(report: Report, findings: Iterable[Finding]) -> list[Finding]:
     """What matters most first: severity, then whether something that an artifact starts reaches it, confidence, phase."""
     started = {entrypoint.id for entrypoint in report.entrypoints if entrypoint.started_by}
     return sorted(
-        report.findings,
+        findings,
         key=lambda f: (
             SEVERITIES.index(f.severity), not started.intersection(f.entrypoints), not f.entrypoints,
             f.confidence != "certain", PHASE_ORDER.index(f.phase), f.path, f.line, f.rule,

@@ -143,20 +143,22 @@ class Rule:
 def together(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
     """One finding a file for a habit: the first place stands for all, the others are listed in ``also``.
 
-    Findings of different phase or severity stay apart, so that a heavy one is not hidden behind a light one.
+    Findings of different phase or severity stay apart, so that a heavy one is not hidden behind a light one, and so does
+    what is only possible.
     """
-    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
+    groups: dict[tuple[str, str, str | None, bool], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.path, finding.severity, finding.phase), []).append(finding)
+        key = (finding.path, finding.severity, finding.phase, finding.confidence == "possible")
+        groups.setdefault(key, []).append(finding)
     for group in groups.values():
         yield _merged(group, limit)
 
 
 def as_one(findings: Iterable[Finding], limit: int = 8) -> Iterator[Finding]:
     """One finding for a habit of the whole repository: the first place stands for the others of its severity."""
-    groups: dict[str, list[Finding]] = {}
+    groups: dict[tuple[str, bool], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(finding.severity, []).append(finding)
+        groups.setdefault((finding.severity, finding.confidence == "possible"), []).append(finding)
     for group in groups.values():
         yield _merged(group, limit)
 
