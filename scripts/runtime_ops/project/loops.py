@@ -124,6 +124,8 @@ def _pauses(site: Site, links: Links, depth: int) -> bool:
         given = site.call.keyword("timeout") or site.call.keyword("timeout_ms") or site.call.keyword("block")
         if given is None and site.method in ("wait", "poll") and site.call.args:
             given = site.call.args[0]
+        if given is None and site.method == "wait_for" and len(site.call.args) > 1:
+            given = site.call.args[1]
         return given is not None and not (isinstance(given, m.Const) and not given.value)
     if depth >= DEPTH or site.weak or not 1 <= len(site.targets) <= 3:
         return False

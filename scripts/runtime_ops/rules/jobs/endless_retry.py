@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import resolve_all, sites_in
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import SLEEPS
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.jobs._retries import (
@@ -34,6 +35,8 @@ CONFLICTS = frozenset(
 WAITS = re.compile(r"(?i)(?:^|[_-])(?:wait|await|until)(?:[_.-]|$)|(?:^|[_-])ready(?:[_.-]|$)|pre_?start")
 """Names of functions and scripts that are there to wait until something answers."""
 HABIT = 3  # more decorators of one kind than this are one habit
+PROMPTS = frozenset({"input", "prompt", "getpass", "confirm"})
+ASKS = 2  # project functions followed to a prompt
 LASTING = frozenset({"Exception", "BaseException", "OSError", "IOError", "ConnectionError"})
 
 
@@ -96,7 +99,9 @@ def _chosen(project: Project, use: Configured) -> bool:
 
 def _of_loop(project: Project, found: RetryLoop) -> Finding:
     serving = project.function_runs_in(found.func, "serving")
-    wait = "pausing in between" if pauses(found.loop, found.func, project) else "without a pause"
+    paused = pauses(found.loop, found.func, project)
+    told = any(log_call(s) is not None for s in sites_in(found.handler.body, found.func))
+    wait = "pausing in between" if paused else "without a pause"
     work = next(
         (
             s.text
@@ -107,16 +112,26 @@ def _of_loop(project: Project, found: RetryLoop) -> Finding:
     )
     return RULE.in_function(
         project, found.func, found.loop.line,
-        f"{work}() is tried again for ever, {wait}: with a failure that lasts this call never comes back, and "
-        "nothing records that "
-        "the work was not done",
+        f"{work}() is tried again for ever, {wait}: with a failure that lasts this call never comes back"
+        + ("" if told else ", and nothing records that the work was not done"),
         "count the tries or set a deadline, then raise or store the item as failed", end_line=found.handler.line,
         severity=None if serving else "medium",
+        # a start that says what it waits for, and does not get ready before it has it, is what an orchestrator expects
+        confidence="possible" if told and paused and not serving else "likely",
     )  # fmt: skip
 
 
 def _is_for_waiting(found: RetryLoop) -> bool:
     return bool(WAITS.search(found.func.name) or WAITS.search(found.func.path.rpartition("/")[2]))
+
+
+def _asks_user(sites: Iterable[Site], depth: int) -> bool:
+    """Whether somebody at a terminal is asked on the way round, here or in a function that is called: he can leave."""
+    return any(
+        (s.dotted or s.text).rpartition(".")[2] in PROMPTS
+        or (depth and len(s.targets) == 1 and _asks_user(s.targets[0].sites, depth - 1))
+        for s in sites
+    )
 
 
 def _lasts(project: Project, found: RetryLoop) -> bool:
@@ -131,7 +146,7 @@ def _lasts(project: Project, found: RetryLoop) -> bool:
     ):
         return False
     calls = sites_in(found.attempt.body, found.func)
-    asks = any((s.dotted or s.text).rpartition(".")[2] in ("input", "prompt", "getpass", "confirm") for s in calls)
+    asks = _asks_user(sites_in(found.loop.body, found.func), ASKS)
     external = any((s.dotted is not None and "." in s.dotted) or s.targets for s in calls)
     stops = any("stop" in source_of(n) for n in m.walk(found.loop.test) if isinstance(n, m.Name))
     return external and not asks and not stops

@@ -8,7 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.flows import sites_by_call
+from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.jobs import IN_MEMORY, QUEUE_NAME
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless, sleep_sites
@@ -48,7 +48,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if any(c.rpartition(".")[2] in CONFLICTS for c in arm.catches) or counts_attempts(loop, arm.func) is not None:
             continue
-        if not arm.body_calls or _waits(project, arm, loop):
+        if not arm.body_calls or _waits(project, arm, loop) or _left_behind(arm, loop):
             continue
         if not project.function_runs_in(arm.func, "serving", "startup", kinds=("service", "worker", "job")):
             continue
@@ -72,6 +72,20 @@ def _goes_round(arm: HandlerEffects, loop: m.While) -> bool:
     if arm.ends & {"raise", "return", "break", "exit"} or not any(s is arm.attempt for s in loop.body):
         return False
     return True
+
+
+def _left_behind(arm: HandlerEffects, loop: m.While) -> bool:
+    """``except …: done = True`` before ``if done: break``: what the arm sets makes the loop end."""
+    if "fall" not in arm.ends:
+        return False
+    names = {t.id for n in m.walk(arm.handler.body) if isinstance(n, m.Assign) for t in n.targets if isinstance(t, m.Name)}
+    after = loop.body[next(i for i, s in enumerate(loop.body) if s is arm.attempt) + 1 :]
+    return any(
+        isinstance(n, m.If)
+        and ends(n.body, arm.func) & {"break", "return", "raise", "exit"}
+        and any(isinstance(x, m.Name) and x.id in names for x in m.walk(n.test))
+        for n in m.walk(after)
+    )
 
 
 def _waits(project: Project, arm: HandlerEffects, loop: m.While) -> bool:

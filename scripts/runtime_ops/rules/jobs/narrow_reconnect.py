@@ -10,8 +10,9 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.errors import ConnectionErrors, connection_errors
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._retries import configured
 
 RULE = Rule(
     __name__, severity="medium", summary="A reconnect-and-resend names only part of the ways a connection is lost."
@@ -20,6 +21,8 @@ RECONNECTS = re.compile(
     r"re_?connect|^_?connect$|^_?(?:open|create|init|new|get)_(?:connection|channel|client|session|conn)$|^_?connect_|^ping$",
     re.I,
 )
+
+RETRIES = re.compile(r"(?i)retry|retries|again|attempt|backoff")
 
 
 @RULE.check
@@ -39,6 +42,8 @@ def check(project: Project) -> Iterator[Finding]:
         lacking = _lacking(row, caught)
         if not lacking:
             continue
+        if _tried_again_around(project, arm.func):
+            continue
         done.add(id(arm.attempt))
         shown = ", ".join(n.rpartition(".")[2] for n in lacking[:3])
         guarded = any(s.stmt is not arm.attempt and isinstance(s.stmt, m.Try) for s in connect.steps)
@@ -52,6 +57,18 @@ def check(project: Project) -> Iterator[Finding]:
             "growing pause",
             end_line=arm.handler.end_line,
         )  # fmt: skip
+
+
+def _tried_again_around(project: Project, func: Func) -> bool:
+    """Whether a retry stands around the whole function: a decorator, or what the function is handed to says so by name."""
+    edges = project.links.callers.get(func, ())
+    around = [e.site.text for e in edges if e.how == "reference"]
+    handed = any(
+        isinstance(a, m.Name) and a.id == func.name and RETRIES.search(s.text)
+        for s in (func.parent.sites if func.parent is not None else ())
+        for a in s.call.args
+    )
+    return handed or any(RETRIES.search(text) for text in around) or any(use.func is func for use in configured(project))
 
 
 def _resent(arm: HandlerEffects) -> Site | None:

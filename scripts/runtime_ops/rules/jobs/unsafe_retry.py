@@ -45,6 +45,7 @@ def check(project: Project) -> Iterator[Finding]:
             "is sent again, and the "
             "other side does it twice; each try has the full time-out too",
             "leave POST and PATCH out of allowed_methods, or send an idempotency key that the other side honours",
+            confidence="likely" if project.phases(site) else "possible",  # a helper that nothing calls sends nothing
         )  # fmt: skip
     for use in configured(project):
         if (
@@ -70,6 +71,7 @@ def check(project: Project) -> Iterator[Finding]:
             "time-out whose request did arrive, "
             "the second try does it again",
             "send an idempotency key, or retry only failures that came before the request was sent (connect errors)",
+            confidence="likely" if project.phases_by_entrypoint(use.func) else "possible",
         )  # fmt: skip
 
 
