@@ -42,7 +42,8 @@ def _text(expr: m.Expr) -> str:
     if isinstance(expr, m.BoolOp):
         return f" {expr.op} ".join(_text(v) for v in expr.values)
     if isinstance(expr, m.UnaryOp):
-        return f"{expr.op}{' ' if expr.op == 'not' else ''}{_text(expr.operand)}"
+        operand = f"({_text(expr.operand)})" if isinstance(expr.operand, m.BoolOp) else _text(expr.operand)
+        return f"{expr.op}{' ' if expr.op == 'not' else ''}{operand}"
     if isinstance(expr, m.Compare):
         pairs = zip(expr.ops, expr.rights, strict=False)
         return " ".join([_text(expr.left), *(f"{op} {_text(right)}" for op, right in pairs)])

@@ -9,11 +9,14 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.model import Func, own_expressions
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.texts import bound_expression
 
 WALL = frozenset(
     """time.time datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today django.utils.timezone.now
     arrow.utcnow arrow.now pendulum.now""".split()
 )
+NAMES = 4  # names of names: a limit is nearer than this
+UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
 
 def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str]]:
@@ -55,8 +58,9 @@ def _names_days(func: Func) -> bool:
     )
 
 
-def wall_clock_limits(project: Project, func: Func) -> Iterator[tuple[int, str]]:
-    """Tests that end a loop by the wall clock: ``while time.time() < deadline``, ``if time.time() - start > n: break``."""
+def wall_clock_limits(project: Project, func: Func) -> Iterator[tuple[int, str, float | None]]:
+    """Tests that end a loop by the wall clock: ``while time.time() < deadline``, ``if time.time() - start > n: break``;
+    with the seconds of the limit where they are written."""
     for place in func.places:
         stmt = place.stmt
         in_loop = any(isinstance(s.stmt, m.While) and s.arm == "body" for s in place.steps)
@@ -66,7 +70,7 @@ def wall_clock_limits(project: Project, func: Func) -> Iterator[tuple[int, str]]
             continue
         for node in m.walk(test):
             if isinstance(node, m.Compare) and _wall(node, func, project) and set(node.ops) & {"<", ">", "<=", ">="}:
-                yield stmt.line, source_of(node, 80)
+                yield stmt.line, source_of(node, 80), _limit(node, func, project)
                 break
 
 
@@ -77,6 +81,43 @@ def _wall(node: m.Compare, func: Func, project: Project) -> bool:
         if site is not None and site.dotted in WALL and _meets_own_clock(node, func):
             return True
     return False
+
+
+def _limit(node: m.Compare, func: Func, project: Project) -> float | None:
+    """The seconds that a comparison with the clock allows: ``now - start > n``, ``now < start + n``, ``now < deadline``."""
+    sides: list[m.Expr] = [node.left, *node.rights]
+    for expr in sides:
+        if isinstance(expr, m.Name):
+            made = [b.expr for b in func.bindings.get(expr.id, ()) if isinstance(b.expr, m.BinOp)]
+            expr = made[0] if len(made) == 1 else expr
+        if not isinstance(expr, m.BinOp) or expr.op not in ("+", "-"):
+            continue
+        if expr.op == "-":
+            limits: tuple[m.Expr, ...] = tuple(side for side in sides if side is not expr)
+        else:
+            limits = (expr.left, expr.right)
+        found = [n for limit in limits if (n := _seconds(limit, func, project)) is not None]
+        if found:
+            return found[0]
+    return None
+
+
+def _seconds(expr: m.Expr | None, func: Func, project: Project, depth: int = 0) -> float | None:
+    """The number that an expression comes to: a literal, a product of such, a name of one, a ``timedelta``."""
+    if expr is None or depth > NAMES:
+        return None
+    if isinstance(expr, m.Const):
+        return float(expr.value) if isinstance(expr.value, int | float) and not isinstance(expr.value, bool) else None
+    if isinstance(expr, m.BinOp) and expr.op == "*":
+        left, right = (_seconds(side, func, project, depth) for side in (expr.left, expr.right))
+        return left * right if left is not None and right is not None else None
+    if isinstance(expr, m.Call) and source_of(expr.func).rpartition(".")[2] == "timedelta":
+        parts = [(UNITS.get(str(key)), _seconds(value, func, project, depth)) for key, value in expr.keywords]
+        return sum(unit * n for unit, n in parts if unit and n is not None) or None
+    if isinstance(expr, m.Name | m.Attr):
+        bound = bound_expression(project.links, expr, func)
+        return _seconds(bound[0], bound[1], project, depth + 1) if bound is not None and bound[0] is not expr else None
+    return None
 
 
 def _meets_own_clock(node: m.Compare, func: Func) -> bool:

@@ -13,6 +13,7 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import not_blocking
 from runtime_ops.project.links import Edge
+from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
@@ -27,6 +28,10 @@ KINDS = frozenset({"sleep", "network", "database", "process"})
 LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})
 """Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
+RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
+"""Methods that make a loop for one coroutine and wait for its end."""
+BRANCHES = frozenset("create_task ensure_future gather TaskGroup create_task_group start_soon wait as_completed".split())
+"""Methods by which a second task comes onto a loop."""
 SHORT = 0.1  # seconds of sleep that nobody notices
 
 
@@ -111,11 +116,33 @@ def _on_the_loop(project: Project, site: Site) -> bool:
     if not any(matters(e) for e in project.runs_in(site, "serving", kinds=("service", "worker"))):
         return False
     if func.facts.is_async:
-        return True
+        return not _alone_on_its_loop(project, func, {func})
     if func.is_module or func.facts.decorators or func.parent is not None:
         return False
     edges = project.links.callers.get(func, [])
     return bool(edges) and all(_direct(edge) for edge in edges)
+
+
+def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:
+    """Whether a coroutine only runs on a loop that is made for it (``async_to_sync(work)(…)`` or ``asyncio.run(work())`` in a
+    job or handler that is no coroutine), and nothing on the way starts another task: then nobody else waits for the loop."""
+    if any(site.method in BRANCHES for site in func.sites):
+        return False
+    edges = project.links.callers.get(func, [])
+    for edge in edges:
+        caller = edge.caller
+        if caller.facts.is_async:
+            if edge.how != "call" or not edge.site.awaited:
+                return False
+            if caller not in seen and not _alone_on_its_loop(project, caller, seen | {caller}):
+                return False
+            continue
+        runners = [s for s in caller.sites if s.method in RUNNERS and s.call.args and any(c is edge.site.call for c in m.calls(s.call))]
+        if not runners or caller.is_module or is_main(caller, project.links):
+            return False
+        if any(caller in life.spine for life in project.lives.values()):
+            return False
+    return bool(edges)
 
 
 def _direct(edge: Edge) -> bool:

@@ -8,8 +8,10 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import argument_of
 from runtime_ops.project.model import Func
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._outer import outer_end
@@ -68,8 +70,37 @@ def check(project: Project) -> Iterator[Finding]:
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
-            confidence="likely" if any(likely_way(project.lives[e], first.site.function) for e in entrypoints) else "possible",
+            confidence="likely" if any(_is_seen(project, w, entrypoints) for w in serving) else "possible",
         )
+
+
+def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ...]) -> bool:
+    """Whether the way to the wait is plain and so is what can hang: not a function that only a library's base class might
+    call, not this program's own code or pip run by its own interpreter, not a call with fixed words whose program is hidden."""
+    func = wait.site.function
+    lives = [project.lives[e] for e in entrypoints if likely_way(project.lives[e], func)]
+    if not project.links.callers.get(func):
+        lives = [life for life in lives if life.sure(func)]
+    return bool(lives) and not (_own_interpreter(wait) or _fixed_words(wait))
+
+
+def _own_interpreter(wait: WaitSite) -> bool:
+    """``[sys.executable, "-m", …]``."""
+    first = _written(_command(wait), wait.site.function)
+    head = first.items[0] if isinstance(first, m.Sequence) and first.items else first
+    return head is not None and source_of(head).startswith("sys.executable")
+
+
+def _fixed_words(wait: WaitSite) -> bool:
+    """``p = self._start(["--export-ownertrust"]); p.wait()``: the project's own starter gets fixed options and no input."""
+    receiver = wait.site.text.rpartition(".")[0]
+    made = [b.expr for b in wait.site.function.bindings.get(receiver, ())]
+    if wait.call.args or len(made) != 1 or not isinstance(made[0], m.Call):
+        return False
+    if any(s.call is made[0] and s.dotted is not None and "." in s.dotted for s in wait.site.function.sites):
+        return False  # a call of the library: the program is the first of its words
+    words = [n for a in made[0].args for n in m.walk(a) if not isinstance(n, m.Sequence)]
+    return bool(words) and all(isinstance(n, m.Const) for n in words)
 
 
 def _in_serving(project: Project, wait: WaitSite) -> bool:

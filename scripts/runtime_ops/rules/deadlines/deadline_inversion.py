@@ -53,6 +53,8 @@ def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) 
         and not lasts(project, w)
         and "serving" in life.at(w.site.function, w.line, w.site.steps)
         and life.sure(w.site.function)
+        and all(edge.how == "call" for edge in life.back(w.site.function, "serving", strict=True))
+        # what is handed over (a job for a queue, a thread's function) may run outside the request
         and not project.runs_in(w.site, "serving", kinds=("worker",))
     ]
     for group in grouped(longer):

@@ -10,6 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.timeouts import all_waits
 from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
 from runtime_ops.project.waits import ReportPlace, WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._job_limits import Unlimited, switched_off
@@ -22,6 +23,7 @@ RULE = Rule(
     yields_to=("call-without-timeout",),
 )
 STREAMS = frozenset({"stream", "ws_connect", "websocket", "sse", "connect_sse", "iter_lines", "aiter_lines"})
+SUBSCRIBES = frozenset({"pubsub", "close", "aclose"})
 REMEDY = "give a finite limit that fits into the caller's own, or put an outer deadline around the call"
 
 
@@ -58,9 +60,34 @@ def _counts(project: Project, wait: WaitSite) -> bool:
         return False
     if wait.site.method in STREAMS or any(s.method == "kill" and s.line < wait.line for s in wait.site.function.sites):
         return False  # a stream lasts as long as it has something to say; what was killed is only reaped
+    if wait.constructs and _only_listens(project, wait.site):
+        return False  # a subscription waits for the next message, however long that takes
     # ``Timeout(connect=5, read=None, …)``: a stream is read whose silence is lawful
     text = wait.deadline.source.note if wait.deadline.source is not None else wait.deadline.text
     return not ("Timeout(" in text and "read=" in text and ("connect=" in text or "pool=" in text))
+
+
+def _only_listens(project: Project, site: Site) -> bool:
+    """Whether all that is asked of a client that is made here is a subscription, as far as its uses are seen: those of the
+    name it is bound to, or of the function that returns it."""
+    func = site.function
+    asked: set[str] = set()
+    if isinstance(site.stmt, m.Return):
+        made = [edge.site.call for edge in project.links.callers.get(func, ())]
+        for edge in project.links.callers.get(func, ()):
+            for other in edge.caller.sites:
+                callee = other.call.func
+                if isinstance(callee, m.Attr) and any(callee.value is call for call in made):
+                    asked.add(callee.name)
+                    made = [call for call in made if call is not callee.value]
+        if made:  # kept under a name, or handed on
+            return False
+    elif isinstance(site.stmt, m.Assign) and isinstance(site.stmt.targets[0], m.Name):
+        holder = f"{site.stmt.targets[0].id}."
+        scopes = func.cls.methods.values() if holder.startswith("self.") and func.cls is not None else (func,)
+        below = [other.text.removeprefix(holder) for scope in scopes for other in scope.sites if other.text.startswith(holder)]
+        asked = {text.partition(".")[0].partition("(")[0] for text in below}
+    return "pubsub" in asked and asked <= SUBSCRIBES
 
 
 def _of_group(project: Project, group: tuple[WaitSite, ...]) -> Finding | None:

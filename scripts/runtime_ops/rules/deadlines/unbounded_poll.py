@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -13,6 +14,7 @@ from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._outside import reaches_outside
 from runtime_ops.rules.deadlines._waiting import job_limit_holds, matters
 
 RULE = Rule(
@@ -22,6 +24,14 @@ RULE = Rule(
 )
 SELECTS = {"select.select": 3, "select.poll.poll": 0, "select.epoll.poll": 0, "selectors.DefaultSelector.select": 0}
 """Calls that wait for a while and come back without an answer, with the position of their timeout."""
+STOPS = re.compile(r"(?i)abort|cancel|stop|shutdown|exit|quit|clos(?:ed|ing)|terminat|kill")
+"""Words of a condition by which somebody else ends the loop."""
+SENDS = frozenset("delay apply_async send_task enqueue submit_job start_query_execution".split())
+"""Methods that give work to somebody else and return a handle on it."""
+FETCHES = re.compile(
+    r"(?i)^(?:refresh|reload|status|state|head|execute|describe|query|fetch|poll|get|list|check|read)(?:_|$)|(?:_|^)status$"
+)
+"""Methods of a client of unknown class that ask for a state."""
 SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
 
 
@@ -30,7 +40,8 @@ def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         if func.is_module or not func.places:
             continue
-        found = [(p.stmt.line, _text(p.stmt)) for p in func.places if isinstance(p.stmt, m.While) and _polls(project, func, p)]
+        loops = [p for p in func.places if isinstance(p.stmt, m.While) and _polls(project, func, p)]
+        found = [(p.stmt.line, _text(p.stmt)) for p in loops if isinstance(p.stmt, m.While)]
         again = _calls_itself(project, func)
         if again is not None:
             found.append((again, f"{func.name}() sleeps and calls itself"))
@@ -45,6 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{text} with no deadline{deep}: if the state that it waits for never comes, this request or job is lost",
             "compare time.monotonic() with a deadline in the loop, and answer a failure when it has passed",
             phase="serving",
+            confidence="likely" if again is not None or any(_of_others(project, func, p.stmt) for p in loops) else "possible",
         )
 
 
@@ -69,6 +81,8 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not pauses or not loop_ends(loop, func):
         return False
     literal = isinstance(loop.test, m.Const)
+    if _told_otherwise(loop, func):
+        return False
     if "connect" in source_of(loop.test).lower():
         return False  # as long as the peer is there: the life of a stream
     if is_endless(loop) and not literal:
@@ -87,6 +101,32 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not literal and not _outside(loop, func):
         return False
     return all(project.outer_limits.around(s, s.awaited) is None for s in pauses)
+
+
+def _told_otherwise(loop: m.While, func: Func) -> bool:
+    """``while paused() and not should_abort()``: a stop flag ends it too. ``thread.start()`` before ``while not
+    thread.started``: who was just started says that it runs."""
+    parts = loop.test.values if isinstance(loop.test, m.BoolOp) and loop.test.op == "and" else ()
+    if any(isinstance(p, m.UnaryOp) and p.op == "not" and STOPS.search(source_of(p.operand)) for p in parts):
+        return True
+    owners = {n.id.rpartition(".")[0] for n in m.walk(loop.test) if isinstance(n, m.Name) and "." in n.id}
+    return any(s.method == "start" and s.line < loop.line and s.text.rpartition(".")[0] in owners for s in func.sites)
+
+
+def _of_others(project: Project, func: Func, stmt: object) -> bool:
+    """Whether the state that is asked for is seen to be somebody else's: the loop asks another host, a socket, a job that
+    was queued, or an object of a library by a method that fetches its state."""
+    assert isinstance(stmt, m.While)
+    sites = sites_in((stmt.test, stmt.body), func)
+    params = {p.name for p in func.facts.params}
+    if any(isinstance(n, m.Call) and isinstance(n.func, m.Name) and n.func.id in params for n in m.walk((stmt.test, stmt.body))):
+        return False  # ``exit_condition()``: the caller has said when it ends
+    if any(s.dotted in SELECTS for s in sites) or reaches_outside(project, sites):
+        return True
+    named = {n.id.partition(".")[0] for n in m.walk(stmt.test) if isinstance(n, m.Name)}
+    made = [b.expr for name in named for b in func.bindings.get(name, ())]
+    queued = any(isinstance(expr, m.Call) and source_of(expr.func).rpartition(".")[2] in SENDS for expr in made)
+    return queued or any(not s.targets and "." in s.text and FETCHES.search(s.method) for s in sites)
 
 
 def _pauses(project: Project, func: Func, loop: m.While) -> list[Site]:

@@ -12,6 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Klass, Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, matters, unbounded_below, weight
@@ -35,7 +36,11 @@ SUBMITS = frozenset({"submit", "run_in_executor", "apply_async"})
 NOT_HERE = frozenset({"send", "send_bytes", "stop", "close", "shutdown", "join_thread"})
 """A send waits for a full pipe only; stops, and what flushes a queue that was closed, are the business of the shutdown rules."""
 WORK = {"future": "work of another thread", "thread": "a thread", "queue": "a queue", "event": "an event", "child": "a child"}
-GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select"})
+GUARDS = frozenset({"poll", "wait", "is_alive", "done", "select", "empty", "qsize"})
+ENDING = re.compile(r"(?i)(?:^|_)(?:stop|close|shutdown|terminate|quit|exit|cleanup|teardown|del|finali[sz]e)(?:_|$)")
+"""Names of functions that end something: how long they may wait is the business of the shutdown rules."""
+SENDS = frozenset("delay apply_async send_task apply_remote enqueue".split())
+"""Methods that give work to a job queue and return its result to come."""
 
 
 @RULE.check
@@ -64,6 +69,7 @@ def check(project: Project) -> Iterator[Finding]:
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
+            confidence="likely" if any(_may_be_lost(project, w) for w in waiting) else "possible",
         )
 
 
@@ -78,7 +84,9 @@ def _in_the_way(project: Project, wait: WaitSite) -> bool:
         return False
     if wait.kind in ("event", "queue") and any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in site.steps):
         return False  # ``while …: item = queue.get()``: waiting is what such a loop is for
-    if _told_of_the_end(site) or _told_at_last(wait) or _only_without_timeout(site):
+    if _told_of_the_end(site) or _told_at_last(wait) or _only_without_timeout(site) or _handed_limit(site):
+        return False
+    if ENDING.search(site.function.name):
         return False
     return not (_guarded(site) or _supervises(project, site) or _forced_before(site))
 
@@ -121,6 +129,12 @@ def _only_without_timeout(site: Site) -> bool:
     )
 
 
+def _handed_limit(site: Site) -> bool:
+    """``def join(self, timeout=None): super().join(timeout)``: the caller chooses, and is judged itself."""
+    given = (*site.call.args, *(value for key, value in site.call.keywords if key == "timeout"))
+    return any(isinstance(a, m.Name) and "timeout" in a.id and site.function.param(a.id) is not None for a in given)
+
+
 def _supervises(project: Project, site: Site) -> bool:
     """``helper.start(); helper.join()`` in the main function of a thread or process: to wait is what it is there for."""
     receiver = site.text.rpartition(".")[0]
@@ -134,7 +148,10 @@ def _supervises(project: Project, site: Site) -> bool:
 def _forced_before(site: Site) -> bool:
     """``kill(); join()`` only reaps."""
     receiver = site.text.rpartition(".")[0]
-    return any(s.text == f"{receiver}.kill" and s.line < site.line for s in site.function.sites)
+    return any(
+        s.line < site.line and (s.text == f"{receiver}.kill" or (s.dotted in ("os.kill", "os.killpg") and "SIGKILL" in source_of(s.call)))
+        for s in site.function.sites
+    )
 
 
 def _guarded(site: Site) -> bool:
@@ -161,6 +178,33 @@ def _can_hang(project: Project, wait: WaitSite) -> bool:
     if not started:
         return wait.kind != "event"
     return any(unbounded_below(project, func) is not None for func in started)
+
+
+def _may_be_lost(project: Project, wait: WaitSite) -> bool:
+    """Whether it is seen how the wait can last: the work behind it waits for another host without limit, is done by a
+    process (which the kernel can kill) or by a worker of a job queue, or its thread marks it done only when it succeeds."""
+    site = wait.site
+    if wait.kind == "child":
+        return site.method != "join"  # what a pipe was to say is lost with its writer; a process that dies is joined
+    if wait.kind == "queue":
+        return site.method == "join" and _done_on_success_only(project, site)
+    started = _started(project, site)
+    if any((below := unbounded_below(project, func)) is not None and below.leaves_the_process for func in started):
+        return True
+    made = [b.expr for b in site.function.bindings.get(site.text.rpartition(".")[0], ())]
+    return wait.kind == "future" and any(isinstance(e, m.Call) and source_of(e.func).rpartition(".")[2] in SENDS for e in made)
+
+
+def _done_on_success_only(project: Project, site: Site) -> bool:
+    """``queue.task_done()`` that a failure of the work passes over: the queue then never gets empty."""
+    name = site.text.rpartition(".")[0].rpartition(".")[2]
+    told = [
+        other
+        for func in site.function.module.functions.values()
+        for other in func.sites
+        if other.method == "task_done" and (other.text.rpartition(".")[0].rpartition(".")[2] == name or func in _started(project, site))
+    ]
+    return bool(told) and not any(step.arm in ("final", "handler") for other in told for step in other.steps)
 
 
 def _has_size(project: Project, site: Site) -> bool:
