@@ -144,11 +144,61 @@ def test_a_secret_that_a_module_prints_when_it_is_run_by_hand(tmp_path: Path, un
     assert bool(found(tmp_path, "logging/secret-in-log", "import secrets_of\n" + HANDLER.format(body="    pass"))) is fires
 
 
-@pytest.mark.parametrize(("call", "fires"), [("basicConfig()", True), ("config.dictConfig({'handlers': {}})", False)])
-def test_the_only_whole_set_up_stands_in_a_module(tmp_path: Path, call: str, fires: bool) -> None:
-    (tmp_path / "celery_app.py").write_text(f"import logging\nimport logging.config\n\nlogging.{call}\n")
-    source = "import celery_app\n" + HANDLER.format(body="    pass")
+OWN = "    logging.basicConfig(level='WARNING')\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "before", "own", "fires"),
+    [
+        ("basicConfig(level='DEBUG')", "", "", True),
+        ("basicConfig()", "", "", False),  # the only set-up, and one that nobody wanted otherwise
+        ("config.dictConfig({'handlers': {}})", "", "", False),
+        ("basicConfig()", "", OWN, True),
+        ("basicConfig(level='WARNING')", "", OWN, False),
+        ("basicConfig()", "", OWN.replace("')", "', force=True)"), False),
+        ("basicConfig()", "", "    logging.getLogger().addHandler(logging.StreamHandler())\n", False),
+        ("basicConfig()", "import other\n", "", True),
+        ("basicConfig(level='INFO')", "import other\n", "", False),
+    ],
+)
+def test_who_decides_when_a_module_sets_logging_up(tmp_path: Path, call: str, before: str, own: str, fires: bool) -> None:
+    (tmp_path / "shop.py").write_text(f"import logging\nimport logging.config\n\nlogging.{call}\n")
+    (tmp_path / "other.py").write_text("import logging\n\nlogging.basicConfig(level=logging.INFO)\n")
+    set_up = f"def set_up():\n{own or '    pass'}\n\n"
+    source = HANDLER.format(body="    pass").replace("@app", f"{set_up}\n@app", 1).replace("    app.run", "    set_up()\n    app.run")
+    assert bool(found(tmp_path, "logging/logging-setup-at-import", f"import shop\n{before}" + source)) is fires
+
+
+@pytest.mark.parametrize(("handler", "fires"), [("logging.getLogger().addHandler(logging.StreamHandler())\n", False), ("", True)])
+def test_a_set_up_by_import_after_another_decides_nothing(tmp_path: Path, handler: str, fires: bool) -> None:
+    (tmp_path / "first.py").write_text(f"import logging\n\n{handler}")
+    (tmp_path / "shop.py").write_text("import logging\n\nimport first\n\nlogging.basicConfig(level=logging.DEBUG)\n")
+    source = "import shop\n" + HANDLER.format(body="    pass")
     assert bool(found(tmp_path, "logging/logging-setup-at-import", source)) is fires
+
+
+@pytest.mark.parametrize(("keeps", "fires"), [("", False), ("app.conf.update(worker_hijack_root_logger=False)\n", True)])
+def test_a_celery_worker_replaces_what_imports_set_up(tmp_path: Path, keeps: str, fires: bool) -> None:
+    (tmp_path / "shop.py").write_text("import logging\n\nlogging.basicConfig(level=logging.DEBUG)\n")
+    (tmp_path / "Procfile").write_text("worker: celery -A app worker\n")
+    source = f"from celery import Celery\n\nimport shop\n\napp = Celery('shop')\n{keeps}\n\n@app.task\ndef work():\n    shop.go()\n"
+    assert bool(found(tmp_path, "logging/logging-setup-at-import", source)) is fires
+
+
+@pytest.mark.parametrize(
+    ("imports", "level", "fires"),
+    [
+        ("import shop", "DEBUG", True),
+        ("import shop", "INFO", False),  # the same as it has already
+        ("if not by_hand:\n    import shop", "DEBUG", False),  # the other branch has no set-up of its own
+        ("def load():\n    import shop", "DEBUG", False),
+    ],
+)
+def test_a_second_set_up_of_the_program(tmp_path: Path, imports: str, level: str, fires: bool) -> None:
+    (tmp_path / "shop.py").write_text("import logging\n\nlogging.basicConfig(level=logging.INFO)\n")
+    own = HANDLER.format(body="    pass").replace("app = Flask", f"logging.basicConfig(level='{level}')\napp = Flask")
+    source = f"by_hand = True\n{imports}\n{own}"
+    assert bool(found(tmp_path, "logging/lost-log-config", source)) is fires
 
 
 def project_at(tmp_path: Path, rule: str) -> list[tuple[str, str, int, str]]:

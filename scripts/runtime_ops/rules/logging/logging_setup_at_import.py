@@ -1,87 +1,114 @@
-"""Importing a module sets logging up."""
+"""Importing a module sets logging up, and the program runs with that and not with what it asks for itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._setups import ROOT_CALLS, asks_otherwise, forced, level_of, root_users, set_up_by_import
 
 RULE = Rule(
     __name__,
     severity="medium",
     summary="A module that is only imported configures logging at import, so the order of imports decides whose set-up holds.",
 )
-CALLS = ("logging.basicConfig", "logging.config.dictConfig", "logging.config.fileConfig")
 NAMED_FOR_IT = ("log", "logs", "logger", "logging", "settings", "config", "conf", "gunicorn")
+FLOODS = ("DEBUG", "NOTSET", 10, 0)
+"""Levels of the root logger by which every library tells all that it does."""
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     mains = {e.main.module for e in project.entrypoints}
-    sites = list(project.sites(*CALLS))
-    packages = {s.function.module.folder for s in sites if s.function.is_module and s.function.path.endswith("/__init__.py")}
-    for site in sites:
-        module = site.function.module
-        if any(_inside(module, folder) for folder in packages):
-            continue  # importing its package has set logging up before
-        if _sets_nothing(site):
+    decided: dict[Site, dict[str, tuple[list[Entrypoint], Site | None]]] = {}
+    orders: dict[Module, tuple[Site, ...]] = {}
+    for entrypoint in project.entrypoints:
+        if entrypoint.kind not in ("service", "worker", "job") or _resets(project, entrypoint):
             continue
-        if not site.function.is_module or module in mains or _guarded(site, module) or _made_for_it(module):
+        main = entrypoint.main.module
+        if main not in orders:
+            orders[main] = set_up_by_import(project, main)
+        order = orders[main]
+        if not order or not order[0].function.is_module or order[0].function.module in mains or _made_for_it(order[0].function.module):
             continue
-        entrypoints = [e for e in project.imported_by(module, "service", "worker", "job") if _sets_up_later(project, e, site)]
-        if not entrypoints:
-            continue
+        harm, other = _harm(project, entrypoint, order)
+        if harm is not None:
+            decided.setdefault(order[0], {}).setdefault(harm, ([], other))[0].append(entrypoint)
+    for site, harms in decided.items():
+        harm = next(h for h in HARMS if h in harms)
+        entrypoints, other = harms[harm]
+        words, severity, confidence = HARMS[harm]
+        where = f"{other.path}:{other.line}" if other is not None else ""
         yield RULE.finding(
-            module.path,
+            site.path,
             site.line,
-            f"Importing {module.name} runs {site.text}(): whoever imports it first decides level and handlers for the whole process, and "
-            "the program's own set-up afterwards does nothing",
+            f"Importing {site.function.module.name} runs {site.text}(): {words.format(other=where)}",
             "move it into a function that the entrypoint calls first; a module only takes its logger by getLogger(__name__)",
             end_line=site.call.end_line,
+            severity=severity,
+            confidence=confidence,
             phase="import",
             entrypoints=entrypoints,
-            anchor=f"{module.name}:{site.dotted}",
+            trace=[Evidence(other.path, other.line, "has no effect")] if other is not None else (),
+            anchor=f"{site.function.module.name}:{site.dotted}",
         )
 
 
-def _sets_up_later(project: Project, entrypoint: Entrypoint, site: Site) -> bool:
-    """Whether the program's own set-up is a basicConfig, which does nothing once the root logger has a handler, or is missing:
-    dictConfig, setLevel and an own handler take effect whatever came before."""
-    own = [
-        s
-        for s in project.sites(*CALLS, "logging.root.addHandler")
-        if s.function.module in entrypoint.modules and (not s.function.is_module or s.function.module is entrypoint.main.module)
-    ]
+HARMS = {
+    "lost": ("the program's own set-up in {other} comes later and is ignored without a word, its level and format too", "medium", "likely"),
+    "flood": (
+        "the level DEBUG holds for the root logger of whatever program imports the module, so each library in it writes all that it does",
+        "medium",
+        "likely",
+    ),
+    "order": ("{other} asks for another level, and the order of the imports decides which of the two holds", "low", "likely"),
+    "only": ("no other set-up is seen, so whoever imports the module gets its level and handlers", "low", "possible"),
+}
+"""What comes of a set-up by import, the worst first."""
+
+
+def _harm(project: Project, entrypoint: Entrypoint, order: tuple[Site, ...]) -> tuple[str | None, Site | None]:
+    """What the first set-up by import does to the program: whatever adds a handler itself, or forces its own, is not hindered."""
+    first, *others = order
+    later = [s for s in others if s.dotted not in ROOT_CALLS]
+    if first.dotted in ROOT_CALLS:
+        return None, None
+    main = entrypoint.main.module
+    life = project.lives[entrypoint]
+    own = [s for s in root_users(project, entrypoint.modules) if s not in order and life.at(s.function, s.line, s.steps) & {"startup"}]
+    if any(s.dotted != "logging.basicConfig" or forced(s) for s in (*own, *later)):
+        return None, None
     if any("LOGGING" in module.level.bindings for module in entrypoint.modules):
-        return False  # Django applies it, by dictConfig, when it is set up
-    if not own and site.dotted != "logging.basicConfig":
-        return False  # a whole configuration, and the only one
-    return all(s.dotted == "logging.basicConfig" and s.call.keyword("force") is None for s in own)
+        return None, None  # Django applies it, by dictConfig, when it is set up
+    mine = [s for s in later if s.function.module is main]
+    if mine or any(s.function is entrypoint.main for s in own):
+        return None, None  # told where that set-up stands
+    lost = next((s for s in own if asks_otherwise(s, first)), None)
+    if lost is not None:
+        return "lost", lost
+    if first.dotted != "logging.basicConfig" or own:
+        return None, None  # a whole configuration, and the only one
+    if level_of(first) in FLOODS:
+        return "flood", None
+    other = next((s for s in later if level_of(s) != level_of(first)), None)
+    return ("order", other) if other is not None else ("only", None)
 
 
-def _sets_nothing(site: Site) -> bool:
-    """``dictConfig({"version": 1, "disable_existing_loggers": True})``: neither a handler nor a level."""
-    given = site.call.args[0] if site.call.args else None
-    if not isinstance(given, m.Mapping):
+def _resets(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the program's framework replaces the handlers of the root logger after the imports: a celery worker does, unless
+    ``worker_hijack_root_logger`` is off (celery 5.7.0, app/log.py)."""
+    if entrypoint.framework != "celery":
         return False
-    keys = {k.value for k, _ in given.items if isinstance(k, m.Const)}
-    return not keys & {"handlers", "root", "loggers"}
-
-
-def _inside(module: Module, folder: str) -> bool:
-    """Whether the module stands in or below the package of that folder and is not the package itself."""
-    return module.path.startswith(f"{folder}/") and module.path != f"{folder}/__init__.py"
-
-
-def _guarded(site: Site, module: Module) -> bool:
-    """Under ``__main__`` or any other condition."""
-    block = main_block(module)
-    return any(step.stmt is block or step.arm in ("body", "orelse") for step in site.steps)
+    for module in entrypoint.modules:
+        for func in module.functions.values():
+            names = {*func.bindings, *(key or "" for site in func.sites for key, _ in site.call.keywords)}
+            if any("hijack_root_logger" in name.lower() for name in names):
+                return False
+    return True
 
 
 def _made_for_it(module: Module) -> bool:

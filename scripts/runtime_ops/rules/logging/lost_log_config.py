@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -13,7 +14,18 @@ from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, programs
-from runtime_ops.rules.logging._setups import CONFIGURES, STREAMS, adds_to, is_handler, root_users, unattached
+from runtime_ops.rules.logging._setups import (
+    CONFIGURES,
+    ROOT_CALLS,
+    STREAMS,
+    adds_to,
+    asks_otherwise,
+    forced,
+    is_handler,
+    root_users,
+    set_up_by_import,
+    unattached,
+)
 from runtime_ops.rules.logging.unstructured_logs import foreign_main
 
 RULE = Rule(
@@ -21,14 +33,6 @@ RULE = Rule(
     severity="medium",
     summary="A logging set-up does nothing, or less than it says: records are dropped, written twice, or in the wrong form.",
     alone=False,
-)
-ROOT_CALLS = (
-    "logging.debug",
-    "logging.info",
-    "logging.warning",
-    "logging.error",
-    "logging.critical",
-    "logging.exception",
 )
 DEV_NULL = re.compile(r"(?:2>>?|&>>?|>&)\s*/dev/null|>>?\s*/dev/null\s+2>&1")
 
@@ -86,23 +90,13 @@ def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
     """A ``basicConfig`` in the program's own start after an imported module has already given the root a handler."""
     entrypoint = program.entrypoint
     main = entrypoint.main
-    early = [
-        s for s in root_users(project, program.modules) if s.function.is_module and s.function.module is not main.module
-    ]
-    early += [
-        s
-        for s in project.sites(*ROOT_CALLS)
-        if s.function.is_module and s.function.module in program.modules and s.function.module is not main.module
-    ]
-    early = [s for s in early if not s.steps and _always_imported(s.function.module, main.module)]
     for site in main.sites:
-        if site.dotted != "logging.basicConfig" or _forced(site):
+        if site.dotted != "logging.basicConfig" or forced(site):
             continue
-        before = [
-            s for s in main.sites if s.dotted in ROOT_CALLS and s.line < site.line and not s.steps and main.is_module
-        ]
-        first = next(iter((*before, *early)), None)
-        if first is None:
+        before = [s for s in main.sites if s.dotted in ROOT_CALLS and s.line < site.line and not s.steps and main.is_module]
+        before += set_up_by_import(project, main.module, site.line if main.is_module else sys.maxsize)
+        first = next(iter(before), None)
+        if first is None or not asks_otherwise(site, first):
             continue
         yield RULE.finding(
             site.path,
@@ -117,19 +111,6 @@ def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
             anchor="second basicConfig",
         )
         return
-
-
-def _always_imported(module: Module, main: Module) -> bool:
-    """Whether the main module imports the module at its own top level, so that it runs before anything of main."""
-    tail = module.path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2]
-    return any(
-        isinstance(p.stmt, m.Import) and not p.steps and tail in p.stmt.target.split(".") for p in main.level.places
-    )
-
-
-def _forced(site: Site) -> bool:
-    force = site.call.keyword("force")
-    return force is not None and not (isinstance(force, m.Const) and not force.value)
 
 
 def _silenced(project: Project, program: Program) -> Iterator[Finding]:
