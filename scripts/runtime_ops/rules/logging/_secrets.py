@@ -12,6 +12,7 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.credentials import credential_parameter, secret_like, words_of
 from runtime_ops.project.build import Project
+from runtime_ops.project.links import argument_of
 from runtime_ops.project.model import Binding, Func, Site, own_expressions
 from runtime_ops.project.source_text import literal_words
 
@@ -28,10 +29,11 @@ ACCESS = (
 FORMS = frozenset("value raw plain plaintext text encoded decoded".split())
 """Words after the ending that leave it what it is."""
 OWN_WORDS = frozenset(
-    "log masked redacted safe hidden obfuscated hashed public fake dummy invalid csrf page next cursor".split()
+    """log masked redacted safe hidden obfuscated hashed public fake dummy invalid csrf page paging pagination next previous cursor
+    resumption continuation sync scroll delta cancel cancellation idempotency""".split()
 )
 """A word in the name that says that the secret is taken out, or that it is none."""
-STORES = ("secrets.get", "secrets.pop")
+STORES = ("secrets.get", "secrets.pop", "getenv", "environ.get", "get_secret", "get_secret_value", "getSecretValue")
 SWITCHES = frozenset("has is no use new_line permit allow enable require needs".split())
 """First words of a flag: ``permit_tokens``, ``enable_password``."""
 ABOUT = frozenset("by with via create permit allow".split())
@@ -71,11 +73,36 @@ DEAD = (
 """In the arm for such an exception, the token at hand has just proved worthless."""
 
 
+PASSWORDS = frozenset({"password", "passwd", "passphrase", "passwort", "pwd"})
+WHOLE = frozenset("jwt apikey authorization bearer accesskey secretkey authkey privatekey".split())
+"""Words that name a credential by themselves."""
+QUALIFIERS = frozenset(
+    """access api auth oauth refresh bearer private signing encryption jwt bot login session reset invite invitation verification hmac
+    admin credential app client webhook shared consumer""".split()
+)
+"""Words before the ending that say whose or what for: ``api_key``, ``reset_token``. A ``service_key`` may be a name."""
+ONE_TIME = frozenset("otp totp".split())
+SECOND_FACTOR = ("two-factor", "two factor", "2fa", "one-time", "mfa")
+SOURCES = ("request.", "headers", "environ", "getenv", "cookies", "settings", "config", "secrets.", "token_hex", "token_urlsafe", "urandom",
+           "uuid4", "jwt.encode", "get_secret")  # fmt: skip
+"""Where a value comes from that is a secret if its name says so: a client, the environment, the configuration, a maker of secrets."""
+MADE_SECRET = frozenset("notification apprise slack discord teams".split())
+"""Services whose address is the credential: whoever has it can write there."""
+MALFORMED = frozenset({"ValueError", "TypeError", "binascii.Error", "UnicodeError", "UnicodeDecodeError"})
+PRIVATE = frozenset(
+    """login signin signup auth authenticate password passwd token secret credential credentials payment pay card checkout billing
+    user users account customer person member profile register registration""".split()
+)
+"""Words of a place whose callers send credentials, or what belongs to a person."""
+
+
 class Told(NamedTuple):
-    """What ends in the line: ``kind`` is secret, address, dump, body or content."""
+    """What ends in the line: ``kind`` is secret, address, dump, body or content. ``sure``: a real one is seen to come there; else
+    only the name speaks for it."""
 
     name: str
     kind: str
+    sure: bool = True
 
 
 def told(project: Project, site: Site) -> Told | None:
@@ -83,7 +110,8 @@ def told(project: Project, site: Site) -> Told | None:
     call = site.call
     exprs = [*call.args, *(v for k, v in call.keywords if k not in ("exc_info", "stacklevel", "file", "err", "fg"))]
     found = [t for expr in exprs for node in shown(expr) if (t := _of(project, node, site)) is not None]
-    return min(found, key=lambda t: ("secret", "address", "dump", "body", "content").index(t.kind), default=None)
+    kinds = ("secret", "address", "dump", "body", "content")
+    return min(found, key=lambda t: (not t.sure, kinds.index(t.kind)), default=None)
 
 
 def shown(expr: m.Expr) -> Iterator[m.Expr]:
@@ -122,13 +150,18 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return _of_call(project, node, site)
     if isinstance(node, m.Subscript):
         if isinstance(node.key, m.Const) and isinstance(node.key.value, str) and holds_secret(node.key.value):
-            return None if _dead_token(node.key.value, site) else Told(f"…[{node.key.value!r}]", "secret")
+            if _dead_token(node.key.value, site):
+                return None
+            held = _names_credential(node.key.value) or _from_source(node.value)
+            return Told(f"…[{node.key.value!r}]", "secret", held and not _one_time(node.key.value, site))
         return None
     if not isinstance(node, m.Name):
         return None
     name, last = node.id, node.id.rpartition(".")[2]
-    if name in BODIES or name.endswith(tuple("." + body for body in BODIES)):
-        return Told(name, "body")
+    if name.endswith(".request.headers") and not name.startswith("self."):
+        return Told(name, "dump")  # ``response.request``: what this program sent, with its own credential
+    if _is_body(name, func):
+        return Told(name, "body", _holds_private(site))
     if name in DUMPED or name.endswith(".app.config"):
         return Told(name, "dump")
     if last.isupper() and isinstance(project.names.constant(node, func), str):
@@ -139,13 +172,158 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return None
     if last in BARE and not _about_access(site) and not _handed_in(name, func):
         return None
-    if holds_secret(last) and not _object(project, node, func) and not _dead_token(last, site):
-        return Told(name, "secret")
+    if holds_secret(last) and not is_address(last) and not _object(project, node, func) and not _dead_token(last, site):
+        return Told(name, "secret", _proven(name, site))
     if "." in name and _encrypted(project, last):
         return Told(name, "secret")
     if is_address(last):
-        return Told(name, "address")
+        return None if _plain_address(name, func) else Told(name, "address", _proven_address(project, name, site))
     return _by_origin(project, node, site)
+
+
+def _names_credential(name: str) -> bool:
+    """Whether the name alone says that it is a credential: a password, or a key or token with a word that says what it opens."""
+    words = words_of(name.rpartition(".")[2])
+    own = set(words)
+    if own & PASSWORDS or words[-1] in WHOLE:
+        return True
+    return bool(own & QUALIFIERS) or ("secret" in own and words[-1] != "secret") or (words[-2:] == ("id", "token"))
+
+
+def _one_time(name: str, site: Site) -> bool:
+    """A code that is used up by the time it is logged."""
+    words = set(words_of(name))
+    if PASSWORDS & words or "secret" in words:
+        return False
+    return bool(words & ONE_TIME) or any(word in literal_words(site.call).lower() for word in SECOND_FACTOR)
+
+
+def _proven(name: str, site: Site) -> bool:
+    """Whether a real secret is seen to reach the line: by a name that can mean nothing else, or by where the value comes from or
+    goes to."""
+    last = name.rpartition(".")[2]
+    if PASSWORDS & set(words_of(last)):
+        return True
+    if _one_time(last, site) or _malformed(site):
+        return False
+    if _names_credential(last):
+        return True
+    return any(_from_source(b.expr) for b in _bound(name, site.function)) or _opens(name, site.function)
+
+
+def _malformed(site: Site) -> bool:
+    """In the arm for a value that could not be read: what was refused opens nothing."""
+    return any(s.handler is not None and bool(s.handler.types) and set(s.handler.types) <= MALFORMED for s in site.steps)
+
+
+def _bound(name: str, func: Func) -> list[Binding]:
+    """What a name, or an attribute of the own object, is bound to."""
+    head, _, last = name.rpartition(".")
+    if head == "self" and func.cls is not None:
+        return [binding for _, binding in func.cls.attributes.get(last, ())]
+    return list(func.bindings.get(name, ()))
+
+
+def _texts(expr: m.Expr | None) -> Iterator[str]:
+    """The dotted names in an expression."""
+    for node in m.walk(expr) if expr is not None else ():
+        if isinstance(node, m.Name):
+            yield node.id
+        elif isinstance(node, m.Call | m.Attr):
+            yield _name(node.func if isinstance(node, m.Call) else node)
+
+
+def _from_source(expr: m.Expr | None) -> bool:
+    return any(word in text.lower() for text in _texts(expr) for word in SOURCES)
+
+
+def _opens(name: str, func: Func) -> bool:
+    """Whether the function hands the value on as a credential: ``token=token``, ``{"Authorization": token}``."""
+
+    def takes(key: object, value: m.Expr) -> bool:
+        wanted = isinstance(key, str) and (holds_secret(key) or key.lower() in ("auth", "authorization"))
+        return wanted and any(isinstance(n, m.Name) and n.id == name for n in m.walk(value))
+
+    for node in _own_nodes(func):
+        if isinstance(node, m.Call) and any(takes(key, value) for key, value in node.keywords):
+            return True
+        if isinstance(node, m.Mapping) and any(isinstance(k, m.Const) and takes(k.value, v) for k, v in node.items):
+            return True
+    return False
+
+
+def _plain_address(name: str, func: Func) -> bool:
+    """Whether an address is written here, without a user in it: ``f"https://{name}.example.org"``."""
+    bound = [b.expr for b in _bound(name, func) if b.expr is not None]
+    return bool(bound) and all(isinstance(e, m.Const | m.Format) and "@" not in "".join(_literals(e)) for e in bound)
+
+
+def _literals(expr: m.Expr) -> Iterator[str]:
+    for node in m.walk(expr):
+        if isinstance(node, m.Const) and isinstance(node.value, str):
+            yield node.value
+
+
+def _proven_address(project: Project, name: str, site: Site) -> bool:
+    """Whether the address is one that somebody configures, as it is with its password: not one that the program makes up."""
+    func = site.function
+    if MADE_SECRET & set(words_of(name.rpartition(".")[2])):
+        return True
+    if any(node.id.endswith((".password", ".username")) for node in _own_nodes(func) if isinstance(node, m.Name)):
+        return True  # what is parsed out of it
+    if name.rpartition(".")[0].lower().endswith(("settings", "config")):
+        return True
+    if any(_configured(b.expr) for b in _bound(name, func)):
+        return True
+    param = func.param(name)
+    if param is None:
+        return False
+    given = [(edge, argument_of(edge.site, func, param)) for edge in project.links.callers.get(func, ()) if edge.how == "call"]
+    return any(
+        _configured(b.expr)
+        for edge, expr in given
+        if isinstance(expr, m.Name)
+        for b in _bound(expr.id, edge.caller)
+    ) or any(_configured(expr) for _, expr in given)
+
+
+def _configured(expr: m.Expr | None) -> bool:
+    """A look-up: in the environment, the settings, a store of what users entered."""
+    if expr is None:
+        return False
+    looked = any(isinstance(n, m.Call) and _name(n.func).rpartition(".")[2] == "get" for n in m.walk(expr))
+    return looked or isinstance(expr, m.Subscript) or _from_source(expr)
+
+
+def _is_body(name: str, func: Func) -> bool:
+    """Whether it is what a client sent to this program. ``request = requests.post(…)`` is an answer that the program got."""
+    if name not in BODIES and not name.endswith(tuple("." + body for body in BODIES)):
+        return False
+    head = name.rpartition(".")[0]
+    return "response" not in head and not _is_answer(head, func)
+
+
+def _is_answer(name: str, func: Func) -> bool:
+    return any(isinstance(b.expr, m.Call | m.Await) for b in func.bindings.get(name, ()))
+
+
+def _body_call(text: str, func: Func) -> bool:
+    """``request.get_json()``, ``self.request.form()``; not ``action_request.json(exclude=…)``, which is an object's own text."""
+    head, _, method = text.rpartition(".")
+    return f"{head.rpartition('.')[2]}.{method}" in BODY_CALLS and not _is_answer(head, func)
+
+
+def _holds_private(site: Site) -> bool:
+    """Whether the body is one with credentials or with what belongs to a person: by the place, or by what is read from it."""
+    func = site.function
+    if not PRIVATE.isdisjoint(words_of(f"{site.path} {func.qualname}")):
+        return True
+    keys = (
+        node.key if isinstance(node, m.Subscript) else node.args[0]
+        for node in _own_nodes(func)
+        if isinstance(node, m.Subscript) or (isinstance(node, m.Call) and node.args and _name(node.func).endswith(".get"))
+    )
+    return any(isinstance(key, m.Const) and isinstance(key.value, str) and holds_secret(key.value) for key in keys)
 
 
 def _asked_for(name: str, func: Func) -> bool:
@@ -223,11 +401,14 @@ def is_address(name: str) -> bool:
 def _of_call(project: Project, call: m.Call, site: Site) -> Told | None:
     text = _name(call.func)
     owner, _, method = text.rpartition(".")
-    if text.endswith(BODY_CALLS) and method in ("get_json", "get_data", "body", "json", "form"):
-        return Told(f"{text}()", "body")
+    if _body_call(text, site.function):
+        return Told(f"{text}()", "body", _holds_private(site))
     if method in ("getenv", "get") and call.args and isinstance(call.args[0], m.Const):
         key = call.args[0].value
-        return Told(f"{text}({key!r})", "secret") if isinstance(key, str) and holds_secret(key) else None
+        if not isinstance(key, str) or not holds_secret(key):
+            return None
+        held = _names_credential(key) or _from_source(call.func)
+        return Told(f"{text}({key!r})", "secret", held and not _one_time(key, site))
     if method == "get_secret_value":
         return Told(f"{text}()", "secret")
     masked = any("mask" in (key or "") for key, _ in call.keywords)
@@ -273,7 +454,7 @@ def _by_origin(project: Project, node: m.Name, site: Site) -> Told | None:
         for binding in func.bindings.get(node.id, ()):
             if binding.line > site.line:
                 continue
-            found = _of_binding(node.id, binding)
+            found = _of_binding(node.id, binding, site)
             if found is not None:
                 return found
         if words_of(node.id)[-1:] and words_of(node.id)[-1] in CONTENT and _from_request(node.id, func, 0):
@@ -299,7 +480,7 @@ def _by_origin(project: Project, node: m.Name, site: Site) -> Told | None:
     return None
 
 
-def _of_binding(name: str, binding: Binding) -> Told | None:
+def _of_binding(name: str, binding: Binding, site: Site) -> Told | None:
     expr = binding.expr
     if isinstance(expr, m.Await):
         expr = expr.value
@@ -309,13 +490,21 @@ def _of_binding(name: str, binding: Binding) -> Told | None:
     if binding.kind == "unpack" and binding.text == "1" and isinstance(expr, m.Call):
         owner, _, method = _name(expr.func).rpartition(".")
         whole = owner in DUMPED or owner.endswith((".config", "os.environ")) or _all_settings(expr.func)
-        return Told(name, "dump") if method == "items" and whole else None
+        return Told(name, "dump", not _some_values(name, site)) if method == "items" and whole else None
     if binding.kind in ("assign", "annotation"):
-        if isinstance(expr, m.Name) and (expr.id in BODIES or expr.id.endswith(tuple("." + b for b in BODIES))):
-            return Told(name, "body")
-        if isinstance(expr, m.Call) and _name(expr.func).endswith(BODY_CALLS):
-            return Told(name, "body")
+        if isinstance(expr, m.Name) and _is_body(expr.id, site.function):
+            return Told(name, "body", _holds_private(site))
+        if isinstance(expr, m.Call) and _body_call(_name(expr.func), site.function):
+            return Told(name, "body", _holds_private(site))
     return None
+
+
+def _some_values(name: str, site: Site) -> bool:
+    """Below a test of the value itself: only settings of that form are logged, lists for example."""
+    return any(
+        isinstance(s.stmt, m.If) and any(isinstance(n, m.Name) and n.id.partition(".")[0] == name for n in m.walk(s.stmt.test))
+        for s in site.steps
+    )
 
 
 def _all_settings(items: m.Expr) -> bool:

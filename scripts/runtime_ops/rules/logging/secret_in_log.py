@@ -16,7 +16,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
-from runtime_ops.rules.logging._secrets import Told, told
+from runtime_ops.rules.logging._secrets import PASSWORDS, PRIVATE, Told, told
 
 RULE = Rule(
     __name__,
@@ -42,14 +42,8 @@ MAKES = (
     "reset",
 )
 """How functions are called whose product is the secret that they print."""
-PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
 ARCHIVES = frozenset("rar unrar rarfile zipfile unzip pyzipper py7zr sevenzip setpassword".split())
 """Words in the code around a password that opens an archive and no account."""
-PRIVATE = frozenset(
-    """login signin signup auth authenticate password passwd token secret credential credentials payment pay card checkout billing
-    user users account customer person member profile register registration""".split()
-)
-"""Words of a place whose callers send credentials, or what belongs to a person."""
 HOLDS = {
     "secret": "a secret",
     "address": "an address that carries a password or token as a rule",
@@ -61,7 +55,9 @@ HOLDS = {
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_findings(project))
+    found = list(_findings(project))
+    for confidence in ("likely", "possible"):
+        yield from together(f for f in found if f.confidence == confidence)
     yield from _variables_in_tracebacks(project)
 
 
@@ -83,11 +79,14 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"{site.text}() {verb} {what.name}, which holds {_holds(what)}: "
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
-                severity="high" if what.kind in ("secret", "address") and call is not None and not hidden else "medium",
+                severity="high" if what.kind == "secret" and call is not None and not hidden else "medium",
+                confidence="likely" if what.sure and project.phases(site) else "possible",
             )
 
 
 def _holds(what: Told) -> str:
+    if what.name.endswith(".request.headers"):
+        return "the credential of a call that this program made"
     return "the caller's credentials among others" if what.name.endswith("headers") else HOLDS[what.kind]
 
 
