@@ -152,6 +152,16 @@ def test_a_failure_branch_that_pauses_or_leaves_is_not_hot(tmp_path: Path, befor
     assert len(told(tmp_path, "jobs.hot_retry", text)) == count
 
 
+@pytest.mark.parametrize(("work", "expected"), [("requests.post('http://a', timeout=3)", "told"), ("step()", "possible")])
+def test_a_failure_that_lasts_is_that_of_another_host(tmp_path: Path, work: str, expected: str) -> None:
+    text = (
+        HEAD + "def step():\n    return app.steps[0].run()\ndef run():\n    while True:\n        try:\n"
+        f"            {work}\n        except Exception:\n            print('no')\n"
+        "threading.Thread(target=run).start()\n" + SHOW + "    return ''\n"
+    )
+    assert told(tmp_path, "jobs.hot_retry", text) == [expected]
+
+
 @pytest.mark.parametrize(
     ("arm", "expected"), [("log.exception('no producer')\n            time.sleep(1)", "possible"), ("pass", "told")]
 )

@@ -14,6 +14,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless, sleep_sites
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._outside import reaches_outside
 from runtime_ops.rules.jobs._retries import retry_loops
 
 RULE = Rule(
@@ -64,6 +65,7 @@ def check(project: Project) -> Iterator[Finding]:
             "and hammers the dependency as it comes back",
             "pause in this arm, growing up to a limit, on an Event that the stop path sets",
             end_line=arm.handler.end_line,
+            confidence="likely" if _can_be_down(project, arm) else "possible",
         )  # fmt: skip
 
 
@@ -72,6 +74,14 @@ def _goes_round(arm: HandlerEffects, loop: m.While) -> bool:
     if arm.ends & {"raise", "return", "break", "exit"} or not any(s is arm.attempt for s in loop.body):
         return False
     return True
+
+
+def _can_be_down(project: Project, arm: HandlerEffects) -> bool:
+    """Whether a call of the try is seen to need another host, or catches what only those throw: else nobody knows that its
+    failure lasts."""
+    if not arm.broad:
+        return True  # a lost connection, by name
+    return reaches_outside(project, arm.body_calls)
 
 
 def _left_behind(arm: HandlerEffects, loop: m.While) -> bool:

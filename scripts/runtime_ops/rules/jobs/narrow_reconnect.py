@@ -56,6 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"catch {(row.bases or row.raised)[0]}, and retry connect and send together, a few times with a "
             "growing pause",
             end_line=arm.handler.end_line,
+            confidence="likely" if project.phases_by_entrypoint(arm.func) else "possible",
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
 
 RULE = Rule(
-    __name__, severity="medium", summary="Every exception is retried, permanent failures included.",
+    __name__, severity="low", summary="Every exception is retried, permanent failures included.",
     yields_to=("endless-retry", "unsafe-retry"),
 )  # fmt: skip
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
