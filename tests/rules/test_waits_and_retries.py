@@ -42,7 +42,9 @@ def test_a_step_of_the_clock_is_felt_in_a_wait_of_seconds(tmp_path: Path, limit:
     [
         ("job = build.delay()\n    while not job.ready:\n        time.sleep(1)\n", ["told"]),
         ("while requests.get('http://a', timeout=3).status_code != 200:\n        time.sleep(1)\n", ["told"]),
+        ("while True:\n        reply = app.dns.get_change()\n        if reply['done']: break\n        time.sleep(1)\n", ["told"]),
         ("while len(app.tracker.pending) > 0:\n        time.sleep(1)\n", ["possible"]),
+        ("while len(app.tracker.pending) > 0:\n        requests.post('http://a', timeout=3)\n        time.sleep(1)\n", ["possible"]),
         ("while app.is_paused() and not app.should_abort():\n        time.sleep(1)\n", []),
         ("app.helper.start()\n    while not app.helper.started:\n        time.sleep(1)\n", []),
     ],
@@ -114,6 +116,7 @@ def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, mor
     ("made", "expected"),
     [
         ("subprocess.run([sys.executable, '-m', 'shop.render', name])", ["possible"]),
+        ("subprocess.run([sys.executable, '-m', 'pip', 'install'] + [name])", ["possible"]),
         ("subprocess.run(['git', 'clone', name])", ["told"]),
         ("gpg(['--export-ownertrust']).wait()", ["possible"]),
         ("gpg(['--decrypt', name]).wait()", ["told"]),

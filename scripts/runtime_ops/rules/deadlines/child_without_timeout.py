@@ -87,6 +87,8 @@ def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ..
 def _own_interpreter(wait: WaitSite) -> bool:
     """``[sys.executable, "-m", …]``."""
     first = _written(_command(wait), wait.site.function)
+    while isinstance(first, m.BinOp):  # [sys.executable, "-m", "pip"] + more
+        first = first.left
     head = first.items[0] if isinstance(first, m.Sequence) and first.items else first
     return head is not None and source_of(head).startswith("sys.executable")
 

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import sites_in
+from runtime_ops.project.flows import ends, sites_in
 from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_ends, sleep_sites
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
@@ -118,15 +118,29 @@ def _of_others(project: Project, func: Func, stmt: object) -> bool:
     was queued, or an object of a library by a method that fetches its state."""
     assert isinstance(stmt, m.While)
     sites = sites_in((stmt.test, stmt.body), func)
+    asked = _asked(stmt, func)
     params = {p.name for p in func.facts.params}
     if any(isinstance(n, m.Call) and isinstance(n.func, m.Name) and n.func.id in params for n in m.walk((stmt.test, stmt.body))):
         return False  # ``exit_condition()``: the caller has said when it ends
-    if any(s.dotted in SELECTS for s in sites) or reaches_outside(project, sites):
+    if any(s.dotted in SELECTS for s in sites) or reaches_outside(project, asked):
         return True
     named = {n.id.partition(".")[0] for n in m.walk(stmt.test) if isinstance(n, m.Name)}
     made = [b.expr for name in named for b in func.bindings.get(name, ())]
     queued = any(isinstance(expr, m.Call) and source_of(expr.func).rpartition(".")[2] in SENDS for expr in made)
-    return queued or any(not s.targets and "." in s.text and FETCHES.search(s.method) for s in sites)
+    return queued or any(not s.targets and "." in s.text and FETCHES.search(s.method) for s in asked)
+
+
+def _asked(loop: m.While, func: Func) -> list[Site]:
+    """The calls whose answers decide about the end: in a condition that ends the loop, in what is bound to a name there, and
+    on an object that it looks at (``job.refresh()`` beside ``while not job.is_finished``)."""
+    leaving = [n.test for n in m.walk(loop.body) if isinstance(n, m.If) and ends((*n.body, *n.orelse), func) & {"break", "return"}]
+    tests = (loop.test, *leaving)
+    names = {n.id for n in m.walk(tests) if isinstance(n, m.Name)}
+    assigned = [n for n in m.walk(loop.body) if isinstance(n, m.Assign) and n.value is not None]
+    bound = tuple(n.value for n in assigned if any(isinstance(t, m.Name) and t.id in names for t in n.targets))
+    owners = {name.rpartition(".")[0] or name for name in names} - {"self"}
+    beside = [s for s in sites_in(loop.body, func) if s.text.rpartition(".")[0] in owners]
+    return [*sites_in((tests, bound), func), *beside]
 
 
 def _pauses(project: Project, func: Func, loop: m.While) -> list[Site]:
