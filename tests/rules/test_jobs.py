@@ -19,16 +19,20 @@ TASK = CELERY + "def send(x):\n    requests.post('http://h', json=x, timeout=3).
 
 def found(tmp_path: Path, slug: str, text: str) -> list[Finding]:
     (tmp_path / "app.py").write_text(text, encoding="utf-8")
+    return judged(tmp_path, slug)
+
+
+def judged(tmp_path: Path, slug: str) -> list[Finding]:
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     rule = importlib.import_module(f"runtime_ops.rules.jobs.{slug.replace('-', '_')}").RULE
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [rule])
-    assert not judged.failed
-    return [f for f in judged.findings if f.confidence != "possible"]
+    result = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [rule])
+    assert not result.failed
+    return [f for f in result.findings if f.confidence != "possible"]
 
 
 def test_a_swallowed_send_is_found_in_a_function_that_the_job_calls(tmp_path: Path) -> None:
     text = TASK + (
-        "def notify(x):\n    try:\n        send(x)\n    except Exception:\n        log.exception('no')\n"
+        "def notify(x):\n    try:\n        send(x)\n    except Exception:\n        log.error('no')\n"
         "@shared_task\ndef job(x):\n    notify(x)\n"
     )
     assert [f.line for f in found(tmp_path, "swallowed-job-failure", text)] == [10]
@@ -77,6 +81,53 @@ def test_a_response_that_a_loop_looks_at_next_turn_is_used(tmp_path: Path) -> No
     assert not found(tmp_path, "ignored-outcome", text)
 
 
+@pytest.mark.parametrize(
+    ("work", "fires"),
+    [("requests.post('http://h', json=x)", True), ("requests.post('http://h', json=x, timeout=3)", False)],
+)
+def test_only_jobs_that_can_hang_need_a_limit(tmp_path: Path, work: str, fires: bool) -> None:
+    text = f"import requests\nfrom celery import Celery\napp = Celery('shop')\n@app.task\ndef ship(x):\n    {work}.json()\n"
+    assert bool(found(tmp_path, "no-job-time-limit", text)) is fires
+
+
+LOGGED = "r = requests.post('http://h', json=x, timeout=3)\n    log.info('%s', r)"
+
+
+@pytest.mark.parametrize(
+    ("file", "start", "answer", "fires"),
+    [
+        ("app.py", "@shared_task", "requests.post('http://h', json=x, timeout=3)", True),
+        ("dev/tree.py", "@shared_task", "requests.post('http://h', json=x, timeout=3)", False),  # a tool for the desk
+        ("app.py", "@shared_task", LOGGED, True),
+        ("app.py", "import click\n@click.command()", "requests.post('http://h', json=x, timeout=3)", True),
+        ("app.py", "import click\n@click.command()", LOGGED, False),  # who typed the command reads the answer
+    ],
+)
+def test_an_answer_that_nobody_looks_at(tmp_path: Path, file: str, start: str, answer: str, fires: bool) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    text = CELERY + f"{start}\ndef job(x):\n    {answer}\nif __name__ == '__main__':\n    job()\n"
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    assert bool(judged(tmp_path, "ignored-outcome")) is fires
+
+
+@pytest.mark.parametrize(("arm", "fires"), [("return False", True), ("log.error('no')\n        return False", False)])
+def test_a_false_that_has_been_logged_is_known(tmp_path: Path, arm: str, fires: bool) -> None:
+    text = TASK + (
+        f"def send_order(x):\n    try:\n        send(x)\n        return True\n    except Exception:\n        {arm}\n"
+        "@shared_task\ndef job(x):\n    send_order(x)\n"
+    )
+    assert bool(found(tmp_path, "ignored-outcome", text)) is fires
+
+
+@pytest.mark.parametrize(("end", "fires"), [("os.replace('/data/.new', '/data/all.json')", True), ("os.close(fd)", False)])
+def test_a_short_write_matters_in_a_file_that_takes_the_place_of_another(tmp_path: Path, end: str, fires: bool) -> None:
+    text = CELERY + (
+        "import os\n@shared_task\ndef job(x):\n    fd = os.open('/data/.new', os.O_WRONLY)\n"
+        f"    os.write(fd, x)\n    {end}\n"
+    )
+    assert bool(found(tmp_path, "ignored-outcome", text)) is fires
+
+
 def test_a_reader_of_one_stream_may_end(tmp_path: Path) -> None:
     text = (
         "import threading, subprocess, time\n"
@@ -106,12 +157,14 @@ def test_a_wait_of_an_http_call_is_no_pause(tmp_path: Path) -> None:
         ("log.exception('no')", True),
         ("log.exception('no')\n        mails.send(x.owner)", False),  # who asked for it hears of it
         ("log.error('no')\n        reset_connection(x)", False),  # it puts the work back
-        ("log.exception('no')\n        metrics.send('job')", True),  # a metric is no message to anybody
+        ("log.exception('no')\n        metrics.send('job')", False),  # who watches the metric learns of it
+        ("log.exception('no')\n        sentry.log_exception()", False),  # a tracker tells of it
+        ("log.exception('no')\n    metrics.send('job', status='failed')", False),  # a metric behind the try counts it
     ],
 )
 def test_an_arm_that_tells_people_or_sets_the_work_back(tmp_path: Path, arm: str, fires: bool) -> None:
     text = TASK + (
-        "import mails, metrics\ndef reset_connection(x):\n    x.tries.clear()\n"
+        "import mails, metrics, sentry\ndef reset_connection(x):\n    x.tries.clear()\n"
         f"@shared_task\ndef job(x):\n    try:\n        send(x)\n    except Exception:\n        {arm}\n"
     )
     assert bool(found(tmp_path, "swallowed-job-failure", text)) is fires
@@ -129,17 +182,33 @@ def test_what_the_sender_keeps_itself_is_not_lost(tmp_path: Path, called: str, f
     text = CELERY + (
         "from mails import deliver_mail\n"
         f"def send_mail(x):\n    {called}\n"
-        "def notify(x):\n    try:\n        send_mail(x)\n    except Exception:\n        log.exception('no')\n"
+        "def notify(x):\n    try:\n        send_mail(x)\n    except Exception:\n        log.error('no')\n"
         "@shared_task\ndef job(x):\n    notify(x)\n"
     )
     lines = [f.line for f in found(tmp_path, "swallowed-job-failure", text) if f.line > text.split("def notify")[0].count("\n")]
     assert bool(lines) is fires
 
 
+@pytest.mark.parametrize(
+    ("body", "fires"),
+    [
+        ("    try:\n        send(x)\n    except Exception:\n        log.error('no')\n", True),
+        # the items of a batch are kept apart on purpose
+        ("    for i in x:\n        try:\n            send(i)\n        except Exception:\n            log.error('no')\n", False),
+        ("    'Best-effort.'\n    try:\n        send(x)\n    except Exception:\n        log.error('no')\n", False),
+        # the job system would not tell more of a failure than the log does
+        ("    try:\n        y = open(x)\n        y.read()\n    except Exception:\n        log.exception('no')\n", False),
+    ],
+)  # fmt: skip
+def test_a_loss_that_is_meant_or_told_is_no_finding(tmp_path: Path, body: str, fires: bool) -> None:
+    text = TASK + f"@shared_task\ndef job(x):\n{body}def ask(x):\n    job.delay(x)\n"
+    assert bool(found(tmp_path, "swallowed-job-failure", text)) is fires
+
+
 @pytest.mark.parametrize(("name", "fires"), [("empty_bin", True), ("compute_limits", False), ("evaluate_rules", False)])
 def test_what_the_next_run_works_out_again(tmp_path: Path, name: str, fires: bool) -> None:
     text = CELERY + f"@shared_task\ndef {name}():\n    try:\n        open('/d').read()\n"
-    text += f"    except Exception:\n        log.exception('no')\ndef ask():\n    {name}.delay()\n"
+    text += f"    except Exception:\n        log.error('no')\ndef ask():\n    {name}.delay()\n"
     assert bool(found(tmp_path, "swallowed-job-failure", text)) is fires
 
 

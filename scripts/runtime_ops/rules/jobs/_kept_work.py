@@ -9,15 +9,17 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.failure_signs import records_failure
 from runtime_ops.project.failures import BROAD, HandlerEffects
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import ends, statements_after
 from runtime_ops.project.jobs import Consumer
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.jobs._words import delivers, optional, words
 
 RESETS = re.compile(r"^_*(?:hard_|soft_|force_)?(?:reset|restart|restore|recover|resume|reopen)(?:_|$)")
 """Functions that put work or its connection back to where it can be done again."""
 STATE = re.compile(r"^(?:\w+_)?(?:state|status)$")
+TRACKER = re.compile(r"(?i)(?:^|[._])(?:sentry|rollbar|bugsnag|honeybadger|airbrake|newrelic)(?:[._]|$)")
+METRIC = re.compile(r"(?i)(?:^|[._])(?:metrics?|statsd)\.")
 FULL = frozenset({"Full", "QueueFull"})
 SIBLINGS = 3  # steps with an arm each: they are kept apart on purpose
 
@@ -29,6 +31,15 @@ def heard_of(arm: HandlerEffects) -> bool:
         or (bool(site.targets) and bool(RESETS.search(site.method)))
         for site in arm.calls
     )
+
+
+def counted(arm: HandlerEffects) -> bool:
+    """Whether somebody who watches the service learns of the failure: an error tracker, or a metric, also one behind the
+    ``try`` that is given the outcome."""
+    if arm.reports or arm.counts or any(TRACKER.search(s.text) or METRIC.search(s.text) for s in arm.calls):
+        return True
+    behind = {id(c) for stmt in statements_after(Place(arm.attempt, arm.steps), arm.func) for c in m.calls(stmt)}
+    return any(id(site.call) in behind and METRIC.search(site.text) for site in arm.func.sites)
 
 
 def keeps_state(project: Project, site: Site) -> bool:

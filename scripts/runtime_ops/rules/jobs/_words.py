@@ -16,6 +16,7 @@ _PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 ASIDE = re.compile(
     r"(?:^|[/_])(?:event_?streams?|websockets?|caches?|metrics|telemetry|observability|analytics|posthog)(?:[/_.]|$)"
 )
+STATED = re.compile(r"fire.and.forget|best.effort|telemetry|ignore (?:the )?(?:result|response|errors?)|don'?t care|usage stat", re.I)
 DELIVERS = frozenset(
     """send notify deliver publish enqueue produce sendmail sendall reply dispatch forward charge pay refund invoice
     basic_publish apply_async delay post""".split()
@@ -57,6 +58,11 @@ def saves(site: Site) -> bool:
 def optional(name: str) -> bool:
     """A name of work whose failure nobody has to repair: caches, telemetry, tidying up."""
     return bool(OPTIONAL.intersection(words(name)))
+
+
+def stated(func: Func) -> bool:
+    """Whether a function says in its docstring or name that nobody counts on its success."""
+    return bool(STATED.search(f"{func.facts.doc or ''} {func.name}".replace("_", " ")))
 
 
 def first(sites: Iterable[Site], test: object) -> Site | None:

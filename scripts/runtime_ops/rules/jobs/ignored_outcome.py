@@ -10,22 +10,22 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import spellings
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import is_command, is_management_command
 from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, words
+from runtime_ops.rules.deadlines._waiting import likely_way
+from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
+from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.")
 WRITES = re.compile(
     r"^(?:requests|httpx|niquests)\.(?:(?:sessions\.)?(?:Async)?(?:Session|Client)\.)?(post|put|patch|delete)$"
 )
 PARTIAL = {"os.write": "os.write", "socket.socket.send": "send", "io.FileIO.write": "write"}
-STATED = re.compile(
-    r"fire.and.forget|best.effort|telemetry|ignore (?:the )?(?:result|response|errors?)|don'?t care|usage stat", re.I
-)
-
+MOVES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
 LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
@@ -43,7 +43,8 @@ def check(project: Project) -> Iterator[Finding]:
             f"{site.text}() may write only part of the data (disk almost full, full buffer) and returns how "
             "much; the rest is lost here "
             "without an error",
-            "use a buffered file or sendall(), or loop until everything is written", confidence="likely",
+            "use a buffered file or sendall(), or loop until everything is written",
+            confidence="likely" if site.dotted != "os.write" or _kept(site) else "possible",
         )  # fmt: skip
     for func in project.functions:
         yield from _state_not_asked(project, func)
@@ -62,9 +63,9 @@ def _runs(project: Project, func: Func) -> bool:
 
 def _response(project: Project, site: Site) -> Finding | None:
     func = site.function
-    if _to_itself(site):
+    if _to_itself(site) or for_development(site.path):
         return None
-    if not _runs(project, func) or _stated(func) or optional(func.name) or aside(func):
+    if not _runs(project, func) or stated(func) or optional(func.name) or aside(func):
         return None
     if any(k == "hooks" for k, _ in site.call.keywords) or _raises_by_itself(project, site):
         return None
@@ -74,12 +75,15 @@ def _response(project: Project, site: Site) -> Finding | None:
         name = _bound_to(site)
         if name is None or not _only_logged(site, name):
             return None
+        if is_management_command(func.path) or is_command(func, project.links):
+            return None  # who typed it reads the answer
         how = "only logged"
     return RULE.at(
         project, site,
         f"The answer of {site.text}() is {how}: a 4xx or 5xx raises nothing by itself, so a refused or failed "
         "request counts as done",
         "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
+        confidence="likely" if any(likely_way(project.lives[e], func) for e in project.phases(site)) else "possible",
     )  # fmt: skip
 
 
@@ -136,11 +140,6 @@ def _in_loop_before(site: Site, name: str) -> bool:
     return any(isinstance(n, m.Name) and n.id.split(".")[0] == name and n.line < site.line for n in m.walk(loop))
 
 
-def _stated(func: Func) -> bool:
-    text = f"{func.facts.doc or ''} {func.name}"
-    return bool(STATED.search(text.replace("_", " ")))
-
-
 def _raises_by_itself(project: Project, site: Site) -> bool:
     """A session that was given a hook or a client whose project class checks the status."""
     if site.origin is None:
@@ -155,11 +154,15 @@ def _one_byte(site: Site) -> bool:
     return isinstance(data, m.Const) and len(str(data.value)) <= 8
 
 
+def _kept(site: Site) -> bool:
+    """Whether the file is put in the place of the one that counts, so that a short one is read later."""
+    return any((s.dotted or "") in MOVES for s in site.function.sites)
+
+
 def _to_pipe(site: Site) -> bool:
     """A write to a pipe's own end: small records are written whole (PIPE_BUF)."""
     names = {s.dotted for s in site.function.sites}
-    moved = names & {"os.replace", "os.rename", "shutil.move", "pathlib.Path.replace", "pathlib.Path.rename"}
-    if "os.pipe" in names or (names & {"tempfile.mkstemp", "tempfile.NamedTemporaryFile"} and not moved):
+    if "os.pipe" in names or (names & {"tempfile.mkstemp", "tempfile.NamedTemporaryFile"} and not _kept(site)):
         return True  # or to a file that nobody keeps
     target = source_of(site.call.args[0] if site.dotted == "os.write" and site.call.args else site.call.func)
     return bool(re.search(r"pipe|wake|master|pty|descriptor|(?:^|[._])[rw](?:fd)?$|write_?fd|stdout|stderr|^[12]$", target, re.I))
@@ -238,6 +241,7 @@ def _told_by_result(project: Project) -> Iterator[Finding]:
             f"and {len(dropped)} callers drop the "
             "result: what was not stored or handed over is lost, and they report success",
             "test the result, or let the function raise", severity="low",
+            confidence="possible" if arm.logs or arm.reports or arm.prints else "likely",
         )  # fmt: skip
         yield replace(finding, count=len(dropped), also=tuple(Evidence(s.path, s.line, "the same") for s in others[:8]))
 

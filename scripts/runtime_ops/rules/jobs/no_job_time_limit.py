@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.jobs import JobSystem
 from runtime_ops.project.build import Project
 from runtime_ops.project.jobs import Job
 from runtime_ops.project.model import Site
+from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._time_limits import limits_all_jobs, unread_settings
 
@@ -35,6 +36,7 @@ def check(project: Project) -> Iterator[Finding]:
         place = _application(project, system)
         func = jobs[0].func
         path, line = (place.path, place.line) if place is not None else (func.path, func.line)
+        hangs = _may_hang(project, jobs)
         yield RULE.finding(
             path, line,
             f"{system.name} has no time limit by default and none is set: a job that hangs (a call without a "
@@ -42,9 +44,21 @@ def check(project: Project) -> Iterator[Finding]:
             f"worker slot until somebody restarts it; {len({j.func for j in jobs})} job functions are concerned",
             f"set {' and '.join(system.time_limit_settings[:2])} for all jobs, and longer ones on the few that "
             "need them",
+            severity="low" if hangs is None else None, confidence="likely" if hangs is not None else "possible",
+            trace=(Evidence(hangs.site.path, hangs.site.line, f"{hangs.site.text}() waits without a limit"),) if hangs else (),
             entrypoints=project.imported_by(func.module, "worker", "service"), phase="serving", anchor=f"{system.name} without time limit",
             count=1,
         )  # fmt: skip
+
+
+def _may_hang(project: Project, jobs: list[Job]) -> WaitSite | None:
+    """A wait without limit for something outside the process, in what one of the jobs does: such a job can hang."""
+    funcs = {job.func for job in jobs}
+    for wait in project.waits:
+        work = project.jobs.work.get(wait.site.function) if wait.leaves_the_process else None
+        if work is not None and work.job is not None and work.job.func in funcs and wait.deadline.state == "unbounded":
+            return wait
+    return None
 
 
 def _own_limit(job: Job, system: JobSystem) -> bool:

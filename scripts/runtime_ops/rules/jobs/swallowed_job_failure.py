@@ -15,8 +15,15 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, places_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one, together
-from runtime_ops.rules.jobs._kept_work import catches_its_own, heard_of, keeps_state, kept_apart, may_be_dropped
-from runtime_ops.rules.jobs._words import aside, catches_all, delivers, optional, saves, words
+from runtime_ops.rules.jobs._kept_work import (
+    catches_its_own,
+    counted,
+    heard_of,
+    keeps_state,
+    kept_apart,
+    may_be_dropped,
+)
+from runtime_ops.rules.jobs._words import aside, catches_all, delivers, optional, saves, stated, words
 
 RULE = Rule(
     __name__,
@@ -80,7 +87,7 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
     if job is not None:
         return _in_job(project, arm, job)
     work = project.jobs.work.get(func)
-    if work is not None and arm.broad and not optional(func.name) and not aside(func):
+    if work is not None and arm.broad and not optional(func.name) and not aside(func) and not stated(func):
         sent = effect(arm, delivers)
         if sent is not None and (keeps_state(project, sent) or kept_apart(arm)):
             return None
@@ -91,13 +98,14 @@ def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
                 f"{func.name}() goes on as if it "
                 "had worked: what was to be sent is lost after one try",
                 REMEDY, end_line=_end(arm), severity="low" if MAIL.search(f"{sent.text} {func.name}") else "medium",
+                confidence="possible" if _noticed(arm, work.job) or arm.tracebacks else "likely",
             )  # fmt: skip
     return _in_saver(project, arm)
 
 
 def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
     func = arm.func
-    if optional(func.name) or BOOKS.search(func.name) or not project.jobs.dispatched(func):
+    if optional(func.name) or BOOKS.search(func.name) or stated(func) or not project.jobs.dispatched(func):
         return None
     if arm.returns and all(r.kind in ("exception",) for r in arm.returns):
         if any(r.expr is None or not isinstance(r.expr, m.Name) for r in arm.returns) or _result_is_read(project, job):
@@ -126,7 +134,8 @@ def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
         f"A failure of {name} is only {_how(arm)}, so the job {func.name} counts as done: nothing retries it "
         "and no failed "
         f"registry shows it{again}",
-        REMEDY, end_line=_end(arm), severity="medium" if sent is None or job.periodic else None,
+        REMEDY, end_line=_end(arm), severity="medium" if sent is None or arm.tracebacks else None,
+        confidence="possible" if _noticed(arm, job) or (sent is None and arm.tracebacks) else "likely",
     )  # fmt: skip
 
 
@@ -155,6 +164,7 @@ def _in_loop(project: Project, arm: HandlerEffects, consumer: Consumer) -> Findi
         "nowhere to find it again",
         "put it back with a count and a pause, and store it as failed when the count is used up", end_line=_end(arm),
         severity=None if delivers(sent) or OUTSIDE.search(sent.method) else "medium",
+        confidence="possible" if counted(arm) else "likely",
     )  # fmt: skip
 
 
@@ -192,6 +202,12 @@ def _in_saver(project: Project, arm: HandlerEffects) -> Finding | None:
 
 
 # ---------------------------------------------------------------- questions
+
+
+def _noticed(arm: HandlerEffects, job: Job | None) -> bool:
+    """Whether the loss is likely meant or made up for: a tracker or a metric tells of it, the items of a batch are kept
+    apart, or the next run by time takes up what this one left."""
+    return counted(arm) or arm.loop is not None or (job is not None and job.periodic)
 
 
 def _answers(func: Func) -> bool:
