@@ -53,7 +53,8 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
         elif launch.server is not None and "reload" in launch.options:
             option = launch.options["reload"]
-            if (option.value or "true").lower() not in ("false", "0", "no") and not _on_demand(project, option):
+            # what a configuration file works out, as from a variable that is off by default, is not known to be on
+            if (option.value or "true").lower() in ("true", "1", "yes", "on") and not _on_demand(project, option):
                 yield _finding(
                     entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on"
                 )
@@ -104,6 +105,14 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
 
 
+def _of_compose(entrypoint: Entrypoint) -> bool:
+    """Whether only compose files start it, which say little about production: they are as good for the desk, and may run
+    an image of somebody else."""
+    return {x.platform for x in entrypoint.production if x.role != "management"} <= {"compose", "packaging"} and any(
+        x.platform == "compose" for x in entrypoint.production
+    )
+
+
 def _placed(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether artifacts start another service of the repository, so that a console script need not be what is deployed."""
     return any(
@@ -119,7 +128,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what:
         line,
         f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
         "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
-        confidence="certain",
+        confidence="possible" if _of_compose(entrypoint) else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],

@@ -10,6 +10,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_command, is_management_command
+from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.settings import SettingRead
@@ -141,6 +142,24 @@ def _read_early(project: Project) -> dict[Entrypoint, set[str]]:
     return found
 
 
+def _hurts(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:
+    """Whether the late failure does more than fail the one request or job that comes by: the variable is needed, it ends the
+    loop that all work goes through, or what was asked of others before is left half done."""
+    if read.required or _refused(read):
+        return True
+    func = read.function
+    if any(isinstance(p.stmt, m.While) and is_endless(p.stmt) and p.stmt.line > read.line for p in func.places):
+        return True
+    reach = project.lives[entrypoint].reach.get(func, {}).get("serving")
+    before = [(func, read.line)]
+    if reach is not None and reach.edge is not None and reach.edge.how == "call":
+        before.append((reach.edge.caller, reach.edge.site.line))
+    return any(
+        wait.kind in ("http", "broker") and any(wait.site.function is f and wait.site.line < line for f, line in before)
+        for wait in project.waits
+    )
+
+
 def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[Entrypoint, ...]]]) -> Finding:
     reads.sort(key=lambda pair: pair[0].line)
     first, late = reads[0]
@@ -158,6 +177,7 @@ def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[
         f"read and convert {'it' if one else 'them'} once at start-up (module level or a settings object) and end the "
         "process with a message when that fails",
         severity="high" if any(r.required for r, _ in reads) else "medium",
+        confidence="likely" if any(_hurts(project, late[0], r) for r, late in reads) else "possible",
         phase="serving",
         entrypoints=late,
         trace=project.trace(late[0], func, "serving"),

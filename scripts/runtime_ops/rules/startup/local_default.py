@@ -120,5 +120,7 @@ def _own_address(project: Project, read: SettingRead) -> bool:
     """Whether the value is what the program binds to."""
     flows = [*read.flows, *(f for u in project.settings.uses(read) for f in u.flows)]
     return any(
-        f.kind == "argument" and re.search(r"(run|serve|bind|start_server|create_server|listen)$", f.to) for f in flows
+        (f.kind == "argument" and re.search(r"(run|serve|bind|start_server|create_server|listen)$", f.to))
+        or (f.kind in ("argument", "item") and re.search(r"(?i)socket_host|bind|listen", f.parameter))
+        for f in flows
     )

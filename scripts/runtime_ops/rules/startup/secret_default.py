@@ -16,6 +16,7 @@ from runtime_ops.libraries.credentials import (
     words_of,
 )
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Site
 from runtime_ops.project.settings import SettingRead
@@ -27,12 +28,13 @@ RULE = Rule(
     severity="high",
     summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
 )
-NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*)$", re.IGNORECASE)
-"""Texts that are no credential: switches, small numbers, paths, addresses without one, templates."""
+NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*|\S+( \S+){3,}\.)$", re.IGNORECASE)
+"""Texts that are no credential: switches, small numbers, paths, addresses without one, templates, sentences."""
 NAMED_ONLY = re.compile(
     r"(^|_)(TTL|EXPIRY|EXPIRATION|LIFETIME|TIMEOUT)_"
     r"|(_|^)(FILE|PATH|NAME|HEADER|URL|FIELD|PREFIX|TTL|LENGTH|TYPE|EXPIRE\w*|AGE|ISSUER|ID|METHODS?|ALG|ALGORITHMS?"
-    r"|RATE|ENDPOINT|USER\w*|REGION|MODE|FORMAT|BACKEND|PROVIDER|SCOPES?)$",
+    r"|RATE|ENDPOINT|USER\w*|REGION|MODE|FORMAT|BACKEND|PROVIDER|SCOPES?"
+    r"|DESCRIPTION|MESSAGE|TEXT|LABEL|HINT|POLICY|RULES?|REGEX|PATTERN|TEMPLATE|TITLE)$",
     re.IGNORECASE,
 )
 """Names that speak of a secret and hold what is said about it."""
@@ -76,7 +78,7 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
             f"without {read.name} its value is that of {read.default_setting}, in silence: rotating the one makes what the other "
             "protects unreadable, and one leak opens both"
         )
-        severity = "medium"
+        severity, shown = "medium", False
     elif read.default_text and not NO_VALUE.match(read.default_text.strip()) and len(read.default_text.strip()) > 2:
         uses = project.settings.uses(read)
         if any(f.kind == "compare" for u in uses for f in u.flows):
@@ -101,15 +103,26 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
         severity=severity,
+        confidence="possible" if shown or _provided(project, read, entrypoints) else "likely",
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,
     )
 
 
+def _provided(project: Project, read: SettingRead, entrypoints: list[Entrypoint]) -> bool:
+    """Whether other settings, for production as it may be, require the same variable, or all that starts the program in
+    production gives it: then it is hardly forgotten."""
+    if any(other.required and other.function is not read.function for other in project.settings.by_name(read.name)):
+        return True
+    launches = [x for e in entrypoints for x in e.production if x.platform not in ("packaging", "shell", "dockerfile")]
+    return bool(launches) and all(read.name in x.env for x in launches)
+
+
 def _older_name(name: str, other: str) -> bool:
-    """``MYAPP_DB_PASSWORD`` that falls back to ``DB_PASSWORD``: one setting under two names."""
-    return name.endswith(f"_{other}") or other.endswith(f"_{name}")
+    """``MYAPP_DB_PASSWORD`` that falls back to ``DB_PASSWORD``, ``STRIPE_SECRET_KEY`` to ``STRIPE_SECRET``: one setting
+    under two names."""
+    return name.endswith(f"_{other}") or other.endswith(f"_{name}") or name.startswith(f"{other}_") or other.startswith(f"{name}_")
 
 
 def _keys(*names: str) -> bool:
@@ -203,6 +216,7 @@ def _artifacts(project: Project) -> Iterator[Finding]:
             "readable for everyone who can read the manifest",
             "take it from a secret of the platform (secretKeyRef, secrets:, an env file that is not committed)",
             severity="medium",
+            confidence="possible" if launch.platform == "compose" and not any(_keys(each) for each in names) else "likely",
             entrypoints=entrypoints,
             anchor=name,
             count=len(names),

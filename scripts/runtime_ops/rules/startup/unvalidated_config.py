@@ -13,7 +13,7 @@ from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_de
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A setting that may be missing is put into an address without a check.",
 )
 
@@ -33,7 +33,7 @@ def _found(project: Project) -> Iterator[Finding]:
         if not entrypoints:
             continue
         flow = _address(project, read)
-        if flow is None:
+        if flow is None or _in_a_default(project, read):
             continue
         yield RULE.finding(
             read.path,
@@ -45,6 +45,15 @@ def _found(project: Project) -> Iterator[Finding]:
             entrypoints=tuple(entrypoints),
             anchor=read.name,
         )
+
+
+def _in_a_default(project: Project, read: SettingRead) -> bool:
+    """Whether the value is only part of another setting's default: who has that one never needs it."""
+    return any(
+        other is not read and other.default is not None and any(node is read.expr for node in m.walk(other.default))
+        for other in project.settings
+        if other.path == read.path
+    )
 
 
 def _address(project: Project, read: SettingRead) -> Flow | None:

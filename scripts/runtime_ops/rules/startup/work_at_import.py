@@ -13,6 +13,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint, in_main_block
+from runtime_ops.project.failure_signs import is_tracker
 from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
@@ -29,6 +30,8 @@ OUTSIDE = frozenset(("http", "database", "broker", "network", "browser"))
 STARTED = frozenset(("thread", "timer", "process", "observer"))
 LOCAL = frozenset(("close", "disconnect", "init_app", "register_script"))
 """Methods of clients that ask nobody."""
+NEVER_RAISES = frozenset(("socket.getfqdn",))
+"""Calls that answer also when their look-up fails."""
 
 
 @RULE.check
@@ -36,7 +39,9 @@ def check(project: Project) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Site, str, list[Entrypoint]]]] = defaultdict(list)
     for site, what in _work(project):
         at = _import_site(project, site)
-        if at is None or _later(at) or _later(site) or for_development(at.path) or caught(at.steps) or in_main_block(at):
+        if at is None or _later(at) or _later(site) or for_development(at.path) or _kept_in(at) or in_main_block(at):
+            continue
+        if is_tracker(site) or (site.dotted or site.text) in NEVER_RAISES or site.within(m.Try, "handler") is not None:
             continue
         if site.text.rpartition(".")[2] in LOCAL or _on_demand(site) or _on_demand(at):
             continue
@@ -83,6 +88,14 @@ def _harmless(project: Project, resource: Resource) -> bool:
     return not reached & outside
 
 
+def _kept_in(site: Site) -> bool:
+    """Whether a failure is caught where the call stands: a ``try`` with arms, or ``contextlib.suppress``."""
+    managers = (item for step in site.steps if isinstance(step.stmt, m.With) for item, _ in step.stmt.items)
+    return caught(site.steps) or any(
+        isinstance(item, m.Call) and source_of(item.func).rpartition(".")[2] == "suppress" for item in managers
+    )
+
+
 def _on_demand(site: Site) -> bool:
     """Under a switch for development, or only as long as a file is missing."""
     tests = (source_of(step.stmt.test) for step in site.steps if isinstance(step.stmt, m.If))
@@ -100,7 +113,7 @@ def _import_site(project: Project, site: Site) -> Site | None:
     the application's factory, which is the start of the server."""
     current, below, seen = site, site, set()
     while not current.function.is_module:
-        if current.function in seen or caught(current.steps):
+        if current.function in seen or _kept_in(current):
             return None
         seen.add(current.function)
         edges = [e for e in project.links.callers.get(current.function, ()) if e.how == "call" and not e.site.weak]
@@ -126,7 +139,7 @@ def _finding(project: Project, found: list[tuple[Site, str, list[Entrypoint]]]) 
         f"importing {site.path} does work: {what}. A failure there is a bare traceback before logging is set up, and "
         "tests, migrations and command lines that import it need the same outside world",
         "move it into the start-up hook or main(), after settings and logging, with a time limit and a message on failure",
-        severity="low" if own else "medium",
+        severity="low" if own or all(what.endswith("name lookup answer") for _, what, _ in found) else "medium",
         phase="import",
         entrypoints=entrypoints,
         anchor=f"{site.function.module.name}:{site.text}",
