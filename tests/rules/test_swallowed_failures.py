@@ -120,6 +120,9 @@ def test_a_command_for_one_time_at_a_desk(
     [
         ("ask()", True),
         ("guarded()", False),  # nothing comes out of it
+        ("count()", False),  # nothing that it does is known to fail
+        ("count()\n        deeper()", True),
+        ("sent()", False),  # its own step catches the failure
         (
             "if ask:\n            ask()\n            log.info('x')\n            break",
             False,
@@ -130,12 +133,33 @@ def test_a_command_for_one_time_at_a_desk(
 def test_a_loop_that_a_failure_can_end(tmp_path: Path, body: str, fires: bool) -> None:
     text = (
         f"import threading, time\n{APP}def ask():\n    {ASK}.raise_for_status()\n"
+        "def count():\n    NUMBERS['x'] = NUMBERS.get('x', 0) + 1\n    COUNTER.labels('x').inc()\n"
+        "def deeper():\n    print('goes')\n    ask()\ndef sent():\n    if not ask:\n        return False\n    return guarded()\n"
         "def guarded():\n    url = 'http://h'\n    try:\n        requests.get(url, timeout=3)\n    except OSError:\n        pass\n"
         f"def watch():\n    while True:\n        {body}\n        time.sleep(9)\n"
         "@app.get('/')\ndef index():\n    return ''\ndef main():\n    threading.Thread(target=watch, daemon=True).start()\n"
         "    app.run()\nif __name__ == '__main__':\n    main()\n"
     )
-    assert bool(found(tmp_path, "logging/unwatched-thread", {"app.py": text})) is fires
+    told = found(tmp_path, "logging/unwatched-thread", {"app.py": text})
+    assert any(f.confidence != "possible" for f in told) is fires
+
+
+@pytest.mark.parametrize(
+    ("start", "work", "fires"),
+    [
+        ("    {}\n", ASK, True),
+        ("    try:\n        pass\n    finally:\n        {}\n", ASK, False),  # nobody waits for what is cleaned up
+        ("    {}\n", "len(LATER)", False),  # nothing in it is known to fail
+    ],
+)
+def test_work_that_a_request_leaves_to_a_thread(tmp_path: Path, start: str, work: str, fires: bool) -> None:
+    text = (
+        f"import threading\n{APP}LATER = []\ndef export():\n    first = 1\n    second = first + 1\n    {work}\n    LATER.append(second)\n"
+        "    COUNTER.inc()\n"
+        "@app.post('/x')\ndef ask():\n" + start.format("threading.Thread(target=export, daemon=True).start()") + "    return ''\n" + RUN
+    )
+    told = found(tmp_path, "logging/unwatched-thread", {"app.py": text})
+    assert any(f.confidence != "possible" for f in told) is fires
 
 
 LOOP = "    while True:\n        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"

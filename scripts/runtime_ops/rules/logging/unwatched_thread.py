@@ -12,7 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless, left_behind
-from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -33,6 +33,15 @@ TAME = frozenset(
     append items keys values info debug warning error exception critical trace add discard utcnow
     read readline timestamp sorted list call_soon_threadsafe strip format""".split()
 )
+# calls of other libraries that catch what goes wrong themselves (websocket-client 1.3.3 to 1.9.2: the exception goes to on_error)
+CATCHING = frozenset({"websocket.WebSocketApp.run_forever"})
+# calls of the standard library whose failure is a matter of files, programs and data, beside those of which a wait is known
+FAILING = (
+    "builtins.open", "open", "json.load", "shutil.", "subprocess.", "tempfile.", "zipfile.", "tarfile.", "sqlite3.", "socket.", "yaml.",
+    "os.remove", "os.unlink", "os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.listdir", "os.scandir", "os.stat", "os.rmdir",
+)  # fmt: skip
+IN_MEMORY = ("threading.", "queue.", "multiprocessing.", "janus.", "asyncio.", "time.", "logging.")
+DEEP = 6  # calls down to the one that fails
 
 
 @RULE.check
@@ -53,8 +62,9 @@ def check(project: Project) -> Iterator[Finding]:
 
 def few(found: list[Finding]) -> Iterator[Finding]:
     """Arms that end a loop one by one; of threads that an exception may end, the first and the number of the others."""
-    for severity in ("high", "medium", "low"):
-        group = sorted((f for f in found if f.severity == severity), key=lambda f: (f.path, f.line))
+    kinds = [(severity, confidence) for severity in ("high", "medium", "low") for confidence in ("likely", "possible")]
+    for kind in kinds:
+        group = sorted((f for f in found if (f.severity, f.confidence) == kind), key=lambda f: (f.path, f.line))
         yield from group[:SINGLE]
         rest = group[SINGLE:]
         if rest:
@@ -110,7 +120,9 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
             end_line=leaving.body[-1].end_line,
             phase="serving",
         )
-    exposed = _exposed(target, loop)
+    all_exposed = list(_exposed(target, loop))
+    failing = next((s for s in all_exposed if can_fail(s)), None)
+    exposed = failing or next(iter(all_exposed), None)
     if exposed is None or _outer_arm(loop) or left_behind(exposed, loop.stmt):
         return None
     return _at_start(
@@ -121,6 +133,7 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
         "stays up and looks healthy, and its work is no longer done",
         "catch and log inside the loop (with a pause), or set threading.excepthook to log and stop the process",
         None,
+        failing is not None,
     )
 
 
@@ -142,22 +155,45 @@ def _leaving_arm(func: Func, loop: Place) -> m.Handler | None:
     return None
 
 
-def _exposed(func: Func, loop: Place) -> Site | None:
-    """A call in the loop that can raise and stands in no broad ``try`` inside it."""
+def can_fail(site: Site, depth: int = 0, seen: frozenset[Func] = frozenset()) -> bool:
+    """Whether a failure is known to come out of a call: of the network, a file, a program, by ``raise``, here or further down where
+    nothing catches it. What only counts, or hands on in memory, does not fail for all that is known."""
+    dotted = site.dotted or ""
+    if dotted in CATCHING or tame(site):
+        return False
+    if not site.targets:
+        return dotted.startswith(FAILING) or (not dotted.startswith(IN_MEMORY) and bool(waits(dotted)))
+    if depth >= DEEP or site.weak:
+        return False
+    for target in site.targets:
+        if target in seen or catches_all(target) or minds_its_failures(target):
+            continue
+        if any(isinstance(p.stmt, m.Raise) and not _caught(p.steps) for p in target.places):
+            return True
+        if any(can_fail(s, depth + 1, seen | {target}) for s in target.sites if not _caught(s.steps)):
+            return True
+    return False
+
+
+def _caught(steps: tuple[Step, ...]) -> bool:
+    return any(s.arm == "body" and _catches_all(s.stmt) for s in steps)
+
+
+def _exposed(func: Func, loop: Place) -> Iterator[Site]:
+    """The calls in the loop that can raise and stand in no broad ``try`` inside it."""
     for site in func.sites:
         steps = site.steps
         at = next((i for i, s in enumerate(steps) if s.stmt is loop.stmt), None)
         if at is None or steps[at].arm != "body" or tame(site) or not (site.targets or waits(site.dotted or "")):
             continue
-        if _suppressed(site) or any(ends_process(t) for t in site.targets):
+        if _suppressed(site) or site.dotted in CATCHING or any(ends_process(t) for t in site.targets):
             continue
         if site.targets and all(catches_all(t) or _step_by_step(t) or minds_its_failures(t) for t in site.targets):
             continue
         if not any(_catches_all(s.stmt) and s.arm == "body" for s in steps[at + 1 :]) and not any(
             s.arm == "handler" for s in steps[at + 1 :]
         ):
-            return site
-    return None
+            yield site
 
 
 def _outer_arm(loop: Place) -> bool:
@@ -174,7 +210,8 @@ def _catches_all(stmt: m.Stmt) -> bool:
 def tame(site: Site) -> bool:
     """Whether the call hardly raises: logging, clocks, flags, queues in memory."""
     if site.method in TAKES:
-        return True
+        dotted = site.dotted or ""
+        return dotted.startswith(IN_MEMORY) or not waits(dotted)  # ``requests.get`` takes from no queue
     if (site.dotted or "").startswith(("logging.", "time.", "builtins.")):
         return True
     return (site.method in TAME and not site.targets) or log_call(site) is not None
@@ -191,18 +228,17 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         return None
     if any(stop.how == "join" for stop in resource.stops) or catches_all(target):
         return None
-    exposed = next(
-        (
-            s
-            for s in target.sites
-            if not tame(s)
-            and (s.dotted or s.targets)
-            and not (s.targets and all(catches_all(t) or _step_by_step(t) for t in s.targets))
-            and not _suppressed(s)
-            and not any(_catches_all(x.stmt) and x.arm == "body" for x in s.steps)
-        ),
-        None,
-    )
+    open_calls = [
+        s
+        for s in target.sites
+        if not tame(s)
+        and (s.dotted or s.targets)
+        and not (s.targets and all(catches_all(t) or _step_by_step(t) for t in s.targets))
+        and not _suppressed(s)
+        and not _caught(s.steps)
+    ]
+    failing = next((s for s in open_calls if can_fail(s)), None)
+    exposed = failing or next(iter(open_calls), None)
     if exposed is None or any(
         isinstance(p.stmt, m.While | m.For) and p.stmt is target.facts.body[0] for p in target.places
     ):
@@ -215,7 +251,16 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         "on stderr, half done, and whoever asked for the work is never told",
         "wrap the target: log with exc_info and record the failure where its state is read",
         "medium",
+        failing is not None and _asked_for(project, resource),
     )
+
+
+def _asked_for(project: Project, resource: Resource) -> bool:
+    """Whether a client of a service asked for the work, and has had its answer; nobody waits for what a worker does beside its
+    jobs, or for what is cleaned up in a ``finally``."""
+    if any(step.arm == "final" for step in resource.site.steps):
+        return False
+    return bool(project.runs_in(resource.site, "serving", kinds=("service",)))
 
 
 def _suppressed(site: Site) -> bool:
@@ -234,11 +279,11 @@ def _step_by_step(func: Func) -> bool:
 
 
 def _at_start(
-    project: Project, resource: Resource, exposed: Site, message: str, remedy: str, severity: str | None
+    project: Project, resource: Resource, exposed: Site, message: str, remedy: str, severity: str | None, sure: bool
 ) -> Finding:
     found = RULE.at(project, resource.site, message, remedy, severity=severity, kinds=KINDS)
     return RULE.finding(
         found.path, found.line, message, remedy, end_line=found.end_line, severity=found.severity, phase="serving",
         entrypoints=project.runs_in(resource.site, "serving", "startup", kinds=KINDS), anchor=found.anchor,
-        trace=(*found.trace, Evidence(exposed.path, exposed.line, "can raise")),
+        confidence="likely" if sure else "possible", trace=(*found.trace, Evidence(exposed.path, exposed.line, "can raise")),
     )  # fmt: skip
