@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
-from runtime_ops.project.model import Func, Klass, Module, Site, Value
+from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
+from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
 
@@ -23,6 +25,7 @@ COMMON_METHODS = frozenset(
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 
 
+MANAGERS = ("Manager", "QuerySet", "from_queryset()", "as_manager()")
 REFERRING = frozenset((m.Name, m.Attr, m.Call, m.Lambda, m.Star, m.Sequence))
 """Kinds of arguments that may hand over a function."""
 
@@ -38,7 +41,8 @@ def _items(data: m.Mapping | m.Sequence) -> Iterator[m.Expr]:
 
 class Edge(NamedTuple):
     """``caller`` can run ``callee``. ``how`` is ``call``, ``reference`` (handed to ``via``), ``override`` (found
-    by the method's name alone), or ``data`` (named in a list, mapping, assignment or return; ``site`` is made up)."""
+    by the method's name alone), ``kept`` (a field of an object has it), or ``data`` (named in a list, mapping, assignment
+    or return; ``site`` is made up)."""
 
     caller: Func
     callee: Func
@@ -59,6 +63,9 @@ class Links:
         self._methods: dict[str, list[Func]] = defaultdict(list)
         self._named: dict[str, tuple[Func, ...]] = {}
         self._overridden: dict[Func, tuple[Func, ...]] = {}
+        self.fields = Fields(names)
+        self._put_away: set[int] = set()
+        """Arguments (by their identity) that an object only keeps: who makes it does not run them."""
         self._link_classes()
         for module in index:  # looked at while bases were still being linked
             for klass in module.classes.values():
@@ -77,10 +84,14 @@ class Links:
                 if site.dotted is None and (site.weak or not site.targets):
                     self._resolve(site)
         for site in all_sites:
+            self._keep(site)
+        for site in all_sites:
             self._connect(site)
         for module in index:
             for func in module.functions.values():
                 self._link_data(func)
+                if self.fields:
+                    self._link_fields(func)
 
     def _learn_parameters(self, sites: Iterable[Site]) -> bool:
         """Remember for each unannotated parameter what callers hand over, when they hand over one kind of thing."""
@@ -184,6 +195,48 @@ class Links:
             self._edge(Edge(site.function, target, site, how, site.dotted or site.text))
         self._link_references(site)
 
+    def _keep(self, site: Site) -> None:
+        """Functions that a call puts into the fields of an object of the project."""
+        call = site.call
+        given = [(expr, number, None) for number, expr in enumerate(call.args)] + [(v, None, k) for k, v in call.keywords]
+        for expr, number, key in given:
+            if type(expr) not in REFERRING or (key is None and number is None) or (number is not None and call.expands):
+                continue
+            funcs = tuple(self.referenced(expr, site.function))
+            klass = made_class(self.names, site) if funcs else None
+            fields = fields_of(self.names, klass, number, key) if klass is not None else None
+            if klass is None or not fields or not (self._read & set(fields) or not klass.external_bases):
+                continue
+            self._put_away.add(id(expr))
+            for field in fields:
+                for func in funcs:
+                    self.fields.keep(klass, field, func)
+
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        """Attributes that any function but a constructor names."""
+        return frozenset(
+            name.rpartition(".")[2]
+            for module in self.index
+            for func in module.functions.values()
+            if func.name != "__init__"
+            for name in func.inventory.names
+            if "." in name
+        )
+
+    def _link_fields(self, func: Func) -> None:
+        """Functions in the fields of objects, where a field is called or taken."""
+        sites = {site.text: site for site in reversed(func.sites) if isinstance(site.call.func, m.Name)}
+        for text in sorted(func.inventory.names):
+            targets = self.fields.named(text, func)
+            site = sites.get(text) if targets else None
+            if targets and site is None:
+                site = next((_made_up(func, place, text) for place in func.places if _takes(place.stmt, text)), None)
+            if site is not None and not (site.targets and not site.weak):
+                sure = self.names.name(text.rpartition(".")[0], func) is not None
+                for target in targets:
+                    self._edge(Edge(func, target, site, "kept" if sure else "override", text))
+
     def _edge(self, edge: Edge) -> None:
         self.callees[edge.caller].append(edge)
         self.callers[edge.callee].append(edge)
@@ -206,7 +259,10 @@ class Links:
         name = site.method
         if name not in self._named:
             self._named[name] = self._methods_named(name)
-        return self._named[name]
+        found = self._named[name]
+        if found and site.text.endswith(f".objects.{name}"):  # a manager of Django's: the queries of a model
+            return tuple(f for f in found if f.cls is not None and any(b.endswith(MANAGERS) for b in f.cls.external_bases))
+        return found
 
     def _methods_named(self, name: str) -> tuple[Func, ...]:
         found = self._methods.get(name, [])
@@ -230,7 +286,7 @@ class Links:
         for place in func.places:
             stmt = place.stmt
             value = stmt.value if isinstance(stmt, (m.ExprStmt, m.Assign, m.Return)) else None
-            if value is None:
+            if value is None or (isinstance(stmt, m.Assign) and _exports(stmt)):
                 continue
             if isinstance(value, m.Name):
                 named: list[m.Expr] = [value]
@@ -244,8 +300,7 @@ class Links:
                 if isinstance(expr, m.Name):
                     for target in self.referenced(expr, func):
                         if level_site is None or level_site.stmt is not stmt:
-                            call = m.Call(expr, (), (), stmt.line, 0, stmt.end_line)
-                            level_site = Site(func, call, place, False, True)
+                            level_site = _made_up(func, place, expr.id)
                         self._edge(Edge(func, target, level_site, "data", ""))
 
     def _link_references(self, site: Site) -> None:
@@ -253,7 +308,7 @@ class Links:
         call = site.call
         exprs = [*call.args, *[value for _, value in call.keywords]] if call.keywords else call.args
         for expr in exprs:
-            if type(expr) not in REFERRING:
+            if type(expr) not in REFERRING or id(expr) in self._put_away:
                 continue
             for part in expr.items if isinstance(expr, m.Sequence) else (expr,):
                 for func in self.referenced(part, site.function):
@@ -272,6 +327,8 @@ class Links:
                 call = value.target.method("__call__")
                 if call is not None:
                     yield call
+            elif isinstance(expr, m.Name):
+                yield from self.fields.named(expr.id, function)
         elif isinstance(expr, m.Call):
             value = self.names.value(expr.func, function)
             if value is not None and value.name in ("functools.partial", "partial") and expr.args:
@@ -311,6 +368,22 @@ def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:
         if target.cls is not None and not is_static(target):
             position -= 1
     return site.call.argument(param.name, position if position is not None and position >= 0 else None)
+
+
+def _made_up(func: Func, place: Place, text: str) -> Site:
+    """A site for a function that a statement names without calling it."""
+    return Site(func, m.Call(m.Name(text, place.stmt.line), (), (), place.stmt.line, 0, place.stmt.end_line), place, False, True)
+
+
+def _takes(stmt: m.Stmt, text: str) -> bool:
+    """Whether a statement gives another name to what is named, or gives it back."""
+    value = stmt.value if isinstance(stmt, m.Assign | m.Return) else stmt.iterable if isinstance(stmt, m.For) else None
+    return value is not None and stands_for(value, text)
+
+
+def _exports(stmt: m.Assign) -> bool:
+    """``__all__ = (f, g)``: names for others to import."""
+    return any(isinstance(target, m.Name) and target.id == "__all__" for target in stmt.targets)
 
 
 def _names_its_class(site: Site) -> bool:
