@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.project.layout import Tree, join
+from runtime_ops.project.model import Step
 
 _WORDS = frozenset(
     "dev develop development devel devcontainer debug local localhost test tests testing itest itests ci e2e integration example examples "
@@ -29,6 +32,26 @@ def development_name(name: str) -> bool:
 def development_file(path: str) -> bool:
     """Whether the name of a Python file says so: ``echo_test_server.py``."""
     return development_name(path.rpartition("/")[2].removesuffix(".py"))
+
+
+def debug_only(steps: Iterable[Step]) -> bool:
+    """Whether a place stands in the arm of ``if settings.DEBUG:`` that production, where it is off, never enters."""
+    return any(isinstance(s.stmt, m.If) and _debug_arm(s.stmt.test) == s.arm for s in steps)
+
+
+def _debug_arm(test: m.Expr) -> str:
+    """The arm of a condition that is entered for debugging only; empty where it asks for something else."""
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        return "orelse" if _debug_arm(test.operand) == "body" else ""
+    if isinstance(test, m.BoolOp) and test.op == "and":
+        return "body" if any(_debug_arm(value) == "body" for value in test.values) else ""
+    if isinstance(test, m.Name):
+        owner, _, last = test.id.rpartition(".")
+        return "body" if last == "DEBUG" or (last == "debug" and owner.rpartition(".")[2] in ("app", "current_app")) else ""
+    key = test.key if isinstance(test, m.Subscript) else None
+    if isinstance(test, m.Call) and isinstance(test.func, m.Name) and test.func.id.endswith("config.get") and test.args:
+        key = test.args[0]
+    return "body" if isinstance(key, m.Const) and key.value == "DEBUG" else ""
 
 
 def mounts_source(service: a.ComposeService, compose: str, workdir: str | None, tree: Tree) -> bool:

@@ -16,7 +16,7 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Klass, Module, Site
+from runtime_ops.project.model import Func, Klass, Module, Site, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import ServingPlace, Spine
 
@@ -258,8 +258,7 @@ class EntrypointFinder:
     def _spine_places(self, main: Func, guarded: bool) -> tuple[ServingPlace, ...]:
         places = self.spine.places(main)
         if guarded and main.is_module:
-            block = main_block(main.module)
-            places = tuple(p for p in places if any(s.stmt is block for s in p.steps))
+            places = tuple(p for p in places if under_main(p.steps, main.module))
         return places
 
     def _line(
@@ -302,12 +301,9 @@ class EntrypointFinder:
         for entry in list(self.found.values()):
             if entry.app or not entry.main.is_module:
                 continue
-            block = main_block(entry.main.module)
+            guarded = main_block(entry.main.module) is not None
             called = {
-                target
-                for site in entry.main.sites
-                if block is None or any(step.stmt is block for step in site.steps)
-                for target in site.targets
+                target for site in entry.main.sites if not guarded or in_main_block(site) for target in site.targets
             }
             same = next((mains[f] for f in called if f in mains), None)
             if same is None or same is entry:
@@ -384,14 +380,22 @@ class EntrypointFinder:
             entry.kind = kind
 
     def _unstarted_jobs(self) -> None:
+        started = any(e.kind == "worker" and e.launches for e in self.found.values())
         for module in self.links.index:
             for func in module.functions.values():
                 if not is_job(func, self.links):
                     continue
                 if any(module in e.modules and e.kind == "worker" for e in self.found.values()):
                     continue
+                if started and module not in self._imported:
+                    continue  # what no worker loads, and nothing else imports or names, no worker runs
                 entry = self._add(module, module.level, func.name)
                 entry.kind = "worker"
+
+    @cached_property
+    def _imported(self) -> frozenset[Module]:
+        """Modules that any other module imports, or names in a text."""
+        return frozenset(found for module in self.links.index for found in self.closure.direct(module))
 
     def _commands(self, entry: Entrypoint) -> tuple[Func, ...]:
         if entry.app:
@@ -445,7 +449,7 @@ class EntrypointFinder:
             seen.add(func)
             if any(site.dotted and server_run_by(site.dotted) for site in func.sites):
                 return True
-            pending.extend(e.callee for e in self.links.callees.get(func, ()) if e.how in ("call", "reference"))
+            pending.extend(e.callee for e in self.links.callees.get(func, ()) if e.how in ("call", "reference", "kept"))
         return False
 
     def _framework(self, entry: Entrypoint) -> str:
@@ -558,20 +562,34 @@ def is_management_command(path: str) -> bool:
 
 def in_main_block(site: Site) -> bool:
     """Whether a call stands under ``if __name__ == "__main__":``."""
-    block = main_block(site.function.module)
-    return block is not None and any(step.stmt is block for step in site.steps)
+    return under_main(site.steps, site.function.module)
+
+
+def under_main(steps: Iterable[Step], module: Module) -> bool:
+    """Whether a place of the module's own level, given by what encloses it, stands under ``if __name__ == "__main__":``."""
+    blocks = main_blocks(module)
+    return bool(blocks) and any(step.stmt is block and step.arm == "body" for step in steps for block in blocks)
 
 
 def main_block(module: Module) -> m.If | None:
-    """The ``if __name__ == "__main__":`` of a module."""
-    for stmt in module.level.facts.body:
-        if isinstance(stmt, m.If) and isinstance(stmt.test, m.Compare):
-            sides = (stmt.test.left, *stmt.test.rights)
-            if any(isinstance(s, m.Name) and s.id == "__name__" for s in sides) and any(
-                isinstance(s, m.Const) and s.value == "__main__" for s in sides
-            ):
-                return stmt
-    return None
+    """The ``if __name__ == "__main__":`` of a module; of several the last: those before it prepare its run."""
+    return next(reversed(main_blocks(module)), None)
+
+
+def main_blocks(module: Module) -> list[m.If]:
+    """Every ``if __name__ == "__main__":`` of a module, however it is spelled."""
+    return [stmt for stmt in module.level.facts.body if isinstance(stmt, m.If) and _asks_for_main(stmt.test)]
+
+
+def _asks_for_main(test: m.Expr) -> bool:
+    """``__name__ == "__main__"``, ``"__main__" in __name__``, ``__name__ in ("__main__", …)``, also with more after an ``and``."""
+    if isinstance(test, m.BoolOp):
+        return any(_asks_for_main(value) for value in test.values)
+    if not isinstance(test, m.Compare) or not {"==", "in"}.issuperset(test.ops):
+        return False
+    sides = (test.left, *test.rights)
+    named = any(isinstance(side, m.Name) and side.id == "__name__" for side in sides)
+    return named and any(isinstance(node, m.Const) and node.value == "__main__" for side in sides for node in m.walk(side))
 
 
 def bound_name(site: Site) -> str:

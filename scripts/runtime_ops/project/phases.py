@@ -10,15 +10,26 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
+from runtime_ops.libraries.names import type_of
 from runtime_ops.libraries.surface import surface
-from runtime_ops.project.entrypoints import Entrypoint, decorated_by, in_main_block, is_command, is_job, main_block
+from runtime_ops.project.development import debug_only
+from runtime_ops.project.entrypoints import (
+    Entrypoint,
+    decorated_by,
+    in_main_block,
+    is_command,
+    is_job,
+    main_block,
+    under_main,
+)
+from runtime_ops.project.handed import uses
 from runtime_ops.project.links import Edge, Links, argument_of
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
@@ -41,8 +52,16 @@ INERT_DECORATORS = (
 PLAIN_BASES = (
     "object", "Exception", "BaseException", "abc.ABC", "ABC", "enum.", "Enum", "typing.", "dict", "list", "set", "str",
     "int", "tuple", "ValueError", "RuntimeError", "TypeError", "KeyError", "pydantic.", "unittest.", "json.JSONEncoder",
-    "collections.", "argparse.", "dataclasses.", "Error", "io.",
+    "collections.", "argparse.", "dataclasses.", "Error", "io.", "typing_extensions.", "Protocol",
 )  # fmt: skip
+WRAPPING = frozenset(
+    """retry retries retrying retriable retryable backoff cache cached cachedmethod memoize memoized atomic timed timeit time
+    timer profile instrument throttle ratelimit limit authenticated exempt inject jit deprecated synchronized transactional
+    login permission""".split()
+)
+"""Words in the names of decorators that wrap what they are given, and register it nowhere."""
+CALLED = frozenset({"client", "connection", "consumer", "cursor", "pool", "producer", "session", "thread", "process"})
+"""Kinds of a library's classes that programs call: what a class below one adds is not called by the library."""
 
 
 class Reach(NamedTuple):
@@ -53,6 +72,9 @@ class Reach(NamedTuple):
     sure: bool
 
 
+OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
+"""Ends of what starts a thread, process or greenlet that nobody need wait for."""
+CERTAIN = frozenset({"call", "reference", "kept"})
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
 JOB_WORDS = re.compile(r"(?i)(^|_)(tasks?|jobs?|actors?|cron|cronjob|periodic|scheduled?|recurring|worker)(_|$)")
 NOWHERE: frozenset[str] = frozenset()
@@ -89,17 +111,18 @@ class Life:
         return frozenset(reached) if reached else NOWHERE
 
     def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
-        """Phases of one place of a function: exact on the spine, the function's own elsewhere."""
+        """Phases of one place of a function: exact on the spine, the function's own elsewhere; none where it runs for
+        debugging only."""
+        if debug_only(steps):
+            return NOWHERE
         if func in self.spine:
-            if func.is_module and self.entrypoint.guarded:
-                block = main_block(func.module)
-                if not any(s.stmt is block for s in steps):
-                    return frozenset(("import",))
+            if func.is_module and self.entrypoint.guarded and not under_main(steps, func.module):
+                return frozenset(("import",))
             places = self.spine[func]
             return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
         reached = self.reach.get(func)
-        if not reached:
-            return NOWHERE
+        if not reached or (func.is_module and under_main(steps, func.module)):
+            return NOWHERE  # who is only imported does not run its main block
         if not self.divided(func):
             return frozenset(reached)
         return frozenset(self.within(func, phase, line, steps) for phase in reached)
@@ -123,7 +146,7 @@ class Life:
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
         """The way from the entrypoint to a function in a phase, at most eight steps."""
         edges = list(islice(self.back(func, phase), FAR))
-        steps = [Evidence(e.site.path, e.site.line, f"{e.caller.name} → {e.callee.name}") for e in edges]
+        steps = [Evidence(e.site.path, e.site.line, _step(e)) for e in edges]
         begin = edges[-1].caller if edges else func
         seed = self._reach_in(begin, phase)
         if seed is not None and seed.edge is None and seed.note and len(edges) < FAR:
@@ -141,6 +164,11 @@ class Life:
                 return
             yield reach.edge
             func = reach.edge.caller
+
+    def own_thread(self, func: Func, phase: str = "") -> bool:
+        """Whether the way to a function passes the start of a thread, process or greenlet: what it does there holds that one, and
+        not the request or job that started it."""
+        return any(edge.how == "reference" and edge.via.endswith(OWN_THREAD) for edge in self.back(func, phase))
 
     def _reach_in(self, func: Func, phase: str, *, strict: bool = False) -> Reach | None:
         found = self.reach.get(func, {})
@@ -161,6 +189,7 @@ class Phases:
         self._with_role: dict[Module, list[tuple[Func, tuple[str, str]]]] = {}
         self._uncalled: dict[Module, list[tuple[Func, str | None, str]]] = {}
         self._implicit_methods: dict[Klass, list[Func]] = {}
+        self._held: dict[Edge, bool] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
@@ -171,8 +200,8 @@ class Phases:
             known = life.reach[func].get(phase)
             if func in life.spine or (known is not None and (known.sure or not sure)):
                 return
-            by_name = edge is not None and edge.how == "override" and func.module not in entrypoint.modules
-            if edge is not None and by_name and (not loads_by_name or _apart(edge)):
+            by_name = edge is not None and edge.how in ("override", "kept") and func.module not in entrypoint.modules
+            if edge is not None and by_name and (not loads_by_name or _apart(edge) or main_block(func.module) is not None):
                 return  # a method found by its name alone, in a part of the repository that this program never loads
             life.reach[func][phase] = Reach(edge, note, sure)
             work.append((func, phase))
@@ -233,6 +262,10 @@ class Phases:
             for func, role in self._roles_in(module):
                 if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service"):
                     add(func, "serving", None, role[1], True)
+        if entrypoint.kind == "worker" and entrypoint.framework:
+            for func, library in self._enqueued:
+                if entrypoint.framework.startswith(library):
+                    add(func, "serving", None, f"job {func.name}", True)  # it imports the job by its name
 
     def _roles_in(self, module: Module) -> list[tuple[Func, tuple[str, str]]]:
         """The functions of a module that a library runs by itself, with their roles."""
@@ -240,6 +273,18 @@ class Phases:
             named = ((func, self.role(func)) for func in module.functions.values())
             self._with_role[module] = [(func, role) for func, role in named if role is not None]
         return self._with_role[module]
+
+    @cached_property
+    def _enqueued(self) -> list[tuple[Func, str]]:
+        """Functions that calls put into the queue of a library, with the library."""
+        found = {
+            (edge.callee, edge.via.partition(".")[0]): None
+            for module in in_order(self.links.modules())
+            for func in module.functions.values()
+            for edge in self.links.callees.get(func, ())
+            if edge.how == "reference" and (row := surface("handler-registration", edge.via)) and row.match == "enqueue"
+        }
+        return list(found)
 
     def role(self, func: Func) -> tuple[str, str] | None:
         """Kind of entrypoint whose library runs the function by itself, with a note; None when nothing says so."""
@@ -250,6 +295,9 @@ class Phases:
     def _role(self, func: Func) -> tuple[str, str] | None:
         if is_job(func, self.links):
             return "worker", f"job {func.name}"
+        named = self.links.callers.get(func, ())
+        if named and all(debug_only(edge.site.steps) for edge in named):
+            return None
         for decorator in func.facts.decorators:
             dotted = decorated_by(decorator, func, self.links)
             row = surface("handler-decorator", dotted) if dotted is not None else None
@@ -264,8 +312,8 @@ class Phases:
                     return row.kind, f"{base} calls {func.name}"
                 if base.endswith("Servicer") and self._made(func.cls):
                     return "service", f"rpc {func.name}"
-        for edge in self.links.callers.get(func, ()):
-            if edge.how == "reference":
+        for edge in named:
+            if edge.how == "reference" and not debug_only(edge.site.steps):
                 row = surface("handler-registration", edge.via)
                 if row is not None:
                     return row.kind, f"handler {func.name}"
@@ -295,7 +343,7 @@ class Phases:
                 self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
                 continue
             for phase in sorted(phases):
-                add(edge.callee, self.flow(edge, phase), edge, "", edge.how in ("call", "reference"))
+                add(edge.callee, self.flow(edge, phase), edge, "", edge.how in CERTAIN)
 
     # ------------------------------------------------------------ flow
 
@@ -310,7 +358,17 @@ class Phases:
                 return "serving"
             if edge.site.method in ("start", "add_job", "every") and phase != "shutdown":
                 return "serving"
+            if phase != "shutdown" and self._only_held(edge):
+                return "serving"
         return phase
+
+    def _only_held(self, edge: Edge) -> bool:
+        """Whether the function of the project that the callee is handed to only puts it into a collection (a registry): it is
+        run later."""
+        if edge not in self._held:
+            found = [_held_by(target, edge) for target in edge.site.targets[:FEW]]
+            self._held[edge] = bool(found) and all(found)
+        return self._held[edge]
 
     def _drain(self, life: Life, work: list[tuple[Func, str]], add: Add) -> None:
         while work:
@@ -324,9 +382,9 @@ class Phases:
             working = life.entrypoint.kind == "worker"  # a worker may be the one that runs what it puts into its queue
             if life.divided(func):
                 for edge in self.links.callees.get(func, ()):
-                    if working or not runs_elsewhere(edge):
+                    if (working or not runs_elsewhere(edge)) and not debug_only(edge.site.steps):
                         here = life.within(func, phase, edge.site.line, edge.site.steps)
-                        add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in ("call", "reference"))
+                        add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in CERTAIN)
                 continue
             for edge, turn, certain, elsewhere in self._ways(func):
                 if working or not elsewhere:
@@ -340,7 +398,9 @@ class Phases:
             for edge in self.links.callees.get(func, ()):
                 if func.is_module and in_main_block(edge.site):
                     continue  # who is only imported does not run it; a program's own block is on its spine
-                way = Way(edge, self.flow(edge, ""), edge.how in ("call", "reference"), runs_elsewhere(edge))
+                if debug_only(edge.site.steps):
+                    continue
+                way = Way(edge, self.flow(edge, ""), edge.how in CERTAIN, runs_elsewhere(edge))
                 different.setdefault((edge.callee, *way[1:]), way)
             ways = self._out[func] = list(different.values())
         return ways
@@ -364,7 +424,7 @@ class Phases:
                 continue
             if any(_registers(d, func, self.links) for d in func.facts.decorators):
                 note = f"registered by its decorator: {func.name}"
-            elif func.cls is not None and _library_may_call(func.cls) and not func.name.startswith("_"):
+            elif func.cls is not None and _library_may_call(func.cls, func.name) and not func.name.startswith("_"):
                 note = f"called by {func.cls.external_bases[0]}: {func.name}"
             else:
                 continue
@@ -382,7 +442,9 @@ class Phases:
         for klass, phases in classes.items():
             for method in self._implied(klass):
                 for phase in sorted(phases):
-                    add(method, phase, None, f"used with {klass.name}", False)
+                    # what is made at import is used later
+                    later = phase == "import" and life.entrypoint.long_running
+                    add(method, "serving" if later else phase, None, f"used with {klass.name}", False)
 
     def _implied(self, klass: Klass) -> list[Func]:
         """The properties and special methods of a class."""
@@ -394,6 +456,17 @@ class Phases:
                 or any(decorator_name(d).endswith("property") for d in method.facts.decorators)
             ]
         return self._implicit_methods[klass]
+
+
+def _step(edge: Edge) -> str:
+    """One step of a way, in words where the caller does not simply call."""
+    caller, callee = edge.caller.name, edge.callee.name
+    if edge.how == "reference":
+        if runs_elsewhere(edge):
+            return f"{caller} enqueues {callee}"
+        if edge.via.endswith(OWN_THREAD):
+            return f"{caller} starts {callee} in {'a process' if 'rocess' in edge.via else 'a thread'} of its own"
+    return f"{caller} → {callee}"
 
 
 def in_order(modules: Iterable[Module]) -> list[Module]:
@@ -410,6 +483,16 @@ def runs_elsewhere(edge: Edge) -> bool:
     if row is not None:
         return row.match == "enqueue"
     return any(_enqueues(target, edge) for target in edge.site.targets[:FEW])
+
+
+def _held_by(target: Func, edge: Edge) -> bool:
+    """Whether a function only holds the parameter as which the edge hands its callee over."""
+    for param in target.facts.params:
+        expr = argument_of(edge.site, target, param)
+        if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name:
+            ways = {use.how for use in uses(target, param.name)} - {"looked at"}
+            return bool(ways) and ways <= {"held", "field"}
+    return False
 
 
 def _apart(edge: Edge) -> bool:
@@ -451,7 +534,14 @@ def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
         or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps")
     ):
         return False
-    return True
+    return dotted is None or not _wraps(dotted)
+
+
+def _wraps(dotted: str) -> bool:
+    """Whether the name of a library's decorator says that it only wraps: ``eth_retry.auto_retry``, ``cachetools.cached``."""
+    last = dotted.rpartition(".")[2]
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", last)}
+    return bool(words & WRAPPING) and "on" not in words
 
 
 def _named_for_jobs(func: Func) -> bool:
@@ -459,11 +549,16 @@ def _named_for_jobs(func: Func) -> bool:
     return any(JOB_WORDS.search(decorator_name(d).rpartition(".")[2]) for d in func.facts.decorators)
 
 
-def _library_may_call(klass: Klass) -> bool:
-    bases = klass.external_bases
-    return bool(bases) and not all(
-        base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")) for base in bases
+def _library_may_call(klass: Klass, name: str) -> bool:
+    return any(
+        not (base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception"))) and (name == "run" or not _only_called(base))
+        for base in klass.external_bases
     )
+
+
+def _only_called(base: str) -> bool:
+    row = type_of(base)
+    return row is not None and row.kind in CALLED
 
 
 class Add(Protocol):

@@ -1,0 +1,351 @@
+"""Who runs a function, and when: what only names it, keeps it, starts it elsewhere or asks for debugging does not run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+
+APP = """
+from flask import Flask
+
+app = Flask(__name__)
+"""
+
+
+def built(folder: Path, **files: str) -> Project:
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+    gathered = gather(folder, discover(folder), workers=1)
+    return Project(gathered.modules, gathered.artifacts, gathered.paths)
+
+
+def phases(project: Project, name: str, path: str = "app.py") -> dict[str, frozenset[str]]:
+    """The phases of a function by the kind of entrypoint."""
+    func = project.index.modules[path].functions[name]
+    return {entrypoint.kind: found for entrypoint, found in project.phases_by_entrypoint(func).items()}
+
+
+def the(project: Project, kind: str) -> Entrypoint:
+    return next(e for e in project.entrypoints if e.kind == kind)
+
+
+KEPT = """
+    import rq
+    from flask import Flask
+    from redis import Redis
+
+    app = Flask(__name__)
+    q = rq.Queue(connection=Redis())
+
+
+    class JobInfo:
+        def __init__(self, func, *args):
+            object.__setattr__(self, "func", func)
+            self.args = args
+
+
+    class Hook:
+        def __init__(self, callback=None):
+            self.callback = callback
+
+        def fire(self):
+            self.callback()
+
+
+    def classify():
+        return 1
+
+
+    def notify():
+        return 2
+
+
+    def forget():
+        return 3
+
+
+    def schedule(job: JobInfo):
+        q.enqueue(job.func, *job.args)
+
+
+    @app.route("/")
+    def index():
+        schedule(JobInfo(classify))
+        return "ok"
+
+
+    @app.route("/hook")
+    def hook():
+        Hook(callback=notify).fire()
+        return "ok"
+"""
+WORKER = """
+    from redis import Redis
+    from rq import Worker
+
+
+    def main():
+        Worker(["default"], connection=Redis()).work()
+
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+def test_function_in_a_field_is_run_by_who_takes_it_from_there(tmp_path: Path) -> None:
+    project = built(tmp_path, app=KEPT, worker=WORKER)
+    assert phases(project, "classify") == {"worker": frozenset({"serving"})}
+    assert phases(project, "notify") == {"service": frozenset({"serving"})}
+
+
+def test_function_in_a_field_that_nobody_uses_is_run_by_nobody(tmp_path: Path) -> None:
+    source = KEPT.replace("q.enqueue(job.func, *job.args)", "print(job)")
+    assert phases(built(tmp_path, app=source), "classify") == {}
+
+
+FIELDS = f"""{APP}
+from dataclasses import dataclass
+from collections.abc import Callable
+
+
+def work():
+    return 1
+
+
+@dataclass
+class Step:
+    name: str
+    run: Callable[[], int]
+
+
+class Base:
+    def __init__(self, target):
+        self.target = target or print
+
+
+class Below(Base):
+    def __init__(self, target):
+        super().__init__(target)
+
+
+@app.route("/")
+def index():
+    CALL
+    return "ok"
+
+
+def other(step: Step, below: Below):
+    step.run()
+    below.target()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "runs"),
+    [("Step('a', work)", False), ("Step(name='a', run=work)", False), ("Below(work)", False), ("work()", True), ("index(work)", True)],
+)
+def test_fields_of_data_classes_and_of_bases(tmp_path: Path, call: str, runs: bool) -> None:
+    assert bool(phases(built(tmp_path, app=FIELDS.replace("CALL", call)), "work")) is runs
+
+
+THREADS = f"""{APP}
+import threading
+
+
+def load():
+    return fetch()
+
+
+def fetch():
+    return 1
+
+
+@app.route("/")
+def index():
+    threading.Thread(target=load).start()
+    return "ok"
+"""
+
+
+def test_a_thread_of_its_own_is_told(tmp_path: Path) -> None:
+    project = built(tmp_path, app=THREADS)
+    life = project.lives[the(project, "service")]
+    functions = project.index.modules["app.py"].functions
+    assert life.own_thread(functions["fetch"]) and not life.own_thread(functions["index"])
+    assert "index starts load in a thread of its own" in [step.note for step in life.trace(functions["fetch"], "serving")]
+
+
+DEBUG = """
+    from django.conf import settings
+    from django.urls import path
+    from rest_framework.decorators import api_view
+
+
+    @api_view(["GET"])
+    def shown(request):
+        return helped()
+
+
+    @api_view(["GET"])
+    def tried(request):
+        if settings.DEBUG:
+            explain()
+        return None
+
+
+    def helped():
+        return 1
+
+
+    def explain():
+        return 2
+
+
+    urlpatterns = [path("tried/", tried)]
+    if TEST:
+        urlpatterns += [path("shown/", shown)]
+"""
+WSGI = """
+    import urls
+    from django.core.wsgi import get_wsgi_application
+
+    application = get_wsgi_application()
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "runs"),
+    [("settings.DEBUG", False), ("settings.DEBUG and True", False), ("settings.SHOWN", True), ("not settings.DEBUG", True)],
+)
+def test_routes_for_debugging_answer_nobody_in_production(tmp_path: Path, test: str, runs: bool) -> None:
+    project = built(tmp_path, urls=DEBUG.replace("TEST", test), wsgi=WSGI)
+    assert bool(phases(project, "helped", "urls.py")) is runs
+    assert phases(project, "tried", "urls.py") and not phases(project, "explain", "urls.py")
+
+
+MAIN = """
+    import os
+
+    if __name__ == "__main__":
+        os.environ["MODE"] = "direct"
+
+
+    def work():
+        return 1
+
+
+    if TEST:
+        work()
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "guards"),
+    [
+        ('__name__ == "__main__"', True),
+        ('"__main__" in __name__', True),
+        ('__name__ in ("__main__", "tool")', True),
+        ('__name__ == "__main__" and os.name', True),
+        ('__name__ != "__main__"', False),
+    ],
+)
+def test_main_guard_however_it_is_spelled(tmp_path: Path, test: str, guards: bool) -> None:
+    project = built(tmp_path, tool=MAIN.replace("TEST", test), app=f"import tool\n{dedent(APP)}")
+    found = phases(project, "work", "tool.py")
+    assert found == ({"cli": frozenset({"serving"})} if guards else {"service": frozenset({"import"}), "cli": frozenset({"import"})})
+
+
+DECORATED = f"""{APP}
+import eth_retry
+import requests
+import confluent_kafka
+import pluggy
+
+hookimpl = pluggy.HookimplMarker("app")
+
+
+@eth_retry.auto_retry
+def batch():
+    return 1
+
+
+@hookimpl
+def configure():
+    return 2
+
+
+class Consumer(confluent_kafka.Consumer):
+    def partitions(self):
+        return 3
+"""
+
+
+def test_what_only_wraps_registers_nothing_and_clients_are_called(tmp_path: Path) -> None:
+    project = built(tmp_path, app=DECORATED)
+    assert phases(project, "configure")
+    assert not phases(project, "batch") and not phases(project, "Consumer.partitions")
+
+
+NAMED = f"""{APP}
+HANDLERS = {{}}
+
+
+def register(name, handler):
+    HANDLERS[name] = handler
+
+
+def listed():
+    return 1
+
+
+def registered():
+    return 2
+
+
+class Bridge:
+    def __call__(self, scope):
+        return 3
+
+
+class Store:
+    def bulk_create(self, rows):
+        return rows
+
+
+@app.route("/")
+def index(model):
+    return model.objects.bulk_create([])
+
+
+__all__ = (listed, index)
+register("a", registered)
+bridge = Bridge()
+"""
+
+
+def test_names_and_registries_at_import_do_not_call(tmp_path: Path) -> None:
+    project = built(tmp_path, app=NAMED)
+    assert phases(project, "listed") == {}
+    assert phases(project, "registered") == {"service": frozenset({"serving"})}
+
+
+def test_a_managers_query_is_no_method_of_the_project(tmp_path: Path) -> None:
+    assert phases(built(tmp_path, app=NAMED), "Store.bulk_create") == {}
+
+
+def test_jobs_that_no_started_worker_loads(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("worker: celery -A work worker\n")
+    work = "from celery import Celery\n\napp = Celery('work')\n\n\n@app.task\ndef push():\n    return 1\n"
+    lost = "from work import app\n\n\n@app.task\ndef send():\n    return 1\n"
+    project = built(tmp_path, work=work, lost=lost)
+    assert phases(project, "push", "work.py") and not phases(project, "send", "lost.py")
