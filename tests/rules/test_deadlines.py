@@ -190,8 +190,8 @@ PLUGINS = "import importlib\nfrom flask import Flask\napp = Flask('x')\ndef load
 @pytest.mark.parametrize(("head", "folder", "lines"), [(HEAD, "web", []), (PLUGINS, "web", [4]), (PLUGINS, "tools", [])])
 def test_method_by_name_in_what_is_never_imported(tmp_path: Path, head: str, folder: str, lines: list[int]) -> None:
     # a program that loads modules by made-up names may load its neighbour; others run only what they import
-    code = head + "@app.get('/a')\ndef a():\n    return app.store().classify(1)\n"
-    model = "import requests\nclass Model:\n    def classify(self, x):\n        return requests.get('http://a')\n"
+    code = head + "@app.get('/a')\ndef a():\n    return app.store().classify_rate(1)\n"
+    model = "import requests\nclass Model:\n    def classify_rate(self, x):\n        return requests.get('http://a')\n"
     for path, text in (("web/app.py", code), (f"{folder}/model.py", model)):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -219,19 +219,118 @@ ASKS = "import requests\n@app.get('/a')\ndef a():\n    return requests.get('http
     [
         ("", "gunicorn app:app", "until gunicorn kills its process after 30 s"),
         ("", "gunicorn app:app --timeout ${TIMEOUT:-60}", "until gunicorn kills its process after 60 s"),
-        ("", "gunicorn app:app --timeout ${TIMEOUT}", "for as long as it is silent"),
-        ("", "gunicorn app:app --threads ${THREADS}", "for as long as it is silent"),
+        ("", "gunicorn app:app --timeout ${TIMEOUT}", "holds this request's thread or task"),
+        ("", "gunicorn -c conf.py app:app", "until gunicorn kills its process after 90 s"),
+        ("", "gunicorn app:app --threads ${THREADS}", "holds this request's thread or task"),
         ("", "gunicorn app:app --threads 4", "for ever"),
         ("", "waitress-serve app:app", "for ever"),
         (WRAPPED, "gunicorn app:app --threads 4", "until a middleware's time-out ends the request"),
-        ("", "", "for as long as it is silent"),
+        ("", "", "holds this request's thread or task"),
     ],
 )  # fmt: skip
 def test_how_long_the_caller_is_held(tmp_path: Path, more: str, command: str, words: str) -> None:
+    (tmp_path / "conf.py").write_text("import environ\nENV = environ.Env()\ntimeout = ENV.int('TIMEOUT', default=90)\n")
     if command:
         (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\nCMD exec {command}\n")
     (found,) = findings(tmp_path, "call-without-timeout", app__py=HEAD + more + ASKS)
     assert found.message.endswith(words)
+
+
+SOCKET = HEAD + (
+    "import socket\n@app.get('/a')\ndef a():\n{made}    return ask(s)\n"
+    "def ask(s):\n    return read(s)\ndef read(s):\n    return s.recv(10)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "count"),
+    [
+        ("    s = socket.create_connection(('b', 1))\n    s.settimeout(3)\n", 0),
+        ("    s, t = socket.socketpair()\n", 0),
+        ("    s = socket.socket(socket.AF_UNIX)\n    s.connect('/run/b')\n", 0),
+    ],
+)
+def test_the_limit_of_a_socket_that_is_handed_on(tmp_path: Path, made: str, count: int) -> None:
+    assert len(findings(tmp_path, "call-without-timeout", app__py=SOCKET.replace("{made}", made))) == count
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [
+        ("'http://rates/a'", 1), ("'http://127.0.0.1:80/a'", 0), ("f'http://localhost:{PORT}/a'", 0), ("HERE + '/a'", 0),
+        ("os.environ.get('RATES', 'http://localhost')", 1),
+    ],
+)  # fmt: skip
+def test_a_peer_of_this_machine_is_no_silent_host(tmp_path: Path, url: str, count: int) -> None:
+    code = HEAD + f"import os\nPORT = 1\nHERE = 'http://[::1]'\n@app.get('/a')\ndef a():\n    return requests.get({url}).text\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("driver", "count"), [("psycopg2", 1), ("psycopg", 0)])
+def test_a_driver_that_limits_connecting_leaves_the_statement_open(tmp_path: Path, driver: str, count: int) -> None:
+    code = HEAD + f"import {driver}\n@app.get('/a')\ndef a():\n    with {driver}.connect('host=b') as c:\n"
+    code += "        c.cursor().execute('select 1')\n    return ''\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("given", "count"), [("", 1), (", strategy='mock'", 0), (", async_creator=print", 0)])
+def test_an_engine_that_does_not_connect_by_itself(tmp_path: Path, given: str, count: int) -> None:
+    code = HEAD + f"from sqlalchemy import create_engine\nengine = create_engine('mysql://b'{given})\n"
+    code += "@app.get('/a')\ndef a():\n    return engine.connect().execute('select 1')\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("dialect", "count"), [("DefaultDialect", 0), ("Inspector", 1)])
+def test_an_engine_of_a_dialect_of_ones_own(tmp_path: Path, dialect: str, count: int) -> None:
+    code = HEAD + f"from sqlalchemy import create_engine\nfrom sqlalchemy.engine.default import {dialect}\nclass Rates({dialect}):\n"
+    code += "    name = 'rates'\n@app.get('/a')\ndef a(url):\n    return create_engine(url).connect().execute('select 1')\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("given", "count"), [("", 1), (", timeout=5", 0)])
+def test_a_client_whose_calls_take_the_limit(tmp_path: Path, given: str, count: int) -> None:
+    code = HEAD + "from authlib.integrations.requests_client import OAuth2Session\ndef session():\n    return OAuth2Session('id')\n"
+    code += f"@app.get('/a')\ndef a():\n    return session().fetch_token('http://b'{given})\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [("{}", 1), ("{'SOCKET_CONNECT_TIMEOUT': 5}", 0), ("{'SOCKET_TIMEOUT': 5}", 0), ("{'SOCKET_KEEPALIVE': 5}", 1)],
+)
+def test_a_cache_of_django_by_its_options(tmp_path: Path, options: str, count: int) -> None:
+    settings = "CACHES = {'default': {'BACKEND': 'django_redis.cache.RedisCache', 'LOCATION': 'redis://b', 'OPTIONS': %s}}\n"
+    code = HEAD + "from django.core.cache import cache\n@app.get('/a')\ndef a():\n    return str(cache.add('a', 1))\n"
+    (tmp_path / "settings.py").write_text(settings % options)
+    (tmp_path / "requirements.txt").write_text("django==5.2\nredis==5.0.0\ndjango-redis==5.4.0\n")
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [("ask()", "until gunicorn kills its process after 30 s"), ("Later(ask).put()", "holds its caller")],
+)
+def test_who_waits_for_what_is_only_handed_over_is_not_said(tmp_path: Path, runs: str, words: str) -> None:
+    code = HEAD + "class Later:\n    def __init__(self, f):\n        self.f = f\n    def put(self):\n        print(self.f)\n"
+    code += f"@app.get('/a')\ndef a():\n    {runs}\n    return ''\ndef ask():\n    requests.get('http://b')\n"
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCOPY . .\nCMD gunicorn app:app\n")
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=code)
+    assert found.message.endswith(words)
+
+
+@pytest.mark.parametrize(("name", "count"), [("detect", 0), ("save_rate", 1)])
+def test_a_way_by_a_method_of_one_word_is_a_lead(tmp_path: Path, name: str, count: int) -> None:
+    code = HEAD + f"class Rates:\n    def {name}(self):\n        requests.get('http://b')\nKINDS = [Rates]\n"
+    code += f"@app.get('/<k>')\ndef a(k):\n    app.store(k).{name}()\n    return ''\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("more", "count"), [("", 0), ("CMD python tool.py\n", 1)])
+def test_a_command_that_nothing_starts_has_its_user(tmp_path: Path, more: str, count: int) -> None:
+    code = "import requests\ndef main():\n    requests.get('http://b')\nif __name__ == '__main__':\n    main()\n"
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\n{more}")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\n[project.scripts]\nx = 'tool:main'\n")
+    assert len(findings(tmp_path, "call-without-timeout", tool__py=code)) == count
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,12 @@ class Configuration:
                 if outer:
                     if not isinstance(found.expr, m.Mapping):
                         continue
-                    value = next((v for k, v in found.expr.items if isinstance(k, m.Const) and k.value == inner), None)
-                    if value is not None:
-                        return self.judge.given(value, found.function, row, inner, "config", found.line)
+                    given = {str(k.value).lower(): v for k, v in found.expr.items if isinstance(k, m.Const)}  # django-redis: capitals
+                    if inner in given:
+                        return self.judge.given(given[inner], found.function, row, inner, "config", found.line)
+                    if "timeout" in inner and (connecting := inner.replace("timeout", "connect_timeout")) in given:
+                        at = Evidence(found.function.path, found.line, f"{connecting}: limits connecting only")
+                        return Deadline("partly", at.note, "config", source=at)
                 elif inner.lower().endswith("options"):  # OPTIONS, SQLALCHEMY_ENGINE_OPTIONS
                     limits = mapping_limit(found.expr, found.function, row, self.judge, "config", found.line)
                     if limits is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ from runtime_ops.project.variables import Variables, fill
 
 _NO_OPTIONS = ProgramOptions("", "")
 _ENVIRONMENT_READS = ("os.environ.get", "os.getenv", "environ.get", "getenv")
+_ENVIRONMENT_OBJECT = re.compile(r"^(?:env|environment)(?:\.(?:int|float|str|bool|get_value))?$", re.I)
 _CONVERSIONS = ("int", "float", "str", "bool", "str.lower")
 UWSGI_FILES = ("ini", "yaml", "yml", "json", "xml")
 
@@ -176,6 +178,9 @@ def setting_text(expr: m.Expr, found: Mapping[str, Option]) -> str:
             if default is None:
                 return f"${{{expr.args[0].value}}}"
             return f"${{{expr.args[0].value}:-{setting_text(default, found)}}}"
+        if _ENVIRONMENT_OBJECT.search(expr.func.id) and expr.args and isinstance(expr.args[0], m.Const):
+            default = expr.keyword("default")  # django-environ, environs: env.int("TIMEOUT", default=30)
+            return f"${{{expr.args[0].value}}}" if default is None else f"${{{expr.args[0].value}:-{setting_text(default, found)}}}"
     if isinstance(expr, m.Subscript) and isinstance(expr.value, m.Name) and expr.value.id.endswith("environ"):
         return f"${{{expr.key.value}}}" if isinstance(expr.key, m.Const) else source_of(expr)
     if isinstance(expr, m.Format):

@@ -30,9 +30,9 @@ class Limit(NamedTuple):
 
 
 class End(NamedTuple):
-    """What ends a caller that waits without a limit of its own: ``text`` says for how long it is held; ``by`` is ``server``
-    (it kills the process, after ``seconds``), ``request`` (a middleware ends the request), ``job`` (the job system's limit),
-    ``nothing``, or ``unknown``, where what surrounds the caller was not seen."""
+    """What ends a caller that waits without a limit of its own: ``text`` says for how long it is held, where that is known;
+    ``by`` is ``server`` (it kills the process, after ``seconds``), ``request`` (a middleware ends the request), ``job`` (the
+    job system's limit), ``nothing``, or ``unknown``, where what surrounds the caller was not seen."""
 
     text: str
     by: str
@@ -40,7 +40,7 @@ class End(NamedTuple):
 
 
 FOR_EVER = End("for ever", "nothing")
-UNKNOWN = End("for as long as it is silent", "unknown")
+UNKNOWN = End("", "unknown")
 LOOSER = ("job", "request", "server", "unknown", "nothing")
 """Ends by how little they promise: of several entrypoints the loosest counts."""
 LIMITING = re.compile(r"(?i)time_?out.*(middleware|wrapper)$|(middleware|wrapper).*time_?out$")

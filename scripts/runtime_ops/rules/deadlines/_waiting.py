@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -34,9 +35,11 @@ PIPES = ("stdin", "stdout", "stderr")
 READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parquet", "read_html"})
 """Functions that take an address or the content itself."""
 ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
-HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "channel", "connection")
+HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "async_creator", "channel", "connection")
 """Parameters that take another client, which has the limit."""
 FAMILY = 4  # methods of one name, found by that name alone, that make it plausible that one of them is meant
+TELLING = re.compile(r"[a-z0-9](?:_[a-z0-9]|[A-Z])")
+"""Names of two words: ``save_project``, ``updateStatus``; one word (``get``, ``run``) is the name of many things."""
 DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
@@ -81,6 +84,20 @@ def likely_way(life: Life, func: Func) -> bool:
         func = edge.caller
     seed = life.reach.get(func, {}).get("serving")
     return seed is not None and seed.edge is None
+
+
+def plausible_way(life: Life, func: Func) -> bool:
+    """Whether some way to the function is certain, or each method on it that is found by its name alone has a telling name or
+    is one of a family: plug-ins are called so."""
+    if life.sure(func):
+        return True
+    return all(edge.how != "override" or len(edge.site.targets) > 1 or TELLING.search(edge.callee.name) for edge in life.back(func))
+
+
+def handed_over(life: Life, func: Func, phase: str) -> bool:
+    """Whether the way to a function passes a place that only names it, handed to a class or function of the project: who
+    runs it in the end, and what limits that, is not seen there."""
+    return any(edge.how == "reference" and edge.site.targets for edge in life.back(func, phase))
 
 
 def _of_command(project: Project, wait: WaitSite) -> bool:
@@ -133,7 +150,8 @@ def _about_sockets(func: Func) -> bool:
 
 def _made_around_another(wait: WaitSite) -> bool:
     """``Redis(connection_pool=pool)``: the client takes the limit of what is handed to it, which is judged where it is made."""
-    call = wait.construction.origin.call if wait.construction is not None else wait.call if wait.constructs else None
+    made = wait.construction.origin if wait.construction is not None else wait.site.origin
+    call = made.call if made is not None else wait.call if wait.constructs else None
     return call is not None and any(call.keyword(name) is not None for name in HANDED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
@@ -13,9 +14,26 @@ from runtime_ops.project.model import Func
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._doubts import (
+    ENGINES,
+    declared_drivers,
+    doubtful,
+    inside_one_process,
+    limits_connecting,
+    set_by_caller,
+)
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
-from runtime_ops.rules.deadlines._outer import FOR_EVER, outer_end
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for, weight
+from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
+from runtime_ops.rules.deadlines._waiting import (
+    finding_of,
+    grouped,
+    handed_over,
+    lasts,
+    matters,
+    plausible_way,
+    remedy_for,
+    weight,
+)
 
 RULE = Rule(
     __name__,
@@ -24,31 +42,30 @@ RULE = Rule(
 )
 SHARED = frozenset({"database", "broker"})
 RPC = frozenset({"grpcio", "grpclib"})
-ENGINES = frozenset({"SQLAlchemy", "Flask-SQLAlchemy", "sqlmodel"})
-DRIVERS = (
-    "psycopg2 psycopg2-binary psycopg psycopg-binary psycopg2cffi asyncpg pg8000 mysqlclient pymysql aiomysql asyncmy "
-    "mysql-connector-python mariadb oracledb cx-oracle pyodbc aioodbc pymssql clickhouse-sqlalchemy clickhouse-driver "
-    "clickhouse-connect snowflake-sqlalchemy sqlalchemy-redshift pybigquery sqlalchemy-bigquery trino databricks-sql-connector "
-    "ibm-db-sa sqlalchemy-cockroachdb crate pyhive duckdb-engine cloud-sql-python-connector"
-).split()
-"""Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
 MANY = 5  # functions that call one client
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    habits: dict[tuple[str, str], list[Finding]] = {}
+    sure: list[WaitSite] = []
+    open_: list[WaitSite] = []
+    for wait in project.waits:
+        if _unlimited(project, wait):
+            (open_ if doubtful(project, wait) or not _way_seen(project, wait) else sure).append(wait)
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
-    for group in grouped(w for w in project.waits if _unlimited(project, w)):
-        severity, phase, entrypoints = weight(project, group)
-        if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
-            continue  # every socket of the process has that limit
-        if severity is None or all(e.framework == "locust" for e in entrypoints):
-            continue
-        finding = _of_group(project, group, severity, phase, entrypoints)
-        habits.setdefault((finding.path, group[0].row.distribution), []).append(finding)
-    for findings in habits.values():
-        yield from together(findings)
+    for waits in (sure, open_):
+        habits: dict[tuple[str, str, str], list[Finding]] = {}
+        for group in grouped(waits):
+            severity, phase, entrypoints = weight(project, group)
+            if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
+                continue  # every socket of the process has that limit
+            if severity is None or all(e.framework == "locust" for e in entrypoints):
+                continue
+            finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
+            key = (finding.path, group[0].row.distribution, finding.confidence)
+            habits.setdefault(key, []).append(finding)
+        for findings in habits.values():
+            yield from together(findings)
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
@@ -69,8 +86,12 @@ def check(project: Project) -> Iterator[Finding]:
 def _unlimited(project: Project, wait: WaitSite) -> bool:
     if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
-    if _set_elsewhere(wait) or _through_adapter(project, wait) or (wait.row.distribution in ENGINES and _only_files(project)):
+    if _set_elsewhere(wait) or set_by_caller(project, wait) or inside_one_process(wait) or _through_adapter(project, wait):
         return False
+    if wait.row.distribution in ENGINES and (_only_files(project) or _only_compiles(wait)):
+        return False
+    if wait.constructs and "call" in wait.row.where and _used(project, wait):
+        return False  # the calls are judged where they stand
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
     return not (wait.row.bounded == "yes" and not wait.row.changed)
 
@@ -115,12 +136,38 @@ def _words(func: Func) -> Iterator[str]:
     yield from (key for site in func.sites for key, _ in site.call.keywords if key is not None)
 
 
+def _used(project: Project, made: WaitSite) -> bool:
+    """Whether calls on a client are seen that take a limit of their own."""
+    return any(
+        not wait.constructs and wait.construction is not None and wait.construction.origin.call is made.call for wait in project.waits
+    )
+
+
+def _only_compiles(wait: WaitSite) -> bool:
+    """``create_engine(url, strategy="mock")``: an engine that never connects."""
+    made = wait.construction.origin.call if wait.construction is not None else wait.call
+    strategy = made.keyword("strategy")
+    return isinstance(strategy, m.Const) and strategy.value == "mock"
+
+
+def _way_seen(project: Project, wait: WaitSite) -> bool:
+    """Whether some way from what runs to the call is certain, or likely enough, in what is up or runs by itself."""
+    found = project.phases(wait.site)
+    named = [e for e in found if matters(e)] or list(found)
+    return not found or any(plausible_way(project.lives[e], wait.site.function) for e in named)
+
+
+@cache
+def _declares_engine(project: Project) -> bool:
+    """Whether the repository declares SQLAlchemy."""
+    return any(normalised(row.name) == "sqlalchemy" for file in project.artifacts_of(PackagingFile) for row in file.requirements)
+
+
 @cache
 def _only_files(project: Project) -> bool:
     """Whether the repository declares SQLAlchemy and no driver of a database server, and its code writes the address of a SQLite
     file: there is no peer."""
-    declared = {normalised(row.name) for file in project.artifacts_of(PackagingFile) for row in file.requirements}
-    if "sqlalchemy" not in declared or declared.intersection(DRIVERS):
+    if not _declares_engine(project) or declared_drivers(project):
         return False
     return any(text.startswith("sqlite:") for func in project.functions for text in func.inventory.texts)
 
@@ -131,6 +178,8 @@ def _of_group(
     severity: str,
     phase: str | None,
     entrypoints: tuple[Entrypoint, ...],
+    *,
+    seen: bool,
 ) -> Finding:
     first = group[0]
     library = (
@@ -138,10 +187,17 @@ def _of_group(
         if first.row.distribution == "stdlib"
         else f" and {first.row.distribution}{_version(first)} has none by default"
     )
-    certain = phase == "serving" and severity == "high" and first.version is not None
+    limit = f"sets no limit{library}: a peer that accepts and stays silent"
+    if limits_connecting(project, first):
+        limit = "limits connecting alone: a peer that does not answer later"
+    sure = any(project.lives[e].sure(w.site.function) for e in entrypoints for w in group)
+    certain = phase == "serving" and severity == "high" and first.version is not None and sure
     job = any(w.site.function in project.jobs.by_func for w in group)
     command = all(is_management_command(w.path) for w in group)
     end = FOR_EVER if command else outer_end(project, entrypoints)
+    unit = "this command" if command else f"this {_unit(entrypoints)}"
+    if phase is not None and not command and any(handed_over(project.lives[e], w.site.function, phase) for e in entrypoints for w in group):
+        end, unit = UNKNOWN, "its caller"  # by whom it is run in the end was not seen
     if end.by == "job":
         severity = "low"  # the job fails by itself, and can be seen to
     elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
@@ -150,24 +206,38 @@ def _of_group(
         RULE,
         project,
         group,
-        f"{_callee(first)} sets no limit{library}: a peer that accepts and stays silent holds this "
-        f"{'command' if command else _unit(entrypoints)} {end.text}",
+        f"{_callee(first)} {limit} holds {unit} {end.text}".rstrip(),
         remedy_for(first),
         severity=severity,
         phase=phase,
         entrypoints=entrypoints,
-        # else a module is imported, and no way to the call is seen
-        confidence="certain" if certain else "likely" if phase is not None or job else "possible",
+        confidence="possible" if not seen or not _placed(group, phase, entrypoints, job) else "certain" if certain else "likely",
     )
+
+
+def _placed(group: tuple[WaitSite, ...], phase: str | None, entrypoints: tuple[Entrypoint, ...], job: bool) -> bool:
+    """Whether it is seen when the wait happens, and in something that nobody watches: without a phase a module is only
+    imported; a call found at import alone is one that some registration was not followed to; a command that no container,
+    schedule or unit starts has its user before it."""
+    if phase is None:
+        return job
+    if phase == "import":
+        return all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)
+    if all(e.kind == "cli" for e in entrypoints):
+        return any(x.platform != "packaging" for e in entrypoints for x in e.production) or all(
+            is_management_command(w.path) for w in group
+        )
+    return True
 
 
 def _shared(group: tuple[WaitSite, ...]) -> bool:
     """Whether all work goes through what is waited for: a database, a cache, a broker, a service of one's own by gRPC, or a
     client in many places. A call of one feature to one provider stops that feature."""
     first = group[0]
-    if first.row.distribution in RPC or len({w.site.function for w in group}) >= MANY:
+    functions = len({w.site.function for w in group})
+    if first.row.distribution in RPC or functions >= MANY:
         return True
-    return first.kind in SHARED and "mail" not in first.dotted.lower()
+    return first.kind in SHARED and "mail" not in first.dotted.lower() and functions > 1
 
 
 def _callee(wait: WaitSite) -> str:

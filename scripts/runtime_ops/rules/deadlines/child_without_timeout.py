@@ -65,7 +65,7 @@ def check(project: Project) -> Iterator[Finding]:
             project,
             serving,
             f"{first.place.text}() waits for the child without limit: a child that hangs (a prompt, a lock, a dead mount) "
-            f"holds this request or job {end.text}",
+            f"holds this request or job {end.text}".rstrip(),
             "pass timeout=, and end the child's whole group when it expires (start_new_session=True and os.killpg)",
             severity="medium",
             phase=phase,

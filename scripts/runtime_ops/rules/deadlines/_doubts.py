@@ -1,0 +1,166 @@
+"""What leaves open whether a wait without limit hurts anybody: a peer on this machine, a limit of one stage, a client whose
+making was not seen. Such waits are leads, no findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import PackagingFile
+from runtime_ops.libraries.timeouts import constructor
+from runtime_ops.project.build import Project
+from runtime_ops.project.deadlines import CONNECT_NAME, calls_of, scope_of_parameter
+from runtime_ops.project.links import argument_of
+from runtime_ops.project.model import Func
+from runtime_ops.project.source_text import source_of
+from runtime_ops.project.texts import bound_expression
+from runtime_ops.project.versions import normalised
+from runtime_ops.project.waits import WaitSite
+
+ENGINES = frozenset({"SQLAlchemy", "Flask-SQLAlchemy", "sqlmodel"})
+DRIVERS = (
+    "psycopg2 psycopg2-binary psycopg psycopg-binary psycopg2cffi asyncpg pg8000 mysqlclient pymysql aiomysql asyncmy "
+    "mysql-connector-python mariadb oracledb cx-oracle pyodbc aioodbc pymssql clickhouse-sqlalchemy clickhouse-driver "
+    "clickhouse-connect snowflake-sqlalchemy sqlalchemy-redshift pybigquery sqlalchemy-bigquery trino databricks-sql-connector "
+    "ibm-db-sa sqlalchemy-cockroachdb crate pyhive duckdb-engine cloud-sql-python-connector"
+).split()
+"""Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
+LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg".split())
+"""Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s)."""
+STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
+LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
+ADDRESSES = ("url", "host", "base_url", "address", "server")
+UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
+DEPTH = 3  # callers that hand a socket or an address on
+
+
+def doubtful(project: Project, wait: WaitSite) -> bool:
+    """Whether something about a wait without limit leaves open that a silent peer holds it for ever."""
+    return (
+        wait.kind == "browser"  # a program of this machine
+        or limits_connecting(project, wait)
+        or _peer_is_here(project, wait)
+        or _receiver_unknown(wait)
+        or (wait.constructs and "call" in wait.row.where)
+        or (wait.row.distribution in ENGINES and _own_dialects(project))
+    )
+
+
+def limits_connecting(project: Project, wait: WaitSite) -> bool:
+    """Whether connecting ends by itself, by the library's own default or by an argument, and only an answer has no limit."""
+    if not wait.row.changed and any(isinstance(wait.row.default.get(stage), int | float) for stage in STAGES):
+        return True
+    if wait.construction is None:
+        return False
+    made = wait.construction.origin.call
+    if any(key is not None and CONNECT_NAME.search(key) for key, _ in made.keywords):
+        return True
+    rows = (row for row in constructor(wait.construction.name) if row is not wait.row)
+    if any(row.bounded == "yes" and all(CONNECT_NAME.search(p) for p in row.parameters) for row in rows):
+        return True
+    return wait.row.distribution in ENGINES and _driver_limits(project, source_of(made, 400))
+
+
+def _driver_limits(project: Project, text: str) -> bool:
+    """Whether the driver of an engine is one that limits connecting: by its address, else as the only one that is declared."""
+    if "+" in text and "://" in text:
+        return any(f"+{name}" in text for name in ("asyncpg", "psycopg:", "psycopg_async"))
+    declared = declared_drivers(project)
+    return bool(declared) and declared <= LIMITED_CONNECT
+
+
+@cache
+def declared_drivers(project: Project) -> frozenset[str]:
+    """The drivers of database servers that the repository declares."""
+    declared = (normalised(row.name) for file in project.artifacts_of(PackagingFile) for row in file.requirements)
+    return frozenset(declared).intersection(DRIVERS)
+
+
+@cache
+def _own_dialects(project: Project) -> bool:
+    """Whether the project has dialects of its own, which speak to their server by whatever client they like."""
+    return any(
+        base.rpartition(".")[2].endswith("Dialect") and base.startswith("sqlalchemy.")
+        for module in project.modules
+        for klass in module.classes.values()
+        for base in klass.external_bases
+    )
+
+
+def set_by_caller(project: Project, wait: WaitSite) -> bool:
+    """Whether a function that hands the receiver on sets the limit on it: ``sock.settimeout(5); read_frame(sock)``."""
+    if "method" not in wait.row.where or not _receiver_unknown(wait):
+        return False
+    level = [wait.site.function]
+    for _ in range(DEPTH):
+        level = list(dict.fromkeys(site.function for func in level for site in calls_of(func, project.links)))
+        if any(site.method in wait.row.parameters and not _lifts(site.call) for func in level for site in func.sites):
+            return True
+    return False
+
+
+def _lifts(call: m.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[0], m.Const) and call.args[0].value is None
+
+
+def _receiver_unknown(wait: WaitSite) -> bool:
+    """Whether the receiver is a parameter: who made it, and with which limit, is not seen."""
+    if wait.row.distribution != "stdlib" or wait.construction is not None or wait.site.origin is not None:
+        return False
+    head = wait.site.text.partition(".")[0]
+    scope, param = scope_of_parameter(head, wait.site.function)
+    return "." in wait.site.text and scope is not None and param is not None
+
+
+def inside_one_process(wait: WaitSite) -> bool:
+    """Whether both ends are the program's own: ``socket.socketpair()``."""
+    return any(source_of(call.func).endswith("socketpair") for call in _made_by(wait))
+
+
+def _peer_is_here(project: Project, wait: WaitSite) -> bool:
+    """Whether the peer is a program of this machine: a socket of the file system, or a literal loopback address."""
+    calls = [*_made_by(wait), wait.call]
+    if any(word in source_of(call, 200) for call in calls for word in UNIX):
+        return True
+    return any(_loopback(project, expr, wait.site.function, 0) for call in calls for expr in _addresses(call))
+
+
+def _made_by(wait: WaitSite) -> Iterator[m.Call]:
+    """The calls that made what the wait is on: its client, its receiver, a socket that is handed to it."""
+    if wait.construction is not None:
+        yield wait.construction.origin.call
+    if wait.site.origin is not None:
+        yield wait.site.origin.call
+    for expr in wait.call.args[:1]:
+        scope: Func | None = wait.site.function
+        while isinstance(expr, m.Name) and scope is not None:
+            yield from (b.expr for b in scope.bindings.get(expr.id, ()) if isinstance(b.expr, m.Call))
+            scope = scope.parent
+
+
+def _addresses(call: m.Call) -> Iterator[m.Expr]:
+    yield from call.args[:2]
+    yield from (value for key, value in call.keywords if key in ADDRESSES)
+
+
+def _loopback(project: Project, expr: m.Expr, func: Func, depth: int) -> bool:
+    """Whether an address is written as one of this machine: a literal, not a default that a deployment replaces."""
+    if isinstance(expr, m.Format) and expr.parts:
+        return _loopback(project, expr.parts[0], func, depth)
+    if isinstance(expr, m.BinOp):
+        return _loopback(project, expr.left, func, depth)
+    if isinstance(expr, m.Sequence) and expr.items:
+        return _loopback(project, expr.items[0], func, depth)
+    if isinstance(expr, m.Const):
+        return isinstance(expr.value, str) and bool(LOOPBACK.match(expr.value))
+    if depth >= DEPTH or not isinstance(expr, m.Name | m.Attr):
+        return False
+    if isinstance(expr, m.Name):
+        scope, param = scope_of_parameter(expr.id, func)
+        if scope is not None and param is not None:
+            given = [(argument_of(site, scope, param), site.function) for site in calls_of(scope, project.links)]
+            return bool(given) and all(e is not None and _loopback(project, e, where, depth + 1) for e, where in given)
+    bound = bound_expression(project.links, expr, func)
+    return bound is not None and bound[0] is not expr and _loopback(project, bound[0], bound[1], depth + 1)
