@@ -143,7 +143,7 @@ def test_teardown_of_a_queue_and_a_written_default_are_small(tmp_path: Path) -> 
         ("pass", "q.join_thread()", "''", None),
         ("found = 0", run, "str(found)", None),  # one small place is no finding; three are a habit
         ("pass", run, "str(found)", None),
-        ("found = 0", "found = requests.get('http://h', timeout=3).status_code", "str(found)", "medium"),
+        ("found = 0", "found = requests.get('http://h', timeout=3).status_code", "str(found)", "low"),
     ):
         (tmp_path / "app.py").write_text(text.format(before, work, after))
         gathered = gather(tmp_path, discover(tmp_path), workers=1)

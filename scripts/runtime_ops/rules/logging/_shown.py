@@ -10,13 +10,13 @@ from runtime_ops.project.failure_signs import error_status, is_answer, is_print,
 from runtime_ops.project.failures import TOLD, HandlerEffects
 from runtime_ops.project.flows import ends, sites_in, statements_after
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Func, Place, own_expressions, places_of
+from runtime_ops.project.model import Func, Place, Site, own_expressions, places_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.shutdown._running import names_in
 
 PROBE = re.compile(
     r"^_*(?:is|has|can|check|detect|test|probe|supports?|try)_|^_*(?:ping|exists|probe|is[A-Z]\w*)$|"
-    r"_(?:available|exists|alive|reachable|supported|works)$"
+    r"_(?:available|exists|alive|reachable|supported|works|ok)$"
 )
 """Names of functions whose answer is whether something works. A bare ``check`` is how frameworks call a unit of work."""
 SCAN = re.compile(r"\b(?:process_iter|pids|listdir|scandir|iterdir|r?glob|walk|net_connections)\(")
@@ -26,7 +26,7 @@ SCAN = re.compile(r"\b(?:process_iter|pids|listdir|scandir|iterdir|r?glob|walk|n
 def shown(arm: HandlerEffects) -> bool:
     """Whether somebody can tell the failure of ``arm`` from an empty result."""
     by_value = _answers(arm) or _yes_or_no(arm) or _marks(arm)
-    return by_value or _told_behind(arm) or _probes(arm.func) or _vanished(arm)
+    return by_value or _told_behind(arm) or probes(arm.func) or _vanished(arm)
 
 
 def _answers(arm: HandlerEffects) -> bool:
@@ -57,6 +57,8 @@ def _marks(arm: HandlerEffects) -> bool:
 def _is_marker(value: m.Expr | None, func: Func) -> bool:
     if isinstance(value, m.Const):
         return value.value is False or bool(value.value)
+    if isinstance(value, m.Name) and "default" in value.id.lower():
+        return True
     return isinstance(value, m.Name | m.Attr) and not _of_the_function(value, func)
 
 
@@ -97,7 +99,7 @@ def _names_of(stmt: m.Stmt) -> set[str]:
     return {name for expr in own_expressions(stmt) for name in names_in(expr)}
 
 
-def _probes(func: Func) -> bool:
+def probes(func: Func) -> bool:
     """Whether the function, or one around it, asks if something works: that it does not is the answer."""
     scope: Func | None = func
     while scope is not None:
@@ -110,3 +112,18 @@ def _probes(func: Func) -> bool:
 def _vanished(arm: HandlerEffects) -> bool:
     """Whether the arm skips one process or file of a listing, which may have ended or gone since."""
     return isinstance(arm.loop, m.For) and bool(SCAN.search(source_of(arm.loop.iterable)))
+
+
+def looked_at(site: Site) -> bool:
+    """Whether the function that makes the call tests its answer and tells of an empty one: ``x = f()``, ``if x is None: log``."""
+    func = site.function
+    kept = {name for t in site.stmt.targets for name in names_in(t)} if isinstance(site.stmt, m.Assign) else set()
+    for place in func.places:
+        stmt = place.stmt
+        if not isinstance(stmt, m.If) or stmt.line < site.line:
+            continue
+        if (stmt is site.stmt or kept & set(names_in(stmt.test))) and (
+            _tells(stmt, func) or "raise" in ends(stmt.body, func) | ends(stmt.orelse, func)
+        ):
+            return True
+    return False

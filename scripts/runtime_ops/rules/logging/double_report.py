@@ -37,14 +37,16 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterator[Finding]:
+    told: set[tuple[Func, Func]] = set()
     for arm in project.failures:
         if is_management_command(arm.path):
             continue  # read by whoever runs the command
         if not arm.broad or arm.raises != "always" or not any(r.same for r in arm.raised) or not loud(arm):
             continue
         again = _logged_again(project, arm.func, arms)
-        if again is None or not project.function_runs_in(arm.func, "startup", "serving", "shutdown"):
+        if again is None or (arm.func, again.func) in told or not _repeats(project, arm.func, again):
             continue
+        told.add((arm.func, again.func))
         yield RULE.in_function(
             project,
             arm.func,
@@ -59,6 +61,16 @@ def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterat
 def loud(arm: HandlerEffects) -> bool:
     """Whether the arm logs at ERROR or above with a traceback."""
     return any(call.at_least("error") and call.traceback for call in arm.logs)
+
+
+def _repeats(project: Project, func: Func, again: HandlerEffects) -> bool:
+    """Whether the two records can come again and again, so that somebody counts them: what ends a start, or a module's last
+    arm, tells once more at the end, and nobody minds."""
+    if again.func.is_module:
+        return False
+    if again.raises == "always" or again.exits:
+        return not project.function_runs_in(func, "import", "startup")
+    return bool(project.function_runs_in(func, "startup", "serving", "shutdown"))
 
 
 def _logged_again(project: Project, func: Func, arms: dict[int, list[HandlerEffects]]) -> HandlerEffects | None:

@@ -9,30 +9,37 @@ from collections.abc import Iterable, Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.surface import surface
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_job
+from runtime_ops.project.entrypoints import Entrypoint, is_job, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.loops import is_endless
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import literal_words
-from runtime_ops.rules.api import Rule
+from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
+from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.logging._shown import probes
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A broad except logs the error's text without traceback and does not raise it: the place of the failure is lost.",
+    yields_to=("swallowed-job-failure", "success-after-failure"),
 )
 KINDS = ("service", "worker", "job")
 LOW_LEVELS = ("debug", "info")
 RECONNECTS = re.compile(r"(?i)re-?connect|retry|retries|try(?:ing)? again|connection|disconnect|lost|unreachable|in \d+ ?s")
 CRASHED = re.compile(r"(?i)crash|unexpected|unhandled|bug")
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
+FEW = 3  # statements of a try body that asks one thing
+SINGLE = 3  # last places that are told each for itself; the others are one finding
 HABIT = 3  # lesser places of one package that are worth one finding together
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    last: list[tuple[HandlerEffects, str]] = []
     lesser: dict[str, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
         if not loses(arm) or not running(project, arm):
@@ -41,9 +48,13 @@ def check(project: Project) -> Iterator[Finding]:
             continue  # an error tracker has it, with its traceback
         why = last_resort(project, arm)
         if why:
-            yield _finding(project, arm, why)
-        else:
+            last.append((arm, why))
+        elif not _says_enough(project, arm):
             lesser[arm.path.partition("/")[0]].append(arm)
+    last.sort(key=lambda found: (-_weight(found[0]), found[0].path, found[0].line))
+    found = [_finding(project, arm, why) for arm, why in last]
+    yield from found[:SINGLE]
+    yield from as_one(found[SINGLE:])
     for arms in lesser.values():
         if len(arms) >= HABIT:
             yield _habit(project, arms)
@@ -54,16 +65,66 @@ def loses(arm: HandlerEffects) -> bool:
     """Whether the arm ends the error's way with a line that does not say where it happened."""
     if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
         return False
-    if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm):
+    if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):
         return False
     taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
     return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)
 
 
+def _tried_again(arm: HandlerEffects) -> bool:
+    """``self.retry()`` raises in any case, Retry or at the last attempt MaxRetriesExceededError, and keeps the error as its
+    context: the job system logs it (celery 5.4, Task.retry)."""
+    return any(site.text == "self.retry" for site in arm.calls)
+
+
+def _says_enough(project: Project, arm: HandlerEffects) -> bool:
+    """Whether a place is none to begin with: the author took the failure for a lesser one or says why, the function asks if something
+    works, the text of the error alone says where it came from, or a person at a desk reads it."""
+    return (
+        arm.loudest in LOW_LEVELS
+        or (arm.loudest == "warning" and arm.handler.commented)
+        or probes(arm.func)
+        or any(isinstance(stmt, m.Import) for stmt in arm.attempt.body)
+        or _asks_one_thing(arm)
+        or _at_a_desk(project, arm.func)
+    )
+
+
+def _asks_one_thing(arm: HandlerEffects) -> bool:
+    """A body that is one call over the network, whose failure is told with its text: the frames are the library's."""
+    if not arm.uses_error or arm.body_statements > FEW or any(site.targets and not site.weak for site in arm.body_calls):
+        return False
+    return any(
+        kind_of(row, site.dotted) in OUTSIDE for site in arm.body_calls if site.dotted for row in waits(site.dotted)
+    )
+
+
+def _at_a_desk(project: Project, func: Func) -> bool:
+    """Whether only a command of ``manage.py`` leads to the function: whoever runs it reads what is told."""
+    if not is_management_command(func.path):
+        return False
+    seen, level = {func}, [func]
+    while level:
+        current = level.pop()
+        if is_job(current, project.links):
+            return False
+        for edge in project.links.callers.get(current, ()):
+            if edge.site.weak or edge.caller in seen:
+                continue
+            if not is_management_command(edge.caller.path):
+                return False
+            seen.add(edge.caller)
+            level.append(edge.caller)
+    return True
+
+
 def _names_the_type_only(arm: HandlerEffects) -> bool:
     """``log.warning("… %s", type(exc).__name__)``: the text is left out on purpose, since it may hold a secret."""
     bound = arm.handler.bound
-    used = [n for call in arm.logs for n in m.walk(call.site.call) if isinstance(n, m.Name) and n.id == bound]
+    names = [n.id for call in arm.logs for n in m.walk(call.site.call) if isinstance(n, m.Name)]
+    if f"{bound}.__class__" in names and bound not in names:
+        return True
+    used = [name for name in names if name == bound]
     typed = [
         n
         for call in arm.logs
@@ -76,13 +137,14 @@ def _names_the_type_only(arm: HandlerEffects) -> bool:
 def last_resort(project: Project, arm: HandlerEffects) -> str:
     """Why this is the last place that sees the error with its cause far away, empty when it is not."""
     loop = arm.loop
-    if loop is not None and is_endless(loop) and not _reconnects(arm):
+    low = arm.loudest in LOW_LEVELS
+    if loop is not None and is_endless(loop) and not low and not _reconnects(arm):
         return "this is the last place that sees what ends a turn of the loop"
     if is_job(arm.func, project.links) and loop is None and _whole(arm):
         return "this is the last place that sees why the job failed"
-    if arm.loudest in LOW_LEVELS and arm.body_statements >= BIG // 2 and isinstance(loop, m.For) and changes(arm):
+    if low and arm.body_statements >= BIG // 2 and isinstance(loop, m.For) and changes(arm):
         return "it changes the item's state and goes on, and no alert sees why"
-    if arm.body_statements >= BIG and runs_by_itself(project, arm.func):
+    if not low and arm.body_statements >= BIG and runs_by_itself(project, arm.func):
         return "this is the last place that sees what ends the thread or task"
     return ""
 
@@ -119,15 +181,34 @@ def runs_by_itself(project: Project, func: Func) -> bool:
 
 def _finding(project: Project, arm: HandlerEffects, why: str) -> Finding:
     level = arm.loudest or "unknown"
+    told = _told(arm)
     low = f", at {level.upper()} so that no alert sees it" if level in LOW_LEVELS else ""
     return RULE.in_function(
         project,
         arm.func,
-        arm.logs[0].site.line,
+        told.line if told is not None else arm.line,
         f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback{low}; {why}",
         f"log it with {_with_traceback(arm)}, or let it propagate",
-        end_line=arm.logs[0].site.call.end_line,
+        end_line=told.call.end_line if told is not None else arm.line,
     )
+
+
+def _told(arm: HandlerEffects) -> Site | None:
+    """The arm's own log call; what it leaves to a helper is written elsewhere."""
+    return next((call.site for call in arm.logs if call.site.function is arm.func), None)
+
+
+def _line(arm: HandlerEffects) -> int:
+    told = _told(arm)
+    return told.line if told is not None else arm.line
+
+
+def _weight(arm: HandlerEffects) -> int:
+    """How much is lost: most where not even the text is told, where it counts as an error, and where much of the
+    project's own code stands in the body."""
+    own = len({target for site in arm.body_calls if not site.weak for target in site.targets})
+    loud = arm.loudest in ("error", "critical")
+    return 4 * (not arm.uses_error) + 3 * loud + 2 * min(own, 3) + min(arm.body_statements, BIG) // 2
 
 
 def _with_traceback(arm: HandlerEffects) -> str:
@@ -138,24 +219,19 @@ def _with_traceback(arm: HandlerEffects) -> str:
 
 
 def _habit(project: Project, arms: list[HandlerEffects]) -> Finding:
-    """One finding for many small places: the file that has most stands for all."""
-    by_path: dict[str, list[HandlerEffects]] = defaultdict(list)
-    for arm in arms:
-        by_path[arm.path].append(arm)
-    path = max(by_path, key=lambda p: (len(by_path[p]), p))
-    first = min(by_path[path], key=lambda a: a.line)
-    others = [a for a in sorted(arms, key=lambda a: (a.path, a.line)) if a is not first]
+    """One finding for many small places: the one that loses most stands for all."""
+    first, *others = sorted(arms, key=lambda a: (-_weight(a), a.path, a.line))
     return RULE.finding(
-        path,
-        first.logs[0].site.line,
-        f"{len(arms)} places in {len(by_path)} files catch {caught(first)} and log no traceback: a failure there is a line without place",
-        f"log with {_with_traceback(first)} wherever the error goes no further; begin with the file named here",
-        severity="low",
+        first.path,
+        _line(first),
+        f"{len(arms)} places in {len({a.path for a in arms})} files catch {caught(first)} and log no traceback: a failure there is a line "
+        "without place",
+        f"log with {_with_traceback(first)} wherever the error goes no further; begin with the place named here",
         phase="serving",
         entrypoints=running(project, first),
-        anchor=f"habit:{path.partition('/')[0]}",
+        anchor=f"habit:{first.path.partition('/')[0]}",
         count=len(arms),
-        also=[Evidence(a.path, a.logs[0].site.line, "the same") for a in others[:8]],
+        also=[Evidence(a.path, _line(a), "the same") for a in others[:8]],
     )
 
 

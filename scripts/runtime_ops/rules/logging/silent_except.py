@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -20,13 +20,13 @@ from runtime_ops.project.source_text import arguments_text
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import optional
-from runtime_ops.rules.logging._shown import shown
+from runtime_ops.rules.logging._shown import looked_at, shown
 from runtime_ops.rules.logging.lost_traceback import caught, running
 from runtime_ops.rules.shutdown._running import names_in
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A broad except drops a failure with nothing logged, counted or raised.",
 )
 MUCH = 6  # statements of a try body whose loss is worth a finding of its own
@@ -44,23 +44,33 @@ PROBES = frozenset(
         "upper startswith endswith removeprefix removesuffix rstrip lstrip append sorted cast findall match search Path range zip "
         "sum min max round abs replace group items keys values setdefault is_file exists join_thread time now any all dict set "
         "tuple partition issubclass type repr extend update add copy safe_load socket settimeout setsockopt stat lstat "
-        "getsize getmtime"
+        "getsize getmtime chmod chown utime collect empty_cache setattr"
     ).split()
 )
 
 
+
+class Dropped(NamedTuple):
+    """A finding, whether it is worth one of its own, and how much is lost there."""
+
+    finding: Finding
+    own: bool
+    weight: int
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    found = [*_findings(project), *_cut_short(project)]
-    many = [f for f in found if f.severity == "low"]
-    heavy = sorted(together(f for f in found if f.severity != "low"), key=lambda f: (-f.count, f.path, f.line))
-    yield from heavy[:SINGLE]
-    many += heavy[SINGLE:]
-    if sum(f.count for f in many) >= HABIT:
-        yield together_all(many)
+    # what tells nothing and what tells a phrase are two habits: one finding must not say of the second what is true of the first
+    for found in (list(_findings(project)), list(_cut_short(project))):
+        weights = {(d.finding.path, d.finding.line): d.weight for d in found}
+        own = sorted(together(d.finding for d in found if d.own), key=lambda f: (-f.count, f.path, f.line))
+        yield from own[:SINGLE]
+        many = [*(d.finding for d in found if not d.own), *own[SINGLE:]]
+        if sum(f.count for f in many) >= HABIT:
+            yield together_all(sorted(many, key=lambda f: (-weights[f.path, f.line], f.path, f.line)))
 
 
-def _findings(project: Project) -> Iterator[Finding]:
+def _findings(project: Project) -> Iterator[Dropped]:
     for arm in project.failures:
         if not arm.broad or not arm.silent or arm.raises != "never" or arm.exits or arm.settles:
             continue
@@ -77,20 +87,50 @@ def _findings(project: Project) -> Iterator[Finding]:
             or arm.handler.commented
             or any(r.kind in ("error", "exception") for r in arm.returns)
             or is_management_command(arm.path)
+            or not (weight := _weight(arm))
             or not running(project, arm)
+            or _told_by_callers(project, arm)
         ):
             continue
         work = next((site.text for site in arm.body_calls if not _harmless(site)), "the body")
-        yield RULE.in_function(
+        empty = " and looks like an empty result" if _gives_nothing(arm) else ""
+        finding = RULE.in_function(
             project,
             arm.func,
             arm.line,
             f"Caught {caught(arm)} around {work}() and dropped it: nothing is logged, counted or raised, so this failure cannot be seen at "
-            "run time and looks like an empty result",
+            f"run time{empty}",
             "catch the exceptions that are expected here by name, and log the rest with exc_info",
             end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
-            severity=None if _matters(arm) else "low",
         )
+        yield Dropped(finding, _matters(arm), weight)
+
+
+def _weight(arm: HandlerEffects) -> int:
+    """How much an arm hides; nothing where a library is asked, or own code does, what may be left undone: positive is a call
+    that leaves the machine, or code of the project whose failure becomes an empty answer or a missing item."""
+    sites = [site for site in arm.body_calls if not _harmless(site) and not _has_own_arm(site, arm)]
+    own = any(site.targets or site.made for site in sites)
+    lost = _gives_nothing(arm) or isinstance(arm.loop, m.For)
+    return 4 * _leaves(arm) + 2 * (own and lost) + (own and _gives_nothing(arm))
+
+
+def _gives_nothing(arm: HandlerEffects) -> bool:
+    """Whether what the function answers is empty for the failure."""
+    return bool(arm.returns) and all(r.kind in ("none", "empty", "false") for r in arm.returns)
+
+
+def _leaves(arm: HandlerEffects) -> bool:
+    """Whether the body calls over the network. A stream that cannot be read has ended, and the arm ends its pump."""
+    ended = arm.loop is not None and arm.ends <= {"return", "break"}
+    sites = tuple(s for s in arm.body_calls if not (ended and (s.dotted or "").startswith("asyncio.StreamReader.")))
+    return _of_kind(sites, OUTSIDE)
+
+
+def _told_by_callers(project: Project, arm: HandlerEffects) -> bool:
+    """Whether each caller looks at the empty answer and tells of it: it counts, logs, or answers with an error."""
+    edges = [e for e in project.links.callers.get(arm.func, ()) if e.how == "call"]
+    return bool(edges) and _gives_nothing(arm) and all(looked_at(e.site) for e in edges)
 
 
 def _raised_behind(arm: HandlerEffects) -> bool:
@@ -99,7 +139,7 @@ def _raised_behind(arm: HandlerEffects) -> bool:
     return isinstance(loop, m.For | m.While) and any(isinstance(n, m.Raise) for n in m.walk(loop.orelse))
 
 
-def _cut_short(project: Project) -> Iterator[Finding]:
+def _cut_short(project: Project) -> Iterator[Dropped]:
     """Arms that keep the failure and lose its cause: a fixed text as a job's result, a reconnect that does not say why."""
     jobs = {job.func for job in project.jobs.jobs}
     for arm in project.failures:
@@ -108,22 +148,22 @@ def _cut_short(project: Project) -> Iterator[Finding]:
         if arm.func not in jobs and not running(project, arm):
             continue
         if arm.broad and not arm.logs and arm.func in jobs and any(r.kind in PHRASES for r in arm.returns):
-            what, severity = "answered a fixed text", "medium"
+            what, own = "answered a fixed text", True
         elif any(isinstance(n, m.Try) for n in m.walk(arm.handler.body)):
             continue  # it tries again here, and tells what comes of that
         elif arm.logs and not arm.broad and arm.handler.types and all(_lost_connection(t) for t in arm.catches):
-            what, severity = f"logged a phrase by {arm.logs[0].site.text}()", "low"
+            what, own = f"logged a phrase by {arm.logs[0].site.text}()", False
         else:
             continue
-        yield RULE.in_function(
+        finding = RULE.in_function(
             project,
             arm.func,
             arm.line,
             f"Caught {caught(arm)} and {what}: the exception is not bound, so why it failed is written nowhere",
             "bind the exception and log it with exc_info (or put it into the line) before going on",
             end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
-            severity=severity,
         )
+        yield Dropped(finding, own, 2 * (arm.loudest in ("error", "critical")) + min(arm.body_statements, 9) // 3)
 
 
 def _lost_connection(exception: str) -> bool:
@@ -136,7 +176,7 @@ def _lost_connection(exception: str) -> bool:
 
 def _matters(arm: HandlerEffects) -> bool:
     """Whether what is dropped is worth a finding of its own: a network call, a write, a sizeable piece of work."""
-    if _of_kind(arm.body_calls, OUTSIDE):
+    if _leaves(arm):
         return True
     large = arm.body_statements >= MUCH and any(waits(site.dotted) for site in arm.body_calls if site.dotted)
     return large and not _has_defaults(arm)
@@ -171,11 +211,9 @@ def _read(stmt: m.Stmt) -> set[str]:
 
 
 def together_all(findings: list[Finding]) -> Finding:
-    """One finding for the small places of the whole repository, at the file that has most."""
-    paths = Counter(f.path for f in findings)
-    path = max(paths, key=lambda p: (paths[p], p))
-    first = min((f for f in findings if f.path == path), key=lambda f: f.line)
-    also = tuple(Evidence(f.path, f.line, "the same") for f in findings if f is not first)[:8]
+    """One finding for the small places of the whole repository, the first of which, the worst, stands for all."""
+    first, *others = findings
+    also = tuple(Evidence(f.path, f.line, "the same") for f in others)[:8]
     entrypoints = tuple(dict.fromkeys(e for f in findings for e in f.entrypoints))
     return replace(first, count=sum(f.count for f in findings), also=also, entrypoints=entrypoints, anchor="habit")
 
@@ -194,7 +232,7 @@ def _has_own_arm(site: Site, arm: HandlerEffects) -> bool:
 def _harmless(site: Site) -> bool:
     if _of_kind((site,), LOST_WITH):
         return False  # ``requests.get`` shares its name with ``dict.get``
-    named = site.method in PROBES or site.method.lstrip("_").startswith("parse")
+    named = site.method in PROBES or site.method.lstrip("_").startswith(("parse", "decode"))
     if named or optional(site.method) or log_call(site) is not None or "cache" in arguments_text(site.call).lower():
         return True  # what is lost with a cache's file is made again
     return (site.dotted or "").startswith(("os.path.", "re.", "builtins.", "time.", "psutil."))
