@@ -19,7 +19,10 @@ FAILURE = re.compile(
     re.I,
 )
 FINE = re.compile(r"\balready\b|\bskip|\bexists\b|\bnothing to\b|\bwarn|\bignor|\bdeprecat|\boptional|\bup.to.date|\bretry", re.I)
-ASKS = frozenset({"input", "builtins.input", "click.prompt", "click.confirm", "typer.prompt", "typer.confirm", "getpass.getpass"})
+ASKS = frozenset(
+    """input builtins.input click.prompt click.confirm click.getchar click.pause typer.prompt typer.confirm getpass.getpass
+    rich.prompt.Prompt.ask rich.prompt.Confirm.ask""".split()
+)
 
 
 def runs_for_others(entrypoint: Entrypoint, project: Project) -> bool:

@@ -22,7 +22,7 @@ from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
 )
 EXPECTED = frozenset(
@@ -48,18 +48,23 @@ def check(project: Project) -> Iterator[Finding]:
     loops: set[Func] = set()
     found: list[Finding] = []
     for effects in project.failures:
-        if effects.func not in owners or not _hides(project, effects) or _at_a_desk(project, owners[effects.func], commanded):
+        if effects.func not in owners or not _hides(project, effects):
             continue
-        if effects.func is not owners[effects.func] and project.function_runs_in(
+        command = owners[effects.func]
+        if _at_a_desk(project, command, commanded) or interactive(command) or _reads_its_own(effects):
+            continue
+        if effects.loop is None and _goes_on(project, effects.func, command):
+            continue
+        if effects.func is not command and project.function_runs_in(
             effects.func, "serving", kinds=("service", "worker")
         ):
             continue
         if effects.loop is not None or _is_item(project, effects, owners):
-            looked_at = _somebody_looks(project, owners[effects.func], commanded) and not _rehearsed(effects)
+            looked_at = _somebody_looks(project, command, commanded) and not _rehearsed(effects)
             if effects.func in loops or not looked_at:
                 continue  # one habit of one command
             loops.add(effects.func)
-        found.append(_of_handler(project, effects, effects.func.name))
+        found.append(_of_handler(project, effects, _is_called(project, command, commanded)))
     yield from as_one(found) if len(found) > HABIT else found
     yield from _bare_exit(project)
     yield from _signals_itself(project)
@@ -91,11 +96,25 @@ def _is_started(project: Project, command: Func, commanded: dict[Func, Entrypoin
     """Whether an artifact of the repository starts the command."""
     entrypoint = commanded.get(command)
     if is_management_command(command.path):
-        name = command.path.rpartition("/")[2].removesuffix(".py")
-        return any(name in word for launch in project.launches for word in launch.argv)
+        return _is_named(project, command.path)
     return entrypoint is not None and any(
         launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
     )
+
+
+def _is_called(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+    """Whether an artifact runs this very command: of a program with several it names the one."""
+    entrypoint = commanded.get(command)
+    if not _is_started(project, command, commanded) or entrypoint is None or command not in entrypoint.commands:
+        return _is_started(project, command, commanded)
+    names = {command.name, command.name.replace("_", "-")}
+    return len(entrypoint.commands) == 1 or any(names & set(launch.argv) for launch in entrypoint.launches)
+
+
+def _is_named(project: Project, path: str) -> bool:
+    """Whether what starts programs names the management command of a file."""
+    name = path.rpartition("/")[2].removesuffix(".py")
+    return any(name in word for launch in project.launches for word in launch.argv)
 
 
 def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
@@ -110,6 +129,28 @@ def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint
     return any(ONCE.search(part) for part in parts) or any(
         isinstance(n, m.Import) and n.target.split(".")[0] in MEASURES for n in m.walk(command.facts.body)
     )
+
+
+def _reads_its_own(effects: HandlerEffects) -> bool:
+    """Whether the body opens a file that lies beside the program: it is there whenever the program is."""
+    return any(isinstance(n, m.Name) and n.id == "__file__" for n in m.walk(effects.attempt.body)) and not any(
+        site.targets for site in effects.body_calls
+    )
+
+
+def _goes_on(project: Project, func: Func, command: Func) -> bool:
+    """Whether the command goes on to other work of the project after the helper came back: the helper's failure is then no
+    end of the command."""
+    if func is command:
+        return False
+    edges = [e for e in project.links.callers.get(func, ()) if e.how == "call"]
+    for edge in edges:
+        after = statements_after(Place(edge.site.stmt, edge.site.steps), edge.caller)
+        if any(_works(s) and s.targets for stmt in after for s in _sites(stmt, edge.caller)):
+            return True
+        if _goes_on(project, edge.caller, command):
+            return True
+    return False
 
 
 def _is_item(project: Project, effects: HandlerEffects, owners: dict[Func, Func]) -> bool:
@@ -199,7 +240,8 @@ def _wait_loop(effects: HandlerEffects) -> bool:
     return over.startswith("range(") or any(s.method == "sleep" for s in effects.calls)
 
 
-def _of_handler(project: Project, effects: HandlerEffects, name: str) -> Finding:
+def _of_handler(project: Project, effects: HandlerEffects, started: bool) -> Finding:
+    name = effects.func.name
     caught = " / ".join(c.rpartition(".")[2] for c in effects.catches) or "any exception"
     if effects.loop is not None:
         text = f"an item that fails ({caught}) is only reported, and no count or flag reaches the exit status: {name}() ends with 0"
@@ -215,7 +257,7 @@ def _of_handler(project: Project, effects: HandlerEffects, name: str) -> Finding
         text,
         remedy,
         end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
-        severity="medium",
+        severity=None if started else "low",  # else a person runs it, and scripts of others may
         phase="serving",
     )
 
@@ -228,12 +270,16 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
             continue
         said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
         if said is not None and (project.phases(site) or project.imported_by(func.module)):
+            runs = project.runs_in(site, "import", "startup", "serving", "shutdown", kinds=("service", "worker", "job"))
+            by_hand = is_management_command(func.path) and not _is_named(project, func.path)
             yield RULE.at(
                 project,
                 site,
                 f"{source_of(site.call.func)}() without a status after the error of line {said.line} ends with 0: a supervisor, a job or a "
                 "script takes the failed start for success, and nothing restarts it or warns",
                 "give the status: sys.exit(1), or sys.exit(text), which writes the text to stderr and ends with 1",
+                confidence="possible" if by_hand else "likely",
+                severity="high" if not by_hand and any(e.kind in ("service", "worker") for e in runs) else None,
             )
 
 
@@ -261,6 +307,7 @@ def _signals_itself(project: Project) -> Iterator[Finding]:
                 f"{func.name}() ends the run by a signal to its own process, whose handler exits with 0: the failures logged in "
                 f"line {failed[0].line} end as success for CI or cron",
                 "keep the outcome and exit with it: set a status before the signal and pass it to sys.exit in the handler",
+                severity="high",
             )
 
 

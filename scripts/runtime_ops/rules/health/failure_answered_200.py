@@ -18,7 +18,7 @@ from runtime_ops.rules.health._probes import asked, belongs, functions_of, needs
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="The health handler answers success although its check failed, or a probe cannot reach it without a login.",
 )
 NAMED = re.compile(r"(^|[/_\-])(health|healthz|healthcheck|healthy|ready|readiness|liveness)([/_\-]|$)", re.IGNORECASE)
@@ -74,7 +74,8 @@ def _judge(
             f"the check of {route.path} failed here and the answer is a success: probes and monitors see a healthy instance while "
             "the body says otherwise",
             "answer 503 (or NOT_SERVING) when the check fails; the body may say why",
-            confidence="certain" if probed else "likely", phase="serving", entrypoints=(entrypoint,), anchor=route.path,
+            severity="high" if probed else None, confidence="certain" if probed else "likely", phase="serving",
+            entrypoints=(entrypoint,), anchor=route.path,
         )  # fmt: skip
         return
     if not fails and arm is None and (what := _looked_at(func)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts.artifacts import ComposeFile, ComposeService
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
@@ -35,7 +36,7 @@ def check(project: Project) -> Iterator[Finding]:
                 line = launch.probes[0][0].line if launch.probes else launch.unit.line if launch.unit else launch.line
                 yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
         if not elsewhere:
-            yield from _image(entrypoint, launches)
+            yield from _image(project, entrypoint, launches)
 
 
 def _elsewhere(project: Project) -> bool:
@@ -104,6 +105,20 @@ def _kept_up(launch: Launch) -> bool:
     return restart is not None and restart.text.strip("'\"").partition(":")[0] in RESTARTS
 
 
+def _is_ours(launch: Launch, project: Project) -> bool:
+    """Whether the compose service runs code of the repository: where others of its file are built here or get the source
+    mounted, one with another image alone is a neighbour's program, whose command only reads like one of ours."""
+    if launch.service is None or _made_here(launch.service):
+        return True
+    beside = [s for f in project.artifacts_of(ComposeFile) if f.path == launch.path for s in f.services if _made_here(s)]
+    image = launch.service.image.text if launch.service.image is not None else ""
+    return not beside or any(s.image is not None and s.image.text == image for s in beside)
+
+
+def _made_here(service: ComposeService) -> bool:
+    return service.build is not None or any(x.bind and x.source.startswith(".") for x in service.mounts)
+
+
 def _minds_its_workers(launch: Launch) -> bool:
     """Whether the server itself ends a worker that hangs: gunicorn's, of the synchronous class, whose timeout is not off."""
     worker, limit = launch.options.get("worker_class"), launch.options.get("timeout")
@@ -123,11 +138,11 @@ def _idle(entrypoint: Entrypoint) -> bool:
     )
 
 
-def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
+def _image(project: Project, entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
     """Neither the image nor the compose service that runs it checks health, and no other platform does."""
     if entrypoint.kind != "service" or any(x.platform in ("kubernetes", *SCHEDULERS) or x.probes for x in launches):
         return
-    composed = [x for x in launches if x.platform == "compose" and _kept_up(x)]
+    composed = [x for x in launches if x.platform == "compose" and _kept_up(x) and _is_ours(x, project)]
     built = [x for x in launches if x.platform == "dockerfile" and x.role == "main"]
     if not composed or all(_minds_its_workers(x) for x in composed):
         return
@@ -141,8 +156,9 @@ def _image(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
         path,
         line,
         f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs, or whose workers "
-        "died, counts as up, and nothing can restart it or warn",
+        "died, counts as up, and nothing shows it or can warn",
         "add a HEALTHCHECK (or healthcheck: in compose) that asks a health route with a time limit",
+        severity="low",  # compose itself restarts nothing that is unhealthy: the check only shows it
         confidence="likely",
         entrypoints=(entrypoint,),
         anchor=entrypoint.id,

@@ -18,7 +18,7 @@ from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
-from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._shown import probes
 
 RULE = Rule(
@@ -33,13 +33,11 @@ RECONNECTS = re.compile(r"(?i)re-?connect|retry|retries|try(?:ing)? again|connec
 CRASHED = re.compile(r"(?i)crash|unexpected|unhandled|bug")
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
 FEW = 3  # statements of a try body that asks one thing
-SINGLE = 3  # last places that are told each for itself; the others are one finding
 HABIT = 3  # lesser places of one package that are worth one finding together
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    last: list[tuple[HandlerEffects, str]] = []
     lesser: dict[str, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
         if not loses(arm) or not running(project, arm):
@@ -48,13 +46,9 @@ def check(project: Project) -> Iterator[Finding]:
             continue  # an error tracker has it, with its traceback
         why = last_resort(project, arm)
         if why:
-            last.append((arm, why))
+            yield _finding(project, arm, why)
         elif not _says_enough(project, arm):
             lesser[arm.path.partition("/")[0]].append(arm)
-    last.sort(key=lambda found: (-_weight(found[0]), found[0].path, found[0].line))
-    found = [_finding(project, arm, why) for arm, why in last]
-    yield from found[:SINGLE]
-    yield from as_one(found[SINGLE:])
     for arms in lesser.values():
         if len(arms) >= HABIT:
             yield _habit(project, arms)
@@ -138,7 +132,7 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
     """Why this is the last place that sees the error with its cause far away, empty when it is not."""
     loop = arm.loop
     low = arm.loudest in LOW_LEVELS
-    if loop is not None and is_endless(loop) and not low and not _reconnects(arm):
+    if loop is not None and is_endless(loop) and _is_a_turn(arm, loop) and not low and not _reconnects(arm):
         return "this is the last place that sees what ends a turn of the loop"
     if is_job(arm.func, project.links) and loop is None and _whole(arm):
         return "this is the last place that sees why the job failed"
@@ -147,6 +141,12 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
     if not low and arm.body_statements >= BIG and runs_by_itself(project, arm.func):
         return "this is the last place that sees what ends the thread or task"
     return ""
+
+
+def _is_a_turn(arm: HandlerEffects, loop: m.While | m.For) -> bool:
+    """Whether the try holds a turn of the loop, not one step deep within it that the turn can do without."""
+    stmts = [step.stmt for step in arm.steps]
+    return all(isinstance(stmt, m.With) for stmt in stmts[stmts.index(loop) + 1 :])
 
 
 def _reconnects(arm: HandlerEffects) -> bool:

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import Instrument, all_instruments, instrument
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import WORKER_PROGRAMS, Entrypoint
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, components, deployed, programs, traced_around, unread_imports
@@ -31,10 +31,11 @@ OWN_RECORDERS = frozenset(
 OWN_RECEIVER = re.compile(r"(?i)metric|statsd|telemetry|stats$|meter")
 UNREAD = re.compile(
     r"(?i)metric|telemetry|observability|newrelic|datadog|ddtrace|statsd|prometheus|instana|elastic_?apm|appdynamics|dynatrace"
-    r"|opencensus|honeycomb|scout_apm|skywalking|appsignal|azure\.monitor|applicationinsights|xray"
+    r"|opencensus|honeycomb|logfire|scout_apm|skywalking|appsignal|azure\.monitor|applicationinsights|xray"
 )
 """Packages that measure, by name."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
+DEPTH_ONLY = "has metrics, but none of queue depth"
 # what instrument names say: a metric of this program's own work
 WORDS = {
     "latency": ("latency", "duration", "seconds", "time", "elapsed"),
@@ -53,12 +54,14 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         (first, what), *others = told
         entrypoint = first.entrypoint
+        # a worker of no job system may have no queue whose depth there is to tell
+        sure = any(w != DEPTH_ONLY or p.entrypoint.framework in WORKER_PROGRAMS for p, w in told)
         yield RULE.finding(
             first.home.path,
             first.home.line,
             f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is first seen by its users, or line by line in logs",
             "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
-            confidence="likely",
+            confidence="likely" if sure else "possible",
             phase="serving",
             entrypoints=[program.entrypoint for program, _ in told],
             anchor=entrypoint.id,
@@ -121,7 +124,7 @@ def records_by_own_means(program: Program) -> bool:
 
 def measured_elsewhere(project: Project, program: Program) -> bool:
     """Whether the program imports a package that measures, by its name, and no table knows: an agent, a company's own."""
-    known = {row.call.partition(".")[0] for row in all_instruments()} - {"newrelic", "ddtrace", "elasticapm", "scout_apm"}
+    known = {row.call.partition(".")[0] for row in all_instruments()} - {"newrelic", "ddtrace", "elasticapm", "scout_apm", "logfire"}
     return any(text.partition(".")[0] not in known for text in unread_imports(project, program, UNREAD))
 
 

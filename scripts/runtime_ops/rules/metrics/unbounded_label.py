@@ -8,8 +8,9 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.health._probes import functions_of
 
 RULE = Rule(
     __name__,
@@ -25,6 +26,10 @@ FEW = frozenset(
     service consumer group error status exit plugin provider datacenter build""".split()
 )
 """What comes before ``id`` where there are few of them."""
+TENANTS = frozenset("org organization organisation tenant account network project team workspace site customer company".split())
+"""What comes before ``id`` where there may be few or many of them, which no code tells."""
+DOORS = ("before-request", "after-request", "middleware", "error-handler", "teardown")
+UP = 6  # callers between a metric and the request or message that it counts
 RAW_PATHS = (
     "request.path",
     "request.full_path",
@@ -42,11 +47,14 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _findings(project: Project) -> Iterator[Finding]:
+    doors = _doors(project)
     for func in project.functions:
         for site in func.sites:
             for expr in label_values(site):
                 name = endless(expr, site)
                 if name is None or not project.runs_in(site, "serving", kinds=("service", "worker")):
+                    continue
+                if _freed(site):
                     continue
                 yield RULE.at(
                     project,
@@ -54,8 +62,41 @@ def _findings(project: Project) -> Iterator[Finding]:
                     f"{name} is a label value of {site.text}(): every new value makes a time series that stays until the process ends, "
                     "so memory and the metrics store grow with traffic",
                     "use what has few values (route template, status, exception class) and put the id into the log or the span",
+                    confidence="likely" if _grows(project, name, site, doors) else "possible",
                 )
                 break
+
+
+def _doors(project: Project) -> set[Func]:
+    """The functions that a request, a message or a job enters by: what they are given has as many values as there is traffic."""
+    found = {func for route in project.routes for func in functions_of(route)}
+    found |= {hook.func for hook in project.hooks if hook.func is not None and hook.kind in DOORS}
+    return found | set(project.jobs.by_func) | set(project.jobs.work)
+
+
+def _grows(project: Project, name: str, site: Site, doors: set[Func]) -> bool:
+    """Whether the value comes with the traffic: it is of a request or the text of an error, or the function works for one.
+    A collector that walks over what is configured has as many values as that."""
+    words = words_of(name.rpartition(".")[2])
+    if name.endswith(RAW_PATHS) or "exception" in name:
+        return True
+    if words[-1] == "id" and (words[-2] if len(words) > 1 else words_of(name.rpartition(".")[0])[-1:]) in TENANTS:
+        return False
+    level, seen = [site.function], {site.function}
+    for _ in range(UP):
+        if any(func in doors for func in level):
+            return True
+        edges = [e for func in level for e in project.links.callers.get(func, ()) if not e.site.weak]
+        level = [e.caller for e in edges if e.caller not in seen]
+        seen.update(level)
+    return False
+
+
+def _freed(site: Site) -> bool:
+    """Whether the same module removes series of the metric again."""
+    metric = site.text.rpartition(".")[0]
+    names = {f"{metric}.{how}" for how in ("remove", "clear", "remove_by_labels")}
+    return any(other.text in names for func in site.function.module.functions.values() for other in func.sites)
 
 
 def label_values(site: Site) -> Iterator[m.Expr]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import CONFIDENCES, Evidence, Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import SettingRead
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, read_for_development
 
 RULE = Rule(
@@ -19,17 +20,41 @@ RULE = Rule(
     summary='A flag is decided by whether a text is empty, so that "false" and "0" turn it on.',
 )
 FLAG = re.compile(
-    r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|TESTING|ENABLED?|DISABLED?|INSECURE)$"
+    r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|ENABLED?|DISABLED?|INSECURE)$"
     r"|_USE_[A-Z]|^DRY_RUN$",
     re.IGNORECASE,
 )
 OPT_OUT = re.compile(r"(^|_)(DISABLE|SKIP)_(\w+_)?(TRACKING|TELEMETRY|ANALYTICS|REPORTING|STATS)$", re.IGNORECASE)
 """Set to be left alone: by custom any value will do, and a wrong one errs on the private side."""
+FOR_TESTS = re.compile(r"(^|_)(UNIT|IN)?_?(TEST|TESTS|TESTING|PYTEST)(_|$)", re.IGNORECASE)
+"""Set by a test suite, which has no reason to set it to "false"."""
+OFF = frozenset("0 false no off False FALSE No Off".split())
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_found(project))
+    by_name: dict[str, list[Finding]] = {}
+    for finding in _found(project):
+        by_name.setdefault(finding.anchor, []).append(finding)
+    for same in by_name.values():  # one variable is one switch, wherever it is looked at
+        first, *others = sorted(same, key=lambda f: (CONFIDENCES.index(f.confidence), f.path, f.line))
+        also = tuple(Evidence(f.path, f.line, "the same") for f in others[:8])
+        entrypoints = tuple(dict.fromkeys(e for f in same for e in f.entrypoints))
+        yield replace(first, count=len(same), also=also, entrypoints=entrypoints)
+
+
+def _meant_as_flag(project: Project, read: SettingRead) -> bool:
+    """Whether something shows that the variable is thought of as true or false, so that somebody will write ``false``: the
+    code turns it into a bool or gives False for a default, an artifact sets it to a word for off, or the module compares
+    another flag with words."""
+    if read.conversion == "bool" or (read.default_text is not None and read.default_text in OFF):
+        return True
+    given = (launch.env[read.name][0].value for launch in project.launches if read.name in launch.env)
+    if any(value is not None and value.text in OFF for value in given):
+        return True
+    return any(
+        other.conversion == "flag" and other.path == read.path and other.name != read.name for other in project.settings
+    )
 
 
 def _found(project: Project) -> Iterator[Finding]:
@@ -46,7 +71,8 @@ def _found(project: Project) -> Iterator[Finding]:
             f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
             phase="import" if read.function.is_module else "startup",
             entrypoints=tuple(found),
-            severity="low" if re.search(r"PROFIL|TRACE|DEBUG", read.name, re.IGNORECASE) else None,
+            severity="low" if re.search(r"PROFIL|TRACE|DEBUG|SILK|TOOLBAR", read.name, re.IGNORECASE) else None,
+            confidence="likely" if _meant_as_flag(project, read) else "possible",
             anchor=read.name,
         )
 
@@ -76,6 +102,7 @@ def _by_truth(project: Project, read: SettingRead) -> bool:
         or variable_reader(read.name) is not None
         or FLAG.search(read.name) is None
         or OPT_OUT.search(read.name)
+        or FOR_TESTS.search(read.name)
     ):
         return False
     if read.conversion == "bool":
