@@ -137,7 +137,8 @@ def test_queue_depth_is_asked_of_workers_of_a_job_system(tmp_path: Path, run: st
     if not fires:
         text = text.replace("from celery import Celery\n", "").replace("app = Celery('a', broker='redis://r')\n", "")
         text = text.replace("@app.task\n", "")
-    assert bool(told(tmp_path, "metrics/missing-signals", {"jobs.py": text, "Dockerfile": f"FROM python:3.12\nCOPY . .\nCMD {run}\n"})) is fires
+    files = {"jobs.py": text, "Dockerfile": f"FROM python:3.12\nCOPY . .\nCMD {run}\n"}
+    assert bool(told(tmp_path, "metrics/missing-signals", files)) is fires
 
 
 @pytest.mark.parametrize(
