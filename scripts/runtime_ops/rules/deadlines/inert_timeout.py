@@ -50,7 +50,6 @@ def check(project: Project) -> Iterator[Finding]:
                 f"{text} leaves out whole days: a difference of 1 day and 5 s counts as 5 s, so the limit is met too early or "
                 "not at all",
                 "use total_seconds()",
-                severity="low",
             )
     yield from _default_of_sockets(project)
 
