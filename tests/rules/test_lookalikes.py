@@ -32,14 +32,16 @@ ADAPTER = WEB + (
 LATE = "import os, argparse\nfrom django.core.management.base import BaseCommand\nclass Command(BaseCommand):\n"
 LATE += "    def handle(self, **options):\n        check()\ndef check():\n    return os.environ['BATCH_KEY']\n"
 LOOP = "import time\nfrom django.core.management.base import BaseCommand\nclass Command(BaseCommand):\n"
-LOOP += "    def handle(self, **options):\n        while True:\n            try:\n                self.one()\n            finally:\n"
+LOOP += "    def handle(self, **options):\n        while True:\n            try:\n                open('a', 'w')\n            finally:\n"
 LOOP += "                self.close()\n            time.sleep(5)\n"
 TEMP = WEB + (
     "import tempfile\ndef write(data, paths):\n    f = tempfile.NamedTemporaryFile(delete=False)\n    f.write(data)\n    {}\n"
     "@app.post('/a')\ndef a():\n    write(b'x', [])\n    return ''\n"
 )
-STOPS = "import atexit, signal, sys\nfrom apscheduler.schedulers.{0} import {1}\nscheduler = {1}()\ndef stop(*_):\n"
-STOPS += "    scheduler.shutdown()\n    sys.exit(0)\ndef main():\n    signal.signal(signal.SIGTERM, stop)\n    scheduler.start()\n"
+STOPS = "import atexit, requests, signal, sys\nfrom apscheduler.schedulers.{0} import {1}\nscheduler = {1}()\ndef stop(*_):\n"
+STOPS += "    scheduler.shutdown()\n    sys.exit(0)\ndef ask():\n    requests.get('http://a')\n"
+STOPS += "def main():\n    signal.signal(signal.SIGTERM, stop)\n"
+STOPS += "    scheduler.add_job(ask, 'interval')\n    scheduler.start()\n"
 STOPS += "    while True:\n        signal.pause()\nif __name__ == '__main__':\n    main()\n"
 HEALTH = WEB + "@app.get('/readiness')\n@{}\ndef readiness():\n    return 'ok'\n"
 COMMANDS = {"shop/__init__.py": "", "shop/management/commands/poll.py": LOOP,

@@ -125,7 +125,7 @@ def test_child_that_is_killed_before_it_is_waited_for(tmp_path: Path) -> None:
     )
     files = {"app.py": app, "Dockerfile": DOCKERFILE}
     assert found(tmp_path, "unbounded-shutdown-wait", files) == []
-    assert found(tmp_path, "unbounded-shutdown-wait", {**files, "app.py": app.replace("    child.kill()\n", "")})
+    assert found(tmp_path, "unbounded-shutdown-wait", {**files, "app.py": app.replace("child.kill()", "child.terminate()")})
 
 
 def test_a_wait_in_a_threads_own_loop_holds_up_nobody(tmp_path: Path) -> None:
@@ -166,14 +166,16 @@ STATELESS = (
 
 def test_a_server_that_loses_nothing_may_die(tmp_path: Path) -> None:
     pool = STATELESS.replace("    HTTP", "    pool = ThreadPoolExecutor()\n    pool.submit(print)\n    HTTP")
+    pool = "from concurrent.futures import ThreadPoolExecutor\n" + pool
     assert found(tmp_path, "unhandled-termination", {"web.py": STATELESS}) == []
-    assert found(tmp_path, "unhandled-termination", {"web.py": "from concurrent.futures import ThreadPoolExecutor\n" + pool})
+    assert found(tmp_path, "unhandled-termination", {"web.py": pool}) == []  # what the pool does may be done again
+    assert found(tmp_path, "unhandled-termination", {"web.py": pool.replace("serve_forever()", "serve_forever()\n    pool.shutdown()")})
     dockerfile = 'FROM python:3.12\nCMD ["python", "web.py"]\n'
     assert found(tmp_path, "unhandled-termination", {"web.py": STATELESS, "Dockerfile": dockerfile})  # PID 1 ignores it
 
 
 def test_shell_that_keeps_the_signal_is_told_once(tmp_path: Path) -> None:
-    files = {"web.py": "import time\n\nwhile True:\n    time.sleep(1)\n", "Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}
+    files = {"web.py": STATELESS, "Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}
     assert found(tmp_path, "unhandled-termination", files)
     assert found(tmp_path, "unhandled-termination", {**files, "Dockerfile": "FROM python:3.12\nCMD python web.py\n"}) == []
 
@@ -190,8 +192,65 @@ def test_loops_that_are_no_service(tmp_path: Path, body: str) -> None:
     head = "import time\n\n\ndef step():\n    return 1\n\n\ndef main():\n"
     tail = "\n\nif __name__ == '__main__':\n    main()\n"
     assert found(tmp_path, "unhandled-termination", {"work.py": head + body + tail}) == []
-    lasting = "    while True:\n        step()\n        time.sleep(1)\n"
-    assert found(tmp_path, "unhandled-termination", {"work.py": head + lasting + tail}) == ["work.py:9"]
+    lasting = "    try:\n        while True:\n            step()\n            time.sleep(1)\n    finally:\n        os.remove('lease')\n"
+    assert found(tmp_path, "unhandled-termination", {"work.py": "import os\n" + head + lasting + tail}) == ["work.py:11"]
+
+
+DOCKERFILE_OF_WORK = {"Dockerfile": 'FROM python:3.12\nCMD ["python", "work.py"]\n'}
+
+
+@pytest.mark.parametrize(
+    ("turn", "lines"),
+    [
+        ("requests.get('http://api/refresh', timeout=5)", 0),  # the next run does it again
+        ("store.get('k')", 0),
+        ("store.set('lease', 1, nx=True)", 1),
+        ("store.blpop('orders')", 1),
+        ("open('state.json', 'w').write('1')", 1),
+        ("open('state.json').read()", 0),
+        ("open('new', 'w').write('1')\n        os.replace('new', 'state.json')", 0),
+    ],
+)
+def test_a_death_must_lose_something_that_is_seen(tmp_path: Path, turn: str, lines: int) -> None:
+    text = (
+        "import os\nimport time\n\nimport redis\nimport requests\n\nstore = redis.Redis()\n\n\ndef main():\n    while True:\n"
+        f"        {turn}\n        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert len(found(tmp_path, "unhandled-termination", {"work.py": text})) == lines
+    assert len(found(tmp_path, "unhandled-termination", {"work.py": text, **DOCKERFILE_OF_WORK})) == lines
+
+
+def test_closing_what_the_kernel_closes_is_no_cleanup(tmp_path: Path) -> None:
+    way = STATELESS.replace("    HTTPServer(('', 80), BaseHTTPRequestHandler).serve_forever()\n", (
+        "    server = HTTPServer(('', 80), BaseHTTPRequestHandler)\n    try:\n        server.serve_forever()\n"
+        "    except KeyboardInterrupt:\n        server.server_close()\n"
+    ))
+    assert found(tmp_path, "unhandled-termination", {"web.py": way}) == []
+    saved = "import os\n" + way.replace("server.server_close()", "os.remove('web.lease')")
+    assert found(tmp_path, "unhandled-termination", {"web.py": saved})
+
+
+def test_a_main_block_that_tries_the_module_out(tmp_path: Path) -> None:
+    text = (
+        "import os\nimport time\n\n\ndef {0}():\n    try:\n        while True:\n            time.sleep(1)\n    finally:\n"
+        "        os.remove('x')\n\n\nif __name__ == '__main__':\n    {0}()\n"
+    )
+    assert found(tmp_path, "unhandled-termination", {"work.py": text.format("test_tracker")}) == []
+    assert found(tmp_path, "unhandled-termination", {"work.py": text.format("track")})
+
+
+def test_interrupted_by_the_pre_stop_hook(tmp_path: Path) -> None:
+    pod = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n"
+        "        - name: web\n          image: web\n          lifecycle:\n            preStop:\n              exec:\n"
+        "                command: {}\n"
+    )
+    files = {"web.py": STATELESS, "Dockerfile": 'FROM python:3.12\nCMD ["python", "web.py"]\n'}
+    interrupt = pod.format('["sh", "-c", "kill -SIGINT 1"]')
+    assert found(tmp_path, "unhandled-termination", {**files, "k8s/web.yaml": interrupt}) == []
+    assert found(tmp_path, "unhandled-termination", {**files, "k8s/web.yaml": pod.format('["sleep", "5"]')})
+    stopped = {**files, "Dockerfile": 'FROM python:3.12\nSTOPSIGNAL SIGINT\nCMD ["python", "web.py"]\n', "k8s/web.yaml": ""}
+    assert found(tmp_path, "unhandled-termination", stopped) == []
 
 
 def test_queue_that_holds_up_a_put_keeps_no_program_up(tmp_path: Path) -> None:
@@ -201,6 +260,8 @@ def test_queue_that_holds_up_a_put_keeps_no_program_up(tmp_path: Path) -> None:
         "    def add(self, item):\n        self._open.wait()\n        self.put(item)\n\n\n"
         "if __name__ == '__main__':\n    Gated().add(1)\n"
     )
+    text += "    open('lease', 'w').close()\n    os.remove('lease')\n"
+    text = "import os\n" + text
     assert found(tmp_path, "unhandled-termination", {"gate.py": text}) == []
     assert found(tmp_path, "unhandled-termination", {"gate.py": text.replace("self._open.clear()", "self._open.set()")})
 
@@ -291,4 +352,88 @@ def test_shutdown_of_a_socket_server_is_short(tmp_path: Path) -> None:
     pool = text.format("concurrent.futures", "ThreadPoolExecutor", "4")
     assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE}) == []  # nothing is left to lose
     pool = pool.replace("other.shutdown()", "other.shutdown()\n    app.state.store.save()")
-    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE})
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool, "Dockerfile": DOCKERFILE}) == []  # who knows what it runs
+    pool = pool.replace("    yield", "    other.submit(fetch)\n    yield")
+    pool = "import requests\n" + pool + "\n\ndef fetch():\n    requests.get('http://api'{})\n"
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool.format(""), "Dockerfile": DOCKERFILE})
+    assert found(tmp_path, "unbounded-shutdown-wait", {"app.py": pool.format(", timeout=3"), "Dockerfile": DOCKERFILE}) == []
+
+
+@pytest.mark.parametrize(
+    ("arm", "lines"),
+    [
+        ("except ValueError:\n        sys.exit(1)", 1),
+        ("except KeyboardInterrupt:\n        sys.exit(1)", 0),  # never raised in a thread
+        ("finally:\n        sys.exit()", 0),
+    ],
+)
+def test_exit_in_a_thread_that_costs_the_work(tmp_path: Path, arm: str, lines: int) -> None:
+    text = (
+        "import sys\nimport threading\nimport time\n\n\ndef work():\n    return 1\n\n\ndef consume():\n    try:\n        work()\n"
+        f"    {arm}\n\n\ndef main():\n    thread = threading.Thread(target=consume)\n    thread.start()\n    while True:\n"
+        "        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert len(found(tmp_path, "exit-in-thread", {"work.py": text})) == lines
+    joined = text.replace("    while True:\n        time.sleep(1)\n", "    thread.join()\n")
+    assert found(tmp_path, "exit-in-thread", {"work.py": joined}) == []
+
+
+@pytest.mark.parametrize(
+    ("arm", "lines"), [("print('cancelled')", 1), ("self.stopping = True", 0), ("self._shutdown()", 0), ("raise", 0)]
+)
+def test_cancellation_that_is_taken_for_a_stop(tmp_path: Path, arm: str, lines: int) -> None:
+    text = (
+        "import asyncio\n\n\nclass Worker:\n    stopping = False\n\n    def _shutdown(self):\n        self.stopping = True\n\n"
+        "    async def main(self):\n        while not self.stopping:\n            try:\n                await asyncio.sleep(1)\n"
+        f"            except asyncio.CancelledError:\n                {arm}\n\n\n"
+        "if __name__ == '__main__':\n    asyncio.run(Worker().main())\n"
+    )
+    assert len(found(tmp_path, "swallowed-cancellation", {"work.py": text})) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "lines"),
+    [
+        ("send_mail", "await asyncio.sleep(1)", 1),
+        ("note_progress", "await asyncio.sleep(1)", 0),  # nobody is seen to wait for it
+        ("send_mail", "try:\n        await asyncio.sleep(1)\n    except Exception:\n        print('failed')", 0),
+    ],
+)
+def test_a_dropped_task_that_somebody_waits_for(tmp_path: Path, name: str, body: str, lines: int) -> None:
+    app = (
+        f"import asyncio\n\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\nasync def {name}():\n    {body}\n\n\n"
+        f"@app.post('/a')\nasync def create():\n    asyncio.create_task({name}())\n    return 1\n"
+    )
+    assert len(found(tmp_path, "lost-background-task", {"app.py": app, "Dockerfile": DOCKERFILE})) == lines
+
+
+def test_kill_after_the_child_was_asked_by_other_means(tmp_path: Path) -> None:
+    text = (
+        "import multiprocessing\nimport os\nimport signal\nimport threading\n\nstop = threading.Event()\n\n\nclass Pool:\n"
+        "    def __init__(self):\n        self.child = multiprocessing.Process(target=print)\n        self.child.start()\n\n"
+        "    def close(self):\n        self.child.join(timeout=3)\n        os.kill(self.child.pid, signal.SIGKILL)\n\n\ndef main():\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: stop.set())\n    pool = Pool()\n    stop.wait()\n    pool.close()\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert found(tmp_path, "kill-without-grace", {"work.py": text}) == []
+    assert found(tmp_path, "kill-without-grace", {"work.py": text.replace("        self.child.join(timeout=3)\n", "")})
+
+
+def test_temporary_file_that_somebody_may_take(tmp_path: Path) -> None:
+    app = (
+        "import tempfile\nfrom things import Event\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n@app.route('/a')\n"
+        "def a():\n    handle, path = tempfile.mkstemp()\n    open(path, 'w').write('x')\n    Event(path)\n    return 'ok'\n"
+    )
+    files = {"Dockerfile": DOCKERFILE.replace("uvicorn", "gunicorn")}
+    assert found(tmp_path, "temp-leak", {"app.py": app, **files}) == []
+    assert found(tmp_path, "temp-leak", {"app.py": app.replace("    Event(path)\n", ""), **files})
+
+
+def test_flag_of_a_library_is_looked_at_there(tmp_path: Path) -> None:
+    text = (
+        "import signal\nfrom kombu.mixins import ConsumerMixin\n\n\nclass Listener(ConsumerMixin):\n    pass\n\n\ndef main():\n"
+        "    listener = Listener()\n\n    def stop(*_):\n        {}\n\n    signal.signal(signal.SIGTERM, stop)\n"
+        "    while True:\n        listener.run()\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert found(tmp_path, "inert-signal-handler", {"work.py": text.format("listener.should_stop = True")}) == []
+    assert found(tmp_path, "inert-signal-handler", {"work.py": text.format("print('stop')")})

@@ -84,7 +84,7 @@ def sample_repository(folder: Path) -> Path:
             "app/worker.py": (
                 "import os\nimport time\n\nimport requests\n\n\n"
                 "def poll():\n    return requests.get(os.environ['QUEUE_URL']).json()\n\n\n"
-                "def main():\n    while True:\n        print(poll())\n        time.sleep(1)\n\n\n"
+                "def main():\n    while True:\n        open('state', 'w').write(poll())\n        time.sleep(1)\n\n\n"
                 'if __name__ == "__main__":\n    main()\n'
             ),
             "Dockerfile": 'FROM python:3.12-slim\nCOPY app /app\nCMD ["python", "-m", "app.worker"]\n',

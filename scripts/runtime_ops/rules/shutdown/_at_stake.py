@@ -1,11 +1,15 @@
-"""What a sudden death loses: cleanup that is written, work that is under way elsewhere, writes that may be cut."""
+"""What a sudden death loses, as far as it is seen: cleanup that is written, an item in hand, a file half written, a claim."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Site
 from runtime_ops.project.phases import Life
-from runtime_ops.rules.shutdown._running import STOP_NAME, tells
+from runtime_ops.rules.shutdown._running import REMOVERS, STOP_NAME, only_tells, tells
 
 STARTED = frozenset("process executor scheduler exporter producer listener".split())
 """Kinds of resources that hold work or records of which the program's end must take care."""
@@ -15,10 +19,80 @@ READS = frozenset(
     fetchall fetch connect ping master_for slave_for find find_one filter lrange smembers zrange""".split()
 )
 WITHOUT_SERVING = frozenset({"import", "startup"})
+BY_THE_KERNEL = frozenset("close aclose server_close disconnect dispose wait_closed cancel".split())
+"""Methods that only give back what the end of a process gives back by itself."""
+TAKES = frozenset("lpop rpop blpop brpop spop zpopmin bzpopmin lmove blmove rpoplpush brpoplpush".split())
+"""Takings after which the item stands nowhere but in memory, or in a list that somebody must look through."""
+RENAMES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
+WRITES = frozenset({"pathlib.Path.write_text", "pathlib.Path.write_bytes"})
+
+
+def lost(project: Project, entrypoint: Entrypoint) -> str | None:
+    """What a death at any moment is seen to lose, as the end of a sentence; None when nothing is seen."""
+    life = project.lives[entrypoint]
+    skipped = next(_skipped(life), None)
+    if skipped is not None:
+        return f"{skipped.text}() at {skipped.path}:{skipped.line} never runs"
+    taken = next(_taken(project, life), None)
+    if taken is not None:
+        return f"the item that {taken.text}() at {taken.path}:{taken.line} took is lost or left half done"
+    return next(_left_behind(project, life), None)
+
+
+def _skipped(life: Life) -> Iterator[Site]:
+    """Calls of the way down that do something which the kernel does not do for a dead process."""
+    for func in life.spine:
+        for site in func.sites:
+            if "shutdown" in life.at(func, site.line, site.steps) and does(site):
+                yield site
+
+
+def does(site: Site) -> bool:
+    """Whether a call of a way down matters: a function of the project that does more than tell, a stop, a removal."""
+    if tells(site) or (not site.targets and site.method in BY_THE_KERNEL):
+        return False
+    if site.targets:
+        return not all(only_tells(func) for func in site.targets)
+    return site.dotted in REMOVERS or bool(STOP_NAME.search(site.method))
+
+
+def _taken(project: Project, life: Life) -> Iterator[Site]:
+    """Where the program takes an item that it then has in hand."""
+    for consumer in project.jobs.consumers:
+        own = consumer.system is not None or consumer.func in life.spine or consumer.func in life.mains
+        if own and consumer.take is not None and "serving" in life.of(consumer.func):  # else: a queue of one request
+            yield consumer.take
+    for func in project.functions:
+        for site in func.sites if life.sure(func) else ():
+            if site.method in TAKES and not site.targets and "serving" in life.at(func, site.line, site.steps):
+                yield site
+
+
+def _left_behind(project: Project, life: Life) -> Iterator[str]:
+    """A file that is written in place, a key that claims something: they stay as the death leaves them."""
+    for func in project.functions:
+        if "serving" not in life.of(func) or not life.sure(func):
+            continue
+        renames = any(s.dotted in RENAMES for s in func.sites)
+        for site in func.sites:
+            if "serving" not in life.at(func, site.line, site.steps):
+                continue
+            if _writes_file(site) and not renames:
+                yield f"the file that {site.text}() at {site.path}:{site.line} is writing stays cut off"
+            nx = site.call.keyword("nx")
+            if site.method == "set" and isinstance(nx, m.Const) and nx.value is True:
+                yield f"the claim that {site.text}() at {site.path}:{site.line} made stays until it lapses"
+
+
+def _writes_file(site: Site) -> bool:
+    if site.dotted in WRITES:
+        return True
+    mode = site.call.argument("mode", 1) if site.dotted in ("open", "io.open", "builtins.open", "gzip.open") else None
+    return isinstance(mode, m.Const) and isinstance(mode.value, str) and mode.value[:1] in ("w", "x")
 
 
 def at_stake(project: Project, entrypoint: Entrypoint) -> bool:
-    """Whether anything is known that the entrypoint loses when it dies at once."""
+    """Whether anything may be lost when the entrypoint dies at once."""
     life = project.lives[entrypoint]
     return _cleanup(life) or _works_elsewhere(project, life) or _writes(project, entrypoint)
 

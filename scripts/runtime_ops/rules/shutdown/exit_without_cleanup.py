@@ -40,7 +40,19 @@ def check(project: Project) -> Iterator[Finding]:
             "raise SystemExit (or stop the server) and let cleanup run within a bound; os._exit only as a watchdog's last step "
             "after explicit flushes",
             kinds=("service", "worker"),
+            confidence="possible" if _last_resort(project, site) else "likely",
         )
+
+
+def _last_resort(project: Project, site: Site) -> bool:
+    """Whether only a thread comes to it: there SystemExit would end nothing, and a watchdog's last step is this one."""
+    threads = {r.target for r in project.resources if r.kind in ("thread", "timer")}
+    reached = {site.function}
+    for _ in range(CALLERS + 1):
+        if reached & threads:
+            return True
+        reached |= {edge.caller for func in reached for edge in project.links.callers.get(func, ())}
+    return False
 
 
 def _watchdog(project: Project, site: Site) -> bool:

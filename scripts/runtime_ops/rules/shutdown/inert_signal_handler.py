@@ -75,7 +75,7 @@ def acts(project: Project, handler: Func, registration: Registration) -> bool:
     for act in registration.acts:
         if act.kind in ("raise", "exit"):
             return True
-        if act.kind == "set" and _looked_at(project, act.name, handler):
+        if act.kind == "set" and (_looked_at(project, act.name, handler) or _of_a_library(act.name, handler)):
             return True
         if act.kind == "call" and act.site is not None:
             site = act.site
@@ -88,6 +88,14 @@ def acts(project: Project, handler: Func, registration: Registration) -> bool:
             if not harmless and not site.targets:
                 return True
     return False
+
+
+def _of_a_library(target: str, handler: Func) -> bool:
+    """An attribute of another object, or of a subclass of a library's class: the library may be who looks at it."""
+    owner = target.removesuffix("[]").rpartition(".")[0]
+    if owner in ("self", "cls"):
+        return handler.cls is not None and bool(handler.cls.external_bases)
+    return bool(owner)
 
 
 def _looked_at(project: Project, target: str, handler: Func) -> bool:

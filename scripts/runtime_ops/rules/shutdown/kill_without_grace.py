@@ -10,7 +10,7 @@ from runtime_ops.libraries.names import type_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._running import STOP_NAME, in_arm_for, lasting_phases, receiver
+from runtime_ops.rules.shutdown._running import STOP_NAME, in_arm_for, lasting_phases, names_in, receiver
 
 RULE = Rule(
     __name__,
@@ -18,6 +18,8 @@ RULE = Rule(
     summary="A child is killed by SIGKILL first: it cannot flush, release or end its own children.",
 )
 ASKS = frozenset("terminate send_signal interrupt sigterm".split())
+ALARMS = frozenset({"SIGALRM", "SIGVTALRM", "SIGPROF"})
+"""Signals by which a program is told that a time is over: who kills then has waited."""
 GENTLE = ASKS | frozenset("quit close shutdown stop".split())
 
 
@@ -57,11 +59,25 @@ def _asked_before(project: Project, site: Site) -> bool:
     """Whether the function, or the function that calls it, asks the child to end before."""
     if _gentle(site.function, site.line, receiver(site)):
         return True
+    alarmed = any(r.handler is site.function and set(r.signals) & ALARMS for r in project.registrations)
+    if alarmed or _told_before(site):
+        return True
     return any(
         _gentle(edge.caller, edge.site.line - 1, "") or in_arm_for(edge.site, ("Timeout",))
         for edge in project.links.callers.get(site.function, ())
         if edge.how == "call"
     )
+
+
+def _told_before(site: Site) -> bool:
+    """``queue.put(None); process.join(timeout=…); os.kill(process.pid, SIGKILL)``: asked by other means, and given time."""
+    owned = names_in(site.call.args[0]) if site.call.args else set()
+    for other in site.function.sites:
+        limited = other.call.args or other.call.keyword("timeout") is not None
+        of_it = any(f"{name}.".startswith(f"{receiver(other)}.") for name in owned)
+        if of_it and other.line < site.line and other.method in ("join", "wait") and limited:
+            return True
+    return False
 
 
 def _gentle(func: Func, line: int, owner: str) -> bool:

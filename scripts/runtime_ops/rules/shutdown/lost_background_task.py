@@ -52,7 +52,14 @@ def _findings(project: Project) -> Iterator[Finding]:
             "half-way; its exception is never seen, and a stop cuts it",
             "keep it (a set with add_done_callback(set.discard)), log its exception, and await or cancel it at shutdown; or a TaskGroup",
             kinds=("service", "worker"),
+            confidence="likely" if _somebody_waits(resource.target) else "possible",
         )
+
+
+def _somebody_waits(target: Func | None) -> bool:
+    """Whether the task does what somebody waits for, and leaves its failures to its handle: else a cut costs nothing that
+    is seen, and asyncio reports what nobody retrieved."""
+    return target is not None and bool(MATTERS.search(target.name)) and not _minds_itself(target)
 
 
 def _minds_itself(func: Func) -> bool:

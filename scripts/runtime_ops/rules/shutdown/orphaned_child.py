@@ -67,6 +67,8 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         "keep it and end it in a finally: terminate(), wait(timeout=…), kill(); or use subprocess.run(…, timeout=…)",
         severity=None if "startup" in phases or resource.kept.scope == "attribute" else "medium",
         kinds=("service", "worker"),
+        # a program that is started once and let go may be meant to live on its own
+        confidence="possible" if resource.kept.scope == "dropped" and "serving" not in phases else "likely",
     )
 
 

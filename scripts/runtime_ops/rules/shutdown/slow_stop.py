@@ -16,9 +16,7 @@ RULE = Rule(
     severity="medium",
     summary="A stop request is seen only when a long sleep is over, which can outlast the platform's grace period.",
 )
-NOTICEABLE = (
-    5.0  # seconds; below that a stop is prompt enough for the shortest default grace (10 s) with work to finish
-)
+NOTICEABLE = 10.0  # seconds: the shortest default grace; a shorter sleep alone uses up none
 
 
 @RULE.check

@@ -10,9 +10,10 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.errors import interrupts_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import CANCELLATIONS, HandlerEffects
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._running import function_phases
+from runtime_ops.rules.shutdown._running import STOP_NAME, function_phases, names_in
 
 RULE = Rule(
     __name__,
@@ -53,7 +54,7 @@ def _arms(project: Project) -> Iterator[Finding]:
         if named and "asyncio.CancelledError" not in named and not any("asyncio" in c for c in arm.catches):
             continue
         if arm.func.facts.is_async:
-            if not _goes_on(arm) or not _suspends(arm) or _own_cancel(arm):
+            if not _goes_on(arm) or not _suspends(arm) or _own_cancel(arm) or _tells_the_loop(arm):
                 continue
             what = "CancelledError"
         elif (
@@ -83,7 +84,19 @@ def _arms(project: Project) -> Iterator[Finding]:
             ),
             "catch Exception instead, or re-raise after cleaning up: except asyncio.CancelledError: raise",
             severity=None if endless else "medium",
+            # what stands behind the try may be the cleanup for which the cancellation was caught
+            confidence="likely" if endless else "possible",
         )
+
+
+def _tells_the_loop(arm: HandlerEffects) -> bool:
+    """The arm takes the cancellation for a stop: it calls a stop of the program, or sets what the loop may look at."""
+    if any(STOP_NAME.search(site.method) or "exit" in site.method for site in arm.calls if log_call(site) is None):
+        return True
+    sets = [t for stmt in m.walk(arm.handler.body) if isinstance(stmt, m.Assign) for t in stmt.targets]
+    tests = [stmt.test for stmt in m.walk(arm.loop) if isinstance(stmt, m.While | m.If)] if arm.loop is not None else []
+    read = set().union(*(names_in(test) for test in tests))
+    return any(isinstance(t, m.Name) and ("." in t.id or t.id in read) for t in sets)
 
 
 def _earlier_raises(arm: HandlerEffects) -> bool:

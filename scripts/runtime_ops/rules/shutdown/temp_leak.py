@@ -8,6 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.kept import kept
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.shutdown._running import REMOVERS, below, lasting_phases, names_in, waits_by_call
@@ -17,6 +18,8 @@ RULE = Rule(
     severity="low",
     summary="A temporary file or folder is not removed on every path: each failure leaves one more.",
 )
+USERS = frozenset("open io.open os.open os.fdopen os.close os.write os.chmod os.stat print str len pathlib.Path shutil.copy".split())
+"""What reads or writes a file and leaves it where it is."""
 MAKERS = ("tempfile.mkdtemp", "tempfile.mkstemp")
 
 
@@ -53,6 +56,7 @@ def _never_removed(project: Project) -> Iterator[Finding]:
             "the disk a little more",
             "use TemporaryDirectory() or NamedTemporaryFile() as a context manager, or remove it in a finally",
             kinds=("service", "worker"),
+            confidence="possible" if site.call.keyword("dir") is not None or _given(site, names) else "likely",
         )
 
 
@@ -88,6 +92,17 @@ def _handed_on(site: Site, names: set[str]) -> bool:
         (other.targets or (other.method in ("append", "add") and other.text.partition(".")[0] in given))
         and any(names & names_in(a) for a in (*other.call.args, *(v for _, v in other.call.keywords)))
         for other in site.function.sites
+    )
+
+
+def _given(site: Site, names: set[str]) -> bool:
+    """Handed to a call of which it is not known that it only uses the file: it may keep, move or remove it."""
+    return any(
+        names & names_in(argument)
+        for other in site.function.sites
+        if other.call is not site.call and other.dotted not in USERS and not log_call(other)
+        and not (other.dotted or "").startswith(("os.path.", "subprocess.", "json."))
+        for argument in (*other.call.args, *(value for _, value in other.call.keywords))
     )
 
 

@@ -25,6 +25,7 @@ WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
 SERVERS = ("socketserver.", "http.server.", "wsgiref.", "xmlrpc.server.")
 COMMANDS = frozenset("os.system subprocess.run subprocess.call subprocess.check_call subprocess.check_output".split())
 """A command that is run and waited for: what it may take is the rule about children's, wherever it stands."""
+ASKS = frozenset({"terminate", "send_signal"})
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 
@@ -69,16 +70,21 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         return
     if resource is not None and resource.kind == "executor" and _last_thing(site):
         return  # a drain by intent, after which nothing is left to lose
-    if _server_told(site, resource) or _forced_before(site) or _after_cancel(site) or _ends_soon(project, resource) or _never_full(site):
+    if _server_told(site, resource) or _forced_before(site) or _after_cancel(site) or ends_soon(project, resource) or _never_full(site):
         return
     reported.add(id(site.call))
+    hangs = _hanging(project, site, resource)
+    last = _last_thing(site)
     yield RULE.at(
         project,
         site,
-        f"Shutdown waits in {site.text}() without a limit: when what it waits for hangs (a call without a timeout, a full "
-        "queue), nothing after it runs, and the process is killed at the end of the grace period",
+        f"Shutdown waits in {site.text}() without a limit: when what it waits for hangs "
+        + (f"({hangs.text}() at {hangs.path}:{hangs.line} has no limit)" if hangs is not None else "(a call without a timeout)")
+        + ("" if last else ", nothing after it runs")
+        + ", and the process is killed at the end of the grace period",
         _remedy(site),
-        severity=None if _held_up(project, site, resource) else "medium",
+        severity=None if _held_up(project, site, resource) and not last else "medium",
+        confidence="likely" if hangs is not None or _asked(site) or _serves_on(resource) else "possible",
         phases=("shutdown",),
         kinds=("service", "worker"),
     )
@@ -103,7 +109,20 @@ def _held_up(project: Project, site: Site, resource: Resource | None) -> bool:
     """Whether what is waited for is known to have a wait without a limit itself, or nothing is known of it."""
     if resource is None or resource.kind not in ("executor", "scheduler"):
         return True
-    jobs = [
+    return any(_unlimited(project, job, 0) for job in _jobs(project, site, resource))
+
+
+def _hanging(project: Project, site: Site, resource: Resource | None) -> Site | None:
+    """The call without a limit in which what is waited for is seen to stand: else the wait may well be short."""
+    if resource is None:
+        return None
+    jobs = [resource.target] if resource.target is not None else _jobs(project, site, resource)
+    return next((hang for job in jobs if (hang := _endless_wait(project, job, 0)) is not None), None)
+
+
+def _jobs(project: Project, site: Site, resource: Resource) -> list[Func]:
+    """What is handed to a pool or scheduler in this module."""
+    return [
         func
         for func in project.functions
         for edge in project.links.callers.get(func, ())
@@ -111,7 +130,31 @@ def _held_up(project: Project, site: Site, resource: Resource | None) -> bool:
         and edge.via.startswith(resource.dotted)
         and edge.site.function.module is site.function.module
     ]
-    return any(_unlimited(project, job, 0) for job in jobs)
+
+
+def _endless_wait(project: Project, func: Func, depth: int) -> Site | None:
+    waits = waits_by_call(project)
+    for site in func.sites:
+        wait = waits.get(id(site.call))
+        if wait is not None and wait.deadline.bounded is False and not wait.constructs and not _forced_before(site):
+            return site
+        for target in site.targets[:2] if depth < 3 and not site.weak else ():
+            found = _endless_wait(project, target, depth + 1) if target is not func else None
+            if found is not None:
+                return found
+    return None
+
+
+def _serves_on(resource: Resource | None) -> bool:
+    """The thread of a ``serve_forever`` that nobody has told to end (see `_server_told`)."""
+    target = resource.site.call.keyword("target") if resource is not None else None
+    return target is not None and source_of(target).rpartition(".")[2] == "serve_forever"
+
+
+def _asked(site: Site) -> bool:
+    """``child.terminate(); child.wait()``: the child may take its time, or not listen."""
+    owner = receiver(site)
+    return any(s.line <= site.line and s.method in ASKS and receiver(s) == owner for s in site.function.sites)
 
 
 def _remedy(site: Site) -> str:
@@ -148,7 +191,7 @@ def _after_cancel(site: Site) -> bool:
     )
 
 
-def _ends_soon(project: Project, resource: Resource | None) -> bool:
+def ends_soon(project: Project, resource: Resource | None) -> bool:
     """A thread whose loop looks at a flag that is set before, and in which every wait has a limit."""
     if resource is None or resource.kind not in ("thread", "timer") or resource.target is None:
         return False

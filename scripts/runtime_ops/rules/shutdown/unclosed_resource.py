@@ -20,6 +20,7 @@ RULE = Rule(
 )
 BUFFERED = frozenset({"producer", "listener"})
 CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})
+SENDS = frozenset("produce send send_message publish send_and_forget".split())
 CLOSERS = ("close", "aclose", "stop", "shutdown", "disconnect")
 
 
@@ -51,6 +52,35 @@ def _buffered(project: Project, resource: Resource) -> Iterator[Finding]:
         "was sent last is lost at each stop",
         f"call {' or '.join(resource.type.closes[:2])} with a limit on the way down (lifespan, finally, exit hook)",
         kinds=("service", "worker"),
+        confidence="likely" if resource.kind != "producer" or _forgets(project, resource) else "possible",
+    )
+
+
+def _forgets(project: Project, resource: Resource) -> bool:
+    """Whether something is sent and its delivery not waited for: who waits for each has nothing left in the buffer."""
+    return any(
+        site.origin is not None
+        and site.origin.call is resource.site.call
+        and site.method in SENDS
+        and isinstance(site.stmt, m.ExprStmt)
+        and site.stmt.value is site.call
+        and not site.awaited
+        for func in project.functions
+        for site in func.sites
+    )
+
+
+def _perhaps_called(project: Project, klass: Klass, closer: Func) -> bool:
+    """Whether some call of that name, on something of which the type is not known, is on what the class is named after."""
+    return any(
+        site.method == closer.name
+        and not site.targets
+        and site.dotted is None
+        and site.function.cls is not klass
+        and site.text.split(".")[-2:-1][0].strip("_").lower() in klass.name.lower()
+        for func in project.functions
+        for site in func.sites
+        if site.text.count(".") and site.text.split(".")[-2].strip("_")
     )
 
 
@@ -64,6 +94,8 @@ def _owners(project: Project) -> Iterator[tuple[Finding, Klass]]:
         closer = next((klass.methods[name] for name in CLOSERS if name in klass.methods), None)
         init = klass.methods.get("__init__")
         if closer is None or init is None or project.links.callers.get(closer) or not _closes(closer, resource):
+            continue
+        if _perhaps_called(project, klass, closer):
             continue
         for edge in project.links.callers.get(init, ()):
             _, phases = lasting_phases(project, edge.site)

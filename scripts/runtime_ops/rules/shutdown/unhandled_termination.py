@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
-from runtime_ops.facts.artifacts import Dockerfile
+from runtime_ops.facts.artifacts import Dockerfile, KubernetesFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command, main_block
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._at_stake import at_stake
+from runtime_ops.rules.shutdown._at_stake import at_stake, lost
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
@@ -32,6 +32,8 @@ BY_HAND = ("shell", "packaging")
 WHOLE_GROUP = frozenset({"procfile", "heroku", "systemd"})
 """Platforms that signal every process, also below a shell."""
 PRINTS = frozenset({"print", "click.echo", "click.secho", "click.clear", "self.stdout.write", "sys.stdout.write"})
+TRIES = re.compile(r"_?(?:test|demo|example|try|self_?test|check)(?:_|$)")
+INTERRUPTS = re.compile(r"\bkill\b[^;&|]*(?:INT|-2)\b")
 DESK = re.compile(r"(?i)development server|for development|debug(?:ging)? server|not for production")
 
 
@@ -41,7 +43,7 @@ def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or entrypoint.app or started_otherwise(project, entrypoint):
             continue
-        if for_developers(project, entrypoint) or _typed(project, entrypoint):
+        if for_developers(project, entrypoint) or _typed(project, entrypoint) or _tries_out(entrypoint):
             continue
         place = next((p for p in serving_places(project, entrypoint) if _left_open(project, entrypoint, p)), None)
         if place is None or (place.function.path, place.line) in reported:
@@ -49,13 +51,27 @@ def check(project: Project) -> Iterator[Finding]:
         if signal_stays_outside(entrypoint) or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
             continue
         reported.add((place.function.path, place.line))
-        yield _finding(project, entrypoint, place)
+        yield _finding(project, entrypoint, place, lost(project, entrypoint))
 
 
 def _typed(project: Project, entrypoint: Entrypoint) -> bool:
     """A management command that no artifact starts, in a repository whose artifacts start others: who types it ends it."""
     platforms = {launch.platform for launch in entrypoint.launches}
     return is_management_command(entrypoint.path) and bool(project.launches) and platforms <= set(BY_HAND)
+
+
+def _tries_out(entrypoint: Entrypoint) -> bool:
+    """A ``__main__`` block that only calls ``test_…`` or ``demo…`` of its own file: it shows that the module works."""
+    if not entrypoint.guarded or entrypoint.production:
+        return False
+    block = main_block(entrypoint.main.module)
+    called = [
+        func.name
+        for site in entrypoint.main.sites
+        if block is not None and any(step.stmt is block for step in site.steps)
+        for func in site.targets
+    ]
+    return bool(called) and all(TRIES.match(name) for name in called)
 
 
 def _left_open(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> bool:
@@ -75,7 +91,7 @@ def _loses_nothing(project: Project, entrypoint: Entrypoint, place: ServingPlace
         return False
     if place.how != "call" and not any(x.platform not in BY_HAND for x in entrypoint.production):
         return _dashboard(project, place)
-    return not at_stake(project, entrypoint)
+    return not at_stake(project, entrypoint) and lost(project, entrypoint) is None
 
 
 def _dashboard(project: Project, place: ServingPlace) -> bool:
@@ -179,7 +195,7 @@ def started_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
     )
 
 
-def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> Finding:
+def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss: str | None) -> Finding:
     launch = as_pid1(entrypoint)
     if launch is not None:
         effect = (
@@ -194,19 +210,40 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> F
         how = f"minding the child process of line {child.line}"
         effect += ", and nothing passes the stop on to the child"
     trace = [Evidence(link.path, link.line, link.text) for link in launch.chain] if launch is not None else []
+    seen = loss is not None or child is not None
     return RULE.finding(
         place.function.path,
         place.line if child is None else child.line,
-        f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}",
+        f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}" + (f"; {loss}" if loss else ""),
         "install a SIGTERM handler in the main thread before serving that ends the wait (set an Event, stop the server), "
         "then drain and flush within the grace period",
         severity="high" if launch is not None else "medium",
-        confidence="certain" if launch is not None else "likely",
+        confidence=_confidence(project, entrypoint, place, seen=seen),
         phase="shutdown",
         entrypoints=(entrypoint,),
         trace=trace,
         anchor=place.function.qualname,
     )
+
+
+def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *, seen: bool) -> str:
+    """How sure it is that somebody is hurt. A server as PID 1 cuts its requests at each stop. Else what is lost must be
+    seen: a turn that the next run simply does again may die at any time, and many are meant to."""
+    if _stopped_otherwise(project, entrypoint):
+        return "possible"
+    if as_pid1(entrypoint) is not None and (seen or place.how == "call"):
+        return "certain"
+    typed = not entrypoint.launches and bool(project.launches)
+    return "likely" if seen and not typed else "possible"
+
+
+def _stopped_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the platform interrupts the program as Ctrl-C does, by its stop signal or in a ``preStop`` hook."""
+    started = [x for x in entrypoint.production if x.platform not in BY_HAND]
+    if started and all(x.stop_signal is not None and x.stop_signal.text.removeprefix("SIG") in ("INT", "2") for x in started):
+        return True
+    hooks = (c.pre_stop for file in project.artifacts_of(KubernetesFile) for w in file.workloads for c in w.containers)
+    return any(hook is not None and hook.command is not None and INTERRUPTS.search(hook.command.raw) for hook in hooks)
 
 
 def _minded(project: Project, place: ServingPlace) -> Resource | None:

@@ -13,6 +13,7 @@ from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import owners
 from runtime_ops.rules.shutdown._running import for_developers, waits_by_call
+from runtime_ops.rules.shutdown.unbounded_shutdown_wait import ends_soon
 
 RULE = Rule(
     __name__,
@@ -25,6 +26,7 @@ RULE = Rule(
 def check(project: Project) -> Iterator[Finding]:
     waits = waits_by_call(project)
     reported: set[tuple[str, int]] = set()
+    threads = {id(s.site.call): r for r in project.resources for s in r.stops if s.site is not None and r.kind == "thread"}
     for registration in project.registrations:
         started = [e for e in owners(project, registration.site) if not for_developers(project, e)]
         if registration.how != "signal" or not started:
@@ -35,6 +37,8 @@ def check(project: Project) -> Iterator[Finding]:
             reason = _unsafe(act.site, waits.get(id(act.site.call)))
             if reason is None:
                 continue
+            if ends_soon(project, threads.get(id(act.site.call))):
+                continue  # it needs nothing of the interrupted code, and looks at its flag
             reported.add((act.site.path, act.site.line))
             yield _finding(project, registration, act.site, reason)
             break
