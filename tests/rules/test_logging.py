@@ -288,6 +288,8 @@ COMPOSE = "services:\n  app:\n    image: shop\n    command: python app.py\n"
         (PLAIN_TEXT, "deployment.yaml", POD, True),
         (PLAIN_TEXT, "compose.yaml", COMPOSE, False),
         ("import sentry_sdk\n" + PLAIN_TEXT, "compose.yaml", COMPOSE, True),
+        ("import sentry_sdk\n" + PLAIN_TEXT + "KEPT = 'logging.FileHandler'\n", "compose.yaml", COMPOSE, False),
+        ("from logging import config\nconfig.dictConfig(settings.LOG_CONFIG)\n", "deployment.yaml", POD, False),  # the operator's
         (PLAIN_TEXT.replace("%(asctime)s ", ""), "compose.yaml", COMPOSE, True),
         ("", "deployment.yaml", POD, False),
         ('import os\nFORM = os.environ.get("LOG_FORMAT")\n' + PLAIN_TEXT, "deployment.yaml", POD, False),
@@ -340,6 +342,39 @@ def test_context_that_names_the_request(tmp_path: Path, bound: str, work: str, f
     body = f"    structlog.contextvars.bind_contextvars({bound})\n    threading.Thread(target=charge).start()"
     source = f"import threading\n\nimport structlog\n{HANDLER.format(body=body)}\n\ndef charge():\n    {work}\n"
     assert bool(found(tmp_path, "logging/context-lost", source)) is fires
+
+
+@pytest.mark.parametrize(
+    ("agent", "line", "fires"),
+    [
+        ("", 'log.info("works")\n    log.info("done")', True),
+        ("", 'log.info("works on %s", request.args["order"])\n    log.info("done with %s", request.args["order"])', False),
+        ("import elasticapm\n", 'log.info("works")\n    log.info("done")', False),
+    ],
+)
+def test_lines_that_nothing_ties_together(tmp_path: Path, agent: str, line: str, fires: bool) -> None:
+    set_up = "from pythonjsonlogger import jsonlogger\n\nlogging.basicConfig()\nFORM = jsonlogger.JsonFormatter()\n"
+    source = agent + HANDLER.format(body="    " + line).replace("log = ", f"{set_up}log = ", 1)
+    assert bool(found(tmp_path, "logging/no-correlation-id", source)) is fires
+
+
+@pytest.mark.parametrize(
+    ("use", "fires"), [("app.run(port=port)", False), ("made.run(port=port)", False), ("put(port)\n    app.run()", True)]
+)
+def test_a_port_of_the_server_at_a_desk(tmp_path: Path, use: str, fires: bool) -> None:
+    (tmp_path / "Procfile").write_text("web: gunicorn app:app\n")
+    source = HANDLER.format(body="    pass").replace("    app.run()", f"    port = int(os.environ['PORT'])\n    {use}")
+    assert bool(found(tmp_path, "startup/setup-under-main", "import os\n\nmade = make()\n" + source)) is fires
+
+
+@pytest.mark.parametrize(("started", "fires"), [("web.py", True), ("other.py", False)])
+def test_a_dotenv_file_of_a_script_that_nothing_starts(tmp_path: Path, started: str, fires: bool) -> None:
+    (tmp_path / "shop.py").write_text("import os\n\nURL = os.environ['URL']\n")
+    (tmp_path / "Procfile").write_text(f"web: python {started}\n")
+    late = "import shop\nfrom dotenv import load_dotenv\n\nload_dotenv()\n"
+    (tmp_path / "web.py").write_text(late + HANDLER.format(body="    shop.go()"))
+    (tmp_path / "other.py").write_text(HANDLER.format(body="    pass"))
+    assert bool(found(tmp_path, "startup/late-dotenv", "")) is fires
 
 
 @pytest.mark.parametrize(("said", "fires"), [("rows", True), ("'all rows are written'", False), ("f'{rows} are there'", False)])

@@ -113,7 +113,11 @@ def few(found: Iterable[Finding]) -> Iterator[Finding]:
 
 def _kinds(project: Project, site: Site) -> Iterator[str]:
     """The kind of the first long-running entrypoint that prints here while it serves; load generators talk by print."""
-    for entrypoint in project.runs_in(site, "serving", "shutdown", kinds=("service", "worker")):
+    running = project.runs_in(site, "serving", "shutdown", kinds=("service", "worker"))
+    tasks = any(e.framework == "celery" for e in running)
+    for entrypoint in running:
+        if tasks and entrypoint.kind == "worker":
+            continue  # the same task, by another way to start its worker
         if entrypoint.framework in LOAD_GENERATORS or talkative(project, entrypoint):
             continue
         if entrypoint.framework == "celery":

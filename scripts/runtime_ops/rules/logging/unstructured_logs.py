@@ -65,6 +65,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
             "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
+            confidence="possible" if _into_files(setup) and not collected(program) else "likely",
             entrypoints=(entrypoint,),
             trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
             phase="startup",
@@ -72,10 +73,22 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
+def _into_files(setup: LogUse) -> bool:
+    """Whether the set-up writes to files on the host: people read them there, and no store asks for fields."""
+    scopes = (setup.function, setup.function.module.level)
+    texts = (n.value for func in scopes for p in func.places for e in own_expressions(p.stmt) for n in m.walk(e) if isinstance(n, m.Const))
+    return any(isinstance(text, str) and text.endswith("FileHandler") for text in texts)
+
+
+def collected(program: Program) -> bool:
+    """Whether production runs on a platform that takes the output into a store."""
+    return any(x.platform in QUERIED for e in program.all for x in e.production if x.role == "main")
+
+
 def queried(program: Program) -> bool:
     """Whether the records end where somebody queries them: a platform collects them, or the program also reports to a tracker
     or agent, as what is watched from outside does. One container of a home has a person who reads the lines."""
-    if any(x.platform in QUERIED for e in program.all for x in e.production if x.role == "main"):
+    if collected(program):
         return True
     bindings = (b for module in program.modules for found in module.level.bindings.values() for b in found)
     return any(b.kind == "import" and WATCHED.search(b.text) for b in bindings)
@@ -145,7 +158,11 @@ def _of_operator(project: Project, use: LogUse) -> bool:
     if use.site is None or use.name not in ("logging.config.dictConfig", "logging.config.fileConfig") or not use.site.call.args:
         return False
     given = use.site.call.args[0]
-    if isinstance(given, m.Name) and "." not in given.id:
+    if isinstance(given, m.Name) and "." in given.id:
+        handed = use.function.param(given.id.partition(".")[0]) is not None
+        unknown = handed or project.links.names.value(given, use.function) is None
+        return unknown and given.id.rpartition(".")[2].isupper()  # ``config.LOG_CONFIG``
+    if isinstance(given, m.Name):
         found = [b.expr for b in use.function.bindings.get(given.id, ()) or use.function.module.level.bindings.get(given.id, ())]
         given = found[0] if len(found) == 1 and found[0] is not None else given
     return isinstance(given, m.Subscript | m.Call) and not project.links.names.constant(given, use.function)

@@ -37,11 +37,18 @@ def check(project: Project) -> Iterator[Finding]:
             f"load_dotenv() comes after the import in line {line} whose modules read {read.name} while they are imported: "
             "what the .env file says about it has no effect",
             "call load_dotenv() before the first import of the project, or in the module that reads the settings",
+            confidence="likely" if _runs(project, site.function.module) else "possible",
             phase="import",
             entrypoints=project.imported_by(site.function.module),
             trace=(Evidence(read.path, read.line, read.name),),
             anchor=read.name,
         )
+
+
+def _runs(project: Project, module: Module) -> bool:
+    """Whether something that is started imports the module, or nothing says what is started."""
+    importing = project.imported_by(module)
+    return any(e.started for e in importing) or not any(e.started for e in project.entrypoints)
 
 
 def _settings_read_it(project: Project) -> bool:

@@ -10,7 +10,7 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import main_block
 from runtime_ops.project.launch import Launch
-from runtime_ops.project.model import Module, Site
+from runtime_ops.project.model import Module, Site, own_expressions
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -44,11 +44,13 @@ def _set_up(project: Project, module: Module, block: m.If) -> Iterator[tuple[int
     """Lines of the block with what is set up there, and the weight of it."""
     inside = [s for s in module.level.sites if any(step.stmt is block and step.arm == "body" for step in s.steps)]
     run = next((s for s in inside if s.dotted is not None and server_run_by(s.dotted)), None)
+    if run is None:  # an application that a factory makes, of a class that is not known
+        run = next((s for s in inside if s.method == "run" and s.text.rpartition(".")[0] in module.level.bindings), None)
     for registration in project.registrations:
         if registration.site in inside:
             yield registration.site.line, "a signal handler", "medium"
     for read in project.settings.reads_in(module.level):
-        if any(step.stmt is block for step in read.steps) and not _only_for(read.line, run):
+        if any(step.stmt is block for step in read.steps) and not _only_for(read.line, run, module):
             yield read.line, f"the setting {read.name}", "low"
     for use in project.log_parts:
         if use.site is not None and any(use.site is s for s in inside) and use.role in SET_UP:
@@ -60,9 +62,23 @@ def _set_up(project: Project, module: Module, block: m.If) -> Iterator[tuple[int
             yield site.line, f"{site.text}()", "medium"
 
 
-def _only_for(line: int, run: Site | None) -> bool:
-    """Whether a read stands in the arguments of the server's own run call."""
-    return run is not None and run.line <= line <= run.call.end_line
+def _only_for(line: int, run: Site | None, module: Module) -> bool:
+    """Whether a read stands in the arguments of the server's own run call, or is bound to a name that goes nowhere else: the port
+    of a server at a desk."""
+    if run is None:
+        return False
+    if run.line <= line <= run.call.end_line:
+        return True
+    names = {name for name, bindings in module.level.bindings.items() for b in bindings if b.line == line}
+    used = [
+        place.stmt.line
+        for func in module.functions.values()
+        for place in func.places
+        for expr in own_expressions(place.stmt)
+        for node in m.walk(expr)
+        if isinstance(node, m.Name) and node.id in names and place.stmt.line != line
+    ]
+    return bool(used) and all(run.line <= at <= run.call.end_line for at in used)
 
 
 def _finding(project: Project, module: Module, launch: Launch, found: list[tuple[int, str, str]]) -> Finding:
