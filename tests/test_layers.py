@@ -20,6 +20,8 @@ ALLOWED = {
     "contracts": {"project", "facts", "libraries", "findings"},
     "runtime_map": {"project", "facts", "libraries", "findings", "rules"},
     "judge": {"project", "rules", "findings"},
+    "aside": {"findings"},
+    "answers": {"aside", "contracts", "findings", "judge", "project", "rules", "runtime_map"},
     "report": {"findings", "guides", "rules"},
     "guides": set(),
     "drill": set(),

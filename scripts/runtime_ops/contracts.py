@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from runtime_ops.findings import Evidence, Finding, Verdict
+from runtime_ops.findings import PROMISES, Evidence, Finding, Verdict
 from runtime_ops.libraries.jobs import all_job_systems, job_system_of
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.libraries.servers import all_servers, server_run_by
@@ -28,33 +29,48 @@ Met = tuple[tuple[Evidence, ...], str]
 """Evidence that the promise is kept (empty when none was found), and the reason for `unknown` in that case."""
 
 
-def contract(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[Verdict, ...]:
+class Ground(NamedTuple):
+    """What is known of a promise before anything was found against it: why it does not apply (empty when it does), the
+    places that keep it, and why there are none."""
+
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    why: str = ""
+
+
+def contract(entrypoint: Entrypoint, grounds: Mapping[str, Ground], findings: Sequence[Finding]) -> tuple[Verdict, ...]:
     """The six verdicts of an entrypoint, in the order of `runtime_ops.findings.PROMISES`."""
     own = [f for f in findings if entrypoint.id in f.entrypoints and f.confidence != "possible"]
     own = [f for f in own if f.severity in WEIGHTY or f.rule in ABSENT]
     verdicts = []
-    for promise, look in CHECKS:
-        reason = not_applicable(project, entrypoint, promise)
-        placed = reason and entrypoint.kind == "cli" and kept_up(entrypoint)
-        if placed and promise in ("shutdown", "logging", "health", "metrics"):
-            reason = ""
+    for promise in PROMISES:
+        ground = grounds[promise]
         against = [f for f in own if OF_CONCERN.get(f.concern) == promise]
         if promise == "shutdown":
             against += [f for f in own if f.concern == "deadlines" and f.phase == "shutdown"]
-        if against and not (reason and promise in ("jobs", "health")):
+        if against and not (ground.reason and promise in ("jobs", "health")):
             evidence = tuple(Evidence(f.path, f.line, f.rule) for f in against[:EVIDENCE])
             verdicts.append(Verdict(promise, "broken", evidence))
-        elif reason:
-            verdicts.append(Verdict(promise, "n/a", (), reason))
+        elif ground.reason:
+            verdicts.append(Verdict(promise, "n/a", (), ground.reason))
+        elif ground.evidence:
+            verdicts.append(Verdict(promise, "met", ground.evidence[:EVIDENCE]))
         else:
-            evidence, why = look(project, entrypoint)
-            if placed:
-                evidence, why = (), f"{placed} starts it, and whether it stays up could not be seen"
-            if evidence:
-                verdicts.append(Verdict(promise, "met", evidence[:EVIDENCE]))
-            else:
-                verdicts.append(Verdict(promise, "unknown", (), why))
+            verdicts.append(Verdict(promise, "unknown", (), ground.why))
     return tuple(verdicts)
+
+
+def ground(project: Project, entrypoint: Entrypoint, promise: str) -> Ground:
+    """What is known of a promise of an entrypoint, whatever was found."""
+    reason = not_applicable(project, entrypoint, promise)
+    placed = kept_up(entrypoint) if reason and entrypoint.kind == "cli" else ""
+    if placed and promise in ("shutdown", "logging", "health", "metrics"):
+        reason = ""
+    if reason:
+        return Ground(reason)
+    if placed:
+        return Ground("", (), f"{placed} starts it, and whether it stays up could not be seen")
+    return Ground("", *CHECKS[promise](project, entrypoint))
 
 
 def not_applicable(project: Project, entrypoint: Entrypoint, promise: str) -> str:
@@ -217,11 +233,11 @@ def _runs(phases: frozenset[str], site: Site, entrypoint: Entrypoint) -> bool:
     return bool(phases) or site.function.module in entrypoint.modules
 
 
-CHECKS: tuple[tuple[str, Callable[[Project, Entrypoint], Met]], ...] = (
-    ("startup", startup),
-    ("shutdown", shutdown),
-    ("jobs", jobs),
-    ("logging", logging),
-    ("health", health),
-    ("metrics", metrics),
-)
+CHECKS: dict[str, Callable[[Project, Entrypoint], Met]] = {
+    "startup": startup,
+    "shutdown": shutdown,
+    "jobs": jobs,
+    "logging": logging,
+    "health": health,
+    "metrics": metrics,
+}

@@ -19,20 +19,38 @@ class Judged:
     failed: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one rule said: its findings, up to the error when it crashed."""
+
+    findings: list[Finding]
+    error: str = ""
+
+
 def judge(project: Project, rules: Sequence[Rule]) -> Judged:
     """Findings of the rules, overlaps settled, in a stable order: what matters most first."""
+    return together(rules, [ask(rule, project) for rule in rules])
+
+
+def ask(rule: Rule, project: Project) -> Said:
+    """What one rule says of the project."""
     found: list[Finding] = []
-    failed: list[tuple[str, str]] = []
-    for rule in rules:
-        if rule.run is None:
-            continue
-        try:
+    try:
+        if rule.run is not None:
             found.extend(rule.run(project))
-        except Exception as error:  # a broken rule must not take the others' findings with it
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            failed.append((rule.id, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"))
+    except Exception as error:  # a broken rule must not take the others' findings with it
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return Said(found, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
+    return Said(found)
+
+
+def together(rules: Sequence[Rule], said: Iterable[Said]) -> Judged:
+    """What all rules said, in the order of the rules, as one judgement."""
+    pairs = list(zip(rules, said, strict=True))
+    found = [finding for _, each in pairs for finding in each.findings]
     by_id = {rule.id: rule for rule in rules}
-    return Judged(tuple(sorted(settle(found, by_id), key=rank)), tuple(failed))
+    failed = tuple((rule.id, each.error) for rule, each in pairs if each.error)
+    return Judged(tuple(sorted(settle(found, by_id), key=rank)), failed)
 
 
 def rank(finding: Finding) -> tuple[int, int, str, int, str]:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import datetime
 import gc
-import importlib
 import os
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from runtime_ops import not_runtime, waivers
+from runtime_ops import not_runtime, runtime_map, waivers
+from runtime_ops.answers import Answers, answers
 from runtime_ops.configuration import Configuration, ConfigurationError, EntrypointOverride, nearest
 from runtime_ops.contracts import contract
 from runtime_ops.discover import PYTHON, Discovery, discover
-from runtime_ops.findings import EntrypointReport, Evidence, Finding, MapRow, Report
+from runtime_ops.findings import EntrypointReport, Evidence, Finding, Report
 from runtime_ops.gather import Gathered, gather
-from runtime_ops.judge import Judged, judge, rank
+from runtime_ops.judge import rank
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Target
@@ -28,16 +28,6 @@ from runtime_ops.report.wording import count, listed, skipped_summary
 from runtime_ops.rules.api import Rule
 
 Progress = Callable[[str], None]
-
-
-def rows(project: Project, entrypoint: Entrypoint, findings: Sequence[Finding]) -> tuple[MapRow, ...]:
-    """Bridge to `runtime_ops.runtime_map` until that module is there."""
-    try:
-        module = importlib.import_module("runtime_ops.runtime_map")
-    except ImportError:
-        return ()
-    found: tuple[MapRow, ...] = module.rows(project, entrypoint, findings)
-    return found
 
 
 class NothingToAudit(Exception):
@@ -78,22 +68,22 @@ def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
         project = Project(gathered.modules, gathered.artifacts, gathered.paths)
         override(project, configuration.entrypoints)
         progress(f"judging by {count(len(request.rules), 'rule')}")
-        judged = judge(project, request.rules)
-        return report(request, gathered, project, judged)
+        return report(request, gathered, project, answers(project, request.rules))
     finally:
         if was_on:
             gc.enable()
 
 
-def report(request: Request, gathered: Gathered, project: Project, judged: Judged) -> Report:
+def report(request: Request, gathered: Gathered, project: Project, found: Answers) -> Report:
     """The judged project as a report: levels, waivers and contracts applied."""
-    found = with_levels(judged.findings, request.configuration)
+    judged = found.judged
+    levelled = with_levels(judged.findings, request.configuration)
     rules = {rule.id: rule for rule in request.known_rules}
     written = [
         entry for file in gathered.comments for entry in waivers.from_comments(file.path, file.comments, rules)
     ]
     settled = waivers.settle(
-        found,
+        levelled,
         [*request.configuration.waivers, *written],
         today=request.today or datetime.datetime.now(datetime.UTC).date(),
         concerns={name: rule.concern for name, rule in rules.items()},
@@ -102,15 +92,16 @@ def report(request: Request, gathered: Gathered, project: Project, judged: Judge
     shown = [finding for finding in settled.findings if request.everything or finding.confidence != "possible"]
     shown_ids = {id(finding) for finding in shown}
     findings = sorted([*shown, *settled.problems], key=rank)
+    lines = runtime_map.lines_of(levelled)
     return Report(
         root=request.shown_root,
         complete=not gathered.unparsed and not judged.failed,
         entrypoints=tuple(
             EntrypointReport(
                 e.id, e.kind, e.path, e.line, e.framework, started_by(e),
-                contract(project, e, settled.findings), rows(project, e, found),
+                contract(e, grounds, settled.findings), runtime_map.rows(inventories, lines),
             )
-            for e in project.entrypoints
+            for e, grounds, inventories in zip(project.entrypoints, found.grounds, found.inventories, strict=True)
         ),
         findings=tuple(findings),
         waived=settled.waived,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime_ops.contracts import contract
+from runtime_ops.contracts import contract, ground
 from runtime_ops.discover import discover
+from runtime_ops.findings import PROMISES
 from runtime_ops.gather import gather
 from runtime_ops.project.build import Project
 
@@ -38,7 +39,8 @@ def test_program_of_an_image_whose_end_was_not_seen_is_unknown(tmp_path: Path, i
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     project = Project(gathered.modules, gathered.artifacts, gathered.paths)
     (entrypoint,) = project.entrypoints
-    verdicts = {v.promise: v for v in contract(project, entrypoint, [])}
+    grounds = {promise: ground(project, entrypoint, promise) for promise in PROMISES}
+    verdicts = {v.promise: v for v in contract(entrypoint, grounds, [])}
     for promise in ("shutdown", "logging", "health", "metrics"):
         assert verdicts[promise].verdict == verdict
         assert ("Dockerfile:3 starts it" in verdicts[promise].reason) is image

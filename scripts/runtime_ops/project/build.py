@@ -140,6 +140,10 @@ class Project:
                 reached.setdefault(func, []).append(pair)
         return reached
 
+    def make_common_parts(self) -> None:
+        """Make what nearly every question needs."""
+        _ = self.functions, self._reached
+
     # ------------------------------------------------------------ questions
 
     def sites(self, *patterns: str) -> Iterable[Site]:
