@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from runtime_ops.findings import PROMISES, Evidence, Finding, Verdict
@@ -109,7 +110,12 @@ def settings_of(project: Project, entrypoint: Entrypoint) -> list[Evidence]:
 def jobs_of(project: Project, entrypoint: Entrypoint) -> list[Func]:
     """The functions that a job system runs in the entrypoint."""
     life = project.lives[entrypoint]
-    return [f for f in project.functions if f.facts.decorators and is_job(f, project.links) and "serving" in life.of(f)]
+    return [f for f in _decorated_jobs(project) if "serving" in life.of(f)]
+
+
+@lru_cache(maxsize=1)
+def _decorated_jobs(project: Project) -> tuple[Func, ...]:
+    return tuple(f for f in project.functions if f.facts.decorators and is_job(f, project.links))
 
 
 # ---------------------------------------------------------------- what keeps a promise
