@@ -43,7 +43,7 @@ def imported(file: Path) -> set[str]:
             found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("runtime_ops.")}
-    return found - {"__version__"}
+    return found - {"__version__", "plain"}
 
 
 def files(room: str) -> list[Path]:

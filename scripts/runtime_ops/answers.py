@@ -6,13 +6,13 @@ Each of these is a task of its own, and of a large project some are done by a se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from runtime_ops import aside, runtime_map
 from runtime_ops.contracts import Ground, ground
 from runtime_ops.findings import PROMISES, MapRow
 from runtime_ops.judge import Judged, ask, together
+from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.rules.api import Rule

@@ -11,13 +11,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pathspec import GitIgnoreSpec
 
 from runtime_ops.findings import SEVERITIES
+from runtime_ops.plain import dataclass
 from runtime_ops.reading import read_bounded
 
 NAME = "runtime-operations"

@@ -10,12 +10,13 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from runtime_ops import ignore, not_runtime
 from runtime_ops.facts.artifact_kinds import MAX_LOCK_BYTES, artifact_kind
 from runtime_ops.findings import Skipped, Unparsed
+from runtime_ops.plain import dataclass
 from runtime_ops.reading import kind_of, read_bounded, size_text
 
 SIZE_LIMIT = 2_000_000

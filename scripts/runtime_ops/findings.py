@@ -7,7 +7,9 @@ Lines are 1-based; paths are relative to the audited root, with ``/``.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from runtime_ops.plain import dataclass
 
 SEVERITIES = ("high", "medium", "low")
 CONFIDENCES = ("certain", "likely", "possible")

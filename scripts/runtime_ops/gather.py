@@ -19,7 +19,6 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from runtime_ops.facts import model, python
 from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Skipped, Unparsed
+from runtime_ops.plain import dataclass
 from runtime_ops.reading import read_bounded
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from runtime_ops.plain import dataclass
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

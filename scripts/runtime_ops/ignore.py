@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from runtime_ops.plain import dataclass
 from runtime_ops.reading import read_bounded
 
 LIMIT = 256 * 1024

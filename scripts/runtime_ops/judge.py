@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from runtime_ops.findings import CONFIDENCES, SEVERITIES, Finding
+from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
 

@@ -10,7 +10,7 @@ import gc
 import os
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from runtime_ops import not_runtime, runtime_map, waivers
@@ -21,6 +21,7 @@ from runtime_ops.discover import PYTHON, Discovery, discover
 from runtime_ops.findings import EntrypointReport, Evidence, Finding, Report
 from runtime_ops.gather import Gathered, gather
 from runtime_ops.judge import rank
+from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Target

@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
 from runtime_ops.configuration import CONTROLS, WaiverEntry, nearest
 from runtime_ops.facts.model import Comment
 from runtime_ops.findings import Finding, Waiver
+from runtime_ops.plain import dataclass
 
 WAIVE = re.compile(r"waive\s*\[([^\]]*)\]\s*:?\s*(.*)$", re.DOTALL)
 PART = re.compile(r"^\s*([A-Za-z][A-Za-z-]*)\s*=\s*(.*)$", re.DOTALL)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runtime_ops.facts.artifact_values import Artifact, VariableUse
+from runtime_ops.plain import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runtime_ops.facts.artifact_parts import (
     EnvironmentVariable,
 )
 from runtime_ops.facts.artifact_values import Artifact, Value
+from runtime_ops.plain import dataclass
 
 
 @dataclass(frozen=True, slots=True)

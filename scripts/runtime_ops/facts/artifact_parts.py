@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runtime_ops.facts.artifact_commands import (
     Command,
 )
 from runtime_ops.facts.artifact_values import Setting, Value, VariableUse
+from runtime_ops.plain import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runtime_ops.facts.artifact_commands import (
     Command,
 )
@@ -15,6 +13,7 @@ from runtime_ops.facts.artifact_parts import (
     Probe,
 )
 from runtime_ops.facts.artifact_values import Artifact, Value
+from runtime_ops.plain import dataclass
 
 
 @dataclass(frozen=True, slots=True)

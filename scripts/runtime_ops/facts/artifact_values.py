@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from runtime_ops.plain import dataclass
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|msec|min|minutes?|m|sec|seconds?|s|hours?|hr|h|days?|d)?")
 _UNIT_SECONDS = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "ms": 1e-3, "m": 60.0, "s": 1.0, "h": 3600.0, "d": 86400.0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runtime_ops.facts.artifacts import (
     Command,
@@ -21,6 +21,7 @@ from runtime_ops.facts.artifacts import (
 from runtime_ops.facts.commands import exec_command, shell_command
 from runtime_ops.facts.dockerfile_lines import Instruction, instructions
 from runtime_ops.facts.shell_words import Lines
+from runtime_ops.plain import dataclass
 
 _JSON_WORD = re.compile(r'"(?:\\.|[^"\\])*"')
 _FLAG = re.compile(r"--([a-z-]+)(?:=(\S+))?(?:\s|\\\n)+")

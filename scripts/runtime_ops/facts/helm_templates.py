@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runtime_ops.facts.helm_expressions import Scopes, evaluate
 from runtime_ops.facts.yaml_nodes import Mapping, Node, Scalar, Sequence
+from runtime_ops.plain import dataclass
 
 OPEN, CLOSE = "\ue000", "\ue001"
 INJECTED = "\ue002"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runtime_ops.facts.artifacts import (
     Autoscaler,
@@ -20,6 +20,7 @@ from runtime_ops.facts.artifacts import (
 )
 from runtime_ops.facts.yaml_commands import settings_of
 from runtime_ops.facts.yaml_nodes import Node, Scalar, child, items_of, pairs_of, text_of, value_of
+from runtime_ops.plain import dataclass
 
 _MAX_VALUE = 500
 

@@ -6,7 +6,7 @@ Source: nginx's module references (``proxy_read_timeout`` and its relatives: 60 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runtime_ops.facts.artifacts import (
     NginxConfig,
@@ -17,6 +17,7 @@ from runtime_ops.facts.artifacts import (
     Value,
 )
 from runtime_ops.facts.shell_words import Lines
+from runtime_ops.plain import dataclass
 
 _TOKEN = re.compile(
     r"#[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|(?:\$\{[^}\n]{0,200}\}|\{\{[^\n]{0,200}?\}\}|\{%[^\n]{0,200}?%\}|\\.|[^\s;{}#\"'\\])+|[;{}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runtime_ops.facts.artifacts import (
     Assignment,
@@ -29,6 +29,7 @@ from runtime_ops.facts.shell_tree import (
     SimpleNode,
 )
 from runtime_ops.facts.shell_words import Lines, ShellSyntaxError, Use, Word
+from runtime_ops.plain import dataclass
 
 _DECLARATIONS = frozenset(("export", "local", "readonly", "declare", "typeset"))
 _MAX_RAW = 4_000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from runtime_ops.facts.shell_words import Word
+from runtime_ops.plain import dataclass
 
 
 @dataclass(slots=True)

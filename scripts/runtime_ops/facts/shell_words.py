@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
+
+from runtime_ops.plain import dataclass
 
 _PLAIN = re.compile(r"[^\s'\"\\$`&|;<>()]+")
 _DOUBLE_PLAIN = re.compile(r"[^\"\\$`]+")

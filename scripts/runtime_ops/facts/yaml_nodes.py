@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from runtime_ops.facts.artifacts import Unread, Value
+from runtime_ops.plain import dataclass
 
 MAX_DEPTH = 60
 MAX_NODES = 200_000

@@ -1,7 +1,8 @@
 """Calls that hold a whole event loop while they wait (``data/blocking.json``, and every synchronous row of timeouts.json)."""
 
-from dataclasses import dataclass
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import quiet, spellings
 from .table import load

@@ -1,8 +1,9 @@
 """What carries a credential, and which environment variables need no reader in the code (``data/secrets.json``)."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .table import load
 

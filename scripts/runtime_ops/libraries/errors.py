@@ -1,8 +1,10 @@
 """Exceptions with a meaning at run time: a lost connection (``data/connection_errors.json``), a limit or a stop (``interrupts.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings
 from .table import load

@@ -1,8 +1,10 @@
 """Web frameworks and health libraries: what makes a route, a hook, an error handler, a middleware (``data/frameworks.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings, supertypes
 from .table import load

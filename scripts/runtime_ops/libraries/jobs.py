@@ -1,8 +1,10 @@
 """Job systems: what makes a job, how its worker stops, and the defaults of retry, limit and acknowledgement (``data/jobs.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .commands import matched
 from .names import spellings, supertypes

@@ -5,8 +5,9 @@ closed. ``data/returns.json``: the type of what a call or an attribute gives.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .table import load
 

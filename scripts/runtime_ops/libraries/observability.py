@@ -1,8 +1,10 @@
 """Logging, correlation, error trackers (``data/logging.json``) and metrics, traces, exporters (``data/metrics.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings
 from .table import load

@@ -2,8 +2,10 @@
 (``data/wrappers.json``, ``data/program_options.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .table import load
 

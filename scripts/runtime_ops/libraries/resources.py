@@ -1,7 +1,8 @@
 """When a constructor connects (``data/constructors.json``), and which calls start another process (``data/children.json``)."""
 
-from dataclasses import dataclass
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings
 from .table import load

@@ -1,8 +1,10 @@
 """Retry libraries and the retries built into clients and job systems: their stop, pause and defaults (``data/retries.json``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings
 from .table import load

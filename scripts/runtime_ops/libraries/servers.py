@@ -4,8 +4,10 @@ Values are defaults. Numbers like ``facts 2.1`` in ``source`` name measured runs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .commands import matched
 from .names import spellings

@@ -9,8 +9,9 @@ process of its own), ``on-signal``, ``on-exit``. A name that ends in ``.*`` cove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import spellings
 from .table import load

@@ -6,8 +6,10 @@ server; ``Wait.source`` says which.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
+
+from runtime_ops.plain import dataclass
 
 from .names import pattern, quiet, spellings
 from .table import load

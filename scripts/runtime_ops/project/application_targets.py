@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 from runtime_ops.project import server_options as so
 from runtime_ops.project.commands import Words
 from runtime_ops.project.launch import Option, Target

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.libraries.programs import Wrapper, wrapper_of
+from runtime_ops.plain import dataclass
 
 SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh", "ksh"))
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")

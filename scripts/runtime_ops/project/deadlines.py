@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.timeouts import Wait
+from runtime_ops.plain import dataclass
 from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.project.source_text import source_of

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
+from runtime_ops.plain import dataclass
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site, Step

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
+from runtime_ops.plain import dataclass
 from runtime_ops.project import failure_signs as signs
 from runtime_ops.project.flows import ends, resolve_all, sites_in
 from runtime_ops.project.links import Links

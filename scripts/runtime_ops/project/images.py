@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 from runtime_ops.project.development import development_name
 from runtime_ops.project.layout import Tree, build_context, join
 from runtime_ops.project.variables import fill

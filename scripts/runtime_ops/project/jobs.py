@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, job_system_of, job_system_of_class
 from runtime_ops.libraries.names import spellings
 from runtime_ops.libraries.surface import surface
+from runtime_ops.plain import dataclass
 from runtime_ops.project.entrypoints import decorated_by
 from runtime_ops.project.flows import sites_in
 from runtime_ops.project.links import Links

@@ -8,10 +8,11 @@ artifacts (⇄) ask them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 
 
 class Link(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 
 
 class Placed(NamedTuple):

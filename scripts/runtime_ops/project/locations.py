@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 from runtime_ops.project.layout import Layout, Tree, absolute, join
 from runtime_ops.project.modules import ModuleIndex
 

@@ -7,11 +7,11 @@ the methods that start and close them, come from `libraries.names`.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.names import Type
+from runtime_ops.plain import dataclass
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.kept import Kept, kept
 from runtime_ops.project.links import Links

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.facts.shell_commands import read_text
+from runtime_ops.plain import dataclass
 from runtime_ops.project.commands import Word
 
 _TRAPPED = frozenset(("TERM", "INT", "EXIT", "QUIT", "HUP", "15", "2", "0", "SIGTERM", "SIGINT"))

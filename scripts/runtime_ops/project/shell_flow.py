@@ -8,9 +8,10 @@ not known is left out (its patterns are in `Walk.choices`, so that it can be wal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 from runtime_ops.project.commands import Words
 from runtime_ops.project.shell_code import ShellCode
 from runtime_ops.project.shell_conditions import TESTS, Choice, Conditions

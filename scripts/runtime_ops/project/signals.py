@@ -7,10 +7,10 @@ A handler matters by what serving sees of it: it raises, or it changes something
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.surface import surface
+from runtime_ops.plain import dataclass
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Site
 

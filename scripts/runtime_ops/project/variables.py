@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 
 _USE = re.compile(
     r"\\\$|\$\$|\$(?:\{([A-Za-z_]\w*|[@*#?!0-9])(?:(:?[-=?+])((?:[^{}]|\{[^{}]*\})*))?\}|([A-Za-z_]\w*|[@*#?!0-9])|"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from runtime_ops.facts.artifacts import Artifact, PackagingFile, Requirement
+from runtime_ops.plain import dataclass
 
 REQUIREMENT_FOLDERS = frozenset(
     {"requirements", "requirement", "reqs", "deps", "dependencies", "docker", "build", ".config"}

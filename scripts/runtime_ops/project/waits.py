@@ -8,12 +8,13 @@ around the call. Nothing is guessed: what cannot be followed is ``unknown``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.timeouts import Wait, constructor, waits
+from runtime_ops.plain import dataclass
 from runtime_ops.project.configured import Configuration, Configured
 from runtime_ops.project.constructions import Construction, Constructions
 from runtime_ops.project.deadlines import Deadline, Judge, loosest, tightest

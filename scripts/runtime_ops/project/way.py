@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.plain import dataclass
 from runtime_ops.project.launch import Link
 from runtime_ops.project.layout import absolute, join
 from runtime_ops.project.locations import Surroundings

@@ -7,9 +7,9 @@ next one. Pages are cut between items, so the same budget always gives the same 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from runtime_ops.findings import PROMISES, EntrypointReport, Finding, MapRow, Report
+from runtime_ops.plain import dataclass
 from runtime_ops.report import wording as w
 
 CHARACTERS_A_TOKEN = 4
