@@ -15,6 +15,7 @@ ALLOWED = {
     "facts": set(),
     "discover": {"findings", "ignore", "not_runtime", "artifact_reading", "reading", "facts"},
     "gather": {"facts", "discover", "findings", "artifact_reading", "reading", "not_runtime"},
+    "files": {"configuration", "discover", "findings", "gather", "not_runtime", "report"},
     "project": {"facts", "libraries", "findings"},
     "rules": {"project", "facts", "libraries", "findings"},
     "contracts": {"project", "facts", "libraries", "findings"},

@@ -75,18 +75,23 @@ Extract = model.ModuleFacts | Artifact | Unparsed | Skipped | FileComments
 
 
 def gather(
-    root: Path, discovery: Discovery, progress: Progress | None = None, workers: int | None = None
+    root: Path,
+    discovery: Discovery,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Gathered:
     """Read all files of a discovery. Never raises for what is in them.
 
     ``progress`` is called with the number of files done and of all; ``workers`` sets the number of processes (None:
-    chosen by the amount of work; 1: this process alone).
+    chosen by the amount of work; 1: this process alone). ``meanwhile`` is something else for this process to do once the
+    other ones read; it is left out when there are none.
     """
     root = root.resolve()
     chunks = split(discovery.files)
     count = workers if workers is not None else choose_workers(discovery.files)
     with collector_off():
-        results = Work(root, chunks, min(count, len(chunks)) or 1, progress).run()
+        results = Work(root, chunks, min(count, len(chunks)) or 1, progress).run(meanwhile)
     return assemble(discovery, chain.from_iterable(results))
 
 
@@ -219,17 +224,17 @@ class Work:
         self.results: list[list[Extract] | None] = [None] * len(chunks)
         self.files = sum(map(len, chunks))
 
-    def run(self) -> list[list[Extract]]:
+    def run(self, meanwhile: Callable[[], object] | None = None) -> list[list[Extract]]:
         """The extracts of each chunk, in the order of the chunks."""
         if self.workers > 1:
-            self.shared()
+            self.shared(meanwhile)
         for number, chunk in enumerate(self.chunks):  # all of it, or what a helper that was killed left over
             if self.results[number] is None:
                 self.results[number] = [e for file in chunk for e in extract(self.root, file)]
                 self.report(number + 1)
         return [result for result in self.results if result is not None]
 
-    def shared(self) -> None:
+    def shared(self, meanwhile: Callable[[], object] | None) -> None:
         import multiprocessing
 
         context: BaseContext = multiprocessing.get_context(start_method())
@@ -244,6 +249,8 @@ class Work:
             theirs.close()
             helpers.append((helper, ours))
         try:
+            if meanwhile is not None:
+                meanwhile()
             while (number := take(counter)) < len(self.chunks):
                 self.results[number] = [e for file in self.chunks[number] for e in extract(self.root, file)]
                 self.report(number + 1)

@@ -1,4 +1,4 @@
-"""The whole way of an audit: discover → extract → link → judge, from a folder to a `Report`.
+"""The whole way of an audit: discover → extract (`runtime_ops.files`) → link → judge, from a folder to a `Report`.
 
 Formats and exit codes are the command line's business (`runtime_ops.cli.audit`).
 """
@@ -7,32 +7,25 @@ from __future__ import annotations
 
 import datetime
 import gc
-import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from runtime_ops import not_runtime, runtime_map, waivers
+from runtime_ops import runtime_map, waivers
 from runtime_ops.answers import Answers, answers
 from runtime_ops.configuration import Configuration, ConfigurationError, EntrypointOverride, nearest
 from runtime_ops.contracts import contract
-from runtime_ops.discover import PYTHON, Discovery, discover
+from runtime_ops.files import Progress, read
 from runtime_ops.findings import EntrypointReport, Evidence, Finding, Report
-from runtime_ops.gather import Gathered, gather
+from runtime_ops.gather import Gathered
 from runtime_ops.judge import rank
 from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Target
-from runtime_ops.report.wording import count, listed, skipped_summary
+from runtime_ops.report.wording import count
 from runtime_ops.rules.api import Rule
-
-Progress = Callable[[str], None]
-
-
-class NothingToAudit(Exception):
-    """The root holds nothing that could be judged: what was got, what was expected, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +42,15 @@ class Request:
     today: datetime.date | None = None
 
 
-def audit(request: Request, progress: Progress = lambda stage: None) -> Report:
-    """The report on a root.
+def audit(request: Request, progress: Progress = lambda stage: None, gathered: Gathered | None = None) -> Report:
+    """The report on a root; ``gathered`` is what its files hold, when they have been read already.
 
     Raises NothingToAudit when it holds no Python, ConfigurationError when the configuration names what is not there,
     OSError when the root cannot be listed.
     """
     configuration = request.configuration
-    discovery = discover(request.root, configuration.exclude, lambda n: progress(f"looking at files: {n:,}"))
-    if not any(file.kind == PYTHON for file in discovery.files) and not discovery.unreadable:
-        raise NothingToAudit(nothing(request, discovery))
-    gathered = gather(request.root, discovery, lambda done, of: progress(f"reading {of:,} files: {100 * done // of} %"))
-    if gathered.python_files == 0 and not gathered.unparsed:
-        raise NothingToAudit(nothing(request, discovery, gathered))
+    if gathered is None:
+        gathered = read(request.root, request.shown_root, configuration, progress)
     was_on = gc.isenabled()
     gc.disable()  # the linked project is one big graph that lives until the end: collecting it again and again is waste
     try:
@@ -164,40 +153,3 @@ def started_by(entrypoint: Entrypoint) -> tuple[Evidence, ...]:
         for link in (launch.chain[-1], *launch.chain[:-1]):
             found.setdefault((link.path, link.line), Evidence(link.path, link.line, link.text))
     return tuple(found.values())
-
-
-# ---------------------------------------------------------------- nothing to audit
-
-
-def nothing(request: Request, discovery: Discovery, gathered: Gathered | None = None) -> str:
-    """Why there is nothing to judge, and what to do."""
-    skipped = gathered.skipped if gathered is not None else discovery.skipped
-    left_out = [row for row in skipped if row.reason in not_runtime.REASONS and holds_python(request.root / row.path)]
-    expected = "expected a folder with the Python files of a service, worker, job or command-line program"
-    if not discovery.paths and not skipped:
-        return f"{request.shown_root}: got an empty folder; {expected}"
-    if left_out:
-        summary = listed(skipped_summary(left_out))
-        return (
-            f"{request.shown_root}: got no Python file outside of what is no runtime surface: {summary}; {expected}. "
-            f"To audit one of those folders, name it itself, as {request.shown_root.rstrip('/')}/{left_out[0].path}"
-        )
-    others = count(len(discovery.files), "deployment or packaging file")
-    return (
-        f"{request.shown_root}: got {count(len(discovery.paths), 'file')}, {others} among them, but no Python file; {expected}. "
-        "If they are there, look whether .gitignore or `exclude` leaves them out"
-    )
-
-
-def holds_python(place: Path) -> bool:
-    """Whether a file is Python or a folder holds some, by a look at its first few thousand files."""
-    if place.is_file():
-        return place.suffix == ".py"
-    seen = 0
-    for _, _, files in os.walk(place):
-        seen += len(files)
-        if any(name.endswith(".py") for name in files):
-            return True
-        if seen > 5000:
-            break
-    return False

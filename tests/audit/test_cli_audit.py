@@ -16,7 +16,7 @@ import pytest
 from runtime_ops import pipeline
 from runtime_ops.cli import audit as command_line
 from runtime_ops.report import json_format
-from runtime_ops.rules import api
+from runtime_ops.rules import api, names
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "audit.py"
 SERVICE = """\
@@ -282,6 +282,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
     monkeypatch.setattr(api, "load", lambda: {**rules, broken.id: broken})
+    monkeypatch.setattr(names, "concerns", lambda: {rule.id: rule.concern for rule in api.load().values()})
     yield
 
 

@@ -161,3 +161,12 @@ def test_file_that_vanishes_between_looking_and_reading(tmp_path: Path) -> None:
     (tmp_path / "gone.py").unlink()
     gathered = gather(tmp_path, found, workers=1)
     assert [row.path for row in gathered.unparsed] == ["gone.py"]
+
+
+def test_parent_does_something_else_once_while_helpers_read_and_not_without_them(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {f"m{number}.py": service(number) for number in range(20)}
+    write(tmp_path, files)
+    for workers, times in ((2, 1), (1, 0)):
+        done: list[int] = []
+        found = gathering.gather(tmp_path, discover(tmp_path), workers=workers, meanwhile=lambda done=done: done.append(1))
+        assert len(found.modules) == 20 and len(done) == times

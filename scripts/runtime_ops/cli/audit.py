@@ -10,8 +10,9 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from runtime_ops import __version__
@@ -118,20 +119,23 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
     """The report on the audited folder, in the chosen format."""
     check_numbers(arguments)
     root = checked_root(arguments.path)
-    from runtime_ops import pipeline
-    from runtime_ops.rules.api import load
+    from runtime_ops import files
+    from runtime_ops.rules.names import concerns
 
-    rules = load()
+    known = concerns()
     chosen = Path(arguments.config) if arguments.config else None
-    configuration = read_configuration(root, chosen, rules)
+    configuration = read_configuration(root, chosen, known)
     drill = read_drill(arguments.with_drill)
-    request = pipeline.Request(
-        root, arguments.path, selected(rules, arguments, configuration), tuple(rules.values()), configuration, arguments.all
-    )
+    judging = selected(known, arguments, configuration)
     progress = Progress(sys.stderr)
     try:
-        report = pipeline.audit(request, progress)
-    except pipeline.NothingToAudit as error:
+        # the rules and what they ask are a good part of the package: imported while other processes read already
+        gathered = files.read(root, arguments.path, configuration, progress, meanwhile=judges)
+        pipeline, rules = judges()
+        judged_by = [rules[name] for name in judging]
+        request = pipeline.Request(root, arguments.path, judged_by, tuple(rules.values()), configuration, arguments.all)
+        report = pipeline.audit(request, progress, gathered)
+    except files.NothingToAudit as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{arguments.path}: cannot be read: {error.strerror or error}") from None
@@ -147,6 +151,14 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
             raise UsageError(f"--with-drill {arguments.with_drill}: {error}") from None
     fail_on = arguments.fail_on or configuration.fail_on or DEFAULT_FAIL_ON
     return rendered(report, arguments, colour, merged), exit_code(report, fail_on, arguments.allow_incomplete)
+
+
+def judges() -> tuple[ModuleType, dict[str, Rule]]:
+    """The second half of an audit, and the rules."""
+    from runtime_ops import pipeline
+    from runtime_ops.rules.api import load
+
+    return pipeline, load()
 
 
 def rendered(report: Report, arguments: argparse.Namespace, colour: bool, drill: dict[str, Any] | None) -> str:
@@ -213,28 +225,29 @@ def checked_root(path: str | None) -> Path:
     raise UsageError(f"{path}: is no folder; expected the folder of a repository")
 
 
-def selected(rules: dict[str, Rule], arguments: argparse.Namespace, configuration: Configuration) -> list[Rule]:
-    """The rules to judge by. Raises UsageError for an unknown name, or when none is left."""
+def selected(known: Mapping[str, str], arguments: argparse.Namespace, configuration: Configuration) -> list[str]:
+    """The rules to judge by. ``known``: the concern of each rule. Raises UsageError for an unknown name, or when none is
+    left."""
     off = {rule for rule, level in (configuration.levels or {}).items() if level == "off"}
-    only = named(rules, arguments.only, "--only")
-    skip = named(rules, arguments.skip, "--skip")
+    only = named(known, arguments.only, "--only")
+    skip = named(known, arguments.skip, "--skip")
     # who names a rule on the command line wants it, whatever the configuration says
-    chosen = [rule for rule in rules.values() if (rule.id in only if only else rule.id not in off) and rule.id not in skip]
+    chosen = [rule for rule in known if (rule in only if only else rule not in off) and rule not in skip]
     if not chosen:
         raise UsageError("no rule is left to judge by; look at --only, --skip and the configuration's rules")
     return chosen
 
 
-def named(rules: dict[str, Rule], given: Sequence[str], option: str) -> set[str]:
+def named(known: Mapping[str, str], given: Sequence[str], option: str) -> set[str]:
     """The rules that an option names: ids or concerns, separated by commas, the option given once or more."""
     found: set[str] = set()
     for word in (part.strip() for value in given for part in value.split(",")):
         if word in CONCERNS:
-            found |= {rule.id for rule in rules.values() if rule.concern == word}
-        elif word in rules:
+            found |= {rule for rule, concern in known.items() if concern == word}
+        elif word in known:
             found.add(word)
         elif word:
-            raise UsageError(f"{option}: no rule {word!r}; {nearest(word, [*rules, *CONCERNS])} (--rules lists them)")
+            raise UsageError(f"{option}: no rule {word!r}; {nearest(word, [*known, *CONCERNS])} (--rules lists them)")
     return found
 
 

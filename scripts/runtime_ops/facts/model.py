@@ -493,8 +493,8 @@ class ModuleFacts(NamedTuple):
     classes: tuple[Class, ...]
     comments: tuple[Comment, ...]
     lines: int
-    walrus: bool = True
-    """Whether any name is bound by ``:=``: few files have one, and looking for it means walking every expression."""
+    walrus: tuple[str, ...] = ()
+    """The functions that bind a name by ``:=``: few do, and looking for it means walking every expression."""
 
 
 _LEAVES = frozenset((Const, Name, Pass, Import, Def, ClassDef, Break, Continue))
@@ -506,6 +506,14 @@ def walk(node: Any) -> Iterator[Any]:
     while stack:
         current = stack.pop()
         kind = type(current)
+        if kind is Call:  # the most frequent of those that hold others
+            yield current
+            if current.keywords:
+                stack.extend([value for _, value in current.keywords[::-1]])
+            if current.args:
+                stack.extend(current.args[::-1])
+            stack.append(current.func)
+            continue
         if kind is not tuple:
             yield current
             if kind in _LEAVES:

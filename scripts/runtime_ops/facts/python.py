@@ -100,6 +100,7 @@ OPERATORS: dict[type, str] = {
 }
 
 
+DISPLAYS: dict[type, str] = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}
 make = tuple.__new__  # a node without the ``__new__`` of its class, which is Python: for the kinds that are everywhere
 
 
@@ -124,6 +125,7 @@ class Extractor:
         self.scope = Scope("<module>", "")
         self.lines: list[bytes] = []
         self.names: set[str] = set()  # qualnames given so far, so that redefinitions stay apart
+        self.walruses: set[str] = set()  # functions with a name bound by :=
 
     def module(self, tree: ast.Module, data: bytes) -> m.ModuleFacts:
         self.lines = data.split(b"\n")
@@ -152,7 +154,7 @@ class Extractor:
                 if (found := COMMENT.search(line))
             )
         return m.ModuleFacts(
-            self.path, (own, *self.functions), tuple(self.classes), comments, own.end_line, b":=" in data
+            self.path, (own, *self.functions), tuple(self.classes), comments, own.end_line, tuple(sorted(self.walruses))
         )
 
     # -------------------------------------------------------- definitions
@@ -286,10 +288,10 @@ class Extractor:
     def expr_stmt(self, node: ast.Expr, line: int, end: int) -> m.Stmt:
         if isinstance(node.value, ast.Constant):
             return m.Pass(line, end)
-        return m.ExprStmt(self.expr(node.value), line, end)
+        return make(m.ExprStmt, (self.expr(node.value), line, end))
 
     def assign(self, node: ast.Assign, line: int, end: int) -> m.Stmt:
-        return m.Assign(tuple([self.expr(t) for t in node.targets]), self.expr(node.value), None, line, end)
+        return make(m.Assign, (tuple([self.expr(t) for t in node.targets]), self.expr(node.value), None, line, end))
 
     def ann_assign(self, node: ast.AnnAssign, line: int, end: int) -> m.Stmt:
         value = self.expr(node.value) if node.value is not None else None
@@ -299,7 +301,7 @@ class Extractor:
         return m.AugAssign(self.expr(node.target), OPERATORS[type(node.op)], self.expr(node.value), line, end)
 
     def return_(self, node: ast.Return, line: int, end: int) -> m.Stmt:
-        return m.Return(self.expr(node.value) if node.value is not None else None, line, end)
+        return make(m.Return, (self.expr(node.value) if node.value is not None else None, line, end))
 
     def raise_(self, node: ast.Raise, line: int, end: int) -> m.Stmt:
         exc = self.expr(node.exc) if node.exc is not None else None
@@ -398,21 +400,27 @@ class Extractor:
         text = dotted(node)
         if text is not None:
             return make(m.Name, (text, node.lineno))
-        return m.Attr(self.expr(node.value), node.attr, node.end_lineno or node.lineno)
+        return make(m.Attr, (self.expr(node.value), node.attr, node.end_lineno or node.lineno))
 
     def call(self, node: ast.Call) -> m.Expr:
-        return m.Call(
-            self.expr(node.func),
-            tuple([self.expr(a) for a in node.args]),
-            tuple([(k.arg, self.expr(k.value)) for k in node.keywords]),
-            # a chained call is reported where its own name stands, not where the chain begins
-            node.func.end_lineno or node.lineno if isinstance(node.func, ast.Attribute) else node.lineno,
-            node.func.end_col_offset or 0,
-            node.end_lineno or node.lineno,
+        func = node.func
+        expr = self.expr
+        # a chained call is reported where its own name stands, not where the chain begins
+        line = func.end_lineno or node.lineno if type(func) is ast.Attribute else node.lineno
+        return make(
+            m.Call,
+            (
+                expr(func),
+                tuple([expr(a) for a in node.args]) if node.args else (),
+                tuple([(k.arg, expr(k.value)) for k in node.keywords]) if node.keywords else (),
+                line,
+                func.end_col_offset or 0,
+                node.end_lineno or node.lineno,
+            ),
         )
 
     def subscript(self, node: ast.Subscript) -> m.Expr:
-        return m.Subscript(self.expr(node.value), self.expr(node.slice), node.lineno)
+        return make(m.Subscript, (self.expr(node.value), self.expr(node.slice), node.lineno))
 
     def joined(self, node: ast.JoinedStr) -> m.Expr:
         parts = (self.expr(p.value) if isinstance(p, ast.FormattedValue) else self.expr(p) for p in node.values)
@@ -457,13 +465,11 @@ class Extractor:
         return m.Yield(value, isinstance(node, ast.YieldFrom), node.lineno)
 
     def sequence(self, node: ast.List | ast.Tuple | ast.Set) -> m.Expr:
-        kind = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}[type(node)]
-        return m.Sequence(kind, tuple(self.expr(e) for e in node.elts))
+        return make(m.Sequence, (DISPLAYS[type(node)], tuple([self.expr(e) for e in node.elts])))
 
     def mapping(self, node: ast.Dict) -> m.Expr:
-        pairs = tuple(
-            (self.expr(k) if k is not None else None, self.expr(v)) for k, v in zip(node.keys, node.values, strict=True)
-        )
+        expr = self.expr
+        pairs = tuple([(expr(k) if k is not None else None, expr(v)) for k, v in zip(node.keys, node.values, strict=True)])
         return m.Mapping(pairs, node.lineno)
 
     def comprehension(self, node: Any) -> m.Expr:
@@ -481,6 +487,7 @@ class Extractor:
         return m.Star(self.expr(node.value))
 
     def walrus(self, node: ast.NamedExpr) -> m.Expr:
+        self.walruses.add(self.scope.function)
         return m.Walrus(node.target.id, self.expr(node.value), node.lineno)
 
 

@@ -506,11 +506,12 @@ def _unpacked(target: m.Expr, value: m.Expr, line: int) -> Iterator[tuple[str, B
 
 def bindings_of(function: Func) -> dict[str, list[Binding]]:
     found: dict[str, list[Binding]] = {}
+    walrus = function.qualname in function.module.facts.walrus
     for place in function.places:
         if type(place.stmt) in _BINDING:
             for name, binding in bindings_in(place.stmt):
                 found.setdefault(name, []).append(binding)
-        if function.module.facts.walrus:
+        if walrus:
             for name, binding in walrus_bindings(place.stmt):
                 found.setdefault(name, []).append(binding)
     return found

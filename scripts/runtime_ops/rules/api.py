@@ -23,6 +23,7 @@ from runtime_ops.findings import CONCERNS, PHASES, SEVERITIES, Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func, Site
+from runtime_ops.rules.names import files
 
 Check = Callable[[Project], Iterator[Finding]]
 PHASE_WEIGHT = {"serving": 0, "shutdown": 1, "startup": 2, "import": 3}
@@ -181,17 +182,13 @@ def worst_phase(phases: Iterable[str]) -> str | None:
 @cache
 def load() -> dict[str, Rule]:
     """Every rule of the package by id, in concern and id order. Raises RuleError for a file that is no rule."""
-    folder = Path(__file__).parent
     rules: dict[str, Rule] = {}
-    for concern in CONCERNS:
-        for file in sorted((folder / concern).glob("*.py")):
-            if file.stem.startswith("_"):
-                continue
-            module = importlib.import_module(f"runtime_ops.rules.{concern}.{file.stem}")
-            rule = getattr(module, "RULE", None)
-            if not isinstance(rule, Rule) or rule.run is None:
-                raise RuleError(f"{file}: expected RULE = Rule(__name__, …) and a function decorated with @RULE.check")
-            rules[rule.id] = rule
+    for concern, file in files():
+        module = importlib.import_module(f"runtime_ops.rules.{concern}.{file.stem}")
+        rule = getattr(module, "RULE", None)
+        if not isinstance(rule, Rule) or rule.run is None:
+            raise RuleError(f"{file}: expected RULE = Rule(__name__, …) and a function decorated with @RULE.check")
+        rules[rule.id] = rule
     if not rules:
-        raise RuleError(f"no rule found below {folder}")
+        raise RuleError(f"no rule found below {Path(__file__).parent}")
     return rules
