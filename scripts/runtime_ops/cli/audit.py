@@ -26,6 +26,7 @@ OK, FINDINGS, WRONG_USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_FAIL_ON = "medium"
 FORMATS = ("text", "json", "agent")
 DRILL_LIMIT = 20_000_000
+PIECE = 1_000_000
 
 EPILOG = """\
 exit codes: 0 no finding at or above the --fail-on level, 1 findings, 2 wrong usage or configuration,
@@ -335,7 +336,9 @@ def write(text: str, code: int) -> int:
     from runtime_ops.report.wording import encodable
 
     try:
-        sys.stdout.write(encodable(text, sys.stdout.encoding))
+        shown = encodable(text, sys.stdout.encoding)
+        for begin in range(0, len(shown), PIECE):  # the bytes of a large report need not all be there at once
+            sys.stdout.write(shown[begin : begin + PIECE])
         sys.stdout.flush()
     except BrokenPipeError:
         # the interpreter would flush again at exit and complain

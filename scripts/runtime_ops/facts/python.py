@@ -399,7 +399,7 @@ class Extractor:
     def attribute(self, node: ast.Attribute) -> m.Expr:
         text = dotted(node)
         if text is not None:
-            return make(m.Name, (text, node.lineno))
+            return make(m.Name, (sys.intern(text), node.lineno))  # one text for all places: less room, shorter pickles
         return make(m.Attr, (self.expr(node.value), node.attr, node.end_lineno or node.lineno))
 
     def call(self, node: ast.Call) -> m.Expr:

@@ -204,6 +204,8 @@ def severity_counts(findings: Sequence[Finding]) -> str:
 
 def encodable(text: str, encoding: str | None) -> str:
     """The text in what an output can write: signs get their nearest ASCII where the encoding has none."""
+    if text.isascii():  # as JSON always is: no copy of some megabytes to find out
+        return text
     try:
         text.encode(encoding or "utf-8")
         return text
