@@ -11,7 +11,7 @@ from functools import partial
 from runtime_ops import aside, runtime_map
 from runtime_ops.contracts import Ground, ground
 from runtime_ops.findings import PROMISES, MapRow
-from runtime_ops.judge import Judged, ask, together
+from runtime_ops.judge import Judged, as_leads, ask, together
 from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
@@ -52,7 +52,7 @@ def answers(project: Project, rules: Sequence[Rule]) -> Answers:
     found = aside.answers(tasks, ASIDE, len(project.functions) >= LARGE and aside.possible())
     numbers = range(len(project.entrypoints))
     return Answers(
-        together(rules, [found[f"rule {rule.id}"] for rule in rules]),
+        together(rules, [as_leads(rule, found[f"rule {rule.id}"]) for rule in rules]),
         tuple({promise: found[f"promise {promise}"][number] for promise in PROMISES} for number in numbers),
         tuple(tuple(found[f"map {source}"][number] for source in runtime_map.SOURCES) for number in numbers),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from runtime_ops.findings import CONFIDENCES, SEVERITIES, Finding
 from runtime_ops.plain import dataclass
@@ -42,6 +43,13 @@ def ask(rule: Rule, project: Project) -> Said:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Said(found, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
     return Said(found)
+
+
+def as_leads(rule: Rule, said: Said) -> Said:
+    """What a rule said, all of it only possible where the rule gives nothing but leads."""
+    if not rule.lead:
+        return said
+    return Said([replace(finding, confidence="possible") for finding in said.findings], said.error)
 
 
 def together(rules: Sequence[Rule], said: Iterable[Said]) -> Judged:

@@ -101,19 +101,24 @@ def test_total_seconds_and_days_are_right(tmp_path: Path) -> None:
     ("command", "lines"),
     [
         ("['kill', '-9', pid]", []),
-        ("[which('tesseract'), '--list-langs']", []),
-        ("['tesseract', pid, '--list-langs']", [8]),
+        ("['ssh', '-V']", []),
+        ("['ssh', pid, '-V']", [8]),
+        ("['tesseract', pid]", []),
+        ("['git', 'clone', pid]", [8]),
+        ("['git', 'remote', '-v']", []),
+        ("[app.config['HOOK_SCRIPT'], pid]", [8]),
+        ("[app.config['FOLDER'], pid]", []),
     ],
 )
 def test_children_that_end_at_once_are_silent(tmp_path: Path, command: str, lines: list[int]) -> None:
     code = (
-        f"import subprocess\nfrom shutil import which\n{HEAD}@app.post('/a/<pid>')\n"
+        f"import subprocess\n\n{HEAD}@app.post('/a/<pid>')\n"
         f"def a(pid):\n    subprocess.run({command})\n    return ''\n"
     )
     assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
 
 
-@pytest.mark.parametrize(("program", "lines"), [("shred", []), ("convert", [8])])
+@pytest.mark.parametrize(("program", "lines"), [("shred", []), ("convert", []), ("rsync", [8])])
 def test_the_command_of_a_child_may_have_a_name(tmp_path: Path, program: str, lines: list[int]) -> None:
     code = (
         f"import subprocess\n{HEAD}@app.post('/a')\ndef a():\n    command = ['{program}', '-z']\n"
@@ -125,7 +130,7 @@ def test_the_command_of_a_child_may_have_a_name(tmp_path: Path, program: str, li
 def test_child_that_is_killed_through_an_attribute_is_supervised(tmp_path: Path) -> None:
     code = (
         "import subprocess\n" + HEAD + "class Jobs:\n    child = None\n    def cancel(self):\n        self.child.{}()\n"
-        "jobs = Jobs()\n@app.get('/')\ndef show():\n    p = subprocess.Popen(['convert', 'a'])\n    jobs.child = p\n"
+        "jobs = Jobs()\n@app.get('/')\ndef show():\n    p = subprocess.Popen(['rsync', 'a'])\n    jobs.child = p\n"
         "    p.wait()\n    return ''\n@app.get('/cancel')\ndef cancel():\n    jobs.cancel()\n    return ''\n"
     )
     assert not findings(tmp_path, "child-without-timeout", app__py=code.format("kill"))
@@ -358,7 +363,7 @@ def test_a_job_that_its_system_ends_is_a_small_matter(tmp_path: Path) -> None:
     [
         ("['git', 'fetch']", 1), ("['git', 'rev-parse', 'HEAD']", 0), ("['openssl', 'version']", 0),
         ("f'rm {name}', shell=True", 0),
-        ("['openssl', 's_client', '-connect', name]", 1),
+        ("['ssh', name]", 1),
     ],
 )  # fmt: skip
 def test_programs_that_ask_nobody_do_not_hang(tmp_path: Path, command: str, count: int) -> None:
@@ -395,7 +400,7 @@ def test_what_is_told_in_a_finally_is_told(tmp_path: Path, last: str, count: int
 
 
 def test_child_is_held_until_the_server_ends_the_worker(tmp_path: Path) -> None:
-    code = HEAD + "import subprocess\n@app.get('/a')\ndef a():\n    subprocess.run(['ffmpeg', '-i', 'x'])\n    return ''\n"
+    code = HEAD + "import subprocess\n@app.get('/a')\ndef a():\n    subprocess.run(['curl', 'x'])\n    return ''\n"
     (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCOPY . .\nCMD exec gunicorn app:app --timeout 90\n")
     (found,) = findings(tmp_path, "child-without-timeout", app__py=code)
     assert found.message.endswith("until gunicorn kills its process after 90 s")

@@ -278,6 +278,9 @@ def test_exit_that_says_why_where_nothing_can_go_on(tmp_path: Path) -> None:
     assert found(tmp_path, "exit-without-cleanup", {"work.py": head + said.replace("{what}", "ValueError") + tail})
     silent = loop.replace("{said}", "step()").replace("{what}", "Exception")
     assert found(tmp_path, "exit-without-cleanup", {"work.py": head + silent + tail})
+    asked = silent.replace("Exception", "KeyboardInterrupt")
+    assert found(tmp_path, "exit-without-cleanup", {"work.py": head + asked + tail}) == []
+    assert found(tmp_path, "exit-without-cleanup", {"demo/work.py": head + silent + tail}) == []
 
 
 @pytest.mark.parametrize(("number", "lines"), [("SIGINT", 0), ("SIGTERM", 1)])

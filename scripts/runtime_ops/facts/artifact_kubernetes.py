@@ -51,6 +51,8 @@ class Container:
     sidecar: bool = False
     working_dir: Value | None = None
     templated: bool = False
+    never_pulled: bool = False
+    """``imagePullPolicy: Never``: the image was built on the node itself."""
 
     @property
     def probes(self) -> tuple[Probe, ...]:

@@ -47,6 +47,7 @@ def _container(node: Mapping, init: bool) -> Container:
         sidecar=init and text_of(node, "restartPolicy") == "Always",
         working_dir=value_of(node, "workingDir"),
         templated=node.templated,
+        never_pulled=text_of(node, "imagePullPolicy") == "Never",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Words, words_of
-from runtime_ops.project.development import development_name, development_path, mounts_source
+from runtime_ops.project.development import development_name, development_path, local_cluster, mounts_source
 from runtime_ops.project.following import Follower
 from runtime_ops.project.images import Image, Images, base_entrypoint, plain_base
 from runtime_ops.project.launch import Launch
@@ -252,7 +252,7 @@ class ContainerStarts:
             grace=workload.grace,
             probes=tuple((p, file.path) for p in container.probes),
             replicas=count_of(workload.replicas),
-            development=development_path(file.path) or development_name(name),
+            development=development_path(file.path) or development_name(name) or local_cluster(container),
         )
         entrypoint = words_of(container.command, file.path) if container.command is not None else None
         command = words_of(container.args, file.path) if container.args is not None else None

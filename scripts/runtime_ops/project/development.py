@@ -13,9 +13,12 @@ from runtime_ops.project.model import Step
 _WORDS = frozenset(
     "dev develop development devel devcontainer debug local localhost test tests testing itest itests ci e2e integration example examples "
     "sample samples override vagrant benchmark benchmarks sandbox playground mock mocks fixture fixtures tutorial "
-    "tutorials demo docs".split()
+    "tutorials demo demos hack docs".split()
 )
-_SERVICE_WORDS = _WORDS - {"docs", "sample", "samples", "demo", "override", "integration", "mock", "mocks"}
+_SERVICE_WORDS = _WORDS - {"docs", "sample", "samples", "demo", "demos", "hack", "override", "integration", "mock", "mocks"}
+DESK_FOLDERS = frozenset(("demo", "demos", "hack", "playground", "sandbox"))
+"""Folders of programs that show or try out the project: people run them by hand, and nothing of production."""
+_PLACE = re.compile(r"<[\w .-]+>")
 _SPLIT = re.compile(r"[^a-z0-9]+")
 
 
@@ -32,6 +35,20 @@ def development_name(name: str) -> bool:
 def development_file(path: str) -> bool:
     """Whether the name of a Python file says so: ``echo_test_server.py``."""
     return development_name(path.rpartition("/")[2].removesuffix(".py"))
+
+
+def desk_program(path: str) -> bool:
+    """Whether a Python file lies in a folder for showing or trying out the project; what starts it for production is asked
+    elsewhere."""
+    return bool(DESK_FOLDERS.intersection(path.lower().split("/")[:-1]))
+
+
+def local_cluster(container: a.Container) -> bool:
+    """Whether a container only runs on the cluster of a developer's machine: its image is never pulled, or a value of its
+    environment is still the place for one (``<access-key>``)."""
+    image = container.image.text if container.image is not None else ""
+    values = (v.value.text for v in container.env if v.value is not None)
+    return container.never_pulled or image.startswith("localhost/") or any(_PLACE.fullmatch(value) for value in values)
 
 
 def debug_only(steps: Iterable[Step]) -> bool:

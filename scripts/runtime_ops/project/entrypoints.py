@@ -15,6 +15,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
+from runtime_ops.project.development import desk_program
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site, Step
@@ -378,7 +379,7 @@ class EntrypointFinder:
                 continue  # a tool that builds an application to look at it (an exporter of its schema)
             entry = self._add(module, module.level, name if top else f"{site.function.name}()")
             entry.line = site.line if top else site.function.line
-            entry.kind = kind
+            entry.kind = "cli" if desk_program(entry.path) and not entry.production else kind
 
     def _unstarted_jobs(self) -> None:
         started = any(e.kind == "worker" and e.launches for e in self.found.values())
@@ -417,6 +418,8 @@ class EntrypointFinder:
 
     def _classify(self, entry: Entrypoint) -> tuple[str, str]:
         framework = self._framework(entry)
+        if desk_program(entry.path) and not entry.production:
+            return "cli", self._cli_library(entry) or framework
         for launch in entry.production or entry.launches:
             if launch.server in WORKER_PROGRAMS or launch.program in WORKER_PROGRAMS:
                 return "worker", launch.server or launch.program

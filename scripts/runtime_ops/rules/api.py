@@ -37,11 +37,20 @@ class Rule:
     """One rule: ``id`` and ``concern`` follow from the file's place.
 
     ``yields_to``: ids of rules whose finding on the same lines says the same thing better. ``alone``: whether a finding
-    may share its line with another rule of the same concern.
+    may share its line with another rule of the same concern. ``lead``: the rule asks a good question whose answer mostly lies
+    outside of what can be read (how the program is used, what a loss costs), so the report gives all that it finds as
+    possible only.
     """
 
     def __init__(
-        self, module: str, *, severity: str, summary: str, yields_to: tuple[str, ...] = (), alone: bool = True
+        self,
+        module: str,
+        *,
+        severity: str,
+        summary: str,
+        yields_to: tuple[str, ...] = (),
+        alone: bool = True,
+        lead: bool = False,
     ) -> None:
         *_, concern, slug = module.split(".")
         self.id = slug.replace("_", "-")
@@ -50,6 +59,7 @@ class Rule:
         self.summary = summary
         self.yields_to = yields_to
         self.alone = alone
+        self.lead = lead
         self.run: Check | None = None
         if concern not in CONCERNS:
             raise RuleError(f"{module}: the folder {concern!r} is no concern; expected one of {', '.join(CONCERNS)}")

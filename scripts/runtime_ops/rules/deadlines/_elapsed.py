@@ -19,8 +19,9 @@ NAMES = 4  # names of names: a limit is nearer than this
 UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
 
-def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str]]:
-    """``(now - started).seconds`` in a comparison: lines, with the text."""
+def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str, bool]]:
+    """``(now - started).seconds`` in a comparison: lines, with the text, and whether the earlier time is kept in a field, where
+    it can grow a day old: a local of a loop and the head of a queue are renewed all the time."""
     found = func.inventory
     if "seconds" not in found.attributes and not any(name.endswith(".seconds") for name in found.names):
         return
@@ -32,7 +33,7 @@ def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str]]:
                     for part in (node.left, *node.rights):
                         text = text or _seconds_of_difference(part, func, project)
             if text is not None and ".days" not in source_of(expr, 400) and not _names_days(func):
-                yield place.stmt.line, text
+                yield place.stmt.line, text, _keeps_start(expr, func)
 
 
 def _seconds_of_difference(expr: m.Expr, func: Func, project: Project) -> str | None:
@@ -49,6 +50,15 @@ def _seconds_of_difference(expr: m.Expr, func: Func, project: Project) -> str | 
     if isinstance(expr, m.Call) and len(expr.args) == 1 and isinstance(expr.func, m.Name) and expr.func.id in ("int", "float", "abs"):
         return _seconds_of_difference(expr.args[0], func, project)
     return None
+
+
+def _keeps_start(expr: m.Expr, func: Func) -> bool:
+    """Whether a difference in the expression, or in what its names are bound to, takes ``record.started`` away."""
+    heads = [n.id.rpartition(".")[0] for n in m.walk(expr) if isinstance(n, m.Name)]
+    bound = tuple(b.expr for head in heads for b in func.bindings.get(head, ()) if b.expr is not None)
+    return any(
+        isinstance(n, m.BinOp) and n.op == "-" and isinstance(n.right, m.Name) and "." in n.right.id for n in m.walk((expr, *bound))
+    )
 
 
 def _names_days(func: Func) -> bool:

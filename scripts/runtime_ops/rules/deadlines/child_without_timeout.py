@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -11,9 +12,8 @@ from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import argument_of
 from runtime_ops.project.model import Func
-from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._outer import outer_end
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, likely_way, matters, weight
 
@@ -35,12 +35,21 @@ LOCAL_PARTS = {
 SLOW = frozenset(
     """git hg svn ssh scp sftp rsync curl wget ffmpeg ffprobe docker podman kubectl helm pip uv poetry npm yarn node pg_dump pg_restore
     psql mysql mysqldump mongodump redis-cli terraform ansible-playbook chromium google-chrome chrome firefox wkhtmltopdf libreoffice
-    soffice unoconv pandoc convert magick gs tesseract yt-dlp youtube-dl aws gcloud az sh bash make gradle mvn java certbot openvpn
+    soffice unoconv pandoc convert magick gs tesseract yt-dlp youtube-dl aws gcloud az sh bash make gradle mvn java openvpn
     mount umount smbclient nmap celery gunicorn pg_basebackup borg restic rclone clamscan clamdscan ocrmypdf latex pdflatex xelatex
     exiftool openssl
     antiword catdoc pdftotext pdftohtml pdftoppm qpdf unrtf blender vips rubberband sox apt apt-get dpkg systemctl supervisorctl""".split()
 )
 """Programs that ask another host, a daemon or a device, or work for as long as their input makes them."""
+REMOTE = frozenset(
+    """git hg svn ssh scp sftp rsync curl wget docker podman kubectl helm aws gcloud az terraform ansible ansible-playbook ansible-galaxy
+    psql mysql mysqldump mongodump redis-cli pg_dump pg_restore pg_basebackup smbclient restic borg rclone yt-dlp youtube-dl
+    mount umount sendmail""".split()
+)
+"""Programs whose work is to talk to another host or a daemon: a peer that is silent holds them, and nobody here can tell when."""
+GIT_REMOTE = frozenset("clone fetch pull push ls-remote submodule lfs".split())
+SOMEBODYS = re.compile(r"(?i)(?:^|_)(?:commands?|cmd|scripts?|hooks?|handler|executable)$")
+"""Settings and fields in which the user of the program keeps a command of his own."""
 TELLS = frozenset("version --version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
@@ -49,6 +58,10 @@ KILLS = frozenset("terminate kill".split())
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    yield from together(_found(project))
+
+
+def _found(project: Project) -> Iterator[Finding]:
     for group in grouped(w for w in project.waits if w.kind == "child" and w.deadline.state == "unbounded"):
         serving = [w for w in group if _in_serving(project, w)]
         if not serving:
@@ -76,33 +89,53 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ...]) -> bool:
     """Whether the way to the wait is plain and so is what can hang: not a function that only a library's base class might
-    call, not this program's own code or pip run by its own interpreter, not a call with fixed words whose program is hidden."""
+    call, and a program that talks to another host, or one that the user of this one chose."""
     func = wait.site.function
     lives = [project.lives[e] for e in entrypoints if likely_way(project.lives[e], func)]
     if not project.links.callers.get(func):
         lives = [life for life in lives if life.sure(func)]
-    return bool(lives) and not (_own_interpreter(wait) or _fixed_words(wait))
+    return bool(lives) and (_talks(project, wait) or _chosen_by_user(wait))
 
 
-def _own_interpreter(wait: WaitSite) -> bool:
-    """``[sys.executable, "-m", …]``."""
-    first = _written(_command(wait), wait.site.function)
-    while isinstance(first, m.BinOp):  # [sys.executable, "-m", "pip"] + more
-        first = first.left
+def _talks(project: Project, wait: WaitSite) -> bool:
+    """Whether the command, or one that a caller hands over, is a program that talks to another host."""
+    first, func = _command(wait), wait.site.function
+    given = [(first, func)]
+    param = func.param(first.id) if isinstance(first, m.Name) and first.id not in func.bindings else None
+    if param is not None:
+        calls = [edge for edge in project.links.callers.get(func, ()) if edge.how == "call" and not edge.site.weak]
+        given = [(argument_of(edge.site, func, param), edge.caller) for edge in calls]
+    return any(_asks_a_host(expr, place) for expr, place in given)
+
+
+def _asks_a_host(expr: m.Expr | None, func: Func) -> bool:
+    program = _program(expr, func)
+    return program in REMOTE and (program != "git" or bool(GIT_REMOTE.intersection(_words(expr, func))))
+
+
+def _words(expr: m.Expr | None, func: Func) -> list[str]:
+    written = _written(expr, func)
+    found = (n.value for n in m.walk(written) if isinstance(n, m.Const)) if written is not None else ()
+    return [word for text in found if isinstance(text, str) for word in text.split()]
+
+
+def _chosen_by_user(wait: WaitSite) -> bool:
+    """``self.rule["command"]``, ``self.script``: the program stands in a setting or a record, not in the code."""
+    func = wait.site.function
+    first = _written(_command(wait), func)
     head = first.items[0] if isinstance(first, m.Sequence) and first.items else first
-    return head is not None and source_of(head).startswith("sys.executable")
-
-
-def _fixed_words(wait: WaitSite) -> bool:
-    """``p = self._start(["--export-ownertrust"]); p.wait()``: the project's own starter gets fixed options and no input."""
-    receiver = wait.site.text.rpartition(".")[0]
-    made = [b.expr for b in wait.site.function.bindings.get(receiver, ())]
-    if wait.call.args or len(made) != 1 or not isinstance(made[0], m.Call):
+    if head is None or isinstance(head, m.Const | m.Format):
         return False
-    if any(s.call is made[0] and s.dotted is not None and "." in s.dotted for s in wait.site.function.sites):
-        return False  # a call of the library: the program is the first of its words
-    words = [n for a in made[0].args for n in m.walk(a) if not isinstance(n, m.Sequence)]
-    return bool(words) and all(isinstance(n, m.Const) for n in words)
+    return any(_kept_command(node, func) for node in m.walk(_written(head, func)))
+
+
+def _kept_command(node: object, func: Func) -> bool:
+    if isinstance(node, m.Subscript):
+        return isinstance(node.key, m.Const) and isinstance(node.key.value, str) and SOMEBODYS.search(node.key.value) is not None
+    if isinstance(node, m.Name):
+        owner, _, last = node.id.rpartition(".")
+        return bool(owner) and owner not in ("cls", "sys") and SOMEBODYS.search(last) is not None
+    return False
 
 
 def _in_serving(project: Project, wait: WaitSite) -> bool:

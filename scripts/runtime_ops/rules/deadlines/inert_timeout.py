@@ -42,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
                 yield from _inside_pool(project, site)
             if site.method == "wait":
                 yield from _after_reading(project, site)
-        for line, text in lost_days(project, func):
+        for line, text, kept in lost_days(project, func):
             yield RULE.in_function(
                 project,
                 func,
@@ -50,6 +50,7 @@ def check(project: Project) -> Iterator[Finding]:
                 f"{text} leaves out whole days: a difference of 1 day and 5 s counts as 5 s, so the limit is met too early or "
                 "not at all",
                 "use total_seconds()",
+                confidence="likely" if kept else "possible",
             )
     yield from _default_of_sockets(project)
 

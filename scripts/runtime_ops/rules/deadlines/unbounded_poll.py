@@ -29,7 +29,7 @@ STOPS = re.compile(r"(?i)abort|cancel|stop|shutdown|exit|quit|clos(?:ed|ing)|ter
 SENDS = frozenset("delay apply_async send_task enqueue submit_job start_query_execution".split())
 """Methods that give work to somebody else and return a handle on it."""
 FETCHES = re.compile(
-    r"(?i)^(?:refresh|reload|status|state|head|execute|describe|query|fetch|poll|get|list|check|read)(?:_|$)|(?:_|^)status$"
+    r"(?i)^(?:refresh|reload|status|state|head|describe|query|fetch|poll|get|list|check)(?:_|$)|(?:_|^)status$"
 )
 """Methods of a client of unknown class that ask for a state."""
 SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
@@ -122,12 +122,33 @@ def _of_others(project: Project, func: Func, stmt: object) -> bool:
     params = {p.name for p in func.facts.params}
     if any(isinstance(n, m.Call) and isinstance(n.func, m.Name) and n.func.id in params for n in m.walk((stmt.test, stmt.body))):
         return False  # ``exit_condition()``: the caller has said when it ends
+    if _drains(stmt, func):
+        return False
     if any(s.dotted in SELECTS for s in sites) or reaches_outside(project, asked):
         return True
     named = {n.id.partition(".")[0] for n in m.walk(stmt.test) if isinstance(n, m.Name)}
     made = [b.expr for name in named for b in func.bindings.get(name, ())]
     queued = any(isinstance(expr, m.Call) and source_of(expr.func).rpartition(".")[2] in SENDS for expr in made)
     return queued or any(not s.targets and "." in s.text and FETCHES.search(s.method) for s in asked)
+
+
+def _drains(loop: m.While, func: Func) -> bool:
+    """``item = take(); if item: … else: break``: each turn takes something away, and the last finds nothing."""
+    taken = {
+        t.id
+        for n in m.walk(loop.body)
+        if isinstance(n, m.Assign) and isinstance(n.value, m.Call)
+        for t in n.targets
+        if isinstance(t, m.Name)
+    }
+    for node in m.walk(loop.body):
+        if not isinstance(node, m.If):
+            continue
+        none = isinstance(node.test, m.UnaryOp) and node.test.op == "not"
+        name = node.test.operand if isinstance(node.test, m.UnaryOp) else node.test
+        if isinstance(name, m.Name) and name.id in taken and ends(node.body if none else node.orelse, func) & {"break", "return"}:
+            return True
+    return False
 
 
 def _asked(loop: m.While, func: Func) -> list[Site]:
@@ -240,6 +261,11 @@ def _started_alone(project: Project, func: Func) -> bool:
     )
 
 
+def _just_before(pause: Site, again: Site) -> bool:
+    """Whether the pause leads to the call: it stands before it, in the same block or around it."""
+    return pause.line < again.line and again.steps[: len(pause.steps)] == pause.steps
+
+
 def _calls_itself(project: Project, func: Func) -> int | None:
     """The line in which a function that sleeps calls itself with nothing counted down."""
     own = [e.site for e in project.links.callees.get(func, ()) if e.callee is func and e.how == "call" and not e.site.weak]
@@ -251,6 +277,9 @@ def _calls_itself(project: Project, func: Func) -> int | None:
         for site in own
         for n in m.walk((site.call.args, site.call.keywords))
     )
+    own = [s for s in own if any(_just_before(pause, s) for pause in sleeps) and not any(isinstance(x.stmt, m.For) for x in s.steps)]
+    if not own:
+        return None  # a walk down a tree, which ends at its leaves
     in_handler = any(step.arm == "handler" for site in own for step in site.steps)
     if counted or in_handler or any(p.name in ("timeout", "deadline", "retries", "attempts") for p in func.facts.params):
         return None

@@ -13,10 +13,11 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A deadline is measured by the wall clock, which is set back and forth while the program runs.",
+    lead=True,
 )
-SHORT, LONG = 1.0, 120.0
-"""Seconds of a wait that a step of the clock is felt in: within one that is shorter it hardly falls, and one of many minutes
-it changes by a part that nobody notices."""
+SHORT, LONG = 1.0, 60.0
+"""Seconds of a wait that a step of the clock is felt in: within one that is shorter it hardly falls, and one of minutes it
+changes by a part that nobody notices."""
 
 
 @RULE.check

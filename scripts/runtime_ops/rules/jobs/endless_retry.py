@@ -25,7 +25,7 @@ from runtime_ops.rules.jobs._retries import (
     stop_given,
 )
 
-RULE = Rule(__name__, severity="high", summary="A failing unit of work is tried again without a limit.")
+RULE = Rule(__name__, severity="high", summary="A failing unit of work is tried again without a limit.", lead=True)
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 # What these say is "not yet" or "somebody else was first", not a fault that lasts.
 CONFLICTS = frozenset(

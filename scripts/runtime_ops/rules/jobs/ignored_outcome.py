@@ -44,7 +44,7 @@ def check(project: Project) -> Iterator[Finding]:
             "much; the rest is lost here "
             "without an error",
             "use a buffered file or sendall(), or loop until everything is written",
-            confidence="likely" if site.dotted != "os.write" or _kept(site) else "possible",
+            confidence="likely" if site.dotted == "os.write" and _kept(site) else "possible",
         )  # fmt: skip
     for func in project.functions:
         yield from _state_not_asked(project, func)
@@ -83,8 +83,19 @@ def _response(project: Project, site: Site) -> Finding | None:
         f"The answer of {site.text}() is {how}: a 4xx or 5xx raises nothing by itself, so a refused or failed "
         "request counts as done",
         "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
-        confidence="likely" if any(likely_way(project.lives[e], func) for e in project.phases(site)) else "possible",
+        confidence="likely" if _hands_over(project, site) and not _in_trial(site) else "possible",
     )  # fmt: skip
+
+
+def _hands_over(project: Project, site: Site) -> bool:
+    """Whether something is sent that the other side must have, on a plain way: a DELETE of what is gone is as good as done."""
+    return site.method != "delete" and any(likely_way(project.lives[e], site.function) for e in project.phases(site))
+
+
+def _in_trial(site: Site) -> bool:
+    """``for _ in range(warmup)``: a request for its own sake."""
+    loops = [s.stmt for s in site.steps if isinstance(s.stmt, m.For)]
+    return any(isinstance(loop.target, m.Name) and loop.target.id == "_" for loop in loops)
 
 
 def _to_itself(site: Site) -> bool:
@@ -241,9 +252,14 @@ def _told_by_result(project: Project) -> Iterator[Finding]:
             f"and {len(dropped)} callers drop the "
             "result: what was not stored or handed over is lost, and they report success",
             "test the result, or let the function raise", severity="low",
-            confidence="possible" if arm.logs or arm.reports or arm.prints else "likely",
+            confidence="possible" if arm.logs or arm.reports or arm.prints or _asked_next(first) else "likely",
         )  # fmt: skip
         yield replace(finding, count=len(dropped), also=tuple(Evidence(s.path, s.line, "the same") for s in others[:8]))
+
+
+def _asked_next(site: Site) -> bool:
+    """Whether what follows in the same block uses the thing again (``create_queue(); put(…)``), and so raises by itself."""
+    return any(s.line > site.call.end_line and s.text.rpartition(".")[0] == site.text.rpartition(".")[0] for s in site.function.sites)
 
 
 def _returns_true(func: Func) -> bool:

@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="Where output is collected and queried, the logging set-up writes plain text, not one structured record an event.",
+    lead=True,
 )
 
 

@@ -16,6 +16,7 @@ RULE = Rule(
     severity="medium",
     summary="A daemon thread holds accepted work (a queue in memory) and nothing drains it before exit.",
     yields_to=("stop-drops-jobs",),
+    lead=True,
 )
 
 

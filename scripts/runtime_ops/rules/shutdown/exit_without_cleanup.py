@@ -18,7 +18,7 @@ RULE = Rule(
     summary="The process is ended by os._exit, os.abort or SIGKILL to itself: nothing is flushed, closed or answered.",
 )
 FLUSHES = frozenset("flush shutdown force_flush fsync".split())
-STOPS = frozenset("halt shutdown stop cleanup".split())
+STOPS = frozenset("halt shutdown stop cleanup terminate aclose".split())
 ANYTHING = frozenset({"Exception", "BaseException"})
 LIVES = (".is_alive(", ".poll(", ".done(")
 CALLERS = 2  # levels of callers that are looked at
@@ -32,6 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
         phases = {p for e, found in project.phases(site).items() if e.long_running for p in found}
         if not phases or (phases <= {"startup", "import"} and _non_zero(site)):
             continue
+        serving = "serving" in phases or any(r.handler is site.function for r in project.registrations)
         yield RULE.at(
             project,
             site,
@@ -40,7 +41,8 @@ def check(project: Project) -> Iterator[Finding]:
             "raise SystemExit (or stop the server) and let cleanup run within a bound; os._exit only as a watchdog's last step "
             "after explicit flushes",
             kinds=("service", "worker"),
-            confidence="possible" if _last_resort(project, site) else "likely",
+            severity=None if serving else "medium",
+            confidence="possible" if not serving or _last_resort(project, site) or _told_at_a_desk(site) else "likely",
         )
 
 
@@ -53,6 +55,12 @@ def _last_resort(project: Project, site: Site) -> bool:
             return True
         reached |= {edge.caller for func in reached for edge in project.links.callers.get(func, ())}
     return False
+
+
+def _told_at_a_desk(site: Site) -> bool:
+    """In the arm of ``except KeyboardInterrupt``, or after the function has stopped what it started: the exit is meant."""
+    types = [t for step in site.steps if step.arm == "handler" and step.handler is not None for t in step.handler.types or ()]
+    return "KeyboardInterrupt" in types or any(_stops(s) for s in _before(site))
 
 
 def _watchdog(project: Project, site: Site) -> bool:

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A child is killed by SIGKILL first: it cannot flush, release or end its own children.",
+    lead=True,
 )
 ASKS = frozenset("terminate send_signal interrupt sigterm".split())
 ALARMS = frozenset({"SIGALRM", "SIGVTALRM", "SIGPROF"})

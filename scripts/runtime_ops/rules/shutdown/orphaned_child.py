@@ -11,6 +11,7 @@ from runtime_ops.libraries.resources import child_started_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Place, Site
 from runtime_ops.project.resources import Resource
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._running import escapes, lasting_phases, names_in
 
@@ -22,6 +23,7 @@ RULE = Rule(
 FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
 LAUNCHERS = frozenset("osascript xdg-open open start sc systemctl launchctl service".split())
 """Desktop openers and service managers: they hand the work to another process and end, or are meant to outlive the caller."""
+DESK = re.compile(r"(?:^|[._\s(])(?:DEV|DEBUG|DEVELOPMENT)(?:[_\s)]|$)")
 DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 
 
@@ -55,7 +57,7 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         return
     if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
         return
-    if _restarts_itself(resource):
+    if _restarts_itself(resource) or any(isinstance(s.stmt, m.If) and DESK.search(source_of(s.stmt.test)) for s in resource.site.steps):
         return
     if (resource.kept.scope == "local" and escapes(resource)) or _ended_by_pid(project, resource):
         return

@@ -24,6 +24,7 @@ ONE_OFF = frozenset(
 )
 """Subcommands that do one thing and end: nothing is drained when they are stopped."""
 ONE_THING = re.compile(r"(?:load|init|seed|create|migrate|setup|wait_for|wait-for)[_-]\w+$")
+STAYS = re.compile(r"(?i)work|serv|consum|listen|schedul|beat|daemon|watch|cluster|loop|poll|celery|huey|^rq")
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
 """Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
 
@@ -43,6 +44,7 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.init is True
                 or launch.role not in ("main", "management")
                 or _ends_soon(launch)
+                or _told_to_do_one_thing(launch)
             ):
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)
@@ -54,6 +56,12 @@ def check(project: Project) -> Iterator[Finding]:
 def _ends_soon(launch: Launch) -> bool:
     """A command that does one thing and ends, or a development server, which has nothing to drain."""
     return bool(ONE_OFF.intersection(launch.argv)) or any(ONE_THING.match(word) for word in launch.argv[1:])
+
+
+def _told_to_do_one_thing(launch: Launch) -> bool:
+    """``manage.py packages -o import_graphs``: a subcommand that is no server; what serves by one names it a worker or so."""
+    manages = any(word.endswith(("manage.py", "django-admin")) for word in launch.argv[:2])
+    return manages and launch.server is None and not any(STAYS.search(word) for word in launch.argv[1:])
 
 
 def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:

@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A producer, listener or broker connection is opened at start and never flushed or closed.",
+    lead=True,
 )
 BUFFERED = frozenset({"producer", "listener"})
 CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})

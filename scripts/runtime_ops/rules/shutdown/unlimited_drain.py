@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The server drains without a limit although streams or websockets stay open: its shutdown hooks never run.",
+    lead=True,
 )
 STREAMS = frozenset({"StreamingResponse", "EventSourceResponse", "StreamingHttpResponse"})
 

@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A child is terminated without being waited for: it stays a zombie, and nobody knows whether it ended.",
+    lead=True,
 )
 ENDS = frozenset({"terminate", "kill", "send_signal"})
 REAPS = frozenset("wait communicate join poll with await close shutdown exitcode is_alive".split())

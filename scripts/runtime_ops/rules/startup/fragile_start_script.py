@@ -140,7 +140,7 @@ def _scripts(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
                     "restart that has nothing to do with it",
                     "install at build time into the image; where users bring packages, build an image of their own",
                     phase="startup",
-                    severity="low" if command.branches else "medium",
+                    confidence="likely" if _unconditional(script, command) else "possible",
                     entrypoints=(entrypoint,),
                     anchor=f"install:{command.argv[0]}",
                 )
@@ -155,6 +155,12 @@ def _scripts(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
                     entrypoints=(entrypoint,),
                     anchor="unquoted arguments",
                 )
+
+
+def _unconditional(script: a.ShellScript, command: a.SimpleCommand) -> bool:
+    """Whether each run of the script comes to the command: no ``if``, ``case``, loop, function or ``&&`` decides about it."""
+    ruled = command.branches or command.arms or command.loops or command.function or command.before in ("&&", "||")
+    return not ruled and not any(c.program in ("exit", "exec") and c.line < command.line and not c.branches for c in script.commands)
 
 
 def _splits(command: a.SimpleCommand) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import artifacts as a
@@ -10,6 +11,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func, Place
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -23,6 +25,9 @@ RULE = Rule(
 SLEEPS = frozenset(("time.sleep", "asyncio.sleep", "gevent.sleep", "anyio.sleep", "trio.sleep"))
 BACKUPS = ("backup", "snapshot")
 
+IMPORTS = re.compile(
+    r"\b(?:manage\.py|django-admin|flask)\s+(?:check|migrate|collectstatic|db\s+upgrade)\b|python[\d.]*\s+-c\s+.*\bimport\b"
+)
 LOADED_BEFORE = frozenset({"need-app", "need_app", "hook-pre-app", "hook_pre_app"})
 """uWSGI options that make a failed import fatal; a failing pre-app hook ends it too."""
 
@@ -60,11 +65,24 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
             f"uWSGI starts {entrypoint.path} without need-app: when its import fails, uWSGI stays up with no application and "
             "answers 500 to everything, so the container never exits and nothing restarts it",
             "set need-app = true: uWSGI then ends with an error when the application cannot be loaded",
-            confidence="certain",
+            severity="medium",
+            confidence="possible" if _imported_before(launch) else "certain",
             phase="startup",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,
         )
+
+
+def _imported_before(launch: Launch) -> bool:
+    """Whether the start script ends by itself when the application cannot be imported: ``manage.py check`` or ``python -c
+    "import app"`` under ``set -e``, before the server."""
+    for script in launch.artifacts:
+        if isinstance(script, a.ShellScript) and any(o.name == "errexit" and o.on for o in script.options):
+            for command in script.commands:
+                text = " ".join(command.argv)
+                if not command.tested and not command.branches and IMPORTS.search(text):
+                    return True
+    return False
 
 
 def _one_try(project: Project, func: Func) -> Iterator[Finding]:

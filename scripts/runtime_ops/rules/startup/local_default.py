@@ -30,6 +30,8 @@ OWN = re.compile(
     re.IGNORECASE,
 )
 """Names for where the program itself listens or is seen."""
+AGENT = re.compile(r"(^|_)(APM|STATSD|SENTRY|NEWRELIC|DATADOG|DD|PROFIL\w*|ZIPKIN|JAEGER)(_|$)", re.IGNORECASE)
+"""Agents that a program runs without: they send in the background, and say themselves what fails."""
 
 
 @RULE.check
@@ -68,7 +70,7 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=missing,
             severity="low" if telemetry else None,
-            confidence="likely" if any(_orchestrated(e) or _image_gives(e, read.name) for e in missing) else "possible",
+            confidence="likely" if (telemetry or not AGENT.search(read.name)) and _in_a_container(missing, read.name) else "possible",
             anchor=read.name,
         )
 
@@ -89,6 +91,11 @@ def _left_out(entrypoint: Entrypoint, name: str, telemetry: bool) -> bool:
     if telemetry:
         return any(not _given(x, name) for x in placed)
     return any(not x.env_open for x in placed) and not any(_given(x, name) for x in placed)
+
+
+def _in_a_container(entrypoints: list[Entrypoint], name: str) -> bool:
+    """Whether any of them is known to start where nothing else listens."""
+    return any(_orchestrated(e) or _image_gives(e, name) for e in entrypoints)
 
 
 def _image_gives(entrypoint: Entrypoint, name: str) -> bool:

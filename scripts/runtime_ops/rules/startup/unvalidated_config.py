@@ -44,6 +44,7 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=tuple(entrypoints),
             anchor=read.name,
+            confidence="likely" if read.function.is_module else "possible",
         )
 
 

@@ -24,6 +24,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Importing a module of a service or worker connects, queries, or starts threads or processes.",
+    lead=True,
 )
 OUTSIDE = frozenset(("http", "database", "broker", "network", "browser"))
 """Not a child: what is run while importing is a local command (a version, a host name) that answers at once."""

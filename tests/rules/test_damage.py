@@ -1,0 +1,106 @@
+"""What must be seen of the harm before a start script, a manifest, a shell or a dropped answer is told about."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.judge import judge
+from runtime_ops.project.build import Project
+
+APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return ''\n"
+IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["/app/start.sh"]\n'
+MANAGE = (
+    "import sys\nfrom django.core.management import execute_from_command_line\n\nif __name__ == '__main__':\n"
+    "    execute_from_command_line(sys.argv)\n"
+)
+
+
+def told(root: Path, rule: str, files: dict[str, str]) -> bool:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    gathered = gather(root, discover(root), workers=1)
+    module = importlib.import_module(f"runtime_ops.rules.{rule.replace('/', '.').replace('-', '_')}")
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
+    assert not judged.failed
+    return any(f.confidence != "possible" for f in judged.findings)
+
+
+@pytest.mark.parametrize(
+    ("install", "fires"),
+    [
+        ("pip install -r requirements.txt", True),
+        ("if [ -n \"$EXTRA\" ]; then pip install $EXTRA; fi", False),
+        ("[ -d modules ] || pip install -r requirements.txt", False),
+        ("prepare() {\npip install -r requirements.txt\n}", False),
+    ],
+)
+def test_an_install_that_each_start_comes_to(tmp_path: Path, install: str, fires: bool) -> None:
+    files = {"app.py": APP, "Dockerfile": IMAGE, "start.sh": f"#!/bin/sh\n{install}\nexec gunicorn app:app\n"}
+    assert told(tmp_path, "startup/fragile-start-script", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [("", True), ("        imagePullPolicy: Never\n", False), ("        env:\n        - {name: KEY, value: <access-key>}\n", False)],
+)
+def test_a_manifest_for_the_cluster_of_a_desk(tmp_path: Path, more: str, fires: bool) -> None:
+    manifest = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n"
+        "      - name: web\n        image: web:1\n        command: [gunicorn, 'app:app']\n"
+    )
+    assert told(tmp_path, "health/missing-probe", {"app.py": APP, "deploy/web.yaml": manifest + more}) is fires
+
+
+@pytest.mark.parametrize(("command", "fires"), [("qcluster", True), ("packages -o import_graphs", False)])
+def test_a_subcommand_below_a_shell(tmp_path: Path, command: str, fires: bool) -> None:
+    script = f"#!/bin/sh\npython manage.py {command}\necho done\n"
+    files = {"manage.py": f"{MANAGE}    while True:\n        sys.stdin.readline()\n", "Dockerfile": IMAGE, "start.sh": script}
+    assert told(tmp_path, "shutdown/signal-blocked-by-shell", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("since", "fires"), [("record.started", True), ("self.queue[0].started", False), ("started", False)]
+)
+def test_a_difference_that_can_grow_a_day_old(tmp_path: Path, since: str, fires: bool) -> None:
+    text = APP + (
+        "\n\nfrom datetime import datetime\n\n\n@app.get('/<record>')\ndef old(record, started=None, self=None):\n"
+        f"    return str((datetime.now() - {since}).seconds > 5)\n"
+    )
+    assert told(tmp_path, "deadlines/inert-timeout", {"app.py": text}) is fires
+
+
+@pytest.mark.parametrize(
+    ("before", "fires"), [("echo up", True), ("python manage.py check", False), ("python manage.py check || true", True)]
+)
+def test_an_import_that_fails_before_the_server(tmp_path: Path, before: str, fires: bool) -> None:
+    script = f"#!/bin/sh\nset -e\n{before}\nexec uwsgi --http :80 --module app:app\n"
+    files = {"app.py": APP, "manage.py": MANAGE, "Dockerfile": IMAGE, "start.sh": script}
+    assert told(tmp_path, "startup/inert-startup-check", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("call", "fires"),
+    [
+        ("requests.post('http://h/x', timeout=3)", True),
+        ("requests.delete('http://h/x', timeout=3)", False),
+        ("[requests.post('http://h/x', timeout=3) for _ in '1']", False),
+    ],
+)
+def test_an_answer_that_somebody_misses(tmp_path: Path, call: str, fires: bool) -> None:
+    text = "import requests\n" + APP + f"\n\n@app.post('/x')\ndef send():\n    {call}\n    return ''\n"
+    assert told(tmp_path, "jobs/ignored-outcome", {"app.py": text}) is fires
+
+
+@pytest.mark.parametrize(("folder", "fires"), [("service", True), ("demo", False), ("hack", False)])
+def test_programs_that_show_the_project(tmp_path: Path, folder: str, fires: bool) -> None:
+    text = (
+        "import os\nimport time\n\n\ndef main():\n    while True:\n        if time.time() < 0:\n            os._exit(1)\n"
+        "        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert told(tmp_path, "shutdown/exit-without-cleanup", {f"{folder}/run.py": text}) is fires
