@@ -330,17 +330,18 @@ def test_a_way_by_a_method_of_one_word_is_a_lead(tmp_path: Path, name: str, coun
     assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
 
 
-@pytest.mark.parametrize(("more", "count"), [("", 0), ("CMD python tool.py\n", 1)])
+@pytest.mark.parametrize(("more", "count"), [("", 0), ("CMD python tool.py\n", 0), ("RUN crontab tab\n", 1)])
 def test_a_command_that_nothing_starts_has_its_user(tmp_path: Path, more: str, count: int) -> None:
     code = "import requests\ndef main():\n    requests.get('http://b')\nif __name__ == '__main__':\n    main()\n"
     (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\n{more}")
+    (tmp_path / "crontab").write_text("0 3 * * * root python tool.py\n" if "crontab" in more else "")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\nversion = '1'\n[project.scripts]\nx = 'tool:main'\n")
     assert len(findings(tmp_path, "call-without-timeout", tool__py=code)) == count
 
 
 @pytest.mark.parametrize(
     ("requirements", "url", "count"),
-    [("sqlalchemy==2.0", "sqlite:///a.db", 0), ("sqlalchemy==2.0\npsycopg2==2.9", "sqlite:///a.db", 1), ("sqlalchemy==2.0", "", 1)],
+    [("sqlalchemy==2.0", "sqlite:///a.db", 0), ("sqlalchemy==2.0\npsycopg2==2.9", "sqlite:///a.db", 0), ("sqlalchemy==2.0", "", 1)],
 )
 def test_an_engine_without_any_driver_opens_a_file(tmp_path: Path, requirements: str, url: str, count: int) -> None:
     code = HEAD + (
@@ -372,7 +373,7 @@ def test_programs_that_ask_nobody_do_not_hang(tmp_path: Path, command: str, coun
     assert len(findings(tmp_path, "child-without-timeout", app__py=code)) == count
 
 
-def test_a_management_command_counts_when_something_starts_it(tmp_path: Path) -> None:
+def test_a_management_command_has_its_user(tmp_path: Path) -> None:
     command = "import requests\nfrom django.core.management.base import BaseCommand\n"
     command += "class Command(BaseCommand):\n    def handle(self, **o):\n        requests.get('http://a')\n"
     manage = "import sys\nfrom django.core.management import execute_from_command_line\n"
@@ -385,7 +386,7 @@ def test_a_management_command_counts_when_something_starts_it(tmp_path: Path) ->
         (tmp_path / path).write_text(text)
     assert not findings(tmp_path, "call-without-timeout")
     (tmp_path / "Procfile").write_text("release: python manage.py pull_rates\n")
-    assert [f.severity for f in findings(tmp_path, "call-without-timeout")] == ["low"]
+    assert not findings(tmp_path, "call-without-timeout")  # somebody deploys, and sees it
 
 
 @pytest.mark.parametrize(
@@ -404,3 +405,82 @@ def test_child_is_held_until_the_server_ends_the_worker(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCOPY . .\nCMD exec gunicorn app:app --timeout 90\n")
     (found,) = findings(tmp_path, "child-without-timeout", app__py=code)
     assert found.message.endswith("until gunicorn kills its process after 90 s")
+
+
+CLUSTER = "from kubernetes import client\napi = client.CoreV1Api()\n"
+
+
+def test_a_client_that_is_made_once_is_one_finding(tmp_path: Path) -> None:
+    code = HEAD + "import cluster\nfrom cluster import api\n@app.get('/a')\ndef a():\n    return str(api.list_namespaced_pod('a'))\n"
+    code += "@app.get('/b')\ndef b():\n    api.read_namespaced_pod('b', 'a')\n    return str(cluster.nodes()) + str(cluster.more())\n"
+    more = CLUSTER + "def nodes():\n    return api.list_node()\ndef more():\n    a = api.list_node()\n"
+    more += "    return api.list_namespaced_service('a'), a\n"
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=code, cluster__py=more)
+    assert (found.path, found.count) == ("cluster.py", 5) and "app.py" in {e.path for e in found.also}
+
+
+@pytest.mark.parametrize(
+    ("limit", "severity"), [("", "low"), ("600", "low"), ("-1", "medium"), ("int(os.environ.get('SECONDS', -1))", "medium")]
+)
+def test_the_limit_of_a_job_whose_worker_is_not_seen(tmp_path: Path, limit: str, severity: str) -> None:
+    code = "import os\nimport requests\nfrom django_rq import job\n@job('low')\ndef ask():\n    return requests.get('http://a').text\n"
+    code += f"QUEUES = {{'low': {{'DEFAULT_TIMEOUT': {limit}}}}}\n" if limit else ""
+    assert [f.severity for f in findings(tmp_path, "call-without-timeout", jobs__py=code)] == [severity]
+
+
+@pytest.mark.parametrize(("nearer", "count"), [("", 1), ("redis==5.0.1\n", 1), ("redis>=4\n", 0), ("redis\n", 0), ("redis<6\n", 1)])
+def test_the_pin_of_another_folder_leaves_the_version_open(tmp_path: Path, nearer: str, count: int) -> None:
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "requirements.txt").write_text("redis==5.0.1\n")
+    (tmp_path / "tool" / "requirements.txt").write_text(nearer)
+    code = "import redis\n" + HEAD + "store = redis.Redis(host='s')\n@app.get('/a')\ndef a():\n    return store.get('a')\n"
+    (tmp_path / "tool" / "app.py").write_text(code)
+    assert len(findings(tmp_path, "call-without-timeout")) == count
+
+
+@pytest.mark.parametrize(("call", "count"), [("super().request(method, url, **kwargs)", 0), ("super().request(method, url)", 1)])
+def test_an_override_that_hands_on_what_it_gets(tmp_path: Path, call: str, count: int) -> None:
+    code = HEAD + (
+        f"class Client(requests.Session):\n    def request(self, method, url, **kwargs):\n        return {call}\n"
+        "client = Client()\n@app.get('/a')\ndef a():\n    return client.request('GET', 'http://a').text\n"
+    )
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("made", "count"), [("create_engine(os.environ['URL'])", 1), ("engine_from_config(dict(os.environ))", 0)])
+def test_an_engine_of_a_whole_configuration(tmp_path: Path, made: str, count: int) -> None:
+    code = HEAD + f"import os\nfrom sqlalchemy import create_engine, engine_from_config\nengine = {made}\n"
+    code += "@app.get('/a')\ndef a():\n    return engine.connect().execute('select 1')\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code, requirements__txt="sqlalchemy==2\npsycopg2==2.9\n")) == count
+
+
+def test_an_event_of_ones_own_tasks_has_no_peer(tmp_path: Path) -> None:
+    code = "import anyio\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/a')\nasync def a():\n    ready = anyio.Event()\n"
+    assert not findings(tmp_path, "call-without-timeout", app__py=code + "    await ready.wait()\n    return ''\n")
+
+
+def test_a_clone_that_git_settings_limit(tmp_path: Path) -> None:
+    code = HEAD + "from dulwich import porcelain\n@app.get('/a')\ndef a():\n    porcelain.clone(app.url, '/tmp/a')\n    return ''\n"
+    assert not findings(tmp_path, "call-without-timeout", app__py=code)
+
+
+@pytest.mark.parametrize(("connection", "count"), [("    message.connection = app.mail\n", 0), ("", 1)])
+def test_a_message_that_is_given_its_connection(tmp_path: Path, connection: str, count: int) -> None:
+    code = HEAD + "from django.core.mail import EmailMessage\n@app.get('/a')\ndef a():\n    message = EmailMessage('a')\n"
+    code += connection + "    message.send()\n    return ''\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code, settings__py="EMAIL_HOST = 'mail'\n")) == count
+
+
+@pytest.mark.parametrize(("calls", "severity"), [(6, "high"), (2, "medium")])
+def test_what_all_requests_go_through_weighs_most(tmp_path: Path, calls: int, severity: str) -> None:
+    code = HEAD + "import os\nimport psycopg2\ndb = psycopg2.connect(os.environ['DSN'])\n"
+    for i in range(calls):
+        code += f"@app.get('/{i}')\ndef a{i}():\n    db.cursor().execute('select {i}')\n    return ''\n"
+    assert [f.severity for f in findings(tmp_path, "call-without-timeout", app__py=code)] == [severity]
+
+
+@pytest.mark.parametrize(("more", "count"), [("", 0), ("CMD python main.py\n", 1)])
+def test_a_start_that_hangs_is_seen_unless_a_container_starts_it(tmp_path: Path, more: str, count: int) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\n{more}")
+    code = HEAD + "def load():\n    return requests.get('http://a').text\nif __name__ == '__main__':\n    load()\n    app.run()\n"
+    assert len(findings(tmp_path, "call-without-timeout", main__py=code)) == count

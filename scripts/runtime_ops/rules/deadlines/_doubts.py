@@ -10,13 +10,15 @@ from functools import cache
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
 from runtime_ops.libraries.timeouts import constructor
+from runtime_ops.libraries.versions import bounded_at
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import CONNECT_NAME, calls_of, scope_of_parameter
+from runtime_ops.project.development import development_path
 from runtime_ops.project.links import argument_of
 from runtime_ops.project.model import Func
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
-from runtime_ops.project.versions import normalised
+from runtime_ops.project.versions import REQUIREMENT_FOLDERS, normalised, upward
 from runtime_ops.project.waits import WaitSite
 
 ENGINES = frozenset({"SQLAlchemy", "Flask-SQLAlchemy", "sqlmodel"})
@@ -33,6 +35,9 @@ STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
 UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
+SET_OUTSIDE = frozenset({"dulwich", "stomp.py"})
+"""Clients that git's own settings limit (dulwich: ``http.timeout``), or that wait only when they are asked to (stomp.py:
+``connect(wait=True)``)."""
 DEPTH = 3  # callers that hand a socket or an address on
 
 
@@ -44,8 +49,71 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or _peer_is_here(project, wait)
         or _receiver_unknown(wait)
         or (wait.constructs and "call" in wait.row.where)
-        or (wait.row.distribution in ENGINES and _own_dialects(project))
+        or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait)))
+        or wait.row.distribution in SET_OUTSIDE
+        or _any_version(project, wait)
+        or _hands_through(wait)
     )
+
+
+def _open_engine(project: Project, wait: WaitSite) -> bool:
+    """Whether an engine may open a file, or takes what limits it from where an operator writes: the code names the address of
+    a SQLite file, or the engine is made of a whole configuration."""
+    return wait.place.text.endswith("engine_from_config") or _writes_sqlite(project)
+
+
+@cache
+def _writes_sqlite(project: Project) -> bool:
+    return any(
+        text.startswith("sqlite:") and not development_path(func.path) for func in project.functions for text in func.inventory.texts
+    )
+
+
+def _any_version(project: Project, wait: WaitSite) -> bool:
+    """Whether the version that has no limit is not the one that is installed for sure: what lies nearer to the file asks for a
+    range, in which newer versions have a limit, and the pin is another folder's."""
+    held = wait.version
+    if not wait.row.changed or held is None or bounded_at(wait.row, held.text) is not False:
+        return False
+    if bounded_at(wait.row, None) is False:
+        return False  # no version has a limit
+    folders = upward(wait.path.rpartition("/")[0])
+    nearest = next((f for f in folders if _ranges(project, wait.row.versioned_by, f)), None)
+    own = _folder_of(held.path)
+    if own not in folders:
+        return True  # a file beside or below: another program's
+    return nearest is not None and len(nearest) > len(own) and any(
+        bounded_at(wait.row, text) is not False for text in _ranges(project, wait.row.versioned_by, nearest)
+    )
+
+
+def _folder_of(path: str) -> str:
+    folder = path.rpartition("/")[0]
+    return folder.rpartition("/")[0] if folder.rpartition("/")[2].lower() in REQUIREMENT_FOLDERS else folder
+
+
+@cache
+def _ranges(project: Project, distribution: str, folder: str) -> tuple[str, ...]:
+    """The versions of a distribution that the packaging files of one folder ask for."""
+    name = normalised(distribution)
+    return tuple(
+        row.version or row.specifier
+        for file in project.artifacts_of(PackagingFile)
+        if _folder_of(file.path) == folder
+        for row in file.requirements
+        if normalised(row.name) == name and not row.group
+    )
+
+
+def _hands_through(wait: WaitSite) -> bool:
+    """``super().request(method, url, **kwargs)``: the override of a library's method, whose callers are whoever calls that
+    method, gives on what it gets."""
+    func = wait.site.function
+    kwargs = next((p.name for p in func.facts.params if p.kind == "kwargs"), None)
+    if kwargs is None or func.cls is None or not func.cls.external_bases:
+        return False
+    handed = any(key is None and isinstance(value, m.Name) and value.id == kwargs for key, value in wait.call.keywords)
+    return handed and "super()" in source_of(wait.call.func)
 
 
 def limits_connecting(project: Project, wait: WaitSite) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from runtime_ops.facts import model as m
@@ -23,7 +25,7 @@ from runtime_ops.rules.deadlines._doubts import (
     set_by_caller,
 )
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
-from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
+from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end
 from runtime_ops.rules.deadlines._waiting import (
     finding_of,
     grouped,
@@ -40,7 +42,16 @@ RULE = Rule(
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
 )
-SHARED = frozenset({"database", "broker"})
+EACH_CALL = frozenset(
+    """stdlib requests requests-futures requests-toolbelt CacheControl httpx httpx2 urllib3 niquests aiohttp curl_cffi pycurl treq
+    tornado feedparser GitPython zeep websocket-client websockets paramiko""".split()
+)
+"""Libraries whose calls take their limit one by one, each to another host; the others are clients that are made once."""
+DATABASES = frozenset(
+    """SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python mysqlclient
+    peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
+)
+OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 RPC = frozenset({"grpcio", "grpclib"})
 MANY = 5  # functions that call one client
 
@@ -55,17 +66,22 @@ def check(project: Project) -> Iterator[Finding]:
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
     for waits in (sure, open_):
         habits: dict[tuple[str, str, str], list[Finding]] = {}
-        for group in grouped(waits):
+        for every in grouped(waits):
+            # what nothing calls waits for nobody, and shall not stand for those that do
+            group = tuple(w for w in every if project.phases(w.site)) or every
+            group = tuple(w for w in group if not is_management_command(w.path)) or group
             severity, phase, entrypoints = weight(project, group)
             if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
                 continue  # every socket of the process has that limit
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
-            key = (finding.path, group[0].row.distribution, finding.confidence)
-            habits.setdefault(key, []).append(finding)
-        for findings in habits.values():
-            yield from together(findings)
+            row = group[0].row
+            # of a client that is made once, one mend limits every call
+            scope = finding.path if row.distribution in EACH_CALL else ""
+            habits.setdefault((scope, row.versioned_by, finding.confidence), []).append(finding)
+        for (scope, *_), findings in habits.items():
+            yield from together(findings) if scope else _one_client(findings)
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
@@ -77,16 +93,31 @@ def check(project: Project) -> Iterator[Finding]:
             end_line=command.end_line,
             severity="low" if slow else "medium",
             phase="startup",
+            confidence="possible" if command.loops and not slow else "likely",  # a loop that asks until somebody answers
             anchor=command.raw[:80],
             count=1 + len(copies),
             also=[Evidence(*copy, "the same") for copy in copies],
         )
 
 
+def _one_client(findings: list[Finding]) -> Iterator[Finding]:
+    """One finding a severity for the clients of one library: the place with the most calls stands for all."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in together(findings):
+        groups.setdefault(finding.severity, []).append(finding)
+    for group in groups.values():
+        first, *others = sorted(group, key=lambda f: (-f.count, f.path, f.line))
+        also = (*(Evidence(f.path, f.line, "the same") for f in others[:8]), *first.also)
+        entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
+        yield replace(first, count=sum(f.count for f in group), also=also[:8], entrypoints=entrypoints)
+
+
 def _unlimited(project: Project, wait: WaitSite) -> bool:
-    if not wait.leaves_the_process or wait.deadline.state != "unbounded" or lasts(project, wait):
+    if not wait.leaves_the_process or _of_own_tasks(wait) or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
-    if _set_elsewhere(wait) or set_by_caller(project, wait) or inside_one_process(wait) or _through_adapter(project, wait):
+    if _sent_elsewhere(wait) or _set_elsewhere(wait) or _through_adapter(project, wait):
+        return False
+    if set_by_caller(project, wait) or inside_one_process(wait):
         return False
     if wait.row.distribution in ENGINES and (_only_files(project) or _only_compiles(wait)):
         return False
@@ -94,6 +125,17 @@ def _unlimited(project: Project, wait: WaitSite) -> bool:
         return False  # the calls are judged where they stand
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
     return not (wait.row.bounded == "yes" and not wait.row.changed)
+
+
+def _of_own_tasks(wait: WaitSite) -> bool:
+    """``anyio.Event.wait``: another task of the program, no peer."""
+    return bool(OWN_TASKS.search(wait.dotted))
+
+
+def _sent_elsewhere(wait: WaitSite) -> bool:
+    """``message.connection = connection; message.send()``: the connection that it is given is judged where it is made."""
+    receiver = wait.site.text.rpartition(".")[0]
+    return wait.dotted.startswith("django.core.mail.") and f"{receiver}.connection" in wait.site.function.bindings
 
 
 def _set_elsewhere(wait: WaitSite) -> bool:
@@ -200,8 +242,11 @@ def _of_group(
         end, unit = UNKNOWN, "its caller"  # by whom it is run in the end was not seen
     if end.by == "job":
         severity = "low"  # the job fails by itself, and can be seen to
+    elif phase == "import":
+        severity = "low"
     elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
         severity = "medium"
+    hurts = seen and _hurts(project, group, severity, phase, entrypoints, end, job=job)
     return finding_of(
         RULE,
         project,
@@ -211,33 +256,65 @@ def _of_group(
         severity=severity,
         phase=phase,
         entrypoints=entrypoints,
-        confidence="possible" if not seen or not _placed(group, phase, entrypoints, job) else "certain" if certain else "likely",
+        confidence="possible" if not hurts else "certain" if certain else "likely",
     )
 
 
-def _placed(group: tuple[WaitSite, ...], phase: str | None, entrypoints: tuple[Entrypoint, ...], job: bool) -> bool:
+def _hurts(
+    project: Project,
+    group: tuple[WaitSite, ...],
+    severity: str,
+    phase: str | None,
+    entrypoints: tuple[Entrypoint, ...],
+    end: End,
+    *,
+    job: bool,
+) -> bool:
     """Whether it is seen when the wait happens, and in something that nobody watches: without a phase a module is only
-    imported; a call found at import alone is one that some registration was not followed to; a command that no container,
-    schedule or unit starts has its user before it."""
+    imported; a call found at import alone is one that some registration was not followed to; a start that hangs is seen by
+    who started it, unless it is the main program of a deployment; a command has its user before it."""
     if phase is None:
         return job
     if phase == "import":
         return all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)
-    if all(e.kind == "cli" for e in entrypoints):
-        return any(x.platform != "packaging" for e in entrypoints for x in e.production) or all(
-            is_management_command(w.path) for w in group
-        )
-    return True
+    if phase == "startup" and not any(_deployed(e) for e in entrypoints):
+        return False
+    if phase == "shutdown":
+        return False
+    if all(_for_a_command(project, e, w, phase) for e in entrypoints for w in group):
+        return False
+    if severity == "low" and end.by != "job":
+        return False
+    return any(e.kind != "cli" for e in entrypoints) or any(
+        x.platform != "packaging" for e in entrypoints for x in e.production
+    )
+
+
+def _deployed(entrypoint: Entrypoint) -> bool:
+    """Whether a container, unit or process list starts it as its main program, and keeps it up."""
+    return entrypoint.long_running and any(x.role == "main" and x.platform != "packaging" for x in entrypoint.production)
+
+
+def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
+    """Whether the way to the wait begins in a management command that no schedule starts: somebody types it."""
+    way = project.trace(entrypoint, wait.site.function, phase)
+    own = is_management_command(wait.path) or bool(way and is_management_command(way[0].path) and way[0].note.startswith("command "))
+    if not own:
+        return False
+    name = (wait.path if is_management_command(wait.path) else way[0].path).rpartition("/")[2].removesuffix(".py")
+    return not any(
+        name in x.argv and not x.development and (x.role == "job" or x.platform in ("crontab", "heroku")) for x in project.launches
+    )
 
 
 def _shared(group: tuple[WaitSite, ...]) -> bool:
-    """Whether all work goes through what is waited for: a database, a cache, a broker, a service of one's own by gRPC, or a
-    client in many places. A call of one feature to one provider stops that feature."""
+    """Whether all work goes through what is waited for: the database that many functions ask, a service of one's own by gRPC.
+    A cache, a queue, or a call of one feature to one provider stops that feature."""
     first = group[0]
     functions = len({w.site.function for w in group})
-    if first.row.distribution in RPC or functions >= MANY:
-        return True
-    return first.kind in SHARED and "mail" not in first.dotted.lower() and functions > 1
+    if first.row.distribution in RPC:
+        return functions > 1
+    return first.kind == "database" and first.row.distribution in DATABASES and functions >= MANY
 
 
 def _callee(wait: WaitSite) -> str:
