@@ -47,12 +47,11 @@ EACH_CALL = frozenset(
     tornado feedparser GitPython zeep websocket-client websockets paramiko""".split()
 )
 """Libraries whose calls take their limit one by one, each to another host; the others are clients that are made once."""
-DATABASES = frozenset(
-    """SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python mysqlclient
-    peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
+SERVE_ALL = frozenset(
+    """grpcio grpclib SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python
+    mysqlclient peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
 )
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
-RPC = frozenset({"grpcio", "grpclib"})
 MANY = 5  # functions that call one client
 
 
@@ -308,13 +307,11 @@ def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, pha
 
 
 def _shared(group: tuple[WaitSite, ...]) -> bool:
-    """Whether all work goes through what is waited for: the database that many functions ask, a service of one's own by gRPC.
+    """Whether all work goes through what is waited for: a database, or a service of one's own by gRPC, that many functions ask.
     A cache, a queue, or a call of one feature to one provider stops that feature."""
     first = group[0]
     functions = len({w.site.function for w in group})
-    if first.row.distribution in RPC:
-        return functions > 1
-    return first.kind == "database" and first.row.distribution in DATABASES and functions >= MANY
+    return first.row.distribution in SERVE_ALL and functions >= MANY
 
 
 def _callee(wait: WaitSite) -> str:
