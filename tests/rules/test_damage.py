@@ -104,3 +104,26 @@ def test_programs_that_show_the_project(tmp_path: Path, folder: str, fires: bool
         "        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
     )
     assert told(tmp_path, "shutdown/exit-without-cleanup", {f"{folder}/run.py": text}) is fires
+
+
+@pytest.mark.parametrize(
+    ("told_by", "fires"), [("item['response_queue'].put(error)", False), ("print('lost')", True)]
+)
+def test_an_item_that_carries_the_way_back(tmp_path: Path, told_by: str, fires: bool) -> None:
+    text = (
+        "import logging\nimport queue\n\nlog = logging.getLogger(__name__)\nitems = queue.Queue()\n\n\ndef send_order(item):\n"
+        "    open(item).read()\n\n\ndef main():\n    while True:\n        item = items.get()\n        try:\n            send_order(item)\n"
+        f"        except Exception as error:\n            log.error('no: %s', error)\n            {told_by}\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert told(tmp_path, "jobs/swallowed-job-failure", {"work.py": text}) is fires
+
+
+@pytest.mark.parametrize(("read", "fires"), [("os.environ.items()", False), ("{}.items()", True)])
+def test_a_variable_that_is_read_by_its_prefix(tmp_path: Path, read: str, fires: bool) -> None:
+    text = "import os\n" + APP + (
+        f"\n\nNAME = os.environ['MLAPP_NAME']\nfor key, value in {read}:\n    if key.startswith('MLAPP_'):\n"
+        "        app.config[key[6:]] = value\n"
+    )
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nENV MLAPP_HTTPDB__PATH=/db\nCMD ["gunicorn", "app:app"]\n'
+    assert told(tmp_path, "startup/variable-never-read", {"app.py": text, "Dockerfile": image}) is fires

@@ -57,7 +57,10 @@ def _keeps_start(expr: m.Expr, func: Func) -> bool:
     heads = [n.id.rpartition(".")[0] for n in m.walk(expr) if isinstance(n, m.Name)]
     bound = tuple(b.expr for head in heads for b in func.bindings.get(head, ()) if b.expr is not None)
     return any(
-        isinstance(n, m.BinOp) and n.op == "-" and isinstance(n.right, m.Name) and "." in n.right.id for n in m.walk((expr, *bound))
+        isinstance(n, m.BinOp) and n.op == "-" and isinstance(n.right, m.Name) and "." in n.right.id and not any(
+            isinstance(part, m.Subscript) for part in m.walk(n)
+        )
+        for n in m.walk((expr, *bound))
     )
 
 

@@ -94,15 +94,25 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
         severity=("low" if _local(row, site) else "medium") if row.kind == "database" else None,
         phases=("serving",),
         kinds=("service", "worker"),
+        confidence="likely" if _serves_many(project, site) else "possible",
     )
     if len(blocking) == 1:
         return finding
     others = tuple(Evidence(s.path, s.line, f"{s.text}() blocks too") for s, _ in blocking[1:9])
     return RULE.finding(
         finding.path, finding.line, finding.message, finding.remedy, end_line=finding.end_line, severity=finding.severity,
-        phase=finding.phase, trace=finding.trace, anchor=finding.anchor, count=len(blocking), also=others,
+        phase=finding.phase, trace=finding.trace, anchor=finding.anchor, confidence=finding.confidence, count=len(blocking), also=others,
         entrypoints=[e for e in project.entrypoints if e.id in finding.entrypoints],
     )  # fmt: skip
+
+
+def _serves_many(project: Project, site: Site) -> bool:
+    """Whether others wait for the loop: a service, or a worker that an artifact starts, and no process of its own for this one
+    coroutine. ``as_completed`` waits for a pool, which may have been given coroutines and so be done at once."""
+    if site.method == "as_completed":
+        return False
+    running = project.runs_in(site, "serving", kinds=("service", "worker"))
+    return any(e.kind == "service" or e.production for e in running)
 
 
 def _local(row: Blocking, site: Site) -> bool:

@@ -43,6 +43,8 @@ BOOKS = re.compile(
     r"(?i)status|statistic|stats|heartbeat|last_seen|metric|usage|(?:^|_)(?:re_?)?(?:evaluate|comput|calculat|aggregat|check|poll)"
 )
 """Names of bookkeeping, and of what is worked out from stored data: the next run or event does it again."""
+REPLIES = re.compile(r"(?i)(?:response|reply|result|answer)_?(?:queue|future|channel|stream)|set_exception|\bfuture\b")
+"""By what an item carries the way back to whoever waits for it."""
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
 HABIT = 5
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
@@ -155,6 +157,8 @@ def _in_loop(project: Project, arm: HandlerEffects, consumer: Consumer) -> Findi
     if takes or not arm.broad:
         return None
     sent = effect(arm, lambda s: delivers(s) or _handles_item(s))
+    if any(REPLIES.search(source_of(n, 400)) for stmt in arm.handler.body for n in m.calls(stmt)):
+        return None  # whoever put the item in waits for its answer, and gets the failure
     if sent is None or may_be_dropped(consumer) or keeps_state(project, sent):
         return None
     return RULE.in_function(

@@ -59,6 +59,8 @@ def loses(arm: HandlerEffects) -> bool:
     """Whether the arm ends the error's way with a line that does not say where it happened."""
     if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
         return False
+    if any(call.site.method == "err" for call in arm.logs):
+        return False  # twisted's log.err makes a Failure of what is being handled, and writes its traceback
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):
         return False
     taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
@@ -258,7 +260,9 @@ def _errors(calls: Iterable[LogCall]) -> list[LogCall]:
 
 
 def _broad(detail: str) -> bool:
-    return detail.rpartition(".")[2] in ("Exception", "BaseException", "500", "InternalServerError")
+    """What takes whatever goes wrong. A handler for status 500 comes after the framework's own record, with its traceback
+    (Flask.handle_exception logs first, Starlette raises on)."""
+    return detail.rpartition(".")[2] in ("Exception", "BaseException")
 
 
 def caught(arm: HandlerEffects) -> str:

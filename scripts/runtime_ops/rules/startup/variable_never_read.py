@@ -85,7 +85,13 @@ def _read(project: Project, entrypoint: Entrypoint, name: str) -> bool:
         module = read.function.module
         if module in entrypoint.modules or module not in elsewhere:
             return True
-    return name != "PORT" and any(name in _said(module) for module in entrypoint.modules)
+    return name != "PORT" and any(name in _said(module) or _by_prefix(module, name) for module in entrypoint.modules)
+
+
+def _by_prefix(module: Module, name: str) -> bool:
+    """Whether the module goes through the whole environment and speaks of the variable's prefix: ``MLAPP_``."""
+    whole = any(isinstance(n, m.Name) and n.id.endswith("environ.items") for f in module.functions.values() for n in m.walk(f.facts.body))
+    return whole and any(word.endswith("_") and name.startswith(word) for word in _said(module))
 
 
 def _in_build(variable: a.EnvironmentVariable, stage: a.Stage) -> bool:
