@@ -119,7 +119,7 @@ def test_an_item_that_carries_the_way_back(tmp_path: Path, told_by: str, fires: 
     assert told(tmp_path, "jobs/swallowed-job-failure", {"work.py": text}) is fires
 
 
-@pytest.mark.parametrize(("read", "fires"), [("os.environ.items()", False), ("{}.items()", True)])
+@pytest.mark.parametrize(("read", "fires"), [("os.environ.items()", False), ("(os.environ or {}).items()", False), ("{}.items()", True)])
 def test_a_variable_that_is_read_by_its_prefix(tmp_path: Path, read: str, fires: bool) -> None:
     text = "import os\n" + APP + (
         f"\n\nNAME = os.environ['MLAPP_NAME']\nfor key, value in {read}:\n    if key.startswith('MLAPP_'):\n"
@@ -127,3 +127,14 @@ def test_a_variable_that_is_read_by_its_prefix(tmp_path: Path, read: str, fires:
     )
     image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nENV MLAPP_HTTPDB__PATH=/db\nCMD ["gunicorn", "app:app"]\n'
     assert told(tmp_path, "startup/variable-never-read", {"app.py": text, "Dockerfile": image}) is fires
+
+
+@pytest.mark.parametrize(("answer", "fires"), [("web.StreamResponse()", False), ("web.Response()", True)])
+def test_a_proxy_leaves_the_limit_to_who_asked(tmp_path: Path, answer: str, fires: bool) -> None:
+    text = (
+        "import aiohttp\nfrom aiohttp import web\n\n\nasync def ask(request):\n    async with aiohttp.ClientSession() as session:\n"
+        "        await session.get('http://h/x', timeout=aiohttp.ClientTimeout(total=None))\n"
+        f"    return {answer}\n\n\napp = web.Application()\napp.router.add_get('/', ask)\n\n"
+        "if __name__ == '__main__':\n    web.run_app(app)\n"
+    )
+    assert told(tmp_path, "deadlines/timeout-disabled", {"app.py": text}) is fires

@@ -23,6 +23,7 @@ RULE = Rule(
     yields_to=("call-without-timeout",),
 )
 STREAMS = frozenset({"stream", "ws_connect", "websocket", "sse", "connect_sse", "iter_lines", "aiter_lines"})
+PASSES_ON = frozenset({"StreamResponse", "StreamingResponse", "StreamingHttpResponse"})
 SUBSCRIBES = frozenset({"pubsub", "close", "aclose"})
 REMEDY = "give a finite limit that fits into the caller's own, or put an outer deadline around the call"
 
@@ -58,6 +59,8 @@ def _at_the_call(wait: WaitSite) -> WaitSite:
 def _counts(project: Project, wait: WaitSite) -> bool:
     if not (wait.leaves_the_process or wait.kind == "child") or lasts(project, wait):
         return False
+    if any(s.method in PASSES_ON for s in wait.site.function.sites):
+        return False  # a proxy: how long the answer may take is for the one behind it and for who asked
     if wait.site.method in STREAMS or any(s.method == "kill" and s.line < wait.line for s in wait.site.function.sites):
         return False  # a stream lasts as long as it has something to say; what was killed is only reaped
     if wait.constructs and _only_listens(project, wait.site):

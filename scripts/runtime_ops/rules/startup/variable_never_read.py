@@ -29,6 +29,8 @@ COMMON = frozenset(
     ("APP", "ENABLE", "DISABLE", "USE", "DEFAULT", "LOG", "MAX", "MIN", "API", "BASE", "SERVICE", "SERVER")
 )
 """First words that say nothing about whose variable it is."""
+WHOLE = frozenset(("os.environ", "os.environ.items", "os.environ.keys", "environ.items"))
+"""How code takes the environment as one thing."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 
@@ -90,7 +92,9 @@ def _read(project: Project, entrypoint: Entrypoint, name: str) -> bool:
 
 def _by_prefix(module: Module, name: str) -> bool:
     """Whether the module goes through the whole environment and speaks of the variable's prefix: ``MLAPP_``."""
-    whole = any(isinstance(n, m.Name) and n.id.endswith("environ.items") for f in module.functions.values() for n in m.walk(f.facts.body))
+    nodes = [n for f in module.functions.values() for n in m.walk(f.facts.body)]
+    one = {id(n.value) for n in nodes if isinstance(n, m.Subscript)}  # ``os.environ["NAME"]`` is one variable
+    whole = any(isinstance(n, m.Name) and n.id in WHOLE and id(n) not in one for n in nodes)
     return whole and any(word.endswith("_") and name.startswith(word) for word in _said(module))
 
 
