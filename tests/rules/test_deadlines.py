@@ -484,3 +484,16 @@ def test_a_start_that_hangs_is_seen_unless_a_container_starts_it(tmp_path: Path,
     (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\n{more}")
     code = HEAD + "def load():\n    return requests.get('http://a').text\nif __name__ == '__main__':\n    load()\n    app.run()\n"
     assert len(findings(tmp_path, "call-without-timeout", main__py=code)) == count
+
+
+def test_a_client_that_the_program_replaces_is_no_finding(tmp_path: Path) -> None:
+    code = HEAD + "@app.get('/a')\ndef a():\n    return requests.Session().get('http://user').text\n"
+    patch = "import importlib\nclass Limited:\n    pass\ndef patch(name):\n    mod = importlib.import_module(name)\n    mod.Session = Limited\n"
+    assert findings(tmp_path, "call-without-timeout", app__py=code)
+    assert not findings(tmp_path, "call-without-timeout", app__py=code, patch__py=patch)
+
+
+def test_a_function_of_the_library_that_is_replaced_is_no_finding(tmp_path: Path) -> None:
+    code = "import functools\n" + HEAD + "@app.get('/a')\ndef a():\n    return requests.get('http://user').text\n"
+    assert findings(tmp_path, "call-without-timeout", app__py=code)
+    assert not findings(tmp_path, "call-without-timeout", app__py=code + "requests.get = functools.partial(requests.get, timeout=5)\n")

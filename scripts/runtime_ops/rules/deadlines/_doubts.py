@@ -53,7 +53,27 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or wait.row.distribution in SET_OUTSIDE
         or _any_version(project, wait)
         or _hands_through(wait)
+        or _replaced(project, wait)
     )
+
+
+def _replaced(project: Project, wait: WaitSite) -> bool:
+    """Whether the program puts something else in the place of the client: ``module.Session = SessionWithLimit``,
+    ``requests.get = partial(…)``. Which calls then go through it was not followed."""
+    *_, owner, _ = ("", *wait.dotted.split("."))
+    return wait.dotted in _put_in_place(project) or owner in _put_in_place(project)
+
+
+@cache
+def _put_in_place(project: Project) -> frozenset[str]:
+    """The classes by their own name, and the functions by their full one, that the program assigns to on other objects."""
+    found = set()
+    for func in project.functions:
+        for name, bindings in func.bindings.items():
+            owner, _, member = name.rpartition(".")
+            if owner and owner.partition(".")[0] not in ("self", "cls") and any(b.kind == "assign" for b in bindings):
+                found.add(member if member[:1].isupper() and not member.isupper() else name)
+    return frozenset(found)
 
 
 def _open_engine(project: Project, wait: WaitSite) -> bool:
