@@ -1,7 +1,7 @@
 """The runtime contract of each entrypoint: six promises, each met, broken, unknown or n/a, with the ground for it.
 
-`broken` needs a finding of weight; `met` needs a place that keeps the promise; where neither was found the verdict is
-`unknown` and says what was looked for. A kind of program that a promise does not apply to gets `n/a`.
+`broken` needs a finding of weight; `met` needs a place that keeps the promise and no lead of weight against it; else the
+verdict is `unknown` and says what was looked for, or which lead is open. A kind of program that a promise does not apply to gets `n/a`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Ground(NamedTuple):
 
 def contract(entrypoint: Entrypoint, grounds: Mapping[str, Ground], findings: Sequence[Finding]) -> tuple[Verdict, ...]:
     """The six verdicts of an entrypoint, in the order of `runtime_ops.findings.PROMISES`."""
-    own = [f for f in findings if entrypoint.id in f.entrypoints and f.confidence != "possible"]
-    own = [f for f in own if f.severity in WEIGHTY or f.rule in ABSENT]
+    weighty = [f for f in findings if entrypoint.id in f.entrypoints and (f.severity in WEIGHTY or f.rule in ABSENT)]
+    own = [f for f in weighty if f.confidence != "possible"]
     verdicts = []
     for promise in PROMISES:
         ground = grounds[promise]
@@ -54,6 +54,9 @@ def contract(entrypoint: Entrypoint, grounds: Mapping[str, Ground], findings: Se
             verdicts.append(Verdict(promise, "broken", evidence))
         elif ground.reason:
             verdicts.append(Verdict(promise, "n/a", (), ground.reason))
+        elif open_leads := [f for f in weighty if f.confidence == "possible" and OF_CONCERN.get(f.concern) == promise]:
+            lead = open_leads[0]
+            verdicts.append(Verdict(promise, "unknown", (), f"a lead is open: {lead.rule} at {lead.path}:{lead.line}"))
         elif ground.evidence:
             verdicts.append(Verdict(promise, "met", ground.evidence[:EVIDENCE]))
         else:

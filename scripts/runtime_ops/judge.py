@@ -46,10 +46,11 @@ def ask(rule: Rule, project: Project) -> Said:
 
 
 def as_leads(rule: Rule, said: Said) -> Said:
-    """What a rule said, all of it only possible where the rule gives nothing but leads."""
+    """What a rule said; of a rule of leads all but what it is certain of is only possible."""
     if not rule.lead:
         return said
-    return Said([replace(finding, confidence="possible") for finding in said.findings], said.error)
+    found = [f if f.confidence == "certain" else replace(f, confidence="possible") for f in said.findings]
+    return Said(found, said.error)
 
 
 def together(rules: Sequence[Rule], said: Iterable[Said]) -> Judged:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime_ops.contracts import contract, ground
+from runtime_ops.contracts import Ground, contract, ground
 from runtime_ops.discover import discover
-from runtime_ops.findings import PROMISES
+from runtime_ops.findings import PROMISES, Evidence, Finding
 from runtime_ops.gather import gather
 from runtime_ops.project.build import Project
 
@@ -44,3 +44,17 @@ def test_program_of_an_image_whose_end_was_not_seen_is_unknown(tmp_path: Path, i
     for promise in ("shutdown", "logging", "health", "metrics"):
         assert verdicts[promise].verdict == verdict
         assert ("Dockerfile:3 starts it" in verdicts[promise].reason) is image
+
+
+@pytest.mark.parametrize(("confidence", "verdict"), [("likely", "broken"), ("possible", "unknown")])
+def test_an_open_lead_leaves_a_promise_unknown(tmp_path: Path, confidence: str, verdict: str) -> None:
+    (tmp_path / "app.py").write_text(MAIN)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    grounds = {promise: Ground("", (Evidence("app.py", 6, "kept here"),)) for promise in PROMISES}
+    against = Finding("lying-readiness", "health", "high", confidence, "app.py", 3, "it lies", "mend it", 3, "serving", (entrypoint.id,))
+    verdicts = {v.promise: v for v in contract(entrypoint, grounds, [against])}
+    assert verdicts["health"].verdict == verdict and verdicts["jobs"].verdict == "met"
+    if verdict == "unknown":
+        assert "lying-readiness at app.py:3" in verdicts["health"].reason

@@ -7,8 +7,8 @@ from runtime_ops.judge import Said, as_leads
 from runtime_ops.rules.api import Rule
 
 
-def said(rule: Rule) -> Said:
-    return Said([rule.finding("app.py", 1, "what is there", "what to write", confidence="certain")])
+def said(rule: Rule, confidence: str = "likely") -> Said:
+    return Said([rule.finding("app.py", 1, "what is there", "what to write", confidence=confidence)])
 
 
 def rule(lead: bool) -> Rule:
@@ -21,7 +21,11 @@ def confidences(findings: list[Finding]) -> list[str]:
 
 def test_a_rule_of_leads_is_only_possible() -> None:
     assert confidences(as_leads(rule(lead=True), said(rule(lead=True))).findings) == ["possible"]
-    assert confidences(as_leads(rule(lead=False), said(rule(lead=False))).findings) == ["certain"]
+    assert confidences(as_leads(rule(lead=False), said(rule(lead=False))).findings) == ["likely"]
+
+
+def test_what_a_rule_of_leads_is_certain_of_stays_a_finding() -> None:
+    assert confidences(as_leads(rule(lead=True), said(rule(lead=True), "certain")).findings) == ["certain"]
 
 
 def test_what_made_a_rule_of_leads_fail_is_kept() -> None:

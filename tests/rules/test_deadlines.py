@@ -488,7 +488,10 @@ def test_a_start_that_hangs_is_seen_unless_a_container_starts_it(tmp_path: Path,
 
 def test_a_client_that_the_program_replaces_is_no_finding(tmp_path: Path) -> None:
     code = HEAD + "@app.get('/a')\ndef a():\n    return requests.Session().get('http://user').text\n"
-    patch = "import importlib\nclass Limited:\n    pass\ndef patch(name):\n    mod = importlib.import_module(name)\n    mod.Session = Limited\n"
+    patch = (
+        "import importlib\nclass Limited:\n    pass\ndef patch(name):\n    mod = importlib.import_module(name)\n"
+        "    mod.Session = Limited\n"
+    )
     assert findings(tmp_path, "call-without-timeout", app__py=code)
     assert not findings(tmp_path, "call-without-timeout", app__py=code, patch__py=patch)
 

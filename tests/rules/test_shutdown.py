@@ -153,7 +153,10 @@ def test_thread_of_a_server_that_was_told_to_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("command", "lines"), [("work", 1), ("load_settings", 0)])
 def test_a_step_that_ends_needs_no_signal(tmp_path: Path, command: str, lines: int) -> None:
-    text = "import sys\nimport time\n\nif sys.argv[1] == 'work':\n    while True:\n        time.sleep(1)\n"
+    text = (
+        "import signal\nimport sys\nimport time\n\n\ndef stop(*args):\n    raise SystemExit(0)\n\n\nif sys.argv[1] == 'work':\n"
+        "    signal.signal(signal.SIGTERM, stop)\n    while True:\n        time.sleep(1)\n"
+    )
     files = {"run.py": text, "Dockerfile": f"FROM python:3.12\nCMD python run.py {command}\n"}
     assert len(found(tmp_path, "signal-blocked-by-shell", files)) == lines
 
@@ -440,3 +443,16 @@ def test_flag_of_a_library_is_looked_at_there(tmp_path: Path) -> None:
     )
     assert found(tmp_path, "inert-signal-handler", {"work.py": text.format("listener.should_stop = True")}) == []
     assert found(tmp_path, "inert-signal-handler", {"work.py": text.format("print('stop')")})
+
+
+@pytest.mark.parametrize(
+    ("handler", "confidence"), [("signal.signal(signal.SIGTERM, stop)", "certain"), ("stop = None", "possible")]
+)
+def test_a_shell_in_the_way_of_a_program_that_would_not_hear(tmp_path: Path, handler: str, confidence: str) -> None:
+    text = f"import signal\nimport time\n\n\ndef stop(*args):\n    raise SystemExit(0)\n\n\n{handler}\nwhile True:\n    time.sleep(1)\n"
+    (tmp_path / "run.py").write_text(text)
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCMD python run.py\n")
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    rule = importlib.import_module("runtime_ops.rules.shutdown.signal_blocked_by_shell").RULE
+    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [rule])
+    assert [f.confidence for f in judged.findings] == [confidence]

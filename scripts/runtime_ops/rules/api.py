@@ -38,8 +38,8 @@ class Rule:
 
     ``yields_to``: ids of rules whose finding on the same lines says the same thing better. ``alone``: whether a finding
     may share its line with another rule of the same concern. ``lead``: the rule asks a good question whose answer mostly lies
-    outside of what can be read (how the program is used, what a loss costs), so the report gives all that it finds as
-    possible only.
+    outside of what can be read (how the program is used, what a loss costs), so the report gives what it finds as possible
+    only, but for what it is certain of.
     """
 
     def __init__(

@@ -22,6 +22,7 @@ RULE = Rule(
     severity="medium",
     summary="A request, job or message handler waits for a thread, future, queue or pipe without a bound.",
     yields_to=("call-without-timeout", "child-without-timeout", "blocking-in-async", "unbounded-shutdown-wait"),
+    lead=True,
 )
 KINDS = frozenset(("future", "queue", "event", "thread", "child"))
 STARTERS = frozenset(

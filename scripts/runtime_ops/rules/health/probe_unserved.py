@@ -42,11 +42,18 @@ def check(project: Project) -> Iterator[Finding]:
                 f"the probe asks {what}, which no route of {entrypoint.path} answers: it fails from the first try, so the container "
                 "is restarted or never becomes ready",
                 "ask a path that the program serves, or add the route",
+                # the framework may serve it by an option (``docs_url="/api/docs"``)
+                confidence="possible" if _written(project, what) else "likely",
                 entrypoints=(entrypoint,),
                 anchor=f"{entrypoint.id}:{what}",
                 count=len(others) + 1,
                 also=[Evidence(p, at, "the same") for p, at in others[:8]],
             )
+
+
+def _written(project: Project, path: str) -> bool:
+    """Whether the code writes the path somewhere, though in no route that was read."""
+    return any(path in func.inventory.texts for func in project.functions)
 
 
 def _behind_prefix(project: Project, entrypoint: Entrypoint, path: str) -> bool:

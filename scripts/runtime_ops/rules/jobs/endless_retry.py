@@ -76,7 +76,7 @@ def _configured(project: Project) -> Iterator[tuple[Configured, Finding]]:
             f"{name} has no limit ({use.policy.stop_parameters[0]}) and never gives up{pace}: while the dependency is "
             f"down or the input is bad, {held}",
             f"limit it ({', '.join(use.policy.stop_parameters[:2])}), let the last failure out, and record it",
-            confidence="certain" if serving else "likely",
+            confidence="likely",
             severity=None if (serving or use.func is not None) and not job else "medium",
         )  # fmt: skip
 

@@ -29,6 +29,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A job or message handler catches the failure, so the work is lost and counts as done.",
+    lead=True,
 )
 STATE = re.compile(r"status|state|fail(?:ed|ure)?(?:$|_|s$)|attempt|retr|dead|invalid|broken|pending", re.I)
 ENDS_JOB = re.compile(
@@ -49,6 +50,9 @@ SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_t
 HABIT = 5
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
 REMEDY = "let the failure leave the job so that its system retries or records it; or put the item back with a count, or store it as failed"
+
+
+IN_MEMORY = ("queue.", "asyncio.", "multiprocessing.", "collections.", "janus.", "anyio.", "trio.")
 
 
 @RULE.check
@@ -168,8 +172,15 @@ def _in_loop(project: Project, arm: HandlerEffects, consumer: Consumer) -> Findi
         "nowhere to find it again",
         "put it back with a count and a pause, and store it as failed when the count is used up", end_line=_end(arm),
         severity=None if delivers(sent) or OUTSIDE.search(sent.method) else "medium",
-        confidence="possible" if counted(arm) else "likely",
+        confidence="possible" if counted(arm) else "certain" if _kept_outside(consumer) else "likely",
     )  # fmt: skip
+
+
+def _kept_outside(consumer: Consumer) -> bool:
+    """Whether the items come out of another program. What waits in this one's memory has its author here, who as often as
+    not is told, comes again, or counts on nothing."""
+    dotted = consumer.take.dotted if consumer.take is not None else None
+    return dotted is not None and not dotted.startswith(IN_MEMORY)
 
 
 def _in_saver(project: Project, arm: HandlerEffects) -> Finding | None:

@@ -53,6 +53,10 @@ HOLDS = {
 }
 
 
+WITH_PASSWORD = frozenset("database db dsn broker amqp redis mongo mongodb postgres postgresql mysql sqlalchemy".split())
+"""Words in the names of addresses that are written with a password as a rule."""
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     found = list(_findings(project))
@@ -80,7 +84,7 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
                 severity="high" if what.kind == "secret" and call is not None and not hidden else "medium",
-                confidence="likely" if what.sure and project.phases(site) else "possible",
+                confidence="likely" if what.sure and not _bare(what) and project.phases(site) else "possible",
             )
 
 
@@ -240,6 +244,11 @@ def _takes_records(project: Project, site: Site) -> bool:
         if isinstance(node, m.Name) and node.id.partition(".")[0] == parameter
     }
     return bool(used) and all(text.startswith(f"{parameter}.record") for text in used)
+
+
+def _bare(what: Told) -> bool:
+    """Whether an address is of a kind that is as often written without a password."""
+    return what.kind == "address" and WITH_PASSWORD.isdisjoint(words_of(what.name))
 
 
 def _variables_in_tracebacks(project: Project) -> Iterator[Finding]:

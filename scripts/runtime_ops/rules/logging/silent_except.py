@@ -28,6 +28,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A broad except drops a failure with nothing logged, counted or raised.",
+    lead=True,
 )
 MUCH = 6  # statements of a try body whose loss is worth a finding of its own
 HABIT = 3  # small places that are worth a finding together

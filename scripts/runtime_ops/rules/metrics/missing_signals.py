@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="No code, library or exporter records latency, errors or queue depth of a service or worker.",
+    lead=True,
 )
 RECORDS = ("counter", "gauge", "histogram", "summary", "observe", "instrument")
 METRIC_READERS = (

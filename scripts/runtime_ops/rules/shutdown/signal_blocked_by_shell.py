@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.jobs import worker_program
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
@@ -25,6 +26,8 @@ ONE_OFF = frozenset(
 """Subcommands that do one thing and end: nothing is drained when they are stopped."""
 ONE_THING = re.compile(r"(?:load|init|seed|create|migrate|setup|wait_for|wait-for)[_-]\w+$")
 STAYS = re.compile(r"(?i)work|serv|consum|listen|schedul|beat|daemon|watch|cluster|loop|poll|celery|huey|^rq")
+DEAF = frozenset({"", "loop", "argparse", "click", "typer", "fire", "asyncio"})
+"""Frameworks of programs that install no handler of SIGTERM by themselves."""
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
 """Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
 
@@ -49,7 +52,8 @@ def check(project: Project) -> Iterator[Finding]:
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)
             if key not in reported:
-                reported[key] = _finding(entrypoint, launch)
+                hears = _hears(project, entrypoint, launch)
+                reported[key] = _finding(entrypoint, launch, hears and not launch.background)
     yield from reported.values()
 
 
@@ -64,7 +68,14 @@ def _told_to_do_one_thing(launch: Launch) -> bool:
     return manages and launch.server is None and not any(STAYS.search(word) for word in launch.argv[1:])
 
 
-def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:
+def _hears(project: Project, entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether the program would do something at a SIGTERM: it is run by a server or a job system, or has a handler of its own.
+    Another one would be ended as abruptly by the signal as by SIGKILL."""
+    known = launch.server is not None or worker_program(launch.argv) is not None or entrypoint.framework not in DEAF
+    return known or any(row.site.function.module in entrypoint.modules for row in project.registrations)
+
+
+def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
     link = launch.shell_link or launch.chain[-1]
     headless = entrypoint.framework == "locust"  # load that is made, not work that is done
     how = (
@@ -79,7 +90,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch) -> Finding:
         "runs until SIGKILL at the end of the grace period",
         'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
         severity="low" if headless else None,
-        confidence="certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely",
+        confidence=("certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely") if sure else "possible",
         phase="shutdown",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],

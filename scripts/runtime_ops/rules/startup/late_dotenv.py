@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="load_dotenv() runs after an import that already read the environment.",
+    lead=True,
 )
 
 

@@ -27,6 +27,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
+    lead=True,
 )
 NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*|\S+( \S+){3,}\.)$", re.IGNORECASE)
 """Texts that are no credential: switches, small numbers, paths, addresses without one, templates, sentences."""
