@@ -500,3 +500,10 @@ def test_a_function_of_the_library_that_is_replaced_is_no_finding(tmp_path: Path
     code = "import functools\n" + HEAD + "@app.get('/a')\ndef a():\n    return requests.get('http://user').text\n"
     assert findings(tmp_path, "call-without-timeout", app__py=code)
     assert not findings(tmp_path, "call-without-timeout", app__py=code + "requests.get = functools.partial(requests.get, timeout=5)\n")
+
+
+def test_a_global_that_a_function_sets_is_no_limit_switched_off(tmp_path: Path) -> None:
+    code = HEAD + "LIMIT = None\n@app.get('/a')\ndef a():\n    return requests.get('http://user', timeout=LIMIT).text\n"
+    setup = "def setup(config):\n    global LIMIT\n    LIMIT = config['limit']\n"
+    assert [f.line for f in findings(tmp_path, "timeout-disabled", app__py=code)]
+    assert not findings(tmp_path, "timeout-disabled", app__py=code + setup)

@@ -264,3 +264,12 @@ def test_what_may_be_done_twice_may_be_repeated(tmp_path: Path, name: str, fires
         f"def main():\n    while True:\n        {name}()\n        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"
     )
     assert bool(found(tmp_path, "unsafe-retry", text)) is fires
+
+
+def test_dropped_answers_of_one_file_are_one_finding(tmp_path: Path) -> None:
+    code = (
+        "import requests\nfrom flask import Flask\napp = Flask(__name__)\n\n\n@app.post('/a')\ndef a():\n"
+        "    requests.put('http://h/a', json={}, timeout=3)\n    requests.put('http://h/b', json={}, timeout=3)\n    return ''\n"
+    )
+    (habit,) = found(tmp_path, "ignored-outcome", code)
+    assert habit.line == 8 and habit.count == 2

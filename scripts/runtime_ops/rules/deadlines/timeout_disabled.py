@@ -56,11 +56,24 @@ def _at_the_call(wait: WaitSite) -> WaitSite:
     return replace(wait, place=ReportPlace(site.path, site.line, site.call.end_line, site.text, site.function))
 
 
+def _set_later(wait: WaitSite) -> bool:
+    """Whether the limit is a global of the module that a function sets (``def setup(config): global limit``): what stands at
+    its first line is not what the call gets."""
+    given = [value.id for key, value in wait.call.keywords if key in wait.row.parameters and isinstance(value, m.Name)]
+    return any(
+        isinstance(place.stmt, m.Global) and not set(given).isdisjoint(place.stmt.names)
+        for func in wait.site.function.module.functions.values()
+        for place in func.places
+    )
+
+
 def _counts(project: Project, wait: WaitSite) -> bool:
     if not (wait.leaves_the_process or wait.kind == "child") or lasts(project, wait):
         return False
     if any(s.method in PASSES_ON for s in wait.site.function.sites):
         return False  # a proxy: how long the answer may take is for the one behind it and for who asked
+    if _set_later(wait):
+        return False
     if wait.site.method in STREAMS or any(s.method == "kill" and s.line < wait.line for s in wait.site.function.sites):
         return False  # a stream lasts as long as it has something to say; what was killed is only reaped
     if wait.constructs and _only_listens(project, wait.site):

@@ -21,7 +21,9 @@ RULE = Rule(
     severity="medium",
     summary="The health handler answers success although its check failed, or a probe cannot reach it without a login.",
 )
-NAMED = re.compile(r"(^|[/_\-])(health|healthz|healthcheck|healthy|ready|readiness|liveness)([/_\-]|$)", re.IGNORECASE)
+NAMED = re.compile(
+    r"((^|[/_\-])(health|healthz|healthcheck|readiness|liveness)|(^|/|is[_\-])(healthy|ready))([/_\-]|$)", re.IGNORECASE
+)
 CHECKS = re.compile(r"health|check|ping|status|alive|ready|probe", re.IGNORECASE)
 FAILING = re.compile(
     r"status_code\s*=|HTTP_5|SERVICE_UNAVAILABLE|HTTPException|abort|NOT_SERVING|set_status|\b50[0-9]\b|\bstatus\s*="

@@ -15,7 +15,7 @@ from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import likely_way
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
@@ -31,10 +31,8 @@ LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for site in _written(project):
-        finding = _response(project, site)
-        if finding is not None:
-            yield finding
+    # the answers of one client in one file are dropped by one habit
+    yield from together(f for site in _written(project) if (f := _response(project, site)) is not None)
     for site in project.links.sites(*PARTIAL):
         if site.used or _one_byte(site) or _to_pipe(site) or not _runs(project, site.function):
             continue

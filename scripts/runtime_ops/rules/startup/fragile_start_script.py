@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The start command uses a variable that may be unset, splits its arguments, or installs packages at each start.",
+    lead=True,
 )
 INSTALLS = re.compile(
     r"^(pip3?|uv pip|python3? -m pip|apt-get|apt|apk|npm|yarn|poetry|uv|conda) (install|add|sync)\b"
