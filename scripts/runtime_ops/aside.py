@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import os
 import pickle
 import signal
@@ -19,6 +18,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from runtime_ops import pickled
 from runtime_ops.findings import Evidence, Finding, MapRow
 
 Task = Callable[[], Any]
@@ -92,7 +92,7 @@ def life(tasks: Mapping[str, Task], ours: int, theirs: int) -> None:
     try:
         gc.disable()
         os.close(ours)
-        data = packed({name: task() for name, task in tasks.items()})
+        data = pickled.packed({name: task() for name, task in tasks.items()}, ROWS)
         with open(theirs, "wb") as stream:
             stream.write(data)
         code = 0
@@ -102,24 +102,5 @@ def life(tasks: Mapping[str, Task], ours: int, theirs: int) -> None:
         os._exit(code)
 
 
-# ---------------------------------------------------------------- pickling
-
-
-def packed(found: object) -> bytes:
-    """The answers as a pickle. The rows of the report are written as class and fields: their own way, that of frozen
-    dataclasses with slots, takes three times as long."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, 5)
-    pickler.dispatch_table = dict.fromkeys(FIELDS, as_plain)
-    pickler.dump(found)
-    return buffer.getvalue()
-
-
-def as_plain(row: Any) -> tuple[Any, Any]:
-    """How a row is made again: its class and its fields."""
-    return type(row), FIELDS[type(row)](row)
-
-
-FIELDS: dict[type, Callable[[Any], Any]] = {
-    kind: attrgetter(*(field.name for field in fields(kind))) for kind in (Evidence, Finding, MapRow)
-}
+# The rows of the report take three times as long in their own way, that of frozen dataclasses with slots.
+ROWS = pickled.table({kind: attrgetter(*(field.name for field in fields(kind))) for kind in (Evidence, Finding, MapRow)})

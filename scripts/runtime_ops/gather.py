@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import os
 import pickle
 import sys
@@ -23,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime_ops import not_runtime
+from runtime_ops import not_runtime, pickled
 from runtime_ops.discover import PYTHON, Discovery, File, size_limit
 from runtime_ops.facts import model, python
 from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
@@ -294,7 +293,7 @@ def help_out(root: Path, chunks: list[list[File]], counter: Any, answer: Connect
         while (number := take(counter)) < len(chunks):
             result = [e for file in chunks[number] for e in extract(root, file)]
             with contextlib.suppress(RecursionError):
-                found.append((number, packed(result)))
+                found.append((number, pickled.packed(result, NODES)))
         answer.send_bytes(pickle.dumps(found, 5))
     except (KeyboardInterrupt, BrokenPipeError):
         return  # the parent was interrupted and says so itself
@@ -302,21 +301,7 @@ def help_out(root: Path, chunks: list[list[File]], counter: Any, answer: Connect
         answer.close()
 
 
-def packed(results: object) -> bytes:
-    """The results as a pickle. A `NamedTuple` is written as its class and a plain tuple, which takes half the time of
-    its own ``__getnewargs__``."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, 5)
-    pickler.dispatch_table = dict.fromkeys(NODES, as_plain)
-    pickler.dump(results)
-    return buffer.getvalue()
-
-
-def as_plain(node: Any) -> tuple[Any, Any]:
-    """How a node is made again: its class and its fields."""
-    return type(node), node[:]
-
-
-NODES = tuple(
-    value for value in vars(model).values() if isinstance(value, type) and issubclass(value, tuple) and value is not tuple
+# A `NamedTuple` takes twice as long in its own way, by ``__getnewargs__``.
+NODES = pickled.table(
+    {kind: tuple for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, tuple) and kind is not tuple}
 )

@@ -79,8 +79,8 @@ def report(request: Request, gathered: Gathered, project: Project, found: Answer
         concerns={name: rule.concern for name, rule in rules.items()},
         judged={rule.id for rule in request.rules},
     )
+    leads = [] if request.everything else [finding for finding in settled.findings if finding.confidence == "possible"]
     shown = [finding for finding in settled.findings if request.everything or finding.confidence != "possible"]
-    shown_ids = {id(finding) for finding in shown}
     findings = sorted([*shown, *settled.problems], key=rank)
     lines = runtime_map.lines_of(levelled)
     return Report(
@@ -101,7 +101,7 @@ def report(request: Request, gathered: Gathered, project: Project, found: Answer
         unparsed=gathered.unparsed,
         failed_rules=judged.failed,
         partial=gathered.partial,
-        leads=tuple(sorted((f for f in settled.findings if id(f) not in shown_ids), key=rank)),
+        leads=tuple(sorted(leads, key=rank)),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_ops import answers, aside, pipeline, runtime_map
+from runtime_ops import answers, aside, pickled, pipeline, runtime_map
 from runtime_ops.configuration import read_configuration
 from runtime_ops.findings import PROMISES, Finding
 from runtime_ops.report import json_format
@@ -46,8 +46,8 @@ def test_second_process_that_fails_costs_time_and_nothing_else(ending: str, monk
         return [finding(2)]
 
     if ending == "cut off":
-        whole = aside.packed
-        monkeypatch.setattr(aside, "packed", lambda found: whole(found)[:-5])
+        whole = pickled.packed
+        monkeypatch.setattr(pickled, "packed", lambda found, records: whole(found, records)[:-5])
     assert aside.answers({"a": task, "b": lambda: 1}, {"a"}, apart=True) == {"a": [finding(2)], "b": 1}
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # nothing is left behind

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime_ops import gather as gathering
+from runtime_ops import pickled
 from runtime_ops.discover import discover
 from runtime_ops.facts import model
 from runtime_ops.facts.python import read_python
@@ -103,7 +104,7 @@ def test_collector_is_as_before(tmp_path: Path) -> None:
 def test_pickles_are_equal_and_smaller_in_time_not_in_content() -> None:
     facts = read_python("app.py", service(1).encode())
     assert isinstance(facts, model.ModuleFacts)
-    again = pickle.loads(gathering.packed([facts]))
+    again = pickle.loads(pickled.packed([facts], gathering.NODES))
     assert again == [facts] and type(again[0].functions[0]) is model.Function
 
 

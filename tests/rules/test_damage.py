@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
+from judging import shown
 
 APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return ''\n"
 IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["/app/start.sh"]\n'
@@ -21,14 +16,7 @@ MANAGE = (
 
 
 def told(root: Path, rule: str, files: dict[str, str]) -> bool:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    module = importlib.import_module(f"runtime_ops.rules.{rule.replace('/', '.').replace('-', '_')}")
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
-    assert not judged.failed
-    return any(f.confidence != "possible" for f in judged.findings)
+    return bool(shown(root, rule, files))
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
+from judging import said, shown
 
-from runtime_ops.discover import discover
 from runtime_ops.findings import Finding
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
 
 TOP = (
     "import logging\nimport os\n\nimport requests\nfrom flask import Flask\n\nfrom own import count_stock, price\n\napp = Flask(__name__)\n"
@@ -23,14 +19,7 @@ ASK = "requests.get('http://h', timeout=3)"
 
 
 def found(root: Path, rule: str, files: dict[str, str], *, leads: bool = False) -> list[Finding]:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    module = importlib.import_module(f"runtime_ops.rules.{rule.replace('/', '.').replace('-', '_')}")
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
-    assert not judged.failed
-    return [f for f in judged.findings if leads or f.confidence != "possible"]
+    return said(root, rule, files) if leads else shown(root, rule, files)
 
 
 def views(*bodies: str) -> str:
@@ -54,7 +43,7 @@ LOUD = "log.error('no price: %s', e)"
         (arm("price(1)", "log.error('no price: %s', e.__class__)"), False),
         (arm(ASK, LOUD), False),  # a traceback of one request says no more than its text
         (arm(ASK, "log.error('no price')"), True),
-        (f"def price_available():\n        {arm('price(1)', LOUD)}\n    return ''".replace("\n    ", "\n        ", 3), False),
+        ("def price_available():\n        " + arm("price(1)", LOUD).replace("\n", "\n    ") + "\n    return ''", False),
     ],
 )
 def test_what_counts_for_the_habit_of_lost_tracebacks(tmp_path: Path, body: str, fires: bool) -> None:

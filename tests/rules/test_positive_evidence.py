@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.findings import Finding
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
+from judging import shown
 
 APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return ''\n"
 IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:app"]\n'
-
-
-def found(root: Path, rule: str, files: dict[str, str]) -> list[Finding]:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    module = importlib.import_module(f"runtime_ops.rules.{rule.replace('/', '.').replace('-', '_')}")
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
-    assert not judged.failed
-    return list(judged.findings)
-
-
-def told(root: Path, rule: str, files: dict[str, str]) -> list[Finding]:
-    return [f for f in found(root, rule, files) if f.confidence != "possible"]
 
 
 TOOL = (
@@ -51,7 +30,7 @@ WORK = "def fill():\n    return open('d').read()\n\n\ndef serve():\n    return o
 )
 def test_commands_whose_failure_is_their_end(tmp_path: Path, before: str, work: str, after: str, fires: bool) -> None:
     files = {"tool.py": TOOL.format(before=before, work=work, after=after), "work.py": WORK}
-    assert bool(told(tmp_path, "cli/success-after-failure", files)) is fires
+    assert bool(shown(tmp_path, "cli/success-after-failure", files)) is fires
 
 
 @pytest.mark.parametrize(("command", "severity"), [("grant", "medium"), ("list-all", "low")])
@@ -62,7 +41,7 @@ def test_a_command_that_an_artifact_names_weighs_more(tmp_path: Path, command: s
         "    print('all')\n\n\nif __name__ == '__main__':\n    cli()\n"
     )
     files = {"tool.py": text, "work.py": WORK, "Dockerfile": f'FROM python:3.12\nCOPY . .\nCMD ["python", "tool.py", "{command}"]\n'}
-    assert [f.severity for f in told(tmp_path, "cli/success-after-failure", files)] == [severity]
+    assert [f.severity for f in shown(tmp_path, "cli/success-after-failure", files)] == [severity]
 
 
 @pytest.mark.parametrize(("started", "fires"), [(False, False), (True, True)])
@@ -80,7 +59,7 @@ def test_a_bare_exit_of_a_command_that_nothing_starts(tmp_path: Path, started: b
     if started:
         files["crontab"] = "0 1 * * * root python manage.py drop x\n"
         files["Dockerfile"] = 'FROM python:3.12\nCOPY . .\nCMD ["python", "manage.py", "drop"]\n'
-    assert bool(told(tmp_path, "cli/success-after-failure", files)) is fires
+    assert bool(shown(tmp_path, "cli/success-after-failure", files)) is fires
 
 
 @pytest.mark.parametrize(
@@ -95,13 +74,13 @@ def test_a_bare_exit_of_a_command_that_nothing_starts(tmp_path: Path, started: b
 )
 def test_flags_that_somebody_will_set_to_false(tmp_path: Path, flag: str, image: str, fires: bool) -> None:
     files = {"app.py": f"import os\n\n{flag}\n\n{APP}", "Dockerfile": image}
-    assert bool(told(tmp_path, "startup/misparsed-flag", files)) is fires
+    assert bool(shown(tmp_path, "startup/misparsed-flag", files)) is fires
 
 
 def test_one_variable_is_one_finding(tmp_path: Path) -> None:
     look = "import os\n\nif os.environ.get('USE_CACHE', False):\n    print('on')\n\n"
     files = {"app.py": f"import other\n{look}{APP}", "other.py": look, "Dockerfile": IMAGE}
-    (finding,) = told(tmp_path, "startup/misparsed-flag", files)
+    (finding,) = shown(tmp_path, "startup/misparsed-flag", files)
     assert (finding.count, len(finding.also)) == (2, 1)
 
 
@@ -124,7 +103,7 @@ VIEW += "    SEEN_TOTAL.labels(user_id).inc()\n"
     ],
 )
 def test_labels_that_grow_with_the_traffic(tmp_path: Path, code: str, main: str, fires: bool) -> None:
-    assert bool(told(tmp_path, "metrics/unbounded-label", {"app.py": LABELS.format(code, main)})) is fires
+    assert bool(shown(tmp_path, "metrics/unbounded-label", {"app.py": LABELS.format(code, main)})) is fires
 
 
 @pytest.mark.parametrize(("run", "fires"), [("celery -A jobs worker", True), ("python jobs.py", False)])
@@ -138,7 +117,7 @@ def test_queue_depth_is_asked_of_workers_of_a_job_system(tmp_path: Path, run: st
         text = text.replace("from celery import Celery\n", "").replace("app = Celery('a', broker='redis://r')\n", "")
         text = text.replace("@app.task\n", "")
     files = {"jobs.py": text, "Dockerfile": f"FROM python:3.12\nCOPY . .\nCMD {run}\n"}
-    assert bool(told(tmp_path, "metrics/missing-signals", files)) is fires
+    assert bool(shown(tmp_path, "metrics/missing-signals", files)) is fires
 
 
 @pytest.mark.parametrize(
@@ -151,4 +130,4 @@ def test_a_neighbour_of_compose_is_not_ours(tmp_path: Path, image: str, fires: b
     )
     text = APP + "\n\nif __name__ == '__main__':\n    app.run()\n"
     files = {"app.py": text, "other.py": "print(1)\n", "docker-compose.yml": compose}
-    assert [f.severity for f in told(tmp_path, "health/missing-probe", files)] == (["low"] if fires else [])
+    assert [f.severity for f in shown(tmp_path, "health/missing-probe", files)] == (["low"] if fires else [])

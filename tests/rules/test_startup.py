@@ -5,27 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.findings import Finding
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
-from runtime_ops.rules.api import load
+from judging import shown
 
 APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return 'ok'\n"
 IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:app"]\n'
-
-
-def shown(tmp_path: Path, rule: str, files: dict[str, str]) -> list[Finding]:
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    gathered = gather(tmp_path, discover(tmp_path), workers=1)
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [load()[rule]])
-    assert not judged.failed
-    return [f for f in judged.findings if f.confidence != "possible"]
 
 
 @pytest.mark.parametrize(

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.findings import Finding
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
+from judging import said
 
 APP = "import logging, os, psutil, requests, socket\nfrom flask import Flask\napp = Flask(__name__)\nlog = logging.getLogger(__name__)\n"
 RUN = "if __name__ == '__main__':\n    app.run()\n"
 ASK = "requests.get('http://h', timeout=3)"
-
-
-def found(root: Path, rule: str, files: dict[str, str]) -> list[Finding]:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    module = importlib.import_module(f"runtime_ops.rules.{rule.replace('/', '.').replace('-', '_')}")
-    judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [module.RULE])
-    assert not judged.failed
-    return list(judged.findings)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +48,7 @@ def found(root: Path, rule: str, files: dict[str, str]) -> list[Finding]:
 )
 def test_a_dropped_failure_that_shows(tmp_path: Path, name: str, body: str, fires: bool) -> None:
     text = f"{APP}@app.get('/')\ndef {name}():\n    {body}\n{RUN}"
-    assert bool(found(tmp_path, "logging/silent-except", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "logging/silent-except", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(
@@ -78,7 +61,7 @@ def test_a_listing_whose_entries_may_be_gone(tmp_path: Path, over: str, fires: b
         f"@app.get('/{n}')\ndef f{n}():\n    seen = []\n{loop.format(over)}    return seen\n" for n in range(3)
     )
     text = f"{APP}def load():\n    return [1]\ndef measure(x):\n    return open(f'/p/{{x}}').read()\n{ways}{RUN}"
-    assert bool(found(tmp_path, "logging/silent-except", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "logging/silent-except", {"app.py": text})) is fires
 
 
 COMMAND = (
@@ -112,7 +95,7 @@ def test_a_command_for_one_time_at_a_desk(
     }
     if started:
         files["Dockerfile"] = f'FROM python:3.12\nCOPY . .\nCMD ["python", "manage.py", "{file}"]\n'
-    assert bool(found(tmp_path, "cli/success-after-failure", files)) is fires
+    assert bool(said(tmp_path, "cli/success-after-failure", files)) is fires
 
 
 @pytest.mark.parametrize(
@@ -140,7 +123,7 @@ def test_a_loop_that_a_failure_can_end(tmp_path: Path, body: str, fires: bool) -
         "@app.get('/')\ndef index():\n    return ''\ndef main():\n    threading.Thread(target=watch, daemon=True).start()\n"
         "    app.run()\nif __name__ == '__main__':\n    main()\n"
     )
-    told = found(tmp_path, "logging/unwatched-thread", {"app.py": text})
+    told = said(tmp_path, "logging/unwatched-thread", {"app.py": text})
     assert any(f.confidence != "possible" for f in told) is fires
 
 
@@ -158,7 +141,7 @@ def test_work_that_a_request_leaves_to_a_thread(tmp_path: Path, start: str, work
         "    COUNTER.inc()\n"
         "@app.post('/x')\ndef ask():\n" + start.format("threading.Thread(target=export, daemon=True).start()") + "    return ''\n" + RUN
     )
-    told = found(tmp_path, "logging/unwatched-thread", {"app.py": text})
+    told = said(tmp_path, "logging/unwatched-thread", {"app.py": text})
     assert any(f.confidence != "possible" for f in told) is fires
 
 
@@ -168,7 +151,7 @@ LOOP = "    while True:\n        time.sleep(9)\nif __name__ == '__main__':\n    
 @pytest.mark.parametrize(("address", "fires"), [("http://stats/put", True), ("http://localhost:8125/put", False)])
 def test_an_answer_of_a_helper_beside_the_program(tmp_path: Path, address: str, fires: bool) -> None:
     text = f"{APP}@app.get('/')\ndef index():\n    requests.post('{address}', timeout=3)\n    return ''\n{RUN}"
-    assert bool(found(tmp_path, "jobs/ignored-outcome", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "jobs/ignored-outcome", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("test", "fires"), [("e.fatal", True), ("e.requeue", False)])
@@ -179,7 +162,7 @@ def test_an_item_that_its_raiser_wants_back(tmp_path: Path, test: str, fires: bo
         f"        except Aborted as e:\n            if {test}:\n                q.put(x)\n"
         f"def main():\n    threading.Thread(target=loop).start()\n{LOOP}"
     )
-    assert bool(found(tmp_path, "jobs/poison-requeue", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "jobs/poison-requeue", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("name", "fires"), [("mail_all", True), ("send_telemetry", False), ("refresh_cache", False)])
@@ -189,7 +172,7 @@ def test_a_dropped_task_whose_loss_costs_nothing(tmp_path: Path, name: str, fire
         f"async def main():\n    while True:\n        asyncio.create_task({name}())\n        await asyncio.sleep(9)\n"
         "if __name__ == '__main__':\n    asyncio.run(main())\n"
     )
-    assert bool(found(tmp_path, "shutdown/lost-background-task", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "shutdown/lost-background-task", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("tries", "fires"), [(3, True), (0, False)])
@@ -200,17 +183,17 @@ def test_no_retries_do_not_multiply(tmp_path: Path, tries: int, fires: bool) -> 
         f"{task}def inner():\n    requests.get('http://h', timeout=3)\n{task}def outer():\n    inner()\n"
         "def ask():\n    outer.delay()\n"
     )
-    assert bool(found(tmp_path, "jobs/nested-retry", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "jobs/nested-retry", {"app.py": text})) is fires
 
 
-@pytest.mark.parametrize(("said", "fires"), [("not finished", True), ("shutdown requested", False)])
-def test_an_interrupt_that_is_the_stop_of_a_service(tmp_path: Path, said: str, fires: bool) -> None:
+@pytest.mark.parametrize(("words", "fires"), [("not finished", True), ("shutdown requested", False)])
+def test_an_interrupt_that_is_the_stop_of_a_service(tmp_path: Path, words: str, fires: bool) -> None:
     text = (
         "import requests\ndef work():\n    requests.get('http://h', timeout=3)\n"
-        f"def main():\n    try:\n        work()\n    except KeyboardInterrupt:\n        print('{said}')\n"
+        f"def main():\n    try:\n        work()\n    except KeyboardInterrupt:\n        print('{words}')\n"
         "if __name__ == '__main__':\n    main()\n"
     )
-    assert bool(found(tmp_path, "cli/swallowed-interrupt", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "cli/swallowed-interrupt", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("doc", "fires"), [("Read the names.", True), ("Read the names, [] on error.", False)])
@@ -219,7 +202,7 @@ def test_a_return_in_finally_that_is_promised(tmp_path: Path, doc: str, fires: b
         f"{APP}def names():\n    '''{doc}'''\n    x = []\n    try:\n        x = {ASK}.json()\n    finally:\n        return x\n"
         f"@app.get('/')\ndef index():\n    return names()\n{RUN}"
     )
-    assert bool(found(tmp_path, "shutdown/swallowed-cancellation", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "shutdown/swallowed-cancellation", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("joined", "fires"), [("", True), ("        outbox.join()\n", False)])
@@ -230,7 +213,7 @@ def test_a_queue_that_is_waited_for_under_its_other_name(tmp_path: Path, joined:
         "def main():\n    threading.Thread(target=send_all, args=(outbox,), daemon=True).start()\n"
         f"    while True:\n        outbox.put(1)\n{joined}        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"
     )
-    assert bool(found(tmp_path, "shutdown/daemon-loses-work", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "shutdown/daemon-loses-work", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(
@@ -250,7 +233,7 @@ def test_what_supervisord_gives_up(tmp_path: Path, docker: bool, script: str, fi
     }
     if docker:
         files["Dockerfile"] = 'FROM python:3.12\nWORKDIR /srv\nCOPY . .\nCMD ["supervisord", "-c", "/srv/supervisord.conf"]\n'
-    assert bool(found(tmp_path, "health/abandoned-program", files)) is fires
+    assert bool(said(tmp_path, "health/abandoned-program", files)) is fires
 
 
 @pytest.mark.parametrize(("loop", "fires"), [("while True:\n        ask()\n        time.sleep(9)", True), ("ask()", False)])
@@ -260,4 +243,4 @@ def test_one_run_of_a_command_is_no_crowd(tmp_path: Path, loop: str, fires: bool
         "@retry(stop=stop_after_attempt(5), wait=wait_fixed(3), retry=retry_if_exception_type(OSError))\n"
         f"def ask():\n    {ASK}\ndef main():\n    {loop}\nif __name__ == '__main__':\n    main()\n"
     )
-    assert bool(found(tmp_path, "jobs/flat-retry", {"app.py": text})) is fires
+    assert bool(said(tmp_path, "jobs/flat-retry", {"app.py": text})) is fires

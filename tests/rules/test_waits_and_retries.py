@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.judge import judge
-from runtime_ops.project.build import Project
+from judging import said
 
 HEAD = "import os, queue, signal, threading, time\nimport requests\nfrom flask import Flask\napp = Flask(__name__)\n"
 SHOW = "@app.get('/')\ndef show():\n"
@@ -18,14 +13,8 @@ SHOW = "@app.get('/')\ndef show():\n"
 
 def told(root: Path, rule: str, text: str) -> list[str]:
     """The confidences of what a rule (``concern.file``) says about one file."""
-    (root / "app.py").write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    assert not gathered.unparsed
-    judged = judge(
-        Project(gathered.modules, gathered.artifacts, gathered.paths), [importlib.import_module(f"runtime_ops.rules.{rule}").RULE]
-    )
-    assert not judged.failed, judged.failed
-    return ["possible" if f.confidence == "possible" else "told" for f in judged.findings]
+    found = said(root, rule.replace(".", "/").replace("_", "-"), {"app.py": text})
+    return ["possible" if f.confidence == "possible" else "told" for f in found]
 
 
 @pytest.mark.parametrize(
