@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
@@ -31,7 +33,10 @@ EXPECTED = frozenset(
 LOUD = frozenset({"warning", "error", "exception", "critical"})
 WARNS = re.compile(r"(?i)\bstyle\.(?:warning|notice)\b|[\"']yellow[\"']")
 """How a text is written that its author takes for a warning."""
-ONCE = re.compile(r"(?i)back_?fill|one[-_ ]?off|one[-_ ]time|once it (?:has|is)|remove (?:this )?(?:command|once|after)|dry[-_]run")
+ONCE = re.compile(
+    r"(?i)back_?fill|one[-_ ]?off|one[-_ ]time|once it (?:has|is)|remove (?:this )?(?:command|once|after)|dry[-_]run"
+    r"|\binit(?:iali[sz]e)?[-_ ](?:the )?(?:db|database)\b|\bfixtures?\b"
+)
 """What marks a command that a person runs once, at a desk, and whose texts that person reads."""
 MEASURES = frozenset("cProfile profile pstats timeit pytest unittest".split())
 """What a developer's own tool imports."""
@@ -46,7 +51,7 @@ def check(project: Project) -> Iterator[Finding]:
     commanded = commands(project)
     owners = _owners(project)
     loops: set[Func] = set()
-    found: list[Finding] = []
+    told: dict[Func, list[HandlerEffects]] = {}
     for effects in project.failures:
         if effects.func not in owners or not _hides(project, effects):
             continue
@@ -64,7 +69,8 @@ def check(project: Project) -> Iterator[Finding]:
             if effects.func in loops or not looked_at:
                 continue  # one habit of one command
             loops.add(effects.func)
-        found.append(_of_handler(project, effects, _is_called(project, command, commanded)))
+        told.setdefault(effects.func, []).append(effects)
+    found = [_of_function(project, arms, owners[func], commanded) for func, arms in told.items()]
     yield from as_one(found) if len(found) > HABIT else found
     yield from _bare_exit(project)
     yield from _signals_itself(project)
@@ -113,16 +119,34 @@ def _is_called(project: Project, command: Func, commanded: dict[Func, Entrypoint
 
 def _is_named(project: Project, path: str) -> bool:
     """Whether what starts programs names the management command of a file."""
+    return bool(_naming(project, path))
+
+
+def _naming(project: Project, path: str) -> list[Launch]:
+    """The launches that name the management command of a file."""
     name = path.rpartition("/")[2].removesuffix(".py")
-    return any(name in word for launch in project.launches for word in launch.argv)
+    return [launch for launch in project.launches if any(name in word for word in launch.argv)]
+
+
+def _nobody_asks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
+    """Whether everything that starts the command lets its status go: a script that goes on beside it (``&``), or cron, which
+    looks at the output alone."""
+    if is_management_command(command.path):
+        launches = _naming(project, command.path)
+    else:
+        entrypoint = commanded.get(command)
+        launches = [x for x in entrypoint.launches if x.platform != "packaging"] if entrypoint is not None else []
+        names = {command.name, command.name.replace("_", "-")}
+        launches = [x for x in launches if names & set(x.argv)] or launches
+    return bool(launches) and all(x.background or x.platform == "crontab" for x in launches)
 
 
 def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether only a person runs the command, who reads its texts: it says that it is for one time, can be rehearsed, or
     measures code, and nothing starts it."""
-    if _is_started(project, command, commanded):
+    if _is_called(project, command, commanded):
         return False
-    parts = [command.path.rpartition("/")[2], command.facts.doc or "", *m.texts(command.facts.body)]
+    parts = [command.path.rpartition("/")[2], command.name, command.facts.doc or "", *m.texts(command.facts.body)]
     if is_management_command(command.path) and command.cls is not None:
         parts += [command.module.level.facts.doc or "", command.cls.facts.doc or "", *m.texts(command.cls.facts.body)]
         parts += [text for method in command.cls.methods.values() for text in m.texts(method.facts.body)]
@@ -240,26 +264,42 @@ def _wait_loop(effects: HandlerEffects) -> bool:
     return over.startswith("range(") or any(s.method == "sleep" for s in effects.calls)
 
 
-def _of_handler(project: Project, effects: HandlerEffects, started: bool) -> Finding:
+def _of_function(project: Project, arms: list[HandlerEffects], command: Func, commanded: dict[Func, Entrypoint]) -> Finding:
+    """One finding for the arms of a function: those of the first ``try`` by name, the others as further places."""
+    effects, *others = arms
+    same = [arm for arm in others if arm.attempt is effects.attempt]
+    caught = " / ".join(dict.fromkeys(c.rpartition(".")[2] for arm in (effects, *same) for c in arm.catches))
     name = effects.func.name
-    caught = " / ".join(c.rpartition(".")[2] for c in effects.catches) or "any exception"
     if effects.loop is not None:
-        text = f"an item that fails ({caught}) is only reported, and no count or flag reaches the exit status: {name}() ends with 0"
+        text = (
+            f"an item that fails ({caught or 'any exception'}) is only reported, and no count or flag reaches the exit status: "
+            f"{name}() ends with 0"
+        )
         remedy = "count the failures and end with a non-zero status when there are any"
     else:
-        text = f"{name}() catches {caught}, tells of it and ends with status 0: a script or scheduler takes the failure for success"
+        text = (
+            f"{name}() catches {caught or 'any exception'}, tells of it and ends with status 0: a script or scheduler takes the "
+            "failure for success"
+        )
         remedy = "end with a non-zero status: raise SystemExit(1), ctx.exit(1), CommandError, or let the exception pass"
     told = effects.prints[0].line if effects.prints else effects.logs[0].site.line if effects.logs else effects.line
-    return RULE.in_function(
+    unread = _nobody_asks(project, command, commanded)
+    recorded = not effects.prints and bool(effects.tracebacks)
+    started = _is_called(project, command, commanded)
+    finding = RULE.in_function(
         project,
         effects.func,
         effects.line,
         text,
         remedy,
         end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
-        severity=None if started else "low",  # else a person runs it, and scripts of others may
+        severity=None if started and not (recorded and effects.loop is not None) else "low",  # else a person runs it
+        # a record with the traceback is how such failures are followed where no artifact reads the status
+        confidence="possible" if unread or (recorded and not started) else "likely",
         phase="serving",
     )
+    also = tuple(Evidence(arm.path, arm.line, "the same") for arm in others[:8])
+    return replace(finding, count=len(arms), also=also)
 
 
 def _bare_exit(project: Project) -> Iterator[Finding]:
@@ -278,9 +318,22 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
                 f"{source_of(site.call.func)}() without a status after the error of line {said.line} ends with 0: a supervisor, a job or a "
                 "script takes the failed start for success, and nothing restarts it or warns",
                 "give the status: sys.exit(1), or sys.exit(text), which writes the text to stderr and ends with 1",
-                confidence="possible" if by_hand else "likely",
-                severity="high" if not by_hand and any(e.kind in ("service", "worker") for e in runs) else None,
+                confidence="possible" if by_hand or _started_again(runs) else "likely",
             )
+
+
+def _started_again(runs: Iterable[Entrypoint]) -> bool:
+    """Whether whatever starts the program starts it again after any end, with status 0 too: the status then changes nothing
+    but the record of the end."""
+    launches = [x for e in runs for x in e.launches if x.platform not in ("shell", "packaging", "dockerfile")]
+    return bool(launches) and all(_any_end(x) for x in launches)
+
+
+def _any_end(launch: Launch) -> bool:
+    if launch.service is not None:
+        restart = launch.service.restart
+        return restart is not None and restart.text.strip("'\"") in ("always", "unless-stopped", "any")
+    return launch.workload is not None and launch.role == "main"
 
 
 def _tells_of_error(site: Site, exit_: Site) -> bool:

@@ -7,18 +7,23 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_command, main_block
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.rules.api import Rule
+from runtime_ops.project.flows import statements_after
+from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.signals import RAISING_CALLS
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.cli._commands import commands, interactive, keeps_status, runs_for_others
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A command catches KeyboardInterrupt and ends with status 0, so an interrupted run looks like a finished one.",
 )
 
+DEPTH = 2  # calls down to the one that exits
 STOP = re.compile(r"(?i)\bshut(?:ting)?[ _-]?down\b|\bstop requested\b")
 
 
@@ -26,6 +31,10 @@ STOP = re.compile(r"(?i)\bshut(?:ting)?[ _-]?down\b|\bstop requested\b")
 def check(project: Project) -> Iterator[Finding]:
     owners = set(commands(project))
     levels = {e.main for e in project.entrypoints if e.guarded and runs_for_others(e, project)}
+    yield from together(_found(project, owners, levels))
+
+
+def _found(project: Project, owners: set[Func], levels: set[Func]) -> Iterator[Finding]:
     for effects in project.failures:
         if not any(c.rpartition(".")[2] == "KeyboardInterrupt" for c in effects.catches):
             continue
@@ -33,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if any(is_command(t, project.links) for s in effects.body_calls for t in s.targets):
             continue  # click turns the interrupt into Abort, and ends with 1 by itself
-        if keeps_status(effects.handler, effects.func):
+        if keeps_status(effects.handler, effects.func) or _status_follows(effects) or _waits_for_ever(effects):
             continue
         if _says_stop(effects):
             continue  # a service of its own, which is stopped like that
@@ -64,6 +73,35 @@ def _ends_with_success(effects: HandlerEffects) -> bool:
     if effects.raises != "never" or effects.loop is not None or effects.stores:
         return False
     return effects.ends <= {"fall", "return"} and all(r.kind in ("none", "empty") for r in effects.returns)
+
+
+def _status_follows(effects: HandlerEffects) -> bool:
+    """Whether the function goes on, behind the ``try``, to a call that ends the program with a status that it works out:
+    what the arm told of may be part of it (``output.error(…)`` and at the end ``output.close_and_exit()``)."""
+    if effects.ends - {"fall"}:
+        return False
+    known = {id(s.call): s for s in effects.func.sites}
+    after = statements_after(Place(effects.attempt, effects.steps), effects.func)
+    return any(_gives_status(known[id(c)], DEPTH) for stmt in after for c in m.calls(stmt) if id(c) in known)
+
+
+def _gives_status(site: Site, depth: int) -> bool:
+    if canonical(site.dotted or site.text) in RAISING_CALLS:
+        given = site.call.args[0] if site.call.args else None
+        return given is not None and not (isinstance(given, m.Const) and not given.value)
+    return depth > 0 and any(_gives_status(s, depth - 1) for target in site.targets[:1] for s in target.sites)
+
+
+def _waits_for_ever(effects: HandlerEffects) -> bool:
+    """Whether what is interrupted ends in no other way: it waits for an Event that nobody else has (``Event().wait()``)."""
+    own = effects.func.module.functions
+    reached = {target for site in effects.body_calls for target in site.targets}
+    reached |= {own[n.id] for n in m.walk(effects.attempt.body) if isinstance(n, m.Name) and n.id in own}
+    return any(
+        s.method == "wait" and isinstance(s.call.func, m.Attr) and isinstance(s.call.func.value, m.Call)
+        for func in reached
+        for s in func.sites
+    )
 
 
 def _says_stop(effects: HandlerEffects) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.phases import Life
 from runtime_ops.rules.shutdown._running import REMOVERS, STOP_NAME, only_tells, tells
 
@@ -30,21 +30,40 @@ WRITES = frozenset({"pathlib.Path.write_text", "pathlib.Path.write_bytes"})
 def lost(project: Project, entrypoint: Entrypoint) -> str | None:
     """What a death at any moment is seen to lose, as the end of a sentence; None when nothing is seen."""
     life = project.lives[entrypoint]
-    skipped = next(_skipped(life), None)
-    if skipped is not None:
-        return f"{skipped.text}() at {skipped.path}:{skipped.line} never runs"
+    left_out = skipped(project, entrypoint)
+    if left_out is not None:
+        return f"{left_out.text}() at {left_out.path}:{left_out.line} never runs"
     taken = next(_taken(project, life), None)
     if taken is not None:
         return f"the item that {taken.text}() at {taken.path}:{taken.line} took is lost or left half done"
     return next(_left_behind(project, life), None)
 
 
+def own_work(life: Life, func: Func) -> bool:
+    """Whether the program itself calls its way to a function: from where it serves, or, of a service, from a handler of a
+    request. A job or handler that it only imports with its module is run by another program."""
+    edges = list(life.back(func, "serving"))
+    begin = edges[-1].caller if edges else func
+    return begin in life.spine or life.entrypoint.kind == "service"
+
+
+def skipped(project: Project, entrypoint: Entrypoint) -> Site | None:
+    """The first call of the way down that a death at any moment leaves out."""
+    return next(_skipped(project.lives[entrypoint]), None)
+
+
 def _skipped(life: Life) -> Iterator[Site]:
     """Calls of the way down that do something which the kernel does not do for a dead process."""
     for func in life.spine:
         for site in func.sites:
-            if "shutdown" in life.at(func, site.line, site.steps) and does(site):
+            if "shutdown" in life.at(func, site.line, site.steps) and does(site) and _goes_down(site):
                 yield site
+
+
+def _goes_down(site: Site) -> bool:
+    """Whether a call behind the serving place belongs to a stop: by its name, or because it stands in a ``finally``. What
+    merely follows a loop may be the path of a run that takes another branch."""
+    return bool(STOP_NAME.search(site.method)) or site.dotted in REMOVERS or any(s.arm == "final" for s in site.steps)
 
 
 def does(site: Site) -> bool:
@@ -60,10 +79,11 @@ def _taken(project: Project, life: Life) -> Iterator[Site]:
     """Where the program takes an item that it then has in hand."""
     for consumer in project.jobs.consumers:
         own = consumer.system is not None or consumer.func in life.spine or consumer.func in life.mains
-        if own and consumer.take is not None and "serving" in life.of(consumer.func):  # else: a queue of one request
+        served = "serving" in life.of(consumer.func) and life.sure(consumer.func) and own_work(life, consumer.func)
+        if own and consumer.take is not None and served:  # else: a queue of one request
             yield consumer.take
     for func in project.functions:
-        for site in func.sites if life.sure(func) else ():
+        for site in func.sites if life.sure(func) and own_work(life, func) else ():
             if site.method in TAKES and not site.targets and "serving" in life.at(func, site.line, site.steps):
                 yield site
 
@@ -71,7 +91,7 @@ def _taken(project: Project, life: Life) -> Iterator[Site]:
 def _left_behind(project: Project, life: Life) -> Iterator[str]:
     """A file that is written in place, a key that claims something: they stay as the death leaves them."""
     for func in project.functions:
-        if "serving" not in life.of(func) or not life.sure(func):
+        if "serving" not in life.of(func) or not life.sure(func) or not own_work(life, func):
             continue
         renames = any(s.dotted in RENAMES for s in func.sites)
         for site in func.sites:

@@ -16,7 +16,7 @@ from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._at_stake import at_stake, lost
+from runtime_ops.rules.shutdown._at_stake import at_stake, lost, skipped
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
@@ -217,13 +217,23 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss
         f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}" + (f"; {loss}" if loss else ""),
         "install a SIGTERM handler in the main thread before serving that ends the wait (set an Event, stop the server), "
         "then drain and flush within the grace period",
-        severity="high" if launch is not None else "medium",
+        severity=_severity(project, entrypoint, seen=seen),
         confidence=_confidence(project, entrypoint, place, seen=seen),
         phase="shutdown",
         entrypoints=(entrypoint,),
         trace=trace,
         anchor=place.function.qualname,
     )
+
+
+def _severity(project: Project, entrypoint: Entrypoint, *, seen: bool) -> str:
+    """High: each stop of the container waits its whole grace period, and leaves out a way down that is written. A PID 1 that
+    has nothing in hand only makes a stop slow."""
+    if as_pid1(entrypoint) is None:
+        return "medium"
+    if skipped(project, entrypoint) is not None:
+        return "high"
+    return "medium" if seen or at_stake(project, entrypoint) else "low"
 
 
 def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *, seen: bool) -> str:
@@ -233,6 +243,8 @@ def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *
         return "possible"
     if as_pid1(entrypoint) is not None and (seen or place.how == "call"):
         return "certain"
+    if as_pid1(entrypoint) is not None and at_stake(project, entrypoint):
+        return "likely"  # the end of its turns is SIGKILL, always
     typed = not entrypoint.launches and bool(project.launches)
     return "likely" if seen and not typed else "possible"
 
