@@ -86,7 +86,7 @@ _CONTAINERS = re.compile(r"^[ \t-]*containers\s*:", re.MULTILINE)
 _KINDS = frozenset(
     ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "DeploymentConfig", "Rollout", "Job",
      "CronJob", "ScaledJob", "Pod", "Service", "Ingress", "VirtualService", "ConfigMap", "Secret", "SealedSecret",
-     "ExternalSecret", "HorizontalPodAutoscaler", "ScaledObject", "Kustomization", "Component", "List"),
+     "ExternalSecret", "HorizontalPodAutoscaler", "ScaledObject", "Kustomization", "Component", "List", "ClowdApp"),
 )  # fmt: skip
 _SERVICES = re.compile(r"^services\s*:", re.MULTILINE)
 _IMAGE_OR_BUILD = re.compile(r"^[ \t]+(?:image|build|extends)\s*:", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Reads Kubernetes objects: plain YAML, kustomizations, Helm templates and their values."""
+"""Reads Kubernetes objects: plain YAML, kustomizations, OpenShift templates, Helm templates and their values."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from runtime_ops.facts.artifacts import (
 from runtime_ops.facts.helm_templates import OPEN, is_template, make_yaml
 from runtime_ops.facts.kubernetes_network import Collected, read_object
 from runtime_ops.facts.kubernetes_pods import read_containers, read_env, uncertain_pod
+from runtime_ops.facts.openshift import CLOWDER, clowder_workloads, is_openshift_template, objects_of
 from runtime_ops.facts.yaml_commands import settings_of
 from runtime_ops.facts.yaml_nodes import (
     Mapping,
@@ -55,7 +56,7 @@ def read_kubernetes(path: str, text: str, values: Node | None = None) -> Kuberne
 
     ``values``: the root node of a chart's values, for a Helm template; without it expressions stay unresolved.
     """
-    templated = is_template(text)
+    templated = is_template(text) and not is_openshift_template(text)
     collected = Collected()
     lines = text
     settle: Callable[[Node], None] | None = None
@@ -168,6 +169,11 @@ def read_node(node: Node, path: str, into: Collected, patch: bool = False) -> No
     elif kind == "List" or (kind.endswith("List") and child(node, "items") is not None):
         for item in items_of(node, "items"):
             read_node(item, path, into, patch)
+    elif kind == "Template":
+        for item in objects_of(node):
+            read_node(item, path, into, patch)
+    elif kind == "ClowdApp" and version.startswith(CLOWDER):
+        into.workloads.extend(clowder_workloads(node))
     elif kind and version:
         if workload := _workload(node, kind, version, patch):
             into.workloads.append(workload)

@@ -23,10 +23,11 @@ _VALUE_SOURCES = ("secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldR
 def read_containers(pod: Node | None, key: str) -> tuple[Container, ...]:
     """The containers under ``containers``, ``initContainers`` or ``ephemeralContainers`` of a pod spec."""
     init = key == "initContainers"
-    return tuple(_container(item, init) for item in items_of(pod, key) if isinstance(item, Mapping))
+    return tuple(read_container(item, init=init) for item in items_of(pod, key) if isinstance(item, Mapping))
 
 
-def _container(node: Mapping, init: bool) -> Container:
+def read_container(node: Mapping, given: tuple[EnvironmentVariable, ...] = (), *, init: bool = False) -> Container:
+    """One container; ``given``: variables that an operator adds to its own."""
     probes = {role: read_probe(node.get(key), role, node.key(key)) for key, role in _ROLES}
     return Container(
         name=value_of(node, "name"),
@@ -35,7 +36,7 @@ def _container(node: Mapping, init: bool) -> Container:
         image=value_of(node, "image"),
         command=list_command(node.get("command")),
         args=list_command(node.get("args")),
-        env=read_env(node.get("env")),
+        env=(*given, *read_env(node.get("env"))),
         env_from=_env_from(node),
         ports=_ports(node),
         liveness=probes["liveness"],

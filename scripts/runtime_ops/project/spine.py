@@ -83,7 +83,7 @@ class Spine:
             if all(_left_for_good(place, ()) for place in found):  # also where there is none
                 found = tuple(sorted((*found, *self._through(func, depth)), key=lambda p: p.line))
             if not found:
-                found = self._waits(func)
+                found = self._joined(func, depth) or self._waits(func)
         finally:
             self._busy.discard(func)
         if depth == 0 or found:
@@ -128,6 +128,20 @@ class Spine:
                     )
                     break
         return tuple(found)
+
+    def _joined(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
+        """A thread that serves, started here and waited for without a limit: ``th.start(); th.join()``."""
+        joins = [s for s in func.sites if s.dotted == "threading.Thread.join" and not s.call.args and not s.call.keywords]
+        if not joins:
+            return ()
+        for edge in self.links.callees.get(func, ()):
+            if edge.how != "reference" or edge.via != "threading.Thread":
+                continue
+            join = next((s for s in joins if s.origin is not None and s.origin.call is edge.site.call), None)
+            inner = self.places(edge.callee, depth + 1) if join is not None else ()
+            if join is not None and inner:
+                return (ServingPlace("through", inner[0].kind, func, join.line, join.steps, join, None, edge.callee),)
+        return ()
 
     def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
         for site in reversed(func.sites):

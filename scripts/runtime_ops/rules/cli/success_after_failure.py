@@ -21,6 +21,7 @@ from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
+from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
 
 RULE = Rule(
     __name__,
@@ -74,6 +75,15 @@ def check(project: Project) -> Iterator[Finding]:
     yield from as_one(found) if len(found) > HABIT else found
     yield from _bare_exit(project)
     yield from _signals_itself(project)
+    joined = list(joined_ends(project))
+    yield from (_of_joined_end(project, end) for end in joined)
+    told = {end.entrypoint for end in joined}
+    seen: set[tuple[str, int]] = set()
+    for caught in caught_ends(project):
+        at = (caught.effects.path, caught.effects.line)
+        if caught.entrypoint not in told and at not in seen:
+            seen.add(at)
+            yield _of_caught_end(project, caught)
 
 
 def _owners(project: Project) -> dict[Func, Func]:
@@ -370,3 +380,31 @@ def _exits_with_zero(handler: Func) -> bool:
             given = site.call.args[0] if site.call.args else None
             return given is None or (isinstance(given, m.Const) and not given.value)
     return False
+
+
+def _of_caught_end(project: Project, end: CaughtEnd) -> Finding:
+    what = " / ".join(c.rpartition(".")[2] for c in end.effects.catches) or "every exception"
+    told = "tells of it and " if end.effects.logs or end.effects.prints else ""
+    return RULE.in_function(
+        project,
+        end.effects.func,
+        end.effects.line,
+        f"{end.effects.func.name}() catches {what} around the {end.entrypoint.kind}'s whole life, {told}ends with status 0: a crash or "
+        "a failed start looks like a wanted stop, and what restarts on failure (systemd, compose, a Job) does nothing",
+        "let it pass, or end with a non-zero status after the log line: raise, or raise SystemExit(1)",
+        severity="medium" if end.entrypoint.production else "low",
+        phase="serving",
+    )
+
+
+def _of_joined_end(project: Project, end: JoinedEnd) -> Finding:
+    inner = end.join.inner
+    assert inner is not None
+    return RULE.at(
+        project,
+        end.started,
+        f"the {end.entrypoint.kind} lives in the thread of {inner.name}(), which an exception of {end.failing.text}() "
+        f"(line {end.failing.line}) ends; join() then returns as after a wanted stop, and the program ends with status 0",
+        "serve in the main thread, or keep the failure in the thread's target and end with a non-zero status after join()",
+        severity="medium" if end.entrypoint.production else "low",
+    )

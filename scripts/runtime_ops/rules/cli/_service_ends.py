@@ -1,0 +1,162 @@
+"""Services and workers that end with status 0 whatever ended them: what supervises them takes a crash for a wish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import ends, place_of, statements_after
+from runtime_ops.project.model import Func, Place, Site, Step
+from runtime_ops.project.spine import ServingPlace
+from runtime_ops.rules.cli._commands import keeps_status
+from runtime_ops.rules.jobs._words import ends_process
+from runtime_ops.rules.logging.unwatched_thread import can_fail
+
+DEPTH = 8  # functions from main to the serving place
+
+
+class CaughtEnd(NamedTuple):
+    """An arm around the serving place that ends the program as if it had been asked to."""
+
+    entrypoint: Entrypoint
+    effects: HandlerEffects
+    serving: ServingPlace
+
+
+class JoinedEnd(NamedTuple):
+    """A thread that serves, and that main waits for without asking how it ended."""
+
+    entrypoint: Entrypoint
+    started: Site
+    join: ServingPlace
+    failing: Site
+
+
+def caught_ends(project: Project) -> Iterator[CaughtEnd]:
+    """The outermost such arm of each long-running entrypoint."""
+    by_attempt: dict[int, list[HandlerEffects]] = {}
+    for effects in project.failures:
+        by_attempt.setdefault(id(effects.attempt), []).append(effects)
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running or entrypoint.app:
+            continue
+        found = next(_caught(project, entrypoint, by_attempt), None)
+        if found is not None:
+            yield found
+
+
+def _caught(project: Project, entrypoint: Entrypoint, by_attempt: dict[int, list[HandlerEffects]]) -> Iterator[CaughtEnd]:
+    for place in _way(project, entrypoint):
+        if place.function.facts.is_generator:
+            return
+        for step in place.steps:
+            if isinstance(step.stmt, m.While | m.For):
+                return  # it begins again
+            if not isinstance(step.stmt, m.Try) or step.arm != "body":
+                continue
+            for effects in by_attempt.get(id(step.stmt), ()):
+                if effects.broad and _ends_well(effects):
+                    yield CaughtEnd(entrypoint, effects, place)
+        if not _falls_out(place):
+            return
+
+
+def _way(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
+    """The serving places from main down, one in each function; several in one function are several programs."""
+    places = entrypoint.places
+    for _ in range(DEPTH):
+        if len(places) != 1:
+            return
+        yield places[0]
+        inner = places[0].inner
+        if inner is None:
+            return
+        places = project.spine.places(inner)
+
+
+def _ends_well(effects: HandlerEffects) -> bool:
+    """Whether the program goes on from the arm to an end with status 0."""
+    if effects.raises != "never" or effects.stores or keeps_status(effects.handler, effects.func):
+        return False
+    if effects.exits or not effects.ends <= {"fall", "return"} or any(r.kind != "none" for r in effects.returns):
+        return False
+    if any(ends_process(t) for site in effects.calls if not site.weak for t in site.targets):
+        return False
+    if any("exit" in site.method or "kill" in site.method or site.method == "abort" for site in effects.calls):
+        return False
+    place = Place(effects.attempt, effects.steps)
+    after = (*effects.attempt.final, *(statements_after(place, effects.func) if "fall" in effects.ends else ()))
+    return not _may_fail_on_purpose(after, effects.func)
+
+
+def _falls_out(place: ServingPlace) -> bool:
+    """Whether nothing that follows the serving place in its function can still give the program a failing status."""
+    if place.site is None:
+        return True
+    return not _may_fail_on_purpose(statements_after(place_of(place.site), place.function), place.function)
+
+
+def _may_fail_on_purpose(block: tuple[m.Stmt, ...], func: Func) -> bool:
+    """Whether a way through the statements exits or raises: it may say how the program ended."""
+    exits = any(
+        isinstance(node, m.Raise) or (isinstance(node, m.Call) and isinstance(node.func, m.Name) and _leaves(node.func.id))
+        for node in m.walk(block)
+    )
+    return exits or bool(ends(block, func) & {"raise", "exit"})
+
+
+def _leaves(name: str) -> bool:
+    return name.rpartition(".")[2] in ("exit", "_exit", "quit", "abort", "SystemExit", "kill", "killpg")
+
+
+def joined_ends(project: Project) -> Iterator[JoinedEnd]:
+    """Mains whose serving thread dies by an exception, after which they return."""
+    if any(
+        isinstance(t, m.Name) and t.id == "threading.excepthook"
+        for func in project.functions
+        for place in func.places
+        if isinstance(place.stmt, m.Assign)
+        for t in place.stmt.targets
+    ):
+        return
+    for entrypoint in project.entrypoints:
+        if not entrypoint.long_running or entrypoint.app:
+            continue
+        for place in _way(project, entrypoint):
+            found = _joined(project, entrypoint, place)
+            if found is not None:
+                yield found
+                break
+            if any(isinstance(step.stmt, m.While | m.For) for step in place.steps) or not _falls_out(place):
+                break
+
+
+def _joined(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> JoinedEnd | None:
+    if place.site is None or place.site.dotted != "threading.Thread.join" or place.inner is None or place.site.origin is None:
+        return None
+    target = place.inner
+    if ends_process(target) or _keeps_its_end(target) or not _falls_out(place):
+        return None
+    failing = next((s for s in target.sites if _in_loop(s.steps) and can_fail(s)), None)
+    started = next((s for s in place.function.sites if s.call is place.site.origin.call), None)
+    return JoinedEnd(entrypoint, started, place, failing) if failing is not None and started is not None else None
+
+
+def _in_loop(steps: tuple[Step, ...]) -> bool:
+    return any(isinstance(step.stmt, m.While | m.For) for step in steps)
+
+
+def _keeps_its_end(target: Func) -> bool:
+    """Whether a broad arm around the loop notes the failure where main could look."""
+    for place in target.places:
+        stmt = place.stmt
+        if isinstance(stmt, m.Try) and not _in_loop(place.steps):
+            for handler in stmt.handlers:
+                broad = not handler.types or {"Exception", "BaseException"} & set(handler.types)
+                if broad and any(isinstance(node, m.Assign | m.AugAssign) for node in m.walk(handler.body)):
+                    return True
+    return False
