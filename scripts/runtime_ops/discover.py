@@ -24,6 +24,7 @@ PYTHON = "python"
 SCRIPT = "script"
 SHEBANG_LIMIT = 200_000
 SHEBANG = re.compile(rb"^#!\s*\S*?(?:/env\s+(?:-S\s+)?)?([\w.+-]+)(?:\s|$)")
+PYTHON_STATEMENT = re.compile(rb"^(?:import \w|from \w+(?:\.\w+)* import \w|def \w+\()", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore
         return
     if kind == SCRIPT and is_python_script(walk.root / path, status.st_size):
         kind = PYTHON
+    if kind == "config" and entry.name.startswith("gunicorn") and is_python_configuration(walk.root / path, status.st_size):
+        kind = PYTHON
     if kind is None and not entry.name.endswith(".ipynb"):
         walk.paths.append(path)
         return
@@ -161,6 +164,13 @@ def is_python_script(file: Path, size: int) -> bool:
     data = read_bounded(file, SHEBANG_LIMIT)
     found = SHEBANG.match(data[:200]) if isinstance(data, bytes) else None
     return found is not None and found[1].startswith((b"python", b"pypy"))
+
+
+def is_python_configuration(file: Path, size: int) -> bool:
+    """Whether a ``.conf`` is Python, as gunicorn reads its configuration under any name; other programs have files named
+    after it (a unit, an upstart job, a proxy)."""
+    data = read_bounded(file, SHEBANG_LIMIT) if size <= SHEBANG_LIMIT else b""
+    return isinstance(data, bytes) and PYTHON_STATEMENT.search(data) is not None
 
 
 def size_limit(kind: str | None) -> int:

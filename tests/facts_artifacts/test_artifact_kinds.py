@@ -13,6 +13,7 @@ from runtime_ops.facts.artifacts import (
     ComposeFile,
     HelmValues,
     KubernetesFile,
+    LoggingFile,
     NginxConfig,
     ShellScript,
     SupervisordConfig,
@@ -213,3 +214,53 @@ def test_no_input_makes_a_reader_raise_or_hang(name: str) -> None:
 )
 def test_durations(text: str, seconds: float | None) -> None:
     assert duration_seconds(text) == seconds
+
+
+YAML_LOGGING = """version: 1
+handlers:
+  console: {class: logging.StreamHandler, level: ERROR}
+loggers:
+  orders:
+    level: INFO
+    propagate: no
+    handlers: [console]
+root: {level: WARNING}
+"""
+INI_LOGGING = """[loggers]
+keys = root, orders
+
+[handlers]
+keys = console
+
+[handler_console]
+class = StreamHandler
+level = ERROR
+args = (sys.stderr,)
+
+[logger_root]
+level = WARNING
+handlers =
+
+[logger_orders]
+level = INFO
+qualname = orders
+propagate = 0
+handlers = console
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "text", "line"),
+    [
+        ("yaml", "logging.yaml", YAML_LOGGING, 5),
+        ("config", "logging.conf", YAML_LOGGING, 5),
+        ("config", "logging.ini", INI_LOGGING, 16),
+    ],
+)
+def test_a_configuration_of_logging_is_read(kind: str, path: str, text: str, line: int) -> None:
+    made = read_artifact(kind, path, text.encode())
+    assert isinstance(made, LoggingFile)
+    logger = next(x for x in made.loggers if x.name == "orders")
+    assert (logger.level, logger.handlers, logger.propagate, logger.line) == ("INFO", ("console",), False, line)
+    assert [(x.name, x.kind, x.selective) for x in made.handlers] == [("console", "logging.StreamHandler", True)]
+    assert next(x for x in made.loggers if x.name == "root").propagate is None

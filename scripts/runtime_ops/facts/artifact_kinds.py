@@ -15,6 +15,7 @@ from runtime_ops.facts.compose import read_compose
 from runtime_ops.facts.dockerfile import read_dockerfile
 from runtime_ops.facts.dotenv import read_dotenv
 from runtime_ops.facts.kubernetes import read_helm_values, read_kubernetes
+from runtime_ops.facts.logging_file import is_logging_ini, is_logging_yaml, read_logging_ini, read_logging_yaml
 from runtime_ops.facts.nginx import is_nginx, read_nginx
 from runtime_ops.facts.platforms import read_platform
 from runtime_ops.facts.procfile import read_crontab, read_procfile
@@ -174,6 +175,8 @@ def _read_yaml(path: str, text: str) -> Artifact | None:
         return made if made is not None and _says_something(made) else None
     if _SERVICES.search(text) and _IMAGE_OR_BUILD.search(text):
         return read_compose(path, text)
+    if is_logging_yaml(text):
+        return read_logging_yaml(path, text)
     return read_uwsgi_yaml(path, text) if is_uwsgi_yaml(text) else None
 
 
@@ -213,6 +216,8 @@ def _read_config(path: str, text: str) -> Artifact | None:
         return read_supervisord(path, text)
     if is_uwsgi_ini(text):
         return read_uwsgi(path, text)
+    if is_logging_ini(text) or is_logging_yaml(text):  # the name says nothing of the syntax
+        return read_logging_ini(path, text) if is_logging_ini(text) else read_logging_yaml(path, text)
     return read_nginx(path, text) if is_nginx(text) else None
 
 

@@ -45,6 +45,7 @@ from runtime_ops.facts.artifact_kubernetes import (
     NetworkService,
     Workload,
 )
+from runtime_ops.facts.artifact_logging import HandlerEntry, LoggerEntry, LoggingFile
 from runtime_ops.facts.artifact_packaging import DotenvFile, PackagingFile, Requirement, ScriptEntry
 from runtime_ops.facts.artifact_parts import (
     EnvironmentSource,
@@ -85,12 +86,15 @@ __all__ = [
     "DotenvFile",
     "EnvironmentSource",
     "EnvironmentVariable",
+    "HandlerEntry",
     "HelmValues",
     "Hook",
     "Ingress",
     "KeyValues",
     "KubernetesFile",
     "Kustomization",
+    "LoggerEntry",
+    "LoggingFile",
     "Loop",
     "Mount",
     "NetworkService",

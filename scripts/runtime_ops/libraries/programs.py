@@ -60,6 +60,8 @@ class ProgramOptions:
     """``UVICORN_``: each setting may come from the variable of that prefix and its name."""
     arguments: str = ""
     """A variable that holds more arguments (``GUNICORN_CMD_ARGS``)."""
+    settings: tuple[str, ...] = ()
+    """Every name that its configuration file may set, where the program passes over all others in silence."""
     sure: bool = True
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from runtime_ops.facts import model as m
-from runtime_ops.facts.artifacts import Artifact
+from runtime_ops.facts.artifacts import Artifact, LoggingFile
 from runtime_ops.findings import Evidence
 from runtime_ops.project.deadlines import Judge
 from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
@@ -17,6 +17,7 @@ from runtime_ops.project.jobs import Jobs
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
 from runtime_ops.project.links import Links
+from runtime_ops.project.log_configs import LogConfig, find_log_configs
 from runtime_ops.project.log_parts import LogUse, find_log_parts
 from runtime_ops.project.model import Func, Module, Site, Step
 from runtime_ops.project.modules import ModuleIndex
@@ -113,6 +114,11 @@ class Project:
     def outer_limits(self) -> OuterLimits:
         """Limits around a call: timeout blocks, ``wait_for``, here or in every caller."""
         return OuterLimits(self.links, Judge(self.links))
+
+    @cached_property
+    def log_configs(self) -> tuple[LogConfig, ...]:
+        """Logging configurations that are written out whole."""
+        return tuple(find_log_configs(self.modules, self.artifacts_of(LoggingFile)))
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:

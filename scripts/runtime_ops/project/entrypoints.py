@@ -12,6 +12,7 @@ from dataclasses import field
 from functools import cached_property
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
@@ -36,6 +37,7 @@ CLI_LIBRARIES = (
     "invoke.",
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
+DJANGO_SETTINGS = "DJANGO_SETTINGS_MODULE"
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 WORKER_PROGRAMS = (
     "celery",
@@ -139,6 +141,18 @@ class Closure:
                 config = index.modules.get(f"{found.folder}/apps.py") if found.path.endswith("/__init__.py") else None
                 if config is not None and not rest:
                     yield config
+
+    def settings_of(self, module: Module) -> frozenset[Module]:
+        """What a Django process loads besides: the settings that a function of ``manage.py`` names, and all that they name
+        in turn. No statement imports them."""
+        named = (
+            self.links.names.constant(site.call.args[1], func)
+            for func in module.functions.values()
+            for site in func.sites
+            if site.method == "setdefault" and len(site.call.args) == 2 and _is_text(site.call.args[0], DJANGO_SETTINGS)
+        )
+        found = (self.links.index.find(module, text) for text in named if isinstance(text, str) and DOTTED.match(text))
+        return frozenset(part for start, rest in found if start is not None and not rest for part in self.of(start))
 
     def _imports_of(self, func: Func) -> Iterable[Module]:
         """Modules that the import statements of one function, or of a module's top level, name."""
@@ -295,7 +309,24 @@ class EntrypointFinder:
             if main is not None:
                 self._add(main.module, main, None, launch)
         elif target.kind in ("script", "module"):
-            self._add(module, module.level, None, launch, guarded=main_block(module) is not None)
+            command = managed_worker(launch)
+            if command:
+                self._managed(module, launch, command)
+            else:
+                self._add(module, module.level, None, launch, guarded=main_block(module) is not None)
+
+    def _managed(self, module: Module, launch: Launch, command: str) -> None:
+        """A worker that Django's ``manage.py`` starts is a program of its own beside the commands of that file: it runs the
+        jobs of every installed application, which the settings name."""
+        entry = self.found.get((module.path, command))
+        if entry is None:
+            block = main_block(module)
+            entry = self.found[module.path, command] = Entrypoint(
+                id=f"{module.path} {command}", kind="worker", path=module.path, line=block.line if block is not None else 1,
+                framework=launch.server or "", main=module.level, guarded=block is not None,
+                modules=self.closure.of(module) | self.closure.settings_of(module),
+            )  # fmt: skip
+        entry.launches = (*entry.launches, launch)
 
     def _merge_blocks(self) -> None:
         """``if __name__ == "__main__": main()`` beside the console script ``main`` is one program, started in two ways."""
@@ -420,8 +451,10 @@ class EntrypointFinder:
         framework = self._framework(entry)
         if desk_program(entry.path) and not entry.production:
             return "cli", self._cli_library(entry) or framework
-        for launch in entry.production or entry.launches:
-            if launch.server in WORKER_PROGRAMS or launch.program in WORKER_PROGRAMS:
+        # what a script for the desk starts says less of the program than what a container's start runs before its server
+        by_platform = tuple(x for x in entry.launches if x.role != "management" and not x.development)
+        for launch in entry.production or by_platform or entry.launches:
+            if launch.server in WORKER_PROGRAMS or launch.program in WORKER_PROGRAMS or managed_worker(launch):
                 return "worker", launch.server or launch.program
             if entry.app and launch.target.kind == "app":
                 return "service", framework or launch.server or launch.program
@@ -478,6 +511,10 @@ class EntrypointFinder:
         return ""
 
 
+def _is_text(expr: m.Expr, text: str) -> bool:
+    return isinstance(expr, m.Const) and expr.value == text
+
+
 def _of_place(place: ServingPlace) -> str:
     return (place.site.dotted or "").partition(".")[0] if place.site is not None else "loop"
 
@@ -492,6 +529,15 @@ def deepest(place: ServingPlace, spine: Spine) -> ServingPlace:
             return place
         place = inner[0]
     return place
+
+
+def managed_worker(launch: Launch) -> str:
+    """The command of Django's ``manage.py`` by which a launch starts the worker of a job system; empty for any other."""
+    if launch.program != "manage.py" or launch.server is None:
+        return ""
+    programs = next((row.programs for row in all_job_systems() if row.name == launch.server), ())
+    commands = [p.removeprefix("manage.py ") for p in programs if p.startswith("manage.py ")]
+    return next((c for c in commands if c.split()[0] in launch.argv), "")
 
 
 def _is_group(func: Func) -> bool:
@@ -526,14 +572,33 @@ def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
 
 
 def handed_through(func: Func, links: Links) -> str | None:
-    """The library's decorator that a project's function returns: ``def task(**kwargs): return shared_task(base=X, **kwargs)``."""
+    """The library's decorator that a project's function returns, ``def task(**kwargs): return shared_task(base=X, **kwargs)``,
+    or applies to a function made inside it: ``return huey.task(retries=retries)(inner)``."""
     for place in func.places:
         stmt = place.stmt
         if isinstance(stmt, m.Return) and isinstance(stmt.value, m.Call) and stmt.value.expands:
             value = links.names.value(stmt.value.func, func)
             if value is not None and value.kind == "external":
                 return value.name
-    return None
+    return next((name for inner in _inside(func) for name in _applied(inner, links)), None)
+
+
+def _inside(func: Func) -> Iterable[Func]:
+    """The function and those that are made inside it: ``task`` and its ``deco``."""
+    return (func, *(f for f in func.module.functions.values() if f.parent is func))
+
+
+def _applied(func: Func, links: Links) -> Iterable[str]:
+    """Library's decorators that the function applies to another made inside it, and returns what comes of that."""
+    for place in func.places:
+        made = place.stmt.value if isinstance(place.stmt, m.Return) else None
+        if not isinstance(made, m.Call) or len(made.args) != 1 or not isinstance(made.func, m.Call):
+            continue
+        wrapped = links.names.value(made.args[0], func)
+        if wrapped is not None and isinstance(wrapped.target, Func) and wrapped.target.parent is func:
+            value = links.names.value(made.func.func, func)
+            if value is not None and value.kind in ("external", "made"):
+                yield value.name
 
 
 def is_command(func: Func, links: Links) -> bool:
@@ -544,9 +609,11 @@ def is_command(func: Func, links: Links) -> bool:
             return True
         if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
             return True
-    if func.cls is not None and func.name == "handle":
+    if func.cls is not None and func.name in ("handle", "run"):
         rows = [surface("handler-base", base) for base in func.cls.external_bases]
-        return any(row is not None and row.kind == "cli" for row in rows)
+        return any(
+            row is not None and row.kind == "cli" and (func.name == "run") is row.name.startswith("flask_script.") for row in rows
+        )
     return False
 
 

@@ -10,13 +10,13 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.entrypoints import Entrypoint, command_name, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
-from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.model import Func, Klass, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
@@ -43,6 +43,8 @@ MEASURES = frozenset("cProfile profile pstats timeit pytest unittest".split())
 """What a developer's own tool imports."""
 TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|describe|dump|debug)(?:_|$)")
 """Commands that tell how things are."""
+COLLECTS = re.compile(r"(?i)(?:^|_)(?:fail(?:ed|ures?|s)?|errors?|problems)(?:_|$)")
+"""Names of what a function collects of the items that it could not deal with."""
 HABIT = 6  # more are how the commands of this code base are written
 DEPTH = 2  # functions below the command that work for it alone
 
@@ -73,6 +75,7 @@ def check(project: Project) -> Iterator[Finding]:
         told.setdefault(effects.func, []).append(effects)
     found = [_of_function(project, arms, owners[func], commanded) for func, arms in told.items()]
     yield from as_one(found) if len(found) > HABIT else found
+    yield from _dropped_failures(project, commanded)
     yield from _bare_exit(project)
     yield from _signals_itself(project)
     joined = list(joined_ends(project))
@@ -123,7 +126,7 @@ def _is_called(project: Project, command: Func, commanded: dict[Func, Entrypoint
     entrypoint = commanded.get(command)
     if not _is_started(project, command, commanded) or entrypoint is None or command not in entrypoint.commands:
         return _is_started(project, command, commanded)
-    names = {command.name, command.name.replace("_", "-")}
+    names = {command.name, command.name.replace("_", "-"), command_name(command)}
     return len(entrypoint.commands) == 1 or any(names & set(launch.argv) for launch in entrypoint.launches)
 
 
@@ -310,6 +313,51 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     )
     also = tuple(Evidence(arm.path, arm.line, "the same") for arm in others[:8])
     return replace(finding, count=len(arms), also=also)
+
+
+def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> Iterator[Finding]:
+    """``archive(items)`` as a statement of a command, where ``archive`` answers which items failed: nobody asks."""
+    for command in commanded:
+        for site in command.sites:
+            if site.used or not isinstance(site.stmt, m.ExprStmt) or len(site.targets) != 1 or site.weak:
+                continue
+            kept = _collected_failures(project, site.targets[0])
+            if not kept or interactive(command):
+                continue
+            yield RULE.at(
+                project,
+                site,
+                f"{site.text}() answers in {kept} what failed, and {command.name}() drops the answer: the command ends with status 0 "
+                "whatever could not be done",
+                "look at the answer: tell how many failed, and end with a non-zero status when there are any",
+                severity=None if _is_called(project, command, commanded) else "low",
+            )
+
+
+def _collected_failures(project: Project, func: Func) -> str:
+    """The name under which a function collects its failures and which it returns: a mapping or list that an ``except`` arm
+    fills, or an object of the project with a field for them."""
+    answers = [p.stmt.value for p in func.places if isinstance(p.stmt, m.Return)]
+    returned = {answer.id for answer in answers if isinstance(answer, m.Name) and "." not in answer.id}
+    for arm in (n for p in func.places if isinstance(p.stmt, m.Try) for n in p.stmt.handlers):
+        for node in m.walk(arm.body):
+            targets = node.targets if isinstance(node, m.Assign) else ()
+            filled = [source_of(t.value) for t in targets if isinstance(t, m.Subscript)]
+            if isinstance(node, m.Call) and source_of(node.func).endswith((".append", ".add")):
+                filled.append(source_of(node.func).rpartition(".")[0])
+            name = next((f for f in filled if f in returned and COLLECTS.search(f)), "")
+            if name:
+                return name
+    for name in sorted(returned):
+        bindings = func.bindings.get(name, ())
+        made = bindings[0].expr if len(bindings) == 1 else None
+        value = project.links.names.value(made.func, func) if isinstance(made, m.Call) else None
+        if value is not None and isinstance(value.target, Klass):
+            fields = [t.id for s in value.target.facts.body if isinstance(s, m.Assign) for t in s.targets if isinstance(t, m.Name)]
+            found = next((f for f in fields if COLLECTS.search(f) and not f.isupper()), "")
+            if found:
+                return f"{value.target.name}.{found}"
+    return ""
 
 
 def _bare_exit(project: Project) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from runtime_ops.rules.logging._setups import (
     set_up_by_import,
     unattached,
 )
+from runtime_ops.rules.logging._written_configs import shut_access_log, written_twice
 from runtime_ops.rules.logging.unstructured_logs import foreign_main
 
 RULE = Rule(
@@ -54,6 +55,8 @@ def _all(project: Project) -> Iterator[Finding]:
         yield from _disabled(project, program)
     yield from _unattached(project)
     yield from _twice(project)
+    yield from written_twice(project, RULE)
+    yield from shut_access_log(project, RULE)
     yield from _thrown_away(project)
     yield from _forwarded_without_error(project)
     yield from _formatted_without_error(project)

@@ -16,13 +16,19 @@ from runtime_ops.rules.startup._reads import for_development
 RULE = Rule(
     __name__,
     severity="medium",
-    summary="The start command uses a variable that may be unset, splits its arguments, or installs packages at each start.",
+    summary="The start command uses a variable that may be unset, splits its arguments, goes on after a failed migration, or installs "
+    "packages at each start.",
     lead=True,
 )
 INSTALLS = re.compile(
     r"^(pip3?|uv pip|python3? -m pip|apt-get|apt|apk|npm|yarn|poetry|uv|conda) (install|add|sync)\b"
     r"|^git (clone|pull)\b|^(curl|wget) .*\| ?(ba)?sh"
 )
+PREPARES = re.compile(
+    r"\b(?:manage\.py|django-admin) migrate\b|\balembic\b.* upgrade\b|\bflask\b.* db upgrade\b|\bdb:migrate\b"
+    r"|\b(?:airflow|superset) db (?:upgrade|migrate|init)\b|\bpiccolo migrations forwards\b|\baerich upgrade\b"
+)
+"""Steps that bring the schema of the database to what the program needs."""
 GIVEN = frozenset("@ * # ? ! $ 0 1 2 3 4 5 6 7 8 9 HOME PATH PWD USER HOSTNAME UID EUID SHELL LANG".split())
 DEFAULTS = frozenset((":-", "-", ":=", "=", ":?", "?", ":+", "+"))
 
@@ -36,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
         for launch in entrypoint.production:
             if launch.platform in ("packaging", "shell") or entrypoint.framework == "locust":
                 continue
-            for finding in (*_commands(entrypoint, launch), *_scripts(entrypoint, launch)):
+            for finding in (*_commands(entrypoint, launch), *_scripts(entrypoint, launch), *_unchecked(entrypoint, launch)):
                 key = (finding.path, finding.line, finding.anchor)
                 if key not in seen:
                     seen.add(key)
@@ -156,6 +162,48 @@ def _scripts(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
                     entrypoints=(entrypoint,),
                     anchor="unquoted arguments",
                 )
+
+
+def _unchecked(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
+    """A step that prepares the database, whose failure nothing looks at before the program is started all the same."""
+    if (launch.server or "").endswith("development server"):
+        return  # whoever runs it reads what the step says
+    for script, link in ((x, y) for x in launch.artifacts if isinstance(x, a.ShellScript) for y in launch.chain if x.path == y.path):
+        if for_development(script.path) or any(o.name == "errexit" and o.on for o in script.options) or _stops_on_error(script):
+            continue
+        for command in script.commands:
+            text = " ".join(command.argv)
+            if not PREPARES.search(text) or not _goes_on(command) or command.line >= link.line or _asked_for_development(command):
+                continue
+            if command.function and any(c.tested or not _goes_on(c) for c in script.calls(command.function)):
+                continue
+            following = [c for c in script.commands if c.line > command.line]
+            if following and any(use.name == "?" for use in following[0].variables):
+                continue
+            yield RULE.finding(
+                script.path,
+                command.line,
+                f"nothing looks at the status of {text[:60]!r}: the script has no set -e, so after a failure (the database is not up yet, "
+                f"a migration that breaks) it goes on and starts {launch.program} against a database that does not fit",
+                "begin the script with set -e, or write the step as `… || exit 1`: the platform then starts the container again",
+                phase="startup",
+                confidence="certain",
+                entrypoints=(entrypoint,),
+                trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
+                anchor=f"unchecked:{text[:40]}",
+            )
+            return
+
+
+def _goes_on(command: a.SimpleCommand) -> bool:
+    """Whether the script goes on whatever the command's status is."""
+    ruled = command.tested or command.substitution or command.background or command.negated or command.exec or command.tail
+    return not ruled and command.after not in ("&&", "||", "|")
+
+
+def _stops_on_error(script: a.ShellScript) -> bool:
+    """Whether a trap ends the script at the first error."""
+    return any("ERR" in trap.signals for trap in script.traps)
 
 
 def _unconditional(script: a.ShellScript, command: a.SimpleCommand) -> bool:

@@ -1,0 +1,99 @@
+"""Programs behind ``manage.py``: a worker beside the commands of that file, and commands of other libraries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+
+MANAGE = """import os
+import sys
+
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
+"""
+TASKS = """import functools
+
+from huey import crontab
+from huey.contrib.djhuey import HUEY as huey
+
+
+def task(retries=5):
+    def deco(func):
+        @functools.wraps(func)
+        def inner(*args, **kwargs):
+            return func(*args, **kwargs)
+
+        return huey.task(retries=retries)(inner)
+
+    return deco
+
+
+@task()
+def send(order):
+    print(order)
+
+
+@huey.periodic_task(crontab(minute="*"))
+def sweep():
+    print("sweep")
+
+
+def helper():
+    print("called by nobody")
+"""
+FILES = {
+    "manage.py": MANAGE,
+    "shop/__init__.py": "",
+    "shop/settings.py": 'INSTALLED_APPS = ["shop.apps.Shop", "huey.contrib.djhuey"]\n',
+    "shop/apps.py": 'from django.apps import AppConfig\n\n\nclass Shop(AppConfig):\n    name = "shop"\n',
+    "shop/tasks.py": TASKS,
+    "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["/app/start.sh"]\n',
+    "start.sh": "#!/bin/sh\nset -e\npython manage.py migrate\nexec python manage.py run_huey\n",
+    "desk.sh": "#!/bin/sh\npython manage.py runserver\n",
+}
+
+
+def built(folder: Path, files: dict[str, str]) -> Project:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    gathered = gather(folder, discover(folder), workers=1)
+    return Project(gathered.modules, gathered.artifacts, gathered.paths)
+
+
+def test_a_worker_of_manage_py_is_a_program_of_its_own(tmp_path: Path) -> None:
+    project = built(tmp_path, FILES)
+    assert {e.id: e.kind for e in project.entrypoints} == {"manage.py run_huey": "worker", "manage.py": "job"}
+    worker = project.entrypoints[0]
+    assert "shop/tasks.py" in {module.path for module in worker.modules}
+
+
+@pytest.mark.parametrize(("name", "runs"), [("send", True), ("sweep", True), ("helper", False)])
+def test_the_worker_runs_the_jobs_of_the_applications(tmp_path: Path, name: str, runs: bool) -> None:
+    project = built(tmp_path, FILES)
+    func = project.index.modules["shop/tasks.py"].functions[name]
+    assert bool(project.function_runs_in(func, "serving", kinds=("worker",))) is runs
+
+
+def test_a_command_of_flask_script_is_a_command(tmp_path: Path) -> None:
+    tool = "from flask_script import Command\n\n\nclass Load(Command):\n    def run(self):\n        print('loaded')\n"
+    main = (
+        "from flask_script import Manager\n\nfrom tool import Load\n\n\ndef main():\n    manager = Manager(None)\n"
+        "    manager.add_command('load', Load)\n    manager.run()\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    project = built(tmp_path, {"main.py": main, "tool.py": tool})
+    func = project.index.modules["tool.py"].functions["Load.run"]
+    assert project.function_runs_in(func, "serving", kinds=("cli",))
