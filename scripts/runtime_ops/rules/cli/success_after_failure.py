@@ -80,11 +80,11 @@ def check(project: Project) -> Iterator[Finding]:
     yield from _signals_itself(project)
     joined = list(joined_ends(project))
     yield from (_of_joined_end(project, end) for end in joined)
-    told = {end.entrypoint for end in joined}
+    ended = {end.entrypoint for end in joined}
     seen: set[tuple[str, int]] = set()
     for caught in caught_ends(project):
         at = (caught.effects.path, caught.effects.line)
-        if caught.entrypoint not in told and at not in seen:
+        if caught.entrypoint not in ended and at not in seen:
             seen.add(at)
             yield _of_caught_end(project, caught)
 
