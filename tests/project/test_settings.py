@@ -268,6 +268,32 @@ def test_wrappers_are_readers() -> None:
     assert {f.name for f in found.readers} == {"get", "get_int", "need"}
 
 
+def test_wrapper_that_raises_for_a_malformed_value_only() -> None:
+    found = settings(
+        """
+        import os
+
+        def number(key):
+            text = os.environ.get(key)
+            if text is None:
+                return None
+            if not text.isdigit():
+                raise ValueError(key)
+            return int(text)
+
+        def needed(key):
+            text = os.environ.get(key)
+            if text is None:
+                raise KeyError(key)
+            return int(text)
+
+        A = number("A")
+        B = needed("B")
+        """
+    )
+    assert [(r.name, r.required) for r in found] == [("A", False), ("B", True)]
+
+
 def test_wrapper_with_a_switch_for_required() -> None:
     found = settings(
         """

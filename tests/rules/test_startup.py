@@ -98,7 +98,8 @@ def test_an_address_of_a_variable_that_may_be_missing(tmp_path: Path, line: str,
 @pytest.mark.parametrize(
     ("body", "reported"),
     [
-        ("return os.environ['SHOP']", True),
+        ("return os.environ['SHOP']", False),  # this request fails, with the name of the variable
+        ("requests.post('http://bank', timeout=3)\n    return os.environ['SHOP']", True),
         ("return str(int(os.environ.get('SHOP', '1')))", False),  # this request fails, and nobody sets it
         ("requests.post('http://bank', timeout=3)\n    return str(int(os.environ.get('SHOP', '1')))", True),
     ],

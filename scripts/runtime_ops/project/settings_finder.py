@@ -376,7 +376,7 @@ class Finder:
         conversion = inner.conversion if inner.conversion not in ("", "truth") else ""
         if not conversion and reader.func.facts.returns in ("int", "float", "bool"):
             conversion = reader.func.facts.returns or ""
-        raises = inner.check in ("raise", "exit", "missing")
+        raises = inner.check in ("raise", "exit", "missing") and not _returns_without(reader.func)
         if reader.switch is not None and raises:
             switch = call.keyword(reader.switch)
             raises = isinstance(switch, m.Const) and switch.value is True
@@ -480,6 +480,20 @@ def _asks_for(test: m.Expr, name: m.Expr) -> bool:
 
 def _without_lines(expr: m.Expr) -> object:
     return expr.id if isinstance(expr, m.Name) else expr
+
+
+def _returns_without(function: Func) -> bool:
+    """Whether a wrapper comes back when nothing is given (``if text is None: return None``): what it raises for is then a
+    value that does not fit."""
+    for place in function.places:
+        test = place.stmt.test if isinstance(place.stmt, m.If) else None
+        nothing = (
+            isinstance(test, m.Compare) and test.ops[:1] == ("is",) and isinstance(test.rights[0], m.Const)
+            and test.rights[0].value is None
+        ) or (isinstance(test, m.UnaryOp) and test.op == "not" and isinstance(test.operand, m.Name))  # fmt: skip
+        if nothing and isinstance(place.stmt, m.If) and any(isinstance(s, m.Return) for s in place.stmt.body):
+            return True
+    return False
 
 
 def _switch(function: Func, known: set[str | None]) -> str | None:

@@ -128,8 +128,9 @@ def _given(entrypoint: Entrypoint, name: str) -> bool:
 
 
 def _refused(read: SettingRead) -> bool:
-    """Whether the code itself raises or exits when the variable is not set."""
-    return read.check in ("raise", "exit") and not read.has_default
+    """Whether the code itself raises or exits when the variable is not set; where the KeyError of ``os.environ[…]`` is caught,
+    something else stands in for it."""
+    return read.check in ("raise", "exit") and not read.has_default and read.how != "environ"
 
 
 def _read_early(project: Project) -> dict[Entrypoint, set[str]]:
@@ -143,10 +144,11 @@ def _read_early(project: Project) -> dict[Entrypoint, set[str]]:
 
 
 def _hurts(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:
-    """Whether the late failure does more than fail the one request or job that comes by: the variable is needed, it ends the
-    loop that all work goes through, or what was asked of others before is left half done."""
-    if read.required or _refused(read):
-        return True
+    """Whether the late failure does more than fail the one request or job that comes by, with an error that names the
+    variable: it ends the loop that all work goes through, or what was asked of others before is left half done.
+
+    A variable that one handler needs may belong to a part that is switched off; to end the start for it would be worse.
+    """
     func = read.function
     if any(isinstance(p.stmt, m.While) and is_endless(p.stmt) and p.stmt.line > read.line for p in func.places):
         return True
@@ -176,7 +178,6 @@ def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[
         "comes here",
         f"read and convert {'it' if one else 'them'} once at start-up (module level or a settings object) and end the "
         "process with a message when that fails",
-        severity="high" if any(r.required for r, _ in reads) else "medium",
         confidence="likely" if any(_hurts(project, late[0], r) for r, late in reads) else "possible",
         phase="serving",
         entrypoints=late,
