@@ -235,6 +235,70 @@ def test_supervisord_from_an_image() -> None:
     assert only(files, program="python").grace is None  # supervisord's own ten seconds, not the container's
 
 
+@pytest.mark.parametrize(
+    ("branch", "development", "optional"),
+    [
+        ('if [ "$LOCAL_DEV_ENV" == "true" ]; then', True, False),
+        ('if [ "$HOT_RELOAD" = true ]; then', True, False),
+        ('if [ "$APP_CONFIG" = "config.DevelopmentConfig" ]; then', True, False),
+        ('if [ "$DEBUG" != 1 ]; then true; else', True, False),
+        ('if [ -z "$DEBUG" ]; then', False, False),
+        ('if [ "$APP_ENV" = "production" ]; then', False, False),
+        ('if [ "$SUPERVISED" = "True" ]; then', False, True),
+        ('if [ ! -z "$SOCKET" ]; then', False, True),
+        ('SOCKET=$(mktemp)\nif [ -n "$SOCKET" ]; then', False, False),
+        ('if [ "$DEPLOYMENT" = "api" ]; then', False, False),
+    ],
+)
+def test_branch_for_developers_or_on_demand(branch: str, development: bool, optional: bool) -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n',
+        "run.sh": f"#!/bin/bash\nserve() {{\n  python serve.py\n}}\n{branch}\n  serve\nfi\n",
+        "serve.py": "",
+    }
+    launch = next(x for x in launches(files) if x.target.path == "serve.py" and x.role == "main")
+    assert (launch.development, launch.optional) == (development, optional)
+
+
+def test_branch_that_the_image_itself_chooses_is_no_desk() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nENV LOCAL_DEV=true\nCMD ["/run.sh"]\n',
+        "run.sh": '#!/bin/sh\nif [ "$LOCAL_DEV" = true ]; then\n  python serve.py\nfi\n',
+        "serve.py": "",
+    }
+    assert not only(files, role="main").development
+
+
+def test_supervisord_that_leaves_for_the_background() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n',
+        "run.sh": "#!/bin/sh\nsupervisord -c jobs.conf\nexec python serve.py\n",
+        "jobs.conf": "[supervisord]\nloglevel=info\n[program:jobs]\ncommand=python jobs.py\n",
+        "serve.py": "",
+        "jobs.py": "",
+    }
+    launch = next(x for x in launches(files) if x.target.path == "jobs.py")
+    assert (launch.background, launch.shell) == (True, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("head", "variables", "development"),
+    [
+        ("# This image is for local development only!", "web.env", True),
+        ("# syntax=docker/dockerfile:1", "web.env", False),
+        ("", "config/development/web.env", True),
+    ],
+)
+def test_artifacts_that_say_they_are_for_development(head: str, variables: str, development: bool) -> None:
+    files = {
+        "web.Dockerfile": f'{head}\nFROM python:3.12\nCOPY . /\nCMD ["python", "serve.py"]\n',
+        "docker-compose.yml": "services:\n  web:\n    build: {context: ., dockerfile: web.Dockerfile}\n"
+        f"    env_file: {variables}\n",
+        "serve.py": "",
+    }
+    assert only(files, platform="compose").development is development
+
+
 def test_services_of_s6_overlay() -> None:
     files = {
         "Dockerfile": 'FROM python:3.12\nCOPY rootfs /\nCOPY shop /app/shop\nWORKDIR /app\nENTRYPOINT ["/init"]\n',

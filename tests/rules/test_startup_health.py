@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from judging import shown
 
 from runtime_ops.discover import discover
 from runtime_ops.findings import Finding
@@ -331,3 +332,59 @@ def test_a_function_that_an_object_keeps_for_another_process(tmp_path: Path, giv
         f"@app.post('/work')\ndef start():\n    return str({given})\n"
     )
     assert bool(found(tmp_path, "lazy-config", {"app.py": source, "Dockerfile": IMAGE})) is reported
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reported"),
+    [
+        ("gunicorn app:app &", "exec celery -A jobs worker", True),
+        ("gunicorn app:app &\npid=$!", 'while :; do\n  [ -e "/proc/${pid}" ] || exit 1\n  sleep 9\ndone', False),
+        ("gunicorn app:app &\npid=$!", "while kill -0 $pid; do sleep 9; done", False),
+        ("serve() {\n  while true; do\n    gunicorn app:app && break\n  done\n}\nserve &", "exec celery -A jobs worker", False),
+        ('if [ "$HOT_RELOAD" = "true" ]; then\n  gunicorn app:app &\nfi', "exec celery -A jobs worker", False),
+    ],
+)
+def test_a_script_that_looks_after_what_it_puts_in_the_background(tmp_path: Path, before: str, after: str, reported: bool) -> None:
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["./start.sh"]\n'
+    jobs = "from celery import Celery\n\napp = Celery('jobs')\n"
+    files = {"app.py": APP, "jobs.py": jobs, "start.sh": f"#!/bin/bash\n{before}\n{after}\n", "Dockerfile": image}
+    assert bool(shown(tmp_path, "abandoned-program", files)) is reported
+
+
+def test_programs_that_one_supervisor_gives_up_are_one_finding(tmp_path: Path) -> None:
+    config = "[supervisord]\nnodaemon=true\n\n[program:a]\ncommand=python worker.py\n\n[program:b]\ncommand=python worker.py b\n"
+    files = {
+        "worker.py": "import time\n\nwhile True:\n    time.sleep(1)\n    print(open('x').read())\n",
+        "supervisord.conf": config,
+        "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["supervisord", "-c", "/app/supervisord.conf"]\n',
+    }
+    (finding,) = found(tmp_path, "abandoned-program", files)
+    assert (finding.severity, finding.line, finding.count) == ("medium", 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("script", "pid", "reported"),
+    [
+        ("gunicorn app:app", "", True),
+        ("gunicorn app:app", "    pid: host\n", False),
+        ('if [ -n "$SOCKET" ]; then\n  gunicorn -b $SOCKET app:app\nfi', "", False),
+    ],
+)
+def test_a_shell_that_keeps_the_signal(tmp_path: Path, script: str, pid: str, reported: bool) -> None:
+    files = {
+        "app.py": APP,
+        "start.sh": f"#!/bin/bash\n{script}\n",
+        "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . /app\n",
+        "docker-compose.yml": f"services:\n  web:\n    build: .\n    command: ./start.sh\n{pid}",
+    }
+    assert bool(shown(tmp_path, "signal-blocked-by-shell", files)) is reported
+
+
+@pytest.mark.parametrize(("restart", "reported"), [("    restart: always\n", False), ("", True)])
+def test_a_command_that_all_manifests_replace(tmp_path: Path, restart: str, reported: bool) -> None:
+    files = {
+        "app.py": APP,
+        "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD true; gunicorn app:app\n",
+        "docker-compose.yml": f'services:\n  web:\n    build: .\n    command: ["gunicorn", "app:app"]\n{restart}',
+    }
+    assert bool(shown(tmp_path, "signal-blocked-by-shell", files)) is reported

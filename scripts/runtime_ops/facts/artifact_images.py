@@ -59,9 +59,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dockerfile(Artifact):
-    """A Dockerfile or Containerfile; ``stages`` in their order."""
+    """A Dockerfile or Containerfile; ``stages`` in their order; ``head``: the text of the comments before its first
+    instruction."""
 
     stages: tuple[Stage, ...] = ()
+    head: str = ""
 
     def stage(self, target: str | None = None) -> Stage | None:
         """The stage that a build makes: the last, or the one that ``--target`` names (by name or number)."""
@@ -125,6 +127,8 @@ class ComposeService:
     grace: Value | None = None
     stop_signal: Value | None = None
     init: Value | None = None
+    pid: Value | None = None
+    """``pid:``: whose process numbers it sees."""
     restart: Value | None = None
     replicas: Value | None = None
     user: Value | None = None

@@ -146,6 +146,7 @@ def _service(key: Scalar, node: Mapping) -> ComposeService:
         grace=value_of(node, "stop_grace_period"),
         stop_signal=value_of(node, "stop_signal"),
         init=value_of(node, "init"),
+        pid=value_of(node, "pid"),
         restart=value_of(node, "restart") or value_of(deploy, "restart_policy", "condition"),
         replicas=value_of(deploy, "replicas") or value_of(node, "scale"),
         user=value_of(node, "user"),

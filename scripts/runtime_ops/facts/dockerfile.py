@@ -19,7 +19,7 @@ from runtime_ops.facts.artifacts import (
     VariableUse,
 )
 from runtime_ops.facts.commands import exec_command, shell_command
-from runtime_ops.facts.dockerfile_lines import Instruction, instructions
+from runtime_ops.facts.dockerfile_lines import Instruction, head_comment, instructions
 from runtime_ops.facts.shell_words import Lines
 from runtime_ops.plain import dataclass
 
@@ -100,7 +100,9 @@ def read_dockerfile(path: str, text: str) -> Dockerfile:
             unread.append(Unread(instruction.line, f"unknown instruction {keyword[:40]}"))
     if not stages:
         unread.append(Unread(1, "no FROM instruction was found"))
-    return Dockerfile(path=path, unread=tuple(unread), stages=tuple(_finished(stage) for stage in stages))
+    return Dockerfile(
+        path=path, unread=tuple(unread), stages=tuple(_finished(stage) for stage in stages), head=head_comment(text)
+    )  # fmt: skip
 
 
 def _finished(stage: _Build) -> Stage:

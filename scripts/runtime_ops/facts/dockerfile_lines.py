@@ -81,6 +81,17 @@ def instructions(text: str) -> tuple[list[Instruction], list[Unread]]:
     return found, unread
 
 
+def head_comment(text: str) -> str:
+    """The text of the comments that stand before the first instruction."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            break
+        found.append(stripped.lstrip("# "))
+    return " ".join(found).strip()[:1_000]
+
+
 def _escape(lines: list[str]) -> str:
     """The escape character: a backslash unless a directive at the top says a backquote."""
     for line in lines:

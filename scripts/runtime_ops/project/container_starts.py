@@ -8,7 +8,14 @@ from dataclasses import replace
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Words, words_of
-from runtime_ops.project.development import development_name, development_path, local_cluster, mounts_source
+from runtime_ops.project.development import (
+    development_image,
+    development_name,
+    development_path,
+    development_variables,
+    local_cluster,
+    mounts_source,
+)
 from runtime_ops.project.following import Follower
 from runtime_ops.project.images import Image, Images, base_entrypoint, plain_base
 from runtime_ops.project.launch import Launch
@@ -162,7 +169,7 @@ class ContainerStarts:
         link = link_of(dockerfile.path, line, text)
         way = Way(
             "dockerfile", (link,), Surroundings(Layout(), None, ()), contained=True, explore=True,
-            development=development_path(dockerfile.path) or development_name(stage.name or ""),
+            development=development_image(dockerfile) or development_name(stage.name or ""),
         )  # fmt: skip
         way = self.in_image(way, image)
         made = self.started(way, image, None, None) if command is not None else self.follower.services(way)
@@ -209,7 +216,8 @@ class ContainerStarts:
                 development_path(file.path) or development_name(service.name)
                 or bool(_DEVELOPMENT_PROFILES & set(service.profiles)) or service.watched
                 or mounts_source(service, file.path, way.where.workdir, self.tree)
-                or (image is not None and development_path(image.dockerfile.path))
+                or development_variables(service)
+                or (image is not None and development_image(image.dockerfile))
                 or (image is not None and development_name(image.stage.name or ""))
             ),
         )  # fmt: skip

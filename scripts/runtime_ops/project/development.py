@@ -18,6 +18,11 @@ _WORDS = frozenset(
 _SERVICE_WORDS = _WORDS - {"docs", "sample", "samples", "demo", "demos", "hack", "override", "integration", "mock", "mocks"}
 DESK_FOLDERS = frozenset(("demo", "demos", "hack", "playground", "sandbox"))
 """Folders of programs that show or try out the project: people run them by hand, and nothing of production."""
+_DESK_FILES = frozenset(("dev", "devel", "develop", "development"))
+_FOR_THE_DESK = re.compile(
+    r"(?i)\b(?:only|just) for (?:local )?dev(?:elopment)?\b|\bfor (?:local )?dev(?:elopment)? (?:purposes )?only\b"
+    r"|\b(?:do not|don't|never) (?:use|deploy|run)[\w ]* in production\b|\bnot (?:meant |intended |suited )?for production\b"
+)
 _PLACE = re.compile(r"<[\w .-]+>")
 _SPLIT = re.compile(r"[^a-z0-9]+")
 
@@ -41,6 +46,16 @@ def desk_program(path: str) -> bool:
     """Whether a Python file lies in a folder for showing or trying out the project; what starts it for production is asked
     elsewhere."""
     return bool(DESK_FOLDERS.intersection(path.lower().split("/")[:-1]))
+
+
+def development_image(dockerfile: a.Dockerfile) -> bool:
+    """Whether a Dockerfile is for development, by its path or by what its first comment says."""
+    return development_path(dockerfile.path) or _FOR_THE_DESK.search(dockerfile.head) is not None
+
+
+def development_variables(service: a.ComposeService) -> bool:
+    """Whether a compose service takes its variables from a file for development (``config/development/web.env``)."""
+    return any(_DESK_FILES & set(_SPLIT.split(source.name.lower())) for source in service.env_from)
 
 
 def local_cluster(container: a.Container) -> bool:

@@ -13,7 +13,7 @@ from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
 from runtime_ops.project.script_follower import ScriptFollower
 from runtime_ops.project.shell_code import code_of_script, code_of_text
-from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors
+from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors, goes_to_background
 from runtime_ops.project.variables import Variables, fill, fill_platform
 from runtime_ops.project.way import Way
 
@@ -144,6 +144,7 @@ class Follower:
             stage=way.stage,
             unit=way.unit,
             role=way.role,
+            optional=way.optional,
             development=(
                 way.development or reloading or found.development
                 or (found.target.path is not None and development_path(found.target.path))
@@ -157,6 +158,9 @@ class Follower:
         if config is None:
             return []
         way = way.to(words[0].path, words[0].line, " ".join(texts(words)), self.by_path.get(words[0].path))
+        if goes_to_background(config, words):
+            # it leaves the shell that started it: no signal of the platform comes to it, and nothing waits for it
+            way = replace(way, background=True, shell="unknown", shell_link=None)
         made: list[Launch] = []
         for part in (config, *self.supervisors.included(config)):
             made.extend(self.supervisord_programs(way, part, way.variables.plus(config.env, config.path), depth))

@@ -100,6 +100,8 @@ class Launch:
     role: str = "main"
     """``main``, ``init`` (an init container, a release phase, a pre-start command), ``probe`` (a health check's own
     command), ``job`` (Job, CronJob, crontab line), ``management`` (an arm of an entry script that nothing starts)."""
+    optional: bool = False
+    """A branch of its script starts it that a variable switches on which no artifact sets."""
     development: bool = False
     """The artifact is for development: its name says so, it mounts the source, or it starts a reloader."""
 

@@ -13,7 +13,7 @@ from runtime_ops.project.launch import Launch
 from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
 from runtime_ops.project.shell_code import ShellCode, code_of_script, code_of_text
-from runtime_ops.project.shell_conditions import Choice
+from runtime_ops.project.shell_conditions import Choice, asked_by, for_developers, opted_for
 from runtime_ops.project.shell_flow import Ran, Walk
 from runtime_ops.project.shell_tools import TOOLS
 from runtime_ops.project.shell_values import variable_of
@@ -25,6 +25,8 @@ _PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "
 _MAX_RUNS = 5_000
 _MAX_CHOICES = 40
 _DEVELOPMENT_WORDS = frozenset(("dev", "debug", "test", "tests", "shell", "bash", "develop", "development", "pytest"))
+_AT_THE_DESK = frozenset(("compose", "shell", "procfile"))
+"""Platforms whose artifacts may be for developers: what they set for a branch says nothing against that."""
 _STARTERS = frozenset((*SHELLS, *PROCFILE_RUNNERS, *S6_INITS, "su", "runuser", "watchfiles", "supervisord", "busybox"))
 
 
@@ -137,7 +139,7 @@ class ScriptFollower:
         only = sum(not c.substitution for c in code.commands) == 1
         alternatives: list[Launch] = []
         for ran in walk.run():
-            found = self._ran(way, code, ran, only, depth)
+            found = self._ran(way, code, ran, walk, only, depth)
             (alternatives if ran.alternative else made).extend(found)
         known = [x for x in alternatives if x.target.path is not None or x.server is not None]
         return walk, made + (known or alternatives)
@@ -149,7 +151,7 @@ class ScriptFollower:
             self.reached.add(script.path)
         return code_of_script(script) if script is not None else None
 
-    def _ran(self, way: Way, code: ShellCode, ran: Ran, only: bool, depth: int) -> list[Launch]:
+    def _ran(self, way: Way, code: ShellCode, ran: Ran, walk: Walk, only: bool, depth: int) -> list[Launch]:
         command = ran.command
         if not self._may_start(ran, way):
             return []
@@ -164,6 +166,7 @@ class ScriptFollower:
             inner = replace(inner, role="init")
         if {t for arm in ran.arms for t in _tokens(arm)} & _DEVELOPMENT_WORDS:
             inner = replace(inner, development=True)
+        inner = self._in_branches(inner, ran, walk)
         found = self._follow(inner, ran.words, depth + 1)
         keep_program = ran.replaces or (ran.last and way.role == "main" and not command.loops)
         made = []
@@ -174,6 +177,19 @@ class ScriptFollower:
             if of_ours or (keep_program and base_name(launch.argv[0]) not in TOOLS):
                 made.append(launch)
         return made
+
+    def _in_branches(self, way: Way, ran: Ran, walk: Walk) -> Way:
+        """The way in the branches around a command: for developers, or one that a variable which nothing sets switches on."""
+        for branch in ran.branches:
+            asked = asked_by(branch)
+            if asked is None:
+                continue
+            given = asked.variable in way.variables.known or asked.variable in walk.values.locals
+            if for_developers(branch) and (not given or way.platform in _AT_THE_DESK):
+                way = replace(way, development=True)
+            elif opted_for(branch) and not given and not way.variables.open:
+                way = replace(way, optional=True)
+        return way
 
     def _may_start(self, ran: Ran, way: Way) -> bool:
         """Whether a command can lead to a launch worth keeping; most commands of a script are tools."""

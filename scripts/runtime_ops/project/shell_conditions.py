@@ -21,6 +21,61 @@ _EMPTY = re.compile(
 )
 
 
+_NOT = re.compile(r"^(\[\[? |test )?! ")
+_ON = frozenset(("1", "true", "yes", "on", "y", "t"))
+_OFF = frozenset(("0", "false", "no", "off", "n", "f", ""))
+_DESK = frozenset(("dev", "develop", "development", "devel", "debug", "local", "localhost", "desk"))
+_DESK_NAMES = (_DESK - {"local", "localhost"}) | {"reload", "autoreload", "hotreload", "livereload"}
+"""Words of names of variables that switch something on for developers."""
+_LETTERS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class Asked(NamedTuple):
+    """What a branch asks of a variable: that it holds ``word``, or (``word`` empty) that it is set."""
+
+    variable: str
+    word: str
+
+
+def asked_by(branch: a.Branch) -> Asked | None:
+    """What the variable of a branch must hold for it to run; None for a branch that runs by default, and for a test that is
+    not understood."""
+    test = " ".join(branch.test.split())
+    negated = branch.kind == "else"
+    while _NOT.match(test):
+        test, negated = _NOT.sub(r"\1", test), not negated
+    found = _EMPTY.match(test)
+    if found is not None:
+        name = subject_of(found["what"])
+        return Asked(name, "") if name is not None and (found["sign"] == "-n") != negated else None
+    found = _COMPARISON.match(test)
+    name = subject_of(found["left"]) if found is not None else None
+    if found is None or name is None or found["operator"] not in ("=", "==", "!="):
+        return None
+    word = found["right"]
+    if (found["operator"] != "!=") != negated:
+        return Asked(name, word) if plain(word) and word.lower() not in _OFF else None
+    return Asked(name, "") if word.lower() in _OFF else None
+
+
+def for_developers(branch: a.Branch) -> bool:
+    """Whether a branch runs at a developer's desk only: ``[ "$LOCAL_DEV" = true ]``, ``[ "$APP_ENV" = development ]``."""
+    asked = asked_by(branch)
+    if asked is None:
+        return False
+    if _DESK & {word.lower() for word in _LETTERS.findall(asked.word)}:
+        return True
+    switch = asked.word.lower() in _ON or not asked.word
+    words = set(asked.variable.lower().split("_"))
+    return switch and bool(_DESK_NAMES & words or {"local", "environment"} <= words)
+
+
+def opted_for(branch: a.Branch) -> str | None:
+    """The variable that switches a branch on (``[ "$SUPERVISED" = True ]``, ``[ -n "$SOCKET" ]``), or None."""
+    asked = asked_by(branch)
+    return asked.variable if asked is not None and (not asked.word or asked.word.lower() in _ON) else None
+
+
 class Choice(NamedTuple):
     """A word that a text compares with: ``subject`` is ``1`` … for an argument, else a variable's name."""
 

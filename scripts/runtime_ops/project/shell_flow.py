@@ -43,6 +43,8 @@ class Ran:
     """Stands in a loop."""
     arms: tuple[str, ...]
     """Patterns of the arms around it."""
+    branches: tuple[a.Branch, ...] = ()
+    """Branches of ``if`` around it, those around the calls of its functions first."""
     alternative: bool = False
     """One of several command lines that ``"$@"`` may stand for."""
 
@@ -57,6 +59,7 @@ class _Frame:
     repeated: bool = False
     certain: bool = True
     arms: tuple[str, ...] = ()
+    branches: tuple[a.Branch, ...] = ()
     others: list[Words] = field(default_factory=list)
     """What the arguments are if a ``set --`` under a condition that is not known does not run."""
     chains: list[tuple[a.Branch, bool | None, bool | None]] = field(default_factory=list)
@@ -193,6 +196,7 @@ class Walk:
             repeated=frame.repeated or bool(command.loops),
             certain=certain,
             arms=frame.arms + tuple(p for arm in command.arms for p in arm.patterns),
+            branches=frame.branches + command.branches,
         )
 
     def _one(
@@ -238,5 +242,5 @@ class Walk:
         environment = self.values.environment_of(command, code.path, frame.arguments)
         return Ran(
             command, code.path, words, environment, self.directory, replaces, inner.background, inner.last,
-            inner.repeated, inner.arms,
+            inner.repeated, inner.arms, inner.branches,
         )  # fmt: skip

@@ -17,6 +17,15 @@ S6_INITS = frozenset(("init", "my_init", "s6-svscan", "runsvdir", "runit"))
 _SERVICE = re.compile(r"(?:^|/)(?:s6-rc\.d|services\.d|service|sv|runit)/(?P<name>[^/]+)/(?P<file>run|up)\Z")
 
 
+def goes_to_background(config: a.SupervisordConfig, words: Words) -> bool:
+    """Whether supervisord detaches itself: its default, unless ``nodaemon`` or ``-n`` says otherwise."""
+    own = next((s for s in config.sections if s.name == "supervisord"), None)
+    stays = own.get("nodaemon") if own is not None else None
+    if own is None or {"-n", "--nodaemon"} & set(texts(words)):
+        return False  # without a section of its own, the configuration is a part of another one
+    return stays is None or stays.truth is False
+
+
 class Supervisors:
     """Finds configurations by the words that name them."""
 

@@ -51,6 +51,8 @@ class Way:
     unit: a.Program | None = None
     role: str = "main"
     development: bool = False
+    optional: bool = False
+    """In a branch of a script that a variable switches on which no artifact sets."""
     running: frozenset[str] = frozenset()
     """Scripts that are being walked: one that runs itself is not walked again."""
     explore: bool = False

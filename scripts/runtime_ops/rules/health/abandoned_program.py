@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import artifacts as a
@@ -13,14 +14,16 @@ from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.spine import ServingPlace
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.shutdown._long_running import serving_places
 
 LOOKS = frozenset({"is_alive", "exitcode", "sentinel", "poll", "wait", "join", "returncode", "communicate"})
 """What a child process is asked by to learn whether it still runs."""
+LOOKS_AT = re.compile(r"/proc/\$|\bkill\s+-(?:0|s\s*0)\b|\bps\s+(?:-\w+\s+)*-?p\b|\bpgrep\b|\bpidof\b|\bjobs\s+-")
+"""How a script asks whether a process still runs."""
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="PID 1 goes on when the program it started is gone for good.",
 )
 
@@ -28,6 +31,7 @@ RULE = Rule(
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
+    of_one: dict[str, list[Finding]] = {}  # what one supervisor, or one script, starts: the same lines mend it
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running:
             continue
@@ -35,11 +39,13 @@ def check(project: Project) -> Iterator[Finding]:
             for finding in (*_supervised(entrypoint, launch), *_background(entrypoint, launch)):
                 if (finding.path, finding.line) not in seen:
                     seen.add((finding.path, finding.line))
-                    yield finding
+                    of_one.setdefault(finding.path, []).append(finding)
         for finding in _child(project, entrypoint):
             if (finding.path, finding.line) not in seen:
                 seen.add((finding.path, finding.line))
                 yield finding
+    for findings in of_one.values():
+        yield from as_one(findings)
 
 
 def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
@@ -102,6 +108,7 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         or config is None
         or launch.unit is None
         or launch.unit.kind == "eventlistener"
+        or launch.background  # supervisord left for the background: something else is the main process
         or _watched(launch)
     ):
         return
@@ -130,6 +137,7 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=launch.unit.name,
+        confidence="possible" if launch.optional else "likely",
     )
 
 
@@ -145,8 +153,26 @@ def _starts_slowly(launch: Launch, seconds: a.Value | None) -> bool:
     )
 
 
+def _looked_after(script: a.ShellScript, launch: Launch) -> bool:
+    """Whether a script starts the program anew in a loop, or looks in one whether it still runs (``kill -0 $pid``, ``/proc/$pid``)
+    and ends when it does not."""
+    lines = {link.line for link in launch.chain if link.path == script.path}
+    for command in script.commands:
+        around = [loop for loop in command.loops if loop.kind in ("while", "until")]
+        if around and command.line in lines:
+            return True
+        texts = (command.raw, *(loop.test for loop in around), *(branch.test for branch in command.branches))
+        if around and any(LOOKS_AT.search(text) for text in texts):
+            return True
+    return False
+
+
 def _background(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     if not launch.background or launch.supervisor is not None or _watched(launch):
+        return
+    if launch.platform in ("shell", "packaging"):
+        return  # somebody runs it by hand and looks at it
+    if any(_looked_after(x, launch) for x in launch.artifacts if isinstance(x, a.ShellScript)):
         return
     link = launch.chain[-1]
     script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == link.path), None)
@@ -162,4 +188,5 @@ def _background(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=entrypoint.id,
+        confidence="possible" if launch.optional else "likely",
     )

@@ -10,7 +10,7 @@ from runtime_ops.libraries.jobs import worker_program
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 
 RULE = Rule(
     __name__,
@@ -45,6 +45,7 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.supervisor not in (None, "supervisord")
                 or launch.platform in ALL_PROCESSES
                 or launch.init is True
+                or (launch.service is not None and launch.service.pid is not None)  # not process 1: SIGTERM ends its shell at once
                 or launch.role not in ("main", "management")
                 or _ends_soon(launch)
                 or _told_to_do_one_thing(launch)
@@ -52,9 +53,23 @@ def check(project: Project) -> Iterator[Finding]:
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)
             if key not in reported:
-                hears = _hears(project, entrypoint, launch)
-                reported[key] = _finding(entrypoint, launch, hears and not launch.background)
-    yield from reported.values()
+                sure = _hears(project, entrypoint, launch) and not launch.background and not launch.optional
+                reported[key] = _finding(entrypoint, launch, sure and not _replaced(entrypoint, launch))
+    by_script: dict[str, list[Finding]] = {}  # the branches of one script
+    for finding in reported.values():
+        by_script.setdefault(finding.path, []).append(finding)
+    for findings in by_script.values():
+        yield from as_one(findings)
+
+
+def _replaced(entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether the command is an image's own, and every artifact that places that image for good gives another one."""
+    placed = [
+        x for x in entrypoint.production
+        if x.role == "main" and x.stage == launch.stage
+        and (x.platform == "kubernetes" or (x.service is not None and x.service.restart is not None))
+    ]  # fmt: skip
+    return launch.platform == "dockerfile" and bool(placed) and all(x.chain[-1] != launch.chain[-1] for x in placed)
 
 
 def _ends_soon(launch: Launch) -> bool:

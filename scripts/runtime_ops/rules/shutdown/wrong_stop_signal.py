@@ -24,7 +24,7 @@ RELOAD_CURES = ("die_on_term", "hook_master_start", "exit_on_reload", "need_app_
 def check(project: Project) -> Iterator[Finding]:
     reported: set[tuple[str, int]] = set()
     for launch in production(project):
-        if launch.shell == "parent":
+        if launch.shell == "parent" or launch.background:
             continue  # no signal arrives at all, which another rule tells
         found = _judged(project, launch)
         if found is None:
@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
             remedy,
             phase="shutdown",
             entrypoints=[e for e in project.entrypoints if launch in e.launches],
-            confidence="certain" if launch.platform != "packaging" else "likely",
+            confidence="possible" if launch.optional else "certain" if launch.platform != "packaging" else "likely",
             trace=[Evidence(link.path, link.line, link.text) for link in launch.chain],
             anchor=f"{launch.program}:{message.split(':')[0]}",
         )
