@@ -113,8 +113,8 @@ def test_a_variable_that_is_read_by_its_prefix(tmp_path: Path, read: str, fires:
         f"\n\nNAME = os.environ['MLAPP_NAME']\nfor key, value in {read}:\n    if key.startswith('MLAPP_'):\n"
         "        app.config[key[6:]] = value\n"
     )
-    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nENV MLAPP_HTTPDB__PATH=/db\nCMD ["gunicorn", "app:app"]\n'
-    assert told(tmp_path, "startup/variable-never-read", {"app.py": text, "Dockerfile": image}) is fires
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nENV MLAPP_HTTPDB__PATH=/db\nCMD ["gunicorn", "mlapp:app"]\n'
+    assert told(tmp_path, "startup/variable-never-read", {"mlapp.py": text, "Dockerfile": image}) is fires
 
 
 @pytest.mark.parametrize(("answer", "fires"), [("web.StreamResponse()", False), ("web.Response()", True)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import shown
+from judging import said, shown
 
 APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n    return 'ok'\n"
 IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:app"]\n'
@@ -92,7 +92,7 @@ READ = "os.environ.get('USERS_HOST')"
 def test_an_address_of_a_variable_that_may_be_missing(tmp_path: Path, line: str, reported: bool) -> None:
     line = line.replace("'USERS_HOST'", '"USERS_HOST"')
     files = {"app.py": f"import os\n\n{line}\n\n{APP}", "Dockerfile": IMAGE}
-    assert bool(shown(tmp_path, "unvalidated-config", files)) is reported
+    assert bool(said(tmp_path, "unvalidated-config", files)) is reported
 
 
 @pytest.mark.parametrize(

@@ -388,3 +388,41 @@ def test_a_command_that_all_manifests_replace(tmp_path: Path, restart: str, repo
         "docker-compose.yml": f'services:\n  web:\n    build: .\n    command: ["gunicorn", "app:app"]\n{restart}',
     }
     assert bool(shown(tmp_path, "signal-blocked-by-shell", files)) is reported
+
+
+@pytest.mark.parametrize(
+    ("variable", "reads", "reported"),
+    [
+        ("RABBITMQ_DEFAULT_VHOST", "RABBITMQ_VHOST", True),
+        ("ENABLE_PROFILER", "DISABLE_PROFILER", True),
+        ("VESPA_SKIP_CHECK", "VESPA_URL", False),  # the other program, or a library, of that name may read it
+    ],
+)
+def test_a_variable_that_shares_its_first_word_only(tmp_path: Path, variable: str, reads: str, reported: bool) -> None:
+    image = IMAGE.replace("CMD", f"ENV {variable}=1\nCMD")
+    files = {"app.py": f"import os\n\nVALUE = os.environ.get({reads!r})\n{APP}", "Dockerfile": image}
+    assert bool(shown(tmp_path, "variable-never-read", files)) is reported
+
+
+@pytest.mark.parametrize(("given", "reported"), [("", False), (", allow_unsafe_werkzeug=True", True)])
+def test_a_server_of_sockets(tmp_path: Path, given: str, reported: bool) -> None:
+    made = "from flask import Flask\nfrom flask_socketio import SocketIO\n\napp = Flask(__name__)\nio = SocketIO(app)\n"
+    source = f"{made}io.run(app{given})\n"
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "app.py"]\n'
+    assert bool(shown(tmp_path, "dev-server", {"app.py": source, "Dockerfile": image})) is reported
+
+
+def test_a_loop_around_a_client_that_connects_to_nothing(tmp_path: Path) -> None:
+    source = (
+        "import time\nfrom sqlalchemy import create_engine\n\n\ndef connect():\n    while True:\n        try:\n"
+        "            engine = create_engine('postgresql://db')\n            break\n        except OSError:\n"
+        "            print('cannot connect')\n            time.sleep(2)\n    return engine\n\n\nENGINE = connect()\n"
+    )
+    files = {"app.py": f"import db\n{APP}", "db.py": source, "Dockerfile": IMAGE}
+    assert [f.severity for f in shown(tmp_path, "inert-startup-check", files)] == ["medium"]
+
+
+@pytest.mark.parametrize(("call", "reported"), [("client.blpop('k', timeout=LIMIT)", False), ("time.sleep(LIMIT)", True)])
+def test_a_text_that_a_command_sends_as_text(tmp_path: Path, call: str, reported: bool) -> None:
+    source = f"import os\nimport time\nimport redis\n\nLIMIT = os.getenv('LIMIT', 5)\nclient = redis.Redis()\n{call}\n{APP}"
+    assert bool(shown(tmp_path, "unconverted-number", {"app.py": source, "Dockerfile": IMAGE})) is reported

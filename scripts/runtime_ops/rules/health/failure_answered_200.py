@@ -67,6 +67,8 @@ def _judge(
             "redirect counts as success",
             "serve health without a login, with no detail in the answer; keep the detailed status behind it",
             severity="medium" if probed else "low", phase="serving", entrypoints=(entrypoint,), anchor=f"{route.path}:login",
+            # a page for people that a probe asks may be given a user and a password with the question
+            confidence="likely" if NAMED.search(route.path) else "possible",
         )  # fmt: skip
     fails = _can_fail(func)
     arm = next((e for e in arms if _answers_success(e)), None)
@@ -87,7 +89,15 @@ def _judge(
             "failure",
             "answer 503 unless the result says that all is well",
             severity="medium" if not probed else "high", phase="serving", entrypoints=(entrypoint,), anchor=route.path,
+            # a status in the body may be the contract (green, yellow, red), where nobody is known to ask for the code
+            confidence="likely" if probed or _counts_workers(what) else "possible",
         )  # fmt: skip
+
+
+def _counts_workers(what: str) -> bool:
+    """Whether the check is named for the health of parts of this program, not for the status of something else."""
+    last = what.rpartition(".")[2].lower()
+    return last.startswith(("check_", "is_")) and "health" in last
 
 
 def _answers_success(effects: HandlerEffects) -> bool:

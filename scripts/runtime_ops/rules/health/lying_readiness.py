@@ -17,7 +17,7 @@ from runtime_ops.rules.health._probes import asked, dependency, functions_of, ne
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="The readiness route answers success without asking any dependency that serving uses.",
 )
 READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
@@ -47,6 +47,8 @@ def check(project: Project) -> Iterator[Finding]:
             seen.add((route.file, route.line))
             used = found[1]
             manifest = probed.get((route.file, route.line))
+            if manifest is not None and any("URLCONF" in name for name in manifest.launch.env):
+                continue  # it serves a part of the routes only, and what that part needs is not known
             trace = (
                 [Evidence(manifest.path, manifest.probe.line, "the readiness probe")] if manifest is not None else []
             )
@@ -71,7 +73,7 @@ def _readiness(
     """The routes that readiness is asked of, by manifest, else by name, else the only health route; with the severity."""
     by_manifest = [r for r in routes if (r.file, r.line) in probed]
     if by_manifest:
-        yield from ((r, "high", False) for r in by_manifest)
+        yield from ((r, "medium", False) for r in by_manifest)
         return
     named = [r for r in health if r.path.rstrip("/").rpartition("/")[2].lower() in READY]
     if named:

@@ -53,7 +53,8 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _written(project: Project, path: str) -> bool:
     """Whether the code writes the path somewhere, though in no route that was read."""
-    return any(path in func.inventory.texts for func in project.functions)
+    ways = {path, path.rstrip("/"), f"{path}/"} - {""}
+    return any(not ways.isdisjoint(func.inventory.texts) for func in project.functions)
 
 
 def _behind_prefix(project: Project, entrypoint: Entrypoint, path: str) -> bool:

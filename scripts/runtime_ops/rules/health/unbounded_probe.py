@@ -29,6 +29,9 @@ def check(project: Project) -> Iterator[Finding]:
         if limit is None and found.launch.platform == "kubernetes" and found.probe.method in ("http", "grpc", "tcp"):
             limit = KUBERNETES_TIMEOUT
         for func in functions_of(found.route):
+            if found.probe.role == "startup":
+                seen.add(func)  # no requests come before it has answered, and the platform starts the container anew
+                continue
             if (
                 func not in seen
                 and (finding := _judge(project, found.entrypoint, func, found.route.path, limit)) is not None

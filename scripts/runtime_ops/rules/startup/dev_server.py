@@ -12,6 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Option
+from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
@@ -96,6 +97,8 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             continue
         debug = place.site.call.keyword("debug") or place.site.call.keyword("reload")
         on = isinstance(debug, m.Const) and debug.value is True
+        if place.site.dotted == "flask_socketio.SocketIO.run" and not on and not _by_werkzeug(place.site):
+            continue  # eventlet or gevent serve where they are installed, and without them it refuses to run
         if server.development or on:
             what = (
                 f"{place.site.text}() starts the {server.name}"
@@ -103,6 +106,12 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
                 else f"{place.site.text}() runs with debug or reload on"
             )
             yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
+
+
+def _by_werkzeug(site: Site) -> bool:
+    """Whether Flask-SocketIO is told to serve by Werkzeug all the same."""
+    allowed = site.call.keyword("allow_unsafe_werkzeug")
+    return isinstance(allowed, m.Const) and allowed.value is True
 
 
 def _of_compose(entrypoint: Entrypoint) -> bool:
@@ -128,7 +137,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what:
         line,
         f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
         "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
-        confidence="possible" if _of_compose(entrypoint) else "certain",
+        confidence="possible" if launch.optional or _of_compose(entrypoint) else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],

@@ -14,7 +14,7 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func, Place
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -40,8 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         yield from _one_try(project, func)
         yield from _lost_backup(project, func)
-    for effects in project.failures:
-        yield from _only_constructed(project, effects)
+    yield from as_one(finding for effects in project.failures for finding in _only_constructed(project, effects))
 
 
 def _uwsgi(project: Project) -> Iterator[Finding]:
@@ -176,10 +175,12 @@ def _only_constructed(project: Project, effects: HandlerEffects) -> Iterator[Fin
         return
     if not project.function_runs_in(effects.func, "import", "startup", kinds=("service", "worker")):
         return
+    # who tries again, or ends the start, has waited for an answer here; another may go on without this dependency on purpose
+    waits = effects.raises == "always" or bool(effects.exits) or any(isinstance(s.stmt, m.While) for s in site.steps)
     yield RULE.in_function(
         project, effects.func, site.line,
         f"{site.text}() connects to nothing yet, so this check passes while the dependency is down: the message in the "
         "handler can never be logged, and the first request fails instead",
         "ask something of it here (ping(), SELECT 1) with a time limit, and end the process when that fails",
-        phase="startup",
+        severity="medium", confidence="likely" if waits else "possible", phase="startup",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="The text of an environment variable reaches a parameter that needs a number.",
 )
 NUMERIC = frozenset(
@@ -66,5 +66,7 @@ def _needs_number(flow: Flow) -> bool:
         return False
     if flow.to in FIRST_IS_NUMBER:
         return flow.parameter in ("0", *NUMERIC)
+    if flow.to.startswith("redis.") and flow.to.count(".") > 1 and not flow.to.rpartition(".")[2][:1].isupper():
+        return False  # a command's arguments are sent as text
     # a function of the project may convert what it is given
     return flow.parameter.lower() in NUMERIC and "." in flow.to and not flow.to.startswith(("self.", "cls."))

@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A setting that may be missing is put into an address without a check.",
+    lead=True,
 )
 
 

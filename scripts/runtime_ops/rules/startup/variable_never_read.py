@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from runtime_ops.facts import artifacts as a
@@ -52,13 +53,14 @@ def check(project: Project) -> Iterator[Finding]:
                     continue
                 if name != "PORT" and (variable_reader(name) is not None or name in started or not _akin(name, own)):
                     continue
-                if not _read(project, entrypoint, name):
+                if not _read(project, entrypoint, name, path):
                     found[(entrypoint.id, name)].append((launch, entrypoint, path, variable.line))
     findings = []
     for (_, name), places in found.items():
         port = _fixed_port(project, places[0][1]) if name == "PORT" else None
         if name != "PORT" or port is not None:
-            findings.append(_finding(name, places, port))
+            sure = _renamed(places[0][1], name, _own_names(project, places[0][1]))
+            findings.append(replace(_finding(name, places, port), confidence="likely" if sure else "possible"))
     yield from together(findings)
 
 
@@ -80,9 +82,30 @@ def _akin(name: str, own: frozenset[str]) -> bool:
     )
 
 
-def _read(project: Project, entrypoint: Entrypoint, name: str) -> bool:
-    """Whether the entrypoint's code reads the variable, names it in a text, or a file that no entrypoint imports does."""
-    elsewhere = {m for e in project.entrypoints if e is not entrypoint and e.long_running for m in e.modules}
+def _renamed(entrypoint: Entrypoint, name: str, own: frozenset[str]) -> bool:
+    """Whether the variable is the program's own by more than its first word, which may be that of a library or of another
+    program beside it: a variable that is read has all of its words, or all but the first, or the word is the package's name."""
+    head, _, tail = name.partition("_")
+    words = set(name.split("_"))
+    packages = {part.lower() for part in entrypoint.path.removesuffix(".py").split("/")}
+    for other in own:
+        known = set(other.split("_"))
+        if (tail and other.partition("_")[2] == tail) or (len(words & known) > 1 and (words < known or known < words)):
+            return True
+    return name == "PORT" or head.lower() in packages
+
+
+def _read(project: Project, entrypoint: Entrypoint, name: str, path: str) -> bool:
+    """Whether the entrypoint's code reads the variable, names it in a text, or a file that no entrypoint imports does; also
+    another program that the same artifact is for."""
+    elsewhere = {
+        m
+        for e in project.entrypoints
+        if e is not entrypoint and e.long_running and not any(path in (a.path for a in x.artifacts) for x in e.launches)
+        for m in e.modules
+    }
+    if name != "PORT" and any(name in _said(m) for m in project.modules if m not in elsewhere):
+        return True
     for read in project.settings.covering(name):
         module = read.function.module
         if module in entrypoint.modules or module not in elsewhere:
