@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from judging import said, shown
 
 from runtime_ops.discover import discover
 from runtime_ops.gather import gather
@@ -250,6 +251,40 @@ def test_print_that_is_the_only_record(tmp_path: Path, body: str, fires: bool) -
     assert [severity for severity, *_ in project_at(tmp_path, "logging/print-in-service")] == (["low"] if fires else [])
 
 
+@pytest.mark.parametrize(
+    ("body", "fires"),
+    [
+        ("    log.info('for %s', password)", True),
+        ("    try:\n        decode(auth_token)\n    except Exception:\n        log.error('no: %s', auth_token)", False),
+        ("    try:\n        save(auth_token)\n    except Exception:\n        log.error('no: %s', auth_token)", True),
+        ("    if not auth_token:\n        log.error('malformed: %s', auth_token)", False),
+        ("    token_text = '***' if auth_token else 'none'\n    log.info('got %s', token_text)", False),
+        ("    username = 'admin'\n    password = username\n    log.info('for %s', password)", False),
+        ("    log.info(request.headers)", True),
+        ("    if os.environ.get('LOG_ALL', 'false') == 'true':\n        log.info(request.headers)", False),
+        ("    request = get('http://h')\n    log.info(request.headers)", False),  # of an answer
+    ],
+)
+def test_a_secret_that_opens_something(tmp_path: Path, body: str, fires: bool) -> None:
+    start = "    auth_token, password = request.headers['X-Token'], request.form['password']\n"
+    source = HANDLER.format(body=(start if "username" not in body else "") + body)
+    assert bool(found(tmp_path, "logging/secret-in-log", "import os\n\nfrom web import get\n" + source)) is fires
+
+
+@pytest.mark.parametrize(
+    ("told", "fires"),
+    [
+        ("rows", True),  # a value that somebody wanted to see
+        ("'begins with the rows'", False),  # a word to whoever watches: a lead
+        ("message", False),
+    ],
+)
+def test_prints_that_tell_of_no_failure(tmp_path: Path, told: str, fires: bool) -> None:
+    body = "    log.info('begins')\n    rows, message = work()\n" + f"    print({told})\n" * 5
+    assert bool(shown(tmp_path, "logging/print-in-service", {"app.py": HANDLER.format(body=body)})) is fires
+    assert said(tmp_path, "logging/print-in-service", {"app.py": HANDLER.format(body=body)})
+
+
 @pytest.mark.parametrize(("decorator", "fires"), [("", True), ("@lru_cache(maxsize=None)\n", False)])
 def test_print_of_what_runs_once(tmp_path: Path, decorator: str, fires: bool) -> None:
     helper = f"from functools import lru_cache\n\n\n{decorator}def words():\n{ARM}        print(e)\n\n\n"
@@ -375,6 +410,45 @@ def test_a_dotenv_file_of_a_script_that_nothing_starts(tmp_path: Path, started: 
     (tmp_path / "web.py").write_text(late + HANDLER.format(body="    shop.go()"))
     (tmp_path / "other.py").write_text(HANDLER.format(body="    pass"))
     assert bool(found(tmp_path, "startup/late-dotenv", "")) is fires
+
+
+@pytest.mark.parametrize(("start", "fires"), [("", True), ("configure_uvicorn_logging()\n", False)])
+def test_an_access_log_that_a_helper_sets_up(tmp_path: Path, start: str, fires: bool) -> None:
+    text = (
+        "import structlog\nfrom fastapi import FastAPI\nfrom own_company.logs import configure_uvicorn_logging\n\n"
+        f"structlog.configure(processors=[structlog.processors.JSONRenderer()])\n{start}app = FastAPI()\n"
+    )
+    files = {"app.py": text, "Procfile": "web: uvicorn app:app\n"}
+    assert bool(shown(tmp_path, "logging/plain-access-log", files)) is fires
+
+
+@pytest.mark.parametrize(
+    ("work", "severity"), [("pass", "high"), ("log.info('x')", "low"), ("a()\n        b()\n        c()\n        d()", "medium")]
+)
+def test_a_reserved_key_weighs_by_how_often_the_call_is_made(tmp_path: Path, work: str, severity: str) -> None:
+    told = "log.error('no', extra={'name': 'x'})"
+    body = f"    {told}" if work == "pass" else f"    try:\n        {work}\n    except Exception:\n        {told}"
+    files = {"app.py": HANDLER.format(body=body)}
+    assert [f.severity for f in shown(tmp_path, "logging/reserved-extra-key", files)] == [severity]
+
+
+@pytest.mark.parametrize(("options", "fires"), [("", True), ("write_options=SYNCHRONOUS", False)])
+def test_metrics_that_are_written_at_once(tmp_path: Path, options: str, fires: bool) -> None:
+    text = (
+        "from fastapi import FastAPI\nfrom influxdb_client import InfluxDBClient\n"
+        f"from influxdb_client.client.write_api import SYNCHRONOUS\n\napp = FastAPI()\nwriter = InfluxDBClient('http://h').write_api({options})\n"
+    )
+    files = {"app.py": text, "Procfile": "web: uvicorn app:app\n"}
+    assert bool(shown(tmp_path, "metrics/unflushed-telemetry", files)) is fires
+
+
+@pytest.mark.parametrize(("asks", "fires"), [("", True), ("input('sure? ')", False)])
+def test_an_error_of_a_wizard(tmp_path: Path, asks: str, fires: bool) -> None:
+    text = (
+        f"import sys\n\n\ndef ask():\n    return {asks or '1'}\n\n\ndef main():\n    rows = sys.argv[1:]\n    ask()\n    if not rows:\n"
+        "        print('Error: no rows')\n        sys.exit(2)\n    print(rows)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert bool(shown(tmp_path, "cli/errors-on-stdout", {"app.py": text})) is fires
 
 
 @pytest.mark.parametrize(("said", "fires"), [("rows", True), ("'all rows are written'", False), ("f'{rows} are there'", False)])

@@ -31,19 +31,28 @@ def arm(work: str, told: str, before: str = "") -> str:
 
 
 LOUD = "log.error('no price: %s', e)"
+STEPS = "price(1)\n        x += price(2)\n        x += count_stock()\n        x = x.strip()"
 
 
 @pytest.mark.parametrize(
     ("body", "fires"),
     [
-        (arm("price(1)", LOUD), True),
-        (arm("price(1)", "log.info('no price: %s', e)"), False),
-        (arm("price(1)", "log.warning('no price: %s', e)"), True),
-        (arm("price(1)", "# any will do: the list price is shown instead\n        log.warning('no price: %s', e)"), False),
-        (arm("price(1)", "log.error('no price: %s', e.__class__)"), False),
+        (arm(STEPS, LOUD), True),
+        (arm("price(1)", LOUD), False),  # one step, under words of its own
+        (arm("price(1)", "log.error(e)"), True),
+        (arm("price(1)", "log.error('no price')"), True),
+        (arm("price(1)", "log.error('unexpected: %s', e)"), True),
+        (arm(STEPS, "log.info('no price: %s', e)"), False),
+        (arm(STEPS, "log.warning('no price: %s', e)"), False),
+        (arm(STEPS, "log.error('invalid price: %s', e)"), False),
+        (arm(STEPS + "\n        if not x:\n            raise ValueError('say a price')", LOUD), False),
+        (arm(STEPS, LOUD).replace("Exception as", "(KeyError, Exception) as"), False),
+        (arm(STEPS, LOUD + "\n        return 'what?', 400"), False),
+        (arm(STEPS, LOUD + "\n        log.error_or_exception(e)"), False),
+        (arm(STEPS, "log.error('no price: %s', e.__class__)"), False),
         (arm(ASK, LOUD), False),  # a traceback of one request says no more than its text
         (arm(ASK, "log.error('no price')"), True),
-        ("def price_available():\n        " + arm("price(1)", LOUD).replace("\n", "\n    ") + "\n    return ''", False),
+        ("def price_available():\n        " + arm(STEPS, LOUD).replace("\n", "\n    ") + "\n    return ''", False),
     ],
 )
 def test_what_counts_for_the_habit_of_lost_tracebacks(tmp_path: Path, body: str, fires: bool) -> None:
@@ -52,28 +61,88 @@ def test_what_counts_for_the_habit_of_lost_tracebacks(tmp_path: Path, body: str,
 
 def test_the_worst_place_heads_the_habit_and_a_helper_is_told_where_it_is_called(tmp_path: Path) -> None:
     mild = arm("os.listdir('d')", "log.warning('no: %s', e)")
-    files = {"app.py": views(mild, arm("price(1)", "log.error('no price')"), mild), "own.py": OWN}
+    files = {"app.py": views(mild, arm(STEPS, LOUD), arm("price(1)", "log.error('no price')"), mild), "own.py": OWN}
     (finding,) = found(tmp_path, "logging/lost-traceback", files)
     line = files["app.py"].splitlines().index("        log.error('no price')") + 1
-    assert (finding.line, finding.count, finding.severity) == (line, 3, "low")
-    helped = views(*[arm("price(1)", "log_it('no price', e)")] * 3).replace(
+    assert (finding.line, finding.count, finding.severity) == (line, 2, "low")  # the mild ones are not counted
+    files["app.py"] = views(mild, mild, mild)
+    assert [f.confidence for f in found(tmp_path, "logging/lost-traceback", files, leads=True)] == ["possible"]
+    helped = views(*[arm(STEPS, "log_it('no price', e)")] * 3).replace(
         "@app.get('/0')", "def log_it(text, e):\n    log.error('%s: %s', text, e)\n\n\n@app.get('/0')"
     )
     (finding,) = found(tmp_path, "logging/lost-traceback", {"app.py": helped, "own.py": OWN})
     assert len({finding.line, *(also.line for also in finding.also)}) == 3
 
 
+LOOP = (
+    "import logging\nimport time\n\nfrom own import price\n\nlog = logging.getLogger(__name__)\n\n\ndef main():\n    while True:\n"
+    "        try:\n            {work}\n        except Exception as e:\n            {told}\n        time.sleep(1)\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("work", "told", "fires"),
+    [
+        ("price(1)", "log.error('no: %s', e)", True),
+        ("open('alive').close()", "log.error('no: %s', e)", False),  # one step of Python's own: the text says which
+        ("open('alive').close()", "log.error(e)", True),
+        ("price(1)", "log.error('no: %s', e)\n            break", False),  # the last page, no turn of a service
+    ],
+)
+def test_what_ends_a_turn_of_a_loop(tmp_path: Path, work: str, told: str, fires: bool) -> None:
+    files = {"app.py": LOOP.format(work=work, told=told), "own.py": OWN, "Procfile": "worker: python app.py\n"}
+    assert bool(found(tmp_path, "logging/lost-traceback", files)) is fires
+
+
+WEB = "import logging\n\nfrom {lib} import {app}\n\nlog = logging.getLogger(__name__)\napp = {app}({args})\n\n\n{hook}\n" \
+    "def oops(*given):\n    log.error('oops')\n    return 'oops', 500\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fires"),
+    [
+        (WEB.format(lib="flask", app="Flask", args="__name__", hook="@app.errorhandler(Exception)"), True),
+        (WEB.format(lib="fastapi", app="FastAPI", args="", hook="@app.exception_handler(Exception)"), False),  # raised on
+    ],
+)
+def test_a_handler_for_all_of_flask_and_of_starlette(tmp_path: Path, text: str, fires: bool) -> None:
+    server = "gunicorn app:app" if fires else "uvicorn app:app"
+    assert bool(found(tmp_path, "logging/lost-traceback", {"app.py": text, "Procfile": f"web: {server}\n"})) is fires
+
+
 TASK = (
-    "import logging\n\nfrom celery import Celery\n\nlog = logging.getLogger(__name__)\napp = Celery('a', broker='redis://r')\n\n\n"
-    "@app.task(bind=True, max_retries=3)\ndef send(self, n):\n    try:\n        open(n).read()\n    except Exception as e:\n"
+    "import logging\n\nfrom celery import Celery\n\nfrom own import price\n\nlog = logging.getLogger(__name__)\napp = Celery('a', broker='redis://r')\n\n\n"
+    "@app.task(bind=True, max_retries=3)\ndef send(self, n):\n    try:\n        price(n)\n    except Exception as e:\n"
     "        log.warning('failed: %s', e)\n        {then}\n"
 )
 
 
 @pytest.mark.parametrize(("then", "fires"), [("pass", True), ("self.retry()", False)])
 def test_a_retry_raises_and_keeps_the_error(tmp_path: Path, then: str, fires: bool) -> None:
-    files = {"jobs.py": TASK.format(then=then), "Procfile": "worker: celery -A jobs worker\n"}
+    files = {"jobs.py": TASK.format(then=then), "own.py": OWN, "Procfile": "worker: celery -A jobs worker\n"}
     assert bool(found(tmp_path, "logging/lost-traceback", files)) is fires
+
+
+TWICE = (
+    "import logging\n\nfrom flask import Flask\n\nlog = logging.getLogger(__name__)\napp = Flask(__name__)\n\n\ndef save(db):\n    try:\n"
+    "        {work}\n    except Exception as e:\n{told}        raise\n\n\n@app.get('/')\ndef view():\n    try:\n        save(app.db)\n"
+    "    except Exception:\n        log.exception('no view')\n    return ''\n\n\nif __name__ == '__main__':\n    app.run()\n"
+)
+INNER = "        try:\n            db.rollback()\n        except Exception:\n            log.exception('no rollback')\n"
+
+
+@pytest.mark.parametrize(
+    ("work", "told", "fires"),
+    [
+        ("db.commit()", "        log.exception('not saved')\n", True),
+        ("db.commit()", INNER, False),  # the line is about another failure
+        ("db.commit()", "        log.critical('a bug', exc_info=True)\n", False),  # two levels, two readers
+        ("db.dirty = db.new", "        log.exception('a riddle')\n", False),
+    ],
+)
+def test_a_failure_that_is_told_twice(tmp_path: Path, work: str, told: str, fires: bool) -> None:
+    assert bool(found(tmp_path, "logging/double-report", {"app.py": TWICE.format(work=work, told=told)})) is fires
 
 
 def dropped(work: str, then: str) -> str:

@@ -13,7 +13,7 @@ from runtime_ops.rules.cli._commands import main_calls
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="main() returns a failing status that nobody passes to sys.exit, so the command always ends with 0.",
 )
 RUNNERS = frozenset({"asyncio.run", "anyio.run", "trio.run"})

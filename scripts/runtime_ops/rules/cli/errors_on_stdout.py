@@ -12,7 +12,7 @@ from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.model import Func, Site, blocks_of
 from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.cli._commands import FAILURE, to_stderr
+from runtime_ops.rules.cli._commands import FAILURE, interactive, to_stderr
 
 RULE = Rule(
     __name__,
@@ -37,7 +37,7 @@ def check(project: Project) -> Iterator[Finding]:
         exits = [s for s in func.sites if _fails(s)]
         for site in exits:
             said = _said_before(func, site)
-            if said is not None and _reached(project, func) and _writes_data(project, func):
+            if said is not None and _reached(project, func) and _writes_data(project, func) and not _asks(project, func):
                 found.append(
                     RULE.in_function(
                         project,
@@ -56,6 +56,12 @@ def _reached(project: Project, func: Func) -> bool:
     named = (*project.phases_by_entrypoint(func), *project.imported_by(func.module))
     commands = [e for e in named if not e.long_running]  # the stdout of a service is its log
     return any(e.production for e in commands) or bool(commands and not project.launches)
+
+
+def _asks(project: Project, func: Func) -> bool:
+    """Whether the command, or a helper of it, asks a person: nobody pipes what a wizard prints."""
+    called = (e.callee for e in project.links.callees.get(func, ()) if e.how == "call" and not e.site.weak)
+    return any(map(interactive, (func, *called)))
 
 
 def _writes_data(project: Project, func: Func) -> bool:

@@ -163,7 +163,9 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     if _is_body(name, func):
         return Told(name, "body", _holds_private(site))
     if name in DUMPED or name.endswith(".app.config"):
-        return Told(name, "dump")
+        return None if name == "request.headers" and _is_answer("request", func) else Told(name, "dump")
+    if _written_here(name, func):
+        return None
     if last.isupper() and isinstance(project.names.constant(node, func), str):
         return None  # a constant bound to a plain text is the name of a header or a field
     if "." in name and (last in plain_keys(project) or last in looked_up(project)):
@@ -179,6 +181,22 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     if is_address(last):
         return None if _plain_address(name, func) else Told(name, "address", _proven_address(project, name, site))
     return _by_origin(project, node, site)
+
+
+def _written_here(name: str, func: Func) -> bool:
+    """Whether all that the name is bound to are texts of the source (``"****" if token else "missing"``), or a plain name of
+    another thing (``password = username``)."""
+    bound = [binding.expr for binding in func.bindings.get(name, ())]
+    return bool(bound) and func.param(name) is None and all(_is_plain(expr) for expr in bound)
+
+
+def _is_plain(expr: m.Expr | None) -> bool:
+    if isinstance(expr, m.IfExp):
+        return _is_plain(expr.body) and _is_plain(expr.orelse)
+    if isinstance(expr, m.Name):
+        words = set(words_of(expr.id.rpartition(".")[2]))
+        return bool(words & {"user", "username", "name", "email", "login", "id"}) and not holds_secret(expr.id.rpartition(".")[2])
+    return isinstance(expr, m.Const) and isinstance(expr.value, str)
 
 
 def _names_credential(name: str) -> bool:

@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The request id lives in a context variable, and work is handed to a thread that does not inherit it.",
+    lead=True,  # many such threads serve no one request, or are handed the id as an argument
 )
 HANDS = (
     "asyncio.AbstractEventLoop.run_in_executor", "asyncio.get_event_loop().run_in_executor", "asyncio.get_running_loop().run_in_executor",

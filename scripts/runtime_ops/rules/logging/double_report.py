@@ -11,7 +11,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -46,6 +46,8 @@ def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterat
         again = _logged_again(project, arm.func, arms)
         if again is None or (arm.func, again.func) in told or not _repeats(project, arm.func, again):
             continue
+        if _levels(arm).isdisjoint(_levels(again)) or _hardly_fails(arm):
+            continue
         told.add((arm.func, again.func))
         yield RULE.in_function(
             project,
@@ -59,8 +61,24 @@ def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterat
 
 
 def loud(arm: HandlerEffects) -> bool:
-    """Whether the arm logs at ERROR or above with a traceback."""
-    return any(call.at_least("error") and call.traceback for call in arm.logs)
+    """Whether the arm logs what it caught at ERROR or above with a traceback."""
+    return bool(_levels(arm))
+
+
+def _levels(arm: HandlerEffects) -> set[str]:
+    """The levels at which the arm logs what it caught: a CRITICAL and an ERROR are two alerts for two readers. A line of an inner
+    ``except``, around a rollback for example, is about another failure."""
+    return {call.level for call in arm.logs if call.at_least("error") and call.traceback and not _of_inner(call.site, arm)}
+
+
+def _of_inner(site: Site, arm: HandlerEffects) -> bool:
+    handlers = [step.handler for step in site.steps if step.handler is not None]
+    return site.function is arm.func and bool(handlers) and handlers[-1] is not arm.handler
+
+
+def _hardly_fails(arm: HandlerEffects) -> bool:
+    """A body without a call: its line is a note about a riddle, which comes once in a year."""
+    return not arm.body_calls
 
 
 def _repeats(project: Project, func: Func, again: HandlerEffects) -> bool:

@@ -13,12 +13,13 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_job, is_management_command
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.hooks import Hook
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.loops import is_endless
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Site, places_of
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._shown import probes
 
 RULE = Rule(
@@ -31,27 +32,33 @@ KINDS = ("service", "worker", "job")
 LOW_LEVELS = ("debug", "info")
 RECONNECTS = re.compile(r"(?i)re-?connect|retry|retries|try(?:ing)? again|connection|disconnect|lost|unreachable|in \d+ ?s")
 CRASHED = re.compile(r"(?i)crash|unexpected|unhandled|bug")
+EXPECTED = re.compile(r"(?i)\binvalid\b|\bmalformed\b|\bbad\b|\bnot (?:valid|supported)\b|\bunsupported\b|\bfall(?:ing|s)? ?back\b")
+"""What an author writes of a failure that is foreseen: what somebody sent is wrong, or something else is done instead."""
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
 FEW = 3  # statements of a try body that asks one thing
 HABIT = 3  # lesser places of one package that are worth one finding together
+STARLETTE = ("exception_handler", "add_exception_handler", "exception_handlers")
+REFUSED = range(400, 500)  # a status that blames the caller
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    last: list[Finding] = []
     lesser: dict[str, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
         if not loses(arm) or not running(project, arm):
             continue
-        if arm.reports and arm.loudest not in LOW_LEVELS:
+        if arm.loudest not in LOW_LEVELS and (arm.reports or _handed_on(arm)):
             continue  # an error tracker has it, with its traceback
-        why = last_resort(project, arm)
+        why = "" if _plain(arm) or _expected(arm) or _at_a_desk(project, arm.func) else last_resort(project, arm)
         if why:
-            yield _finding(project, arm, why)
+            last.append(_finding(project, arm, why))
         elif not _says_enough(project, arm):
             lesser[arm.path.partition("/")[0]].append(arm)
+    yield from together(last)
     for arms in lesser.values():
         if len(arms) >= HABIT:
-            yield _habit(project, arms)
+            yield _habit(project, [a for a in arms if _loses_much(a)] or arms, sure=any(map(_loses_much, arms)))
     yield from _error_handlers(project)
 
 
@@ -65,6 +72,65 @@ def loses(arm: HandlerEffects) -> bool:
         return False
     taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
     return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)
+
+
+def _handed_on(arm: HandlerEffects) -> bool:
+    """``stats.unexpected_exception(error)``, ``log.error_or_exception(error)``: what takes the error, and says that it does, has
+    its traceback in hand."""
+    bound = arm.handler.bound
+    return bound is not None and any(
+        re.search(r"exception|traceback|exc_info", site.method)
+        and any(isinstance(g, m.Name) and g.id == bound for g in (*site.call.args, *(v for _, v in site.call.keywords)))
+        for site in arm.calls
+        if log_call(site) is None
+    )
+
+
+def _plain(arm: HandlerEffects) -> bool:
+    """One step of another's code under words of its own and with the error's text: there is no other place it could be."""
+    return (
+        arm.uses_error
+        and not _bare(arm)
+        and arm.body_statements <= FEW
+        and not any(site.targets and not site.weak for site in arm.body_calls)
+    )
+
+
+def _expected(arm: HandlerEffects) -> bool:
+    """Whether the author foresaw the failure: the body raises it, the arm names others beside it, refuses the request as wrong,
+    calls it invalid, or says in a comment why it does not matter."""
+    said = " ".join(literal_words(call.site.call) for call in arm.logs)
+    return (
+        any(isinstance(p.stmt, m.Raise) for p in places_of(arm.attempt.body, ()))
+        or len(arm.catches) > 1
+        or (bool(arm.returns) and all(r.status in REFUSED for r in arm.returns))
+        or bool(EXPECTED.search(said))
+        or (arm.loudest == "warning" and arm.handler.commented)
+    )
+
+
+def _bare(arm: HandlerEffects) -> bool:
+    """``log.error(e)``, ``log.error(str(e))``: no word of the place."""
+    told = _told(arm)
+    bound = arm.handler.bound
+    if told is None or bound is None or literal_words(told.call).strip():
+        return False
+    names = {n.id for given in told.call.args for n in m.walk(given) if isinstance(n, m.Name)}
+    return names <= {bound, "str", "repr"}
+
+
+def _loses_much(arm: HandlerEffects) -> bool:
+    """A lesser place that is worth a line by itself: an error that nobody foresaw, out of several steps or of the project's own
+    code, under words that do not say which."""
+    if _expected(arm) or arm.loudest not in ("error", "critical"):
+        return False
+    own = len({target for site in arm.body_calls if not site.weak for target in site.targets})
+    said = " ".join(literal_words(call.site.call) for call in arm.logs)
+    if _bare(arm) or CRASHED.search(said):
+        return bool(own) or arm.body_statements > 1
+    if not arm.uses_error:
+        return bool(own) or arm.body_statements > FEW or _asks_outside(arm)
+    return arm.body_statements >= BIG or (arm.body_statements > FEW and own > 0) or own > 1
 
 
 def _tried_again(arm: HandlerEffects) -> bool:
@@ -90,6 +156,10 @@ def _asks_one_thing(arm: HandlerEffects) -> bool:
     """A body that is one call over the network, whose failure is told with its text: the frames are the library's."""
     if not arm.uses_error or arm.body_statements > FEW or any(site.targets and not site.weak for site in arm.body_calls):
         return False
+    return _asks_outside(arm)
+
+
+def _asks_outside(arm: HandlerEffects) -> bool:
     return any(
         kind_of(row, site.dotted) in OUTSIDE for site in arm.body_calls if site.dotted for row in waits(site.dotted)
     )
@@ -134,13 +204,15 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
     """Why this is the last place that sees the error with its cause far away, empty when it is not."""
     loop = arm.loop
     low = arm.loudest in LOW_LEVELS
-    if loop is not None and is_endless(loop) and _is_a_turn(arm, loop) and not low and not _reconnects(arm):
+    turns = arm.ends <= {"fall", "continue"}  # pages that are fetched until one fails are no loop of a service
+    if loop is not None and is_endless(loop) and turns and _is_a_turn(arm, loop) and not low and not _reconnects(arm):
         return "this is the last place that sees what ends a turn of the loop"
     if is_job(arm.func, project.links) and loop is None and _whole(arm):
         return "this is the last place that sees why the job failed"
     if low and arm.body_statements >= BIG // 2 and isinstance(loop, m.For) and changes(arm):
         return "it changes the item's state and goes on, and no alert sees why"
-    if not low and arm.body_statements >= BIG and runs_by_itself(project, arm.func):
+    loud = arm.loudest in ("error", "critical")  # a warning is of work that went on in another way
+    if loud and arm.body_statements >= BIG and runs_by_itself(project, arm.func):
         return "this is the last place that sees what ends the thread or task"
     return ""
 
@@ -189,15 +261,16 @@ def _finding(project: Project, arm: HandlerEffects, why: str) -> Finding:
         project,
         arm.func,
         told.line if told is not None else arm.line,
-        f"Caught {caught(arm)} and logged it by {arm.logs[0].site.text}() without traceback{low}; {why}",
+        f"Caught {caught(arm)} and logged it by {(told or arm.logs[0].site).text}() without traceback{low}; {why}",
         f"log it with {_with_traceback(arm)}, or let it propagate",
         end_line=told.call.end_line if told is not None else arm.line,
     )
 
 
 def _told(arm: HandlerEffects) -> Site | None:
-    """The arm's own log call; what it leaves to a helper is written elsewhere."""
-    return next((call.site for call in arm.logs if call.site.function is arm.func), None)
+    """The arm's own log call, the loudest of them; what it leaves to a helper is written elsewhere."""
+    own = [call for call in arm.logs if call.site.function is arm.func]
+    return next((call.site for call in own if call.level == arm.loudest), own[0].site if own else None)
 
 
 def _line(arm: HandlerEffects) -> int:
@@ -210,7 +283,7 @@ def _weight(arm: HandlerEffects) -> int:
     project's own code stands in the body."""
     own = len({target for site in arm.body_calls if not site.weak for target in site.targets})
     loud = arm.loudest in ("error", "critical")
-    return 4 * (not arm.uses_error) + 3 * loud + 2 * min(own, 3) + min(arm.body_statements, BIG) // 2
+    return 6 * (not arm.uses_error) + 3 * loud + 2 * min(own, 3) + min(arm.body_statements, BIG) // 2
 
 
 def _with_traceback(arm: HandlerEffects) -> str:
@@ -220,15 +293,18 @@ def _with_traceback(arm: HandlerEffects) -> str:
     return "exc_info=True (or log.exception)"
 
 
-def _habit(project: Project, arms: list[HandlerEffects]) -> Finding:
+def _habit(project: Project, arms: list[HandlerEffects], sure: bool) -> Finding:
     """One finding for many small places: the one that loses most stands for all."""
     first, *others = sorted(arms, key=lambda a: (-_weight(a), a.path, a.line))
+    files = len({a.path for a in arms})
+    many = f"{len(arms)} places in {files} file{'s' if files > 1 else ''} catch {caught(first)} and log"
+    one = f"Caught {caught(first)} and logged it by {(_told(first) or first.logs[0].site).text}() with"
     return RULE.finding(
         first.path,
         _line(first),
-        f"{len(arms)} places in {len({a.path for a in arms})} files catch {caught(first)} and log no traceback: a failure there is a line "
-        "without place",
+        f"{many if others else one} no traceback: a failure there is a line without place",
         f"log with {_with_traceback(first)} wherever the error goes no further; begin with the place named here",
+        confidence="likely" if sure else "possible",
         phase="serving",
         entrypoints=running(project, first),
         anchor=f"habit:{first.path.partition('/')[0]}",
@@ -243,7 +319,7 @@ def _error_handlers(project: Project) -> Iterator[Finding]:
         if hook.kind != "error-handler" or hook.func is None or not _broad(hook.detail):
             continue
         calls = [c for c in (log_call(site) for site in hook.func.sites) if c is not None]
-        if not calls or any(c.traceback for c in calls) or not _errors(calls):
+        if not calls or any(c.traceback for c in calls) or not _errors(calls) or _raised_on(hook):
             continue
         yield RULE.in_function(
             project,
@@ -253,6 +329,13 @@ def _error_handlers(project: Project) -> Iterator[Finding]:
             "handler is one line without place",
             "log it with exc_info=error (or log.exception), with the request's id",
         )
+
+
+def _raised_on(hook: Hook) -> bool:
+    """Starlette takes a handler for Exception as that of status 500: it sends the answer, and raises the error on to the server,
+    which logs it with its traceback (starlette 0.41, ServerErrorMiddleware)."""
+    words = (hook.framework, hook.via)
+    return any("fastapi" in w or "starlette" in w or w.rpartition(".")[2] in STARLETTE for w in words)
 
 
 def _errors(calls: Iterable[LogCall]) -> list[LogCall]:

@@ -63,8 +63,19 @@ def _logs_requests(project: Project, program: Program) -> bool:
 
 
 def _taken_over(program: Program) -> bool:
-    """Whether the code names the server's access logger: it gives it a form, or switches it off."""
-    return any(_names_logger(module) for module in program.modules)
+    """Whether the code names the server's access logger: it gives it a form, or switches it off, or calls what does
+    (``configure_uvicorn_logging``)."""
+    return any(_names_logger(module) or _sets_up(module) for module in program.modules)
+
+
+def _sets_up(module: Module) -> bool:
+    """A call by the name of a server and of logs: a company's own set-up of both."""
+    return any(
+        "log" in name and any(server in name for server in SERVERS)
+        for func in module.functions.values()
+        for site in func.sites
+        for name in [site.method.lower()]
+    )
 
 
 def _names_logger(module: Module) -> bool:

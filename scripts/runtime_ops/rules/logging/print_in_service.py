@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, blocks_of, places_of
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._programs import LOAD_GENERATORS, logs_at_all, programs, talkative
 
@@ -26,6 +28,8 @@ RULE = Rule(
 )
 WRITES = ("print", "pprint.pprint", "sys.stdout.write", "traceback.print_exc", "sys.stdout.writelines")
 HABIT = 5  # prints that tell of no failure are worth one finding from here on
+LEFT = 2  # left-over prints of values that make a habit of them
+FOR_A_PERSON = re.compile(r"(?i)text|message|msg|line|banner|usage|help|version|output|report|table")
 FILES = 3  # files that are worth a finding of their own
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
 ASKS = ("input", "builtins.input")
@@ -40,19 +44,46 @@ def check(project: Project) -> Iterator[Finding]:
     arms = {id(arm.handler): arm for arm in project.failures}
     alone: list[Finding] = []
     habit: list[Finding] = []
+    left: dict[str, int] = {}
     for site in project.sites(*WRITES[:3]):
         arm = _arm_of(site, arms)
         for kind in _kinds(project, site):
-            if _for_the_log(project, site, arm):
-                (alone if arm is not None and _only_record(arm) else habit).append(_finding(project, site, kind))
+            if not _for_the_log(project, site, arm):
+                continue
+            if arm is not None and _only_record(arm):
+                alone.append(_finding(project, site, kind))
+            elif project.runs_in(site, "serving", kinds=("service", "worker")):  # a line at the stop harms no one
+                habit.append(_finding(project, site, kind))
+                left[site.path] = left.get(site.path, 0) + _left_over(site)
     yield from few(together(alone))
-    habit = list(together(habit))
     only = not any(logs_at_all(program) for program in programs(project))
-    if habit and (sum(f.count for f in habit) >= HABIT or (only and not alone)):
-        first, *others = sorted(habit, key=lambda f: (-f.count, f.path, f.line))
-        also = tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in others[:8])
-        entrypoints = tuple(dict.fromkeys(e for f in habit for e in f.entrypoints))
-        yield replace(first, count=sum(f.count for f in habit), also=also, entrypoints=entrypoints, anchor="habit")
+    if habit and (len(habit) >= HABIT or (only and not alone)):
+        yield _of_habit(list(together(habit)), left, only)
+
+
+def _of_habit(files: list[Finding], left: dict[str, int], only: bool) -> Finding:
+    """The prints that tell of no failure: sure where they are all that the program says, or where values stand in the stream
+    that somebody printed to look at them; else the author may speak to whoever watches, and nobody is hurt."""
+    sure = only or sum(left.values()) >= LEFT
+    if sure and not only:
+        files = [f for f in files if left.get(f.path)]
+    first, *others = sorted(files, key=lambda f: (-left.get(f.path, 0), -f.count, f.path, f.line))
+    return replace(
+        first,
+        count=sum(f.count for f in files),
+        also=tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in others[:8]),
+        entrypoints=tuple(dict.fromkeys(e for f in files for e in f.entrypoints)),
+        anchor="habit",
+        confidence=first.confidence if sure else "possible",
+    )
+
+
+def _left_over(site: Site) -> bool:
+    """``print(rows)``: a value without a word, which its author wanted to see; a text that was made for a person is none."""
+    given = site.call.args
+    if len(given) != 1 or not isinstance(given[0], m.Name | m.Attr | m.Subscript):
+        return False
+    return not FOR_A_PERSON.search(source_of(given[0]))
 
 
 def _finding(project: Project, site: Site, kind: str) -> Finding:
@@ -183,8 +214,8 @@ def _handed_stream(site: Site) -> bool:
 
 
 def _interrupted(site: Site) -> bool:
-    """In the arm for Ctrl-C: only the person at the terminal sees it."""
-    return any(s.handler is not None and set(s.handler.types) & {"KeyboardInterrupt"} for s in site.steps)
+    """In the arm for Ctrl-C or the program's own end: only the person at the terminal sees it."""
+    return any(s.handler is not None and set(s.handler.types) & {"KeyboardInterrupt", "SystemExit"} for s in site.steps)
 
 
 def _inside_logging(func: Func) -> bool:

@@ -8,7 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Site, places_of
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -21,6 +21,7 @@ RESERVED = frozenset(
     """name msg args levelname levelno pathname filename module exc_info exc_text stack_info lineno funcName created msecs
     relativeCreated thread threadName processName process message asctime""".split()
 )
+RARELY = 3  # statements of a try body that hardly fails
 OTHERS = ("loguru.", "structlog.", "logbook.")
 
 
@@ -39,8 +40,19 @@ def check(project: Project) -> Iterator[Finding]:
                     f"extra= holds {', '.join(clash)}, which a LogRecord already has: the call raises KeyError (Attempt to overwrite "
                     f"'{clash[0]}' in LogRecord) and takes the request or job with it",
                     "prefix the key, or nest the fields: extra={'ctx': {…}}",
+                    severity=_severity(site),
                     confidence="certain",
                 )
+
+
+def _severity(site: Site) -> str | None:
+    """In an ``except`` arm the call is made only when something else has failed, and hardly ever around a body of two steps."""
+    arms = [(step.stmt, step.handler) for step in site.steps if step.handler is not None]
+    if not arms:
+        return None
+    attempt = arms[-1][0]
+    small = isinstance(attempt, m.Try) and sum(1 for _ in places_of(attempt.body, ())) <= RARELY
+    return "low" if small else "medium"
 
 
 def keys_of(extra: m.Expr, site: Site) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from runtime_ops.facts import model as m
@@ -12,7 +13,7 @@ from runtime_ops.project.development import development_name, development_path
 from runtime_ops.project.entrypoints import Entrypoint, in_main_block, is_command
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Func, Site, own_expressions
-from runtime_ops.project.source_text import source_of
+from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
@@ -20,7 +21,7 @@ from runtime_ops.rules.logging._secrets import PASSWORDS, PRIVATE, Told, told
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="A secret, an address that carries one, or a whole request body is written to the log or the terminal.",
 )
 PRINTS = frozenset(
@@ -53,6 +54,9 @@ HOLDS = {
 }
 
 
+REFUSED = re.compile(r"(?i)\bmalformed\b|\binvalid\b|\bnot valid\b|\bexpired\b|\brejected\b")
+CHECKS = re.compile(r"(?i)decode|verify|validate|authenticate|check")
+"""How calls are named that refuse what they are given."""
 WITH_PASSWORD = frozenset("database db dsn broker amqp redis mongo mongodb postgres postgresql mysql sqlalchemy".split())
 """Words in the names of addresses that are written with a password as a rule."""
 
@@ -83,9 +87,63 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"{site.text}() {verb} {what.name}, which holds {_holds(what)}: "
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
-                severity="high" if what.kind == "secret" and call is not None and not hidden else "medium",
-                confidence="likely" if what.sure and not _bare(what) and project.phases(site) else "possible",
+                confidence="likely" if what.sure and not _bare(what) and not _excused(project, site, call, what) else "possible",
             )
+
+
+def _excused(project: Project, site: Site, call: LogCall | None, what: Told) -> bool:
+    """Whether somebody may say why it is no harm: nobody runs it, it was refused, a switch that is off guards it, a person at
+    the terminal is told, at the start or by a command that shows the user's own settings."""
+    phases = project.phases(site)
+    if not phases or (what.kind == "secret" and _refused_credential(site, what.name)) or _switched_on(site):
+        return True
+    if call is not None:
+        return False
+    if what.kind == "secret" and not site.function.is_module and not any("serving" in found for found in phases.values()):
+        return True
+    return what.kind == "dump" and not _of_the_server(site)
+
+
+def _refused_credential(site: Site, name: str) -> bool:
+    """``jwt.decode(token)`` has just failed, or the line calls it malformed: it opens nothing any more, as a rule. A password that
+    was mistyped nearly opens something."""
+    if not PASSWORDS.isdisjoint(words_of(name)):
+        return False
+    if REFUSED.search(literal_words(site.call)):
+        return True
+    attempts = [step.stmt for step in site.steps if step.handler is not None]
+    return any(
+        isinstance(attempt, m.Try)
+        and any(
+            CHECKS.search(source_of(call.func).rpartition(".")[2])
+            and any(isinstance(n, m.Name) and n.id == name for a in call.args for n in m.walk(a))
+            for stmt in attempt.body
+            for call in m.calls(stmt)
+        )
+        for attempt in attempts
+    )
+
+
+def _switched_on(site: Site) -> bool:
+    """Below a test of a variable that is off unless somebody sets it: ``os.environ.get("LOG_PAYLOAD", "false") == "true"``."""
+    return any(
+        isinstance(step.stmt, m.If) and step.arm == "body" and any(_off_by_default(n) for n in m.walk(step.stmt.test))
+        for step in site.steps
+    )
+
+
+def _off_by_default(node: m.Expr) -> bool:
+    if not isinstance(node, m.Call) or not source_of(node.func).endswith(("environ.get", "getenv")):
+        return False
+    default = node.args[1] if len(node.args) > 1 else node.keyword("default")
+    return default is None or (isinstance(default, m.Const) and str(default.value).lower() in ("", "0", "false", "no", "off", "none"))
+
+
+def _of_the_server(site: Site) -> bool:
+    """Settings of the program that serves, its environment among them; not the file that a user of a command keeps for himself."""
+    texts = [source_of(b.expr) for bindings in site.function.bindings.values() for b in bindings if b.expr is not None]
+    texts.append(source_of(site.call))
+    return any(word in text for text in texts for word in ("app.config", "environ", "settings", "request.headers"))
 
 
 def _holds(what: Told) -> str:

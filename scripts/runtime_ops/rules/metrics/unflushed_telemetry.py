@@ -11,6 +11,7 @@ from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import handled, leaves_sigterm
@@ -31,6 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
         for dotted, sites in project.links.by_dotted.items()
         if (row := instrument(dotted)) is not None and row.buffered and row.role == "exporter"
         for site in sites
+        if not _writes_at_once(site)
     ]
     for site, row in sorted(exporters, key=lambda pair: (pair[0].path, pair[0].line)):
         for entrypoint in project.entrypoints:
@@ -58,6 +60,12 @@ def check(project: Project) -> Iterator[Finding]:
                 end_line=site.call.end_line,
                 anchor=f"{site.function.qualname}:{row.call}",
             )
+
+
+def _writes_at_once(site: Site) -> bool:
+    """``client.write_api(write_options=SYNCHRONOUS)``: each write goes out when it is made, nothing is kept."""
+    given = site.call.keyword("write_options")
+    return given is not None and source_of(given).rpartition(".")[2] == "SYNCHRONOUS"
 
 
 def _of_job_worker(project: Project, site: Site) -> bool:
