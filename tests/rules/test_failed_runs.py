@@ -136,3 +136,101 @@ def test_a_way_down_that_is_written_and_skipped_weighs_more(tmp_path: Path) -> N
     )
     files = {"server.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /app\nCMD ["python", "server.py"]\n'}
     assert [f.severity for f in shown(tmp_path, "unhandled-termination", files)] == ["high"]
+
+
+CELERY = "import requests\nfrom celery import Celery\napp = Celery('x')\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "fires"),
+    [
+        ("max_retries=3, interval_start=5", True),
+        ("max_retries=3", False),
+        ("default_retry_delay=15, retry_kwargs={'max_retries': 3}", False),
+    ],
+    ids=["options of publishing", "the default", "a pause is no count"],
+)
+def test_an_even_pace_that_was_meant_to_grow(tmp_path: Path, options: str, fires: bool) -> None:
+    code = CELERY + (
+        f"@app.task(autoretry_for=(OSError,), {options})\ndef order(item):\n    requests.put(item, timeout=3)\n\n"
+        "def ask(item):\n    order.delay(item)\n"
+    )
+    assert bool(shown(tmp_path, "flat-retry", {"tasks.py": code})) is fires
+    assert all("15 tries" not in f.message for f in said(tmp_path, "flat-retry", {"tasks.py": code}))
+
+
+def test_a_job_that_is_called_like_a_function_is_run_once(tmp_path: Path) -> None:
+    task = "@app.task(autoretry_for=(OSError,), max_retries=3)\n"
+    code = CELERY + (
+        f"{task}def page(item):\n    requests.get(item, timeout=3)\n\n{task}def order(item):\n    page(item)\n\n"
+        "def ask(item):\n    order.delay(item)\n"
+    )
+    assert not said(tmp_path, "nested-retry", {"tasks.py": code})
+
+
+SERVICE = "import requests\nfrom flask import Flask\n{imports}\napp = Flask(__name__)\n\n{retry}\ndef stock(item):\n"
+SERVICE += "    return requests.get(item, timeout=3).json()\n\n@app.get('/<item>')\ndef show(item):\n    return stock(item)\n"
+
+
+@pytest.mark.parametrize(
+    ("imports", "retry", "fires"),
+    [
+        ("from retry import retry", "@retry(Exception, tries=3, delay=0.1, backoff=2)", False),
+        ("from tenacity import *", "@retry(stop=stop_after_attempt(3), wait=wait_fixed(2))", False),
+        ("from retrying import retry", "@retry(stop_max_attempt_number=5, wait_fixed=5000)", True),
+    ],
+    ids=["parts of a second", "seconds", "a third of a minute"],
+)
+def test_how_late_a_lasting_fault_is_heard_of(tmp_path: Path, imports: str, retry: str, fires: bool) -> None:
+    imports = imports.replace("*", "retry, stop_after_attempt, wait_fixed")
+    files = {"app.py": SERVICE.format(imports=imports, retry=retry)}
+    assert bool(shown(tmp_path, "retry-everything", files)) is fires
+
+
+LOOP = (
+    "import itertools, requests\nfrom celery import Celery\napp = Celery('x')\n\n@app.task\ndef send(items):\n    rest = iter(items)\n"
+    "    while True:\n{take}        try:\n            requests.post('http://h', timeout=3).raise_for_status()\n"
+    "        except Exception as error:\n            print(error)\n\ndef ask():\n    send.delay([1])\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("take", "fires"),
+    [("", True), ("        chunk = list(itertools.islice(rest, 10))\n        if not chunk:\n            break\n", False)],
+    ids=["the same again", "the next ones"],
+)
+def test_a_turn_that_is_not_done_again_is_no_retry(tmp_path: Path, take: str, fires: bool) -> None:
+    assert bool(shown(tmp_path, "hot-retry", {"tasks.py": LOOP.format(take=take)})) is fires
+
+
+def test_a_missing_column_is_no_lost_connection(tmp_path: Path) -> None:
+    code = (
+        "from sqlalchemy.exc import OperationalError\n\ndef migrate(session):\n    try:\n        session.query('a').scalar()\n"
+        "    except OperationalError:\n        with session.bind.connect() as connection:\n"
+        "            connection.execute('ALTER TABLE t ADD a')\n        session.query('b').first()\n\n"
+        "if __name__ == '__main__':\n    migrate(None)\n"
+    )
+    assert not said(tmp_path, "narrow-reconnect", {"tool.py": code})
+
+
+@pytest.mark.parametrize(
+    ("given", "arm", "fires"),
+    [("compute(site)", "raise", True), ("compute(site)", "site.state = 'broken'\n        raise", False)],
+    ids=["it stands", "it is taken back"],
+)
+def test_a_mark_that_is_taken_back(tmp_path: Path, given: str, arm: str, fires: bool) -> None:
+    code = CELERY + (
+        f"def compute(site):\n    return 'ok'\n\n@app.task\ndef build(site):\n    try:\n        site.state = {given}\n"
+        "        site.save()\n        notify(site)\n    except Exception:\n"
+        f"        {arm}\n\ndef notify(site):\n    requests.post(site.url, timeout=3)\n\ndef ask(site):\n    build.delay(site)\n"
+    )
+    assert bool(shown(tmp_path, "ack-before-work", {"tasks.py": code})) is fires
+
+
+def test_one_function_and_one_shell_are_one_finding(tmp_path: Path) -> None:
+    code = (
+        "import subprocess\nfrom flask import Flask\napp = Flask(__name__)\n\n@app.get('/<command>')\ndef run(command):\n    try:\n"
+        "        return subprocess.run(command, shell=True, timeout=5).stdout\n    except subprocess.TimeoutExpired:\n"
+        "        return subprocess.check_output(command, shell=True, timeout=5)\n"
+    )
+    assert [len(f.also) for f in shown(tmp_path, "partial-tree-kill", {"app.py": code})] == [1]

@@ -249,8 +249,8 @@ def test_a_loop_that_is_there_to_wait(tmp_path: Path, name: str, fires: bool) ->
 @pytest.mark.parametrize(("hook", "fires"), [("", True), (", before_sleep=tell", False)])
 def test_tries_that_are_told_are_heard_of(tmp_path: Path, hook: str, fires: bool) -> None:
     text = (
-        "import time, requests\nfrom tenacity import retry, stop_after_attempt\ndef tell(state):\n    print(state)\n"
-        f"@retry(stop=stop_after_attempt(3){hook})\ndef ask():\n    requests.get('http://h', timeout=3)\n"
+        "import time, requests\nfrom tenacity import retry, stop_after_attempt, wait_fixed\ndef tell(state):\n    print(state)\n"
+        f"@retry(stop=stop_after_attempt(3), wait=wait_fixed(9){hook})\ndef ask():\n    requests.get('http://h', timeout=3)\n"
         "def main():\n    while True:\n        ask()\n        time.sleep(9)\nif __name__ == '__main__':\n    main()\n"
     )
     assert bool(found(tmp_path, "retry-everything", text)) is fires

@@ -179,8 +179,9 @@ def test_a_dropped_task_whose_loss_costs_nothing(tmp_path: Path, name: str, fire
 def test_no_retries_do_not_multiply(tmp_path: Path, tries: int, fires: bool) -> None:
     task = f"@shared_task(autoretry_for=(OSError,), max_retries={tries})\n"
     text = (
-        "from celery import shared_task\nimport requests\n"
-        f"{task}def inner():\n    requests.get('http://h', timeout=3)\n{task}def outer():\n    inner()\n"
+        "from celery import shared_task\nimport requests\nfrom tenacity import retry, stop_after_attempt\n"
+        "@retry(stop=stop_after_attempt(3))\ndef inner():\n    requests.get('http://h', timeout=3)\n"
+        f"{task}def outer():\n    inner()\n"
         "def ask():\n    outer.delay()\n"
     )
     assert bool(said(tmp_path, "jobs/nested-retry", {"app.py": text})) is fires

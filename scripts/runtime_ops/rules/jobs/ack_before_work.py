@@ -10,12 +10,12 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import place_of, statements_after
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
 
-RULE = Rule(__name__, severity="high", summary="A message or a progress mark is settled before its work is done.")
+RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.")
 ACKS = frozenset(
     "basic_ack ack acknowledge delete_message delete_message_batch complete_message task_done_and_ack xack".split()
 )
@@ -169,17 +169,36 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
             stored.stmt,
             lambda s: bool(words(s.method)) and words(s.method)[0] in NOTIFIES and not optional(s.text),
         )
-        if sent is None or _given_to_enqueue(sent):
+        if sent is None or _given_to_enqueue(sent) or _taken_back(place.steps, target.id):
             continue
+        own_job = any(job.func is func for job in project.jobs.jobs)
+        given = not own_job and isinstance(stmt.value, m.Name) and func.param(stmt.value.id) is not None
         yield RULE.in_function(
             project, func, stored.line,
             f"{target.id} is stored before {sent.text}() runs: when that fails or the worker dies in between, "
             "the record says that it was done, and "
             "the next run does not do it again",
             "store the mark after the work has succeeded, or write the work into an outbox in the same transaction",
-            severity="medium",
+            # a mark that the caller hands over is the outcome of other work, of which the message only tells
+            confidence="possible" if given else "likely",
         )  # fmt: skip
         return
+
+
+def _taken_back(steps: tuple[Step, ...], mark: str) -> bool:
+    """Whether an arm around the mark sets it again: a failure of what follows is then on record."""
+    return any(
+        isinstance(step.stmt, m.Try)
+        and step.arm == "body"
+        and any(
+            isinstance(t, m.Name) and t.id == mark
+            for handler in step.stmt.handlers
+            for n in m.walk(handler.body)
+            if isinstance(n, m.Assign)
+            for t in n.targets
+        )
+        for step in steps
+    )
 
 
 def _stores(owner: str, site: Site) -> bool:

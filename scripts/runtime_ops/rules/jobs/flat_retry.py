@@ -12,13 +12,14 @@ from runtime_ops.project.flows import ends
 from runtime_ops.project.loops import counts_attempts, has_sleep
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
+from runtime_ops.rules.jobs._retries import PACE, Configured, configured, stop_given
 
 RULE = Rule(
     __name__, severity="low", summary="Many retries at a constant pace, without growth or jitter.",
     yields_to=("endless-retry", "retry-everything", "unsafe-retry"),
 )  # fmt: skip
 MANY = 4
+OF_PUBLISHING = ("interval_start", "interval_step", "interval_max")
 CONSTANT = ("wait_fixed", "wait_none", "constant")
 
 
@@ -79,16 +80,23 @@ def _findings(project: Project) -> Iterator[Finding]:
         if use.func is None or use.call is None or stop_given(use, project) is not True:
             continue
         tries = _tries(use)
+        inert = [key for key, _ in use.call.keywords if key in OF_PUBLISHING and use.policy.distribution == "celery"]
         if tries is None or tries < MANY or not _flat(use):
             continue
         if not project.function_runs_in(use.func, "serving", "startup", kinds=("service", "worker")):
             continue  # one run of a command is no crowd
         yield RULE.in_function(
             project, use.func, use.line,
-            f"{tries} tries of {use.func.name}() follow each other at one pace: when a dependency fails, every "
-            "caller comes back at the "
-            "same moments and meets it while it recovers",
+            f"{tries} tries of {use.func.name}() follow each other at one pace: "
+            + (
+                f"{inert[0]} is an option of publishing a message, and a task's retries do not know it (they come default_retry_delay, "
+                "180 s, apart)"
+                if inert
+                else "when a dependency fails, every caller comes back at the same moments and meets it while it recovers"
+            ),
             "let the pause grow and add jitter (wait_random_exponential, retry_backoff=True, interval=[10, 60, 300])",
+            # how many come back together, and whether they hurt whom they ask, is seldom seen
+            confidence="likely" if inert else "possible",
         )  # fmt: skip
 
 
@@ -98,6 +106,8 @@ def _tries(use: Configured) -> int | None:
         if isinstance(value, m.Call) and source_of(value.func).endswith("stop_after_attempt"):
             value = value.args[0] if value.args else value
             return value.value if isinstance(value, m.Const) and isinstance(value.value, int) else None
+        if PACE.search(key or "") and key != "retry_kwargs":
+            continue  # how long the pauses are, not how many there are
         if key in use.policy.stop_parameters and isinstance(value, m.Const) and isinstance(value.value, int):
             return value.value + (1 if "retries" in str(key) else 0)
         if key == "retry_kwargs" and isinstance(value, m.Mapping):

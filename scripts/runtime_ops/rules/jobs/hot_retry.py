@@ -18,7 +18,7 @@ from runtime_ops.rules.deadlines._outside import reaches_outside
 from runtime_ops.rules.jobs._retries import retry_loops
 
 RULE = Rule(
-    __name__, severity="high", summary="A failure branch loops without any pause.", yields_to=("endless-retry",)
+    __name__, severity="medium", summary="A failure branch loops without any pause.", yields_to=("endless-retry",)
 )
 LEAST_PAUSE = 0.1  # seconds; ten tries a second are a busy loop for whoever answers them
 CONFLICTS = (
@@ -49,6 +49,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         if any(c.rpartition(".")[2] in CONFLICTS for c in arm.catches) or counts_attempts(loop, arm.func) is not None:
             continue
+        if _runs_out(arm, loop):
+            continue  # each turn takes what comes next, and the last one ends it
         if not arm.body_calls or _waits(project, arm, loop) or _left_behind(arm, loop):
             continue
         if not project.function_runs_in(arm.func, "serving", "startup", kinds=("service", "worker", "job")):
@@ -82,6 +84,19 @@ def _can_be_down(project: Project, arm: HandlerEffects) -> bool:
     if not arm.broad:
         return True  # a lost connection, by name
     return reaches_outside(project, arm.body_calls)
+
+
+def _runs_out(arm: HandlerEffects, loop: m.While) -> bool:
+    """``chunk = list(islice(items, 10)); if not chunk: break`` before the ``try``: a failed turn is not done again."""
+    before = loop.body[: next(i for i, s in enumerate(loop.body) if s is arm.attempt)]
+    taken: set[str] = set()
+    for stmt in before:
+        if isinstance(stmt, m.Assign):
+            taken |= {t.id for t in stmt.targets if isinstance(t, m.Name)}
+        leaves = isinstance(stmt, m.If) and bool(ends(stmt.body, arm.func) & {"break", "return"})
+        if isinstance(stmt, m.If) and leaves and any(isinstance(n, m.Name) and n.id in taken for n in m.walk(stmt.test)):
+            return True
+    return False
 
 
 def _left_behind(arm: HandlerEffects, loop: m.While) -> bool:

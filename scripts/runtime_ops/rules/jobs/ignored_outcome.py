@@ -250,9 +250,14 @@ def _told_by_result(project: Project) -> Iterator[Finding]:
             f"and {len(dropped)} callers drop the "
             "result: what was not stored or handed over is lost, and they report success",
             "test the result, or let the function raise", severity="low",
-            confidence="possible" if arm.logs or arm.reports or arm.prints or _asked_next(first) else "likely",
+            confidence="possible" if arm.logs or arm.reports or arm.prints or _asked_next(first) or _makes_sure(func) else "likely",
         )  # fmt: skip
         yield replace(finding, count=len(dropped), also=tuple(Evidence(s.path, s.line, "the same") for s in others[:8]))
+
+
+def _makes_sure(func: Func) -> bool:
+    """``create_queue()``, ``ensure_bucket()``: what is not there shows at its first use, which fails by itself."""
+    return words(func.name)[0] in ("create", "ensure", "make", "init", "setup", "prepare", "declare")
 
 
 def _asked_next(site: Site) -> bool:

@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         again = _resent(arm)
         connect = next((s for s in arm.calls if RECONNECTS.search(s.method)), None)
-        if again is None or connect is None:
+        if again is None or connect is None or _for_other_work(connect, again):
             continue
         row = next((r for c in arm.catches if (r := connection_errors(c)) is not None), None)
         caught = {c for e in project.failures if e.attempt is arm.attempt for c in e.catches}
@@ -70,6 +70,18 @@ def _tried_again_around(project: Project, func: Func) -> bool:
         for a in s.call.args
     )
     return handed or any(RETRIES.search(text) for text in around) or any(use.func is func for use in configured(project))
+
+
+def _for_other_work(connect: Site, again: Site) -> bool:
+    """``with engine.connect() as connection: connection.execute("ALTER TABLE …")``: a connection for what the arm does
+    itself, and not for the call that it makes again outside."""
+    within = next((s for s in (*again.steps, *connect.steps) if isinstance(s.stmt, m.With) and _entered(s.stmt, connect)), None)
+    opened = within.stmt if within is not None else connect.stmt if isinstance(connect.stmt, m.With) else None
+    return opened is not None and not any(s.stmt is opened for s in again.steps)
+
+
+def _entered(stmt: m.With, site: Site) -> bool:
+    return any(call is site.call for item in stmt.items for call in m.calls(item))
 
 
 def _resent(arm: HandlerEffects) -> Site | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
@@ -13,6 +14,7 @@ from runtime_ops.rules.jobs._retries import Configured, configured
 
 RULE = Rule(__name__, severity="low", summary="Retries multiply: a retried function calls another retried one.")
 DEPTH = 3
+JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 
 
 @RULE.check
@@ -53,6 +55,8 @@ def _inner(func: Func, by_func: dict[Func, Configured], depth: int, seen: set[Fu
         if site.weak or len(site.targets) != 1 or site.targets[0] in seen:
             continue
         target = site.targets[0]
+        if target in by_func and by_func[target].policy.distribution in JOB_SYSTEMS:
+            continue  # a job that is called like a function is run once: its failure comes out at once
         if target in by_func:
             return site, by_func[target]
         if depth:

@@ -9,6 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 
 RULE = Rule(__name__, severity="medium", summary="A queue has no place for messages that fail for good.")
@@ -48,7 +49,20 @@ def _declared(project: Project) -> Iterator[Finding]:
                 "rejected is dropped, and one that "
                 "is requeued comes back for ever",
                 'declare it with arguments={"x-dead-letter-exchange": …} (quorum queue: also "x-delivery-limit")',
+                confidence="possible" if _drops_on_purpose(func) else "likely",
             )  # fmt: skip
+
+
+def _drops_on_purpose(func: Func) -> bool:
+    """Whether the module rejects with ``requeue=False`` and never lets a message come back: to drop it is decided."""
+    given = [
+        source_of(flag)
+        for f in func.module.functions.values()
+        for s in f.sites
+        if s.method in ("reject", "nack", "basic_reject", "basic_nack")
+        if (flag := s.call.keyword("requeue")) is not None
+    ]
+    return bool(given) and set(given) == {"False"}
 
 
 def _broker(site: Site) -> bool:

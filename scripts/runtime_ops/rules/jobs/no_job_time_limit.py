@@ -16,6 +16,9 @@ from runtime_ops.rules.jobs._time_limits import limits_all_jobs, unread_settings
 RULE = Rule(__name__, severity="medium", summary="No time limit ends a hung job.")
 
 
+FEW = 3  # jobs that hold a slot now and then
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     systems: dict[str, tuple[JobSystem, list[Job]]] = {}
@@ -44,7 +47,8 @@ def check(project: Project) -> Iterator[Finding]:
             f"worker slot until somebody restarts it; {len({j.func for j in jobs})} job functions are concerned",
             f"set {' and '.join(system.time_limit_settings[:2])} for all jobs, and longer ones on the few that "
             "need them",
-            severity="low" if hangs is None else None, confidence="likely" if hangs is not None else "possible",
+            severity="low" if hangs is None or len({j.func for j in jobs}) < FEW else None,
+            confidence="likely" if hangs is not None else "possible",
             trace=(Evidence(hangs.site.path, hangs.site.line, f"{hangs.site.text}() waits without a limit"),) if hangs else (),
             entrypoints=project.imported_by(func.module, "worker", "service"), phase="serving", anchor=f"{system.name} without time limit",
             count=1,

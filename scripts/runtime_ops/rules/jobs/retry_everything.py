@@ -20,6 +20,8 @@ JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 """Their retries are few, minutes apart, and hold no caller."""
 HOOKS = frozenset("before after before_sleep on_backoff on_retry logger".split())
 BROAD = frozenset({"Exception", "BaseException"})
+TRIES = ("stop_max_attempt_number", "max_tries", "tries", "attempts")
+LONG = 10.0  # seconds of pauses for which a caller is kept from a fault that is there to stay
 
 
 @RULE.check
@@ -38,12 +40,15 @@ def _findings(project: Project) -> Iterator[Finding]:
         if _told_of(use) or not project.function_runs_in(use.func, "serving", "startup", kinds=("service", "worker")):
             continue  # each try is logged; or a run that somebody waits for, to which the pauses are nothing
         attempts = _attempts(use)
+        held = _pauses(use)
         yield RULE.in_function(
             project, use.func, use.line,
             f"{use.func.name}() is tried again{attempts} on any exception: a wrong argument, a refused login or "
             "a bug is repeated with all "
             "its pauses before anybody hears of it",
             "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
+            # a permanent fault that is heard of a few seconds later troubles nobody
+            confidence="likely" if held is not None and held >= LONG else "possible",
         )  # fmt: skip
 
 
@@ -68,6 +73,47 @@ def _everything(use: Configured) -> bool:
     if isinstance(given, m.Call) and "if_" in source_of(given.func) and not names & BROAD:
         return False
     return bool(names & BROAD)
+
+
+def _pauses(use: Configured) -> float | None:
+    """Seconds of all pauses together before the failure comes out; None where they are not written as numbers."""
+    tries = _number(use, *TRIES)
+    if tries is None or tries < 2:
+        return None
+    scale = 0.001 if use.policy.unit == "milliseconds" else 1.0
+    fixed = _number(use, "wait_fixed", "interval", "delay")
+    if fixed is None:
+        fixed = next((_value(c, "wait", 0) for c in _calls(use) if source_of(c.func).endswith("wait_fixed")), None)
+    if fixed is not None:
+        growth = _number(use, "backoff") or 1.0
+        return float(sum(fixed * scale * growth**n for n in range(int(tries) - 1)))
+    for call in _calls(use):
+        if source_of(call.func).endswith("wait_exponential"):
+            factor, least, most = _value(call, "multiplier", 0) or 1.0, _value(call, "min", 3) or 0.0, _value(call, "max", 1) or 1e9
+            return float(sum(min(most, max(least, factor * 2**n)) for n in range(int(tries) - 1)))
+    return None
+
+
+def _calls(use: Configured) -> list[m.Call]:
+    return [v for _, v in use.call.keywords if isinstance(v, m.Call)] if use.call is not None else []
+
+
+def _number(use: Configured, *names: str) -> float | None:
+    """A number that the retry is given under one of some names, or inside ``stop_after_attempt(…)``."""
+    if use.call is None:
+        return None
+    for name in names:
+        given = use.call.keyword(name)
+        if isinstance(given, m.Const) and isinstance(given.value, int | float):
+            return float(given.value)
+    if names == TRIES:
+        return next((_value(c, "max_attempt_number", 0) for c in _calls(use) if source_of(c.func).endswith("stop_after_attempt")), None)
+    return None
+
+
+def _value(call: m.Call, name: str, position: int) -> float | None:
+    given = call.argument(name, position)
+    return float(given.value) if isinstance(given, m.Const) and isinstance(given.value, int | float) else None
 
 
 def _attempts(use: Configured) -> str:

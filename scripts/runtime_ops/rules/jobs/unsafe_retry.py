@@ -11,6 +11,7 @@ from runtime_ops.libraries.names import spellings
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.cli._commands import interactive
 from runtime_ops.rules.jobs._retries import configured
 
 RULE = Rule(__name__, severity="medium", summary="Automatic retries include requests that are not idempotent.")
@@ -60,6 +61,7 @@ def check(project: Project) -> Iterator[Finding]:
             or QUERIES.search(use.func.name)
             or QUERIES.search(post.function.name)
             or _asks(post)
+            or interactive(use.func)  # a person gives what is sent, anew each time
             or _keyed(post.function)
             or _keyed(use.func)
             or any(REPEATABLE.search(name) for name in _names(use.func))

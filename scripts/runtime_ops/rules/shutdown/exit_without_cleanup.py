@@ -9,12 +9,13 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
+from runtime_ops.project.phases import Life
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="The process is ended by os._exit, os.abort or SIGKILL to itself: nothing is flushed, closed or answered.",
 )
 FLUSHES = frozenset("flush shutdown force_flush fsync".split())
@@ -41,9 +42,12 @@ def check(project: Project) -> Iterator[Finding]:
             "raise SystemExit (or stop the server) and let cleanup run within a bound; os._exit only as a watchdog's last step "
             "after explicit flushes",
             kinds=("service", "worker"),
-            severity=None if serving else "medium",
-            confidence="possible" if not serving or _last_resort(project, site) or _told_at_a_desk(site) else "likely",
+            confidence="likely" if serving and not _meant(project, site) else "possible",
         )
+
+
+def _meant(project: Project, site: Site) -> bool:
+    return _last_resort(project, site) or _told_at_a_desk(site) or _begins(project, site)
 
 
 def _last_resort(project: Project, site: Site) -> bool:
@@ -61,6 +65,29 @@ def _told_at_a_desk(site: Site) -> bool:
     """In the arm of ``except KeyboardInterrupt``, or after the function has stopped what it started: the exit is meant."""
     types = [t for step in site.steps if step.arm == "handler" and step.handler is not None for t in step.handler.types or ()]
     return "KeyboardInterrupt" in types or any(_stops(s) for s in _before(site))
+
+
+def _begins(project: Project, site: Site) -> bool:
+    """Whether the program's own work begins with the exit: nothing but records and readings stands before it, so that nothing
+    of it is in hand yet. A handler of requests or a job has others beside it."""
+    func = site.function
+    if any(isinstance(s.stmt, m.For | m.While) for s in site.steps) or any(r.handler is func for r in project.registrations):
+        return False
+    if any(isinstance(n, m.Await) for p in func.places if p.stmt.line < site.line for n in m.walk(p.stmt) if p.stmt.end_line < site.line):
+        return False
+    begun = [s for s in _before(site) if log_call(s) is None and s.dotted not in ("os.getpid", "os._exit") and not _reads(s)]
+    lives = [project.lives[e] for e in project.phases(site) if e.long_running]
+    return not begun and bool(lives) and all(_of_the_program(life, func) for life in lives)
+
+
+def _of_the_program(life: Life, func: Func) -> bool:
+    edges = list(life.back(func, "serving"))
+    return (edges[-1].caller if edges else func) in life.spine
+
+
+def _reads(site: Site) -> bool:
+    """A function of the project that calls nothing itself."""
+    return len(site.targets) == 1 and not [s for s in site.targets[0].sites if s.method not in ("ValueError", "RuntimeError")]
 
 
 def _watchdog(project: Project, site: Site) -> bool:

@@ -9,7 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Site
 from runtime_ops.project.resources import Resource
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.shutdown._running import lasting_phases
 
 RULE = Rule(
@@ -23,6 +23,10 @@ GROUPS = ("start_new_session", "process_group", "preexec_fn", "creationflags")
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    yield from together(_found(project))
+
+
+def _found(project: Project) -> Iterator[Finding]:
     for site in project.sites(*RUNS):
         limit = site.call.keyword("timeout")
         if limit is None or (isinstance(limit, m.Const) and limit.value is None) or not _through_shell(site):

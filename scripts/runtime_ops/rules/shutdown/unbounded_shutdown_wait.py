@@ -18,7 +18,7 @@ from runtime_ops.rules.shutdown.unhandled_termination import stop_arrives
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="Shutdown waits without a limit for a thread, task, queue, pool or child: it can outlast the grace period.",
 )
 WAITED = frozenset({"thread", "future", "queue", "executor", "child"})

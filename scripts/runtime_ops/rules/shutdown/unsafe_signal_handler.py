@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
             if ends_soon(project, threads.get(id(act.site.call))):
                 continue  # it needs nothing of the interrupted code, and looks at its flag
             reported.add((act.site.path, act.site.line))
-            yield _finding(project, registration, act.site, reason)
+            yield _finding(project, registration, act.site, waits.get(id(act.site.call)), reason)
             break
 
 
@@ -83,7 +83,7 @@ def _ends_own_server(site: Site) -> bool:
     )
 
 
-def _finding(project: Project, registration: Registration, site: Site, reason: str) -> Finding:
+def _finding(project: Project, registration: Registration, site: Site, wait: WaitSite | None, reason: str) -> Finding:
     handler = registration.handler.name if registration.handler is not None else "the lambda"
     signals = "/".join(registration.signals) or "a signal"
     return RULE.finding(
@@ -94,6 +94,8 @@ def _finding(project: Project, registration: Registration, site: Site, reason: s
         "threading.Thread(target=server.shutdown).start() for a server",
         end_line=site.call.end_line,
         severity="high" if _ends_own_server(site) else None,
+        # what a thread, a pool or a child needs of the interrupted code is seldom seen: most of them end soon
+        confidence="possible" if wait is not None and wait.inside and wait.kind != "lock" and not _ends_own_server(site) else "likely",
         phase="shutdown",
         entrypoints=owners(project, registration.site),
         trace=(Evidence(registration.site.path, registration.site.line, "the handler is installed"),),
