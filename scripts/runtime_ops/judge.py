@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from runtime_ops.findings import CONFIDENCES, SEVERITIES, Finding
+from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import Rule
@@ -42,7 +42,39 @@ def ask(rule: Rule, project: Project) -> Said:
     except Exception as error:  # a broken rule must not take the others' findings with it
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Said(found, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
-    return Said(found)
+    return Said(one_a_function(project, [doubted(project, finding) for finding in found]))
+
+
+def one_a_function(project: Project, found: Iterable[Finding]) -> list[Finding]:
+    """The findings of a rule, those of one function with one mend as one: the heaviest stands for the others."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for number, finding in enumerate(found):
+        func = project.function_at(finding.path, finding.line)
+        same = (func, finding.remedy, finding.confidence == "possible")
+        groups.setdefault(same if func is not None else (number,), []).append(finding)
+    return [_as_one(group) for group in groups.values()]
+
+
+def _as_one(group: list[Finding]) -> Finding:
+    first, *others = sorted(group, key=rank)
+    places = {(e.path, e.line) for e in first.also} | {(first.path, first.line)}
+    others = [f for f in others if (f.path, f.line) not in places]
+    if not others:
+        return first
+    also = tuple(Evidence(f.path, f.line, "the same") for f in others)
+    entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
+    return replace(first, count=first.count + sum(f.count for f in others), also=(*first.also, *also), entrypoints=entrypoints)
+
+
+def doubted(project: Project, finding: Finding) -> Finding:
+    """The finding, as one that is only possible where nothing is seen to run the function that it is in: nothing calls it, or
+    entrypoints only reach it by a step that a method's name alone speaks for."""
+    if finding.confidence == "possible" or not project.entrypoints:
+        return finding
+    func = project.function_at(finding.path, finding.line)
+    if func is None or func in project.jobs.by_func or not project.doubtful(func):
+        return finding
+    return replace(finding, confidence="possible")
 
 
 def as_leads(rule: Rule, said: Said) -> Said:

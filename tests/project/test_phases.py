@@ -349,3 +349,175 @@ def test_jobs_that_no_started_worker_loads(tmp_path: Path) -> None:
     lost = "from work import app\n\n\n@app.task\ndef send():\n    return 1\n"
     project = built(tmp_path, work=work, lost=lost)
     assert phases(project, "push", "work.py") and not phases(project, "send", "lost.py")
+
+
+ALIKE = f"""{APP}
+import re
+
+from plugins import load
+
+
+class BaseProvider:
+    def search(self, text):
+        return text
+
+
+class Mail(BaseProvider):
+    def search(self, text):
+        return text + "m"
+
+
+class Crawler:
+    def fetch_page(self, url, depth):
+        return url
+
+
+class WorkerThread:
+    def stop(self):
+        return 1
+
+
+@app.route("/a")
+def by_kind(title_pat, text):
+    return title_pat.search(text)
+
+
+@app.route("/b")
+def by_receiver(text):
+    return load().provider.search(text)
+
+
+@app.route("/c")
+def wrong_arguments(thing):
+    return thing.fetch_page(1, 2, 3)
+
+
+@app.route("/d")
+def stops(workers):
+    worker = workers.pop()
+    return worker.stop()
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "linked"),
+    [
+        ("by_kind", "BaseProvider.search", False),
+        ("by_receiver", "Mail.search", True),
+        ("wrong_arguments", "Crawler.fetch_page", False),
+        ("stops", "WorkerThread.stop", True),
+    ],
+)
+def test_a_methods_name_alone_is_no_call(tmp_path: Path, handler: str, method: str, linked: bool) -> None:
+    project = built(tmp_path, app=ALIKE)
+    functions = project.index.modules["app.py"].functions
+    assert (functions[method] in {edge.callee for edge in project.links.callees[functions[handler]]}) is linked
+
+
+GUESSED = f"""{APP}
+class Alerts:
+    def evaluate(self, rule):
+        return rule
+
+
+class Report:
+    def save_rows(self, rows):
+        return rows
+
+
+@app.route("/a")
+def index(thing):
+    return thing.evaluate(1), thing.save_rows([])
+
+
+def alone():
+    return 1
+"""
+
+
+def test_what_a_name_of_one_word_leads_to_is_a_guess(tmp_path: Path) -> None:
+    project = built(tmp_path, app=GUESSED)
+    functions = project.index.modules["app.py"].functions
+    assert phases(project, "Alerts.evaluate") and project.doubtful(functions["Alerts.evaluate"])
+    assert not project.doubtful(functions["Report.save_rows"]) and not project.doubtful(functions["index"])
+    assert project.doubtful(functions["alone"])
+
+
+JOBS = """
+    from functools import partial
+
+    from rq import Queue, Worker
+    from rq.decorators import job as rq_job
+    from redis import Redis
+
+
+    class Counted(rq_job):
+        queue_class = Queue
+
+
+    job = partial(Counted, connection=Redis())
+
+
+    @job("default")
+    def record(event):
+        return event
+
+
+    if __name__ == "__main__":
+        Worker(["default"], connection=Redis()).work()
+    """
+
+
+def test_a_job_decorator_behind_partial_and_a_class(tmp_path: Path) -> None:
+    project = built(tmp_path, work=JOBS)
+    assert phases(project, "record", "work.py") == {"worker": frozenset({"serving"})}
+
+
+DEBUG_ROUTES = f"""{APP}
+if app.debug or app.testing:
+
+    @app.route("/tests/write")
+    def write():
+        return 1
+
+
+@app.route("/write")
+def real():
+    return 2
+"""
+
+
+def test_routes_that_only_exist_for_debugging(tmp_path: Path) -> None:
+    project = built(tmp_path, app=DEBUG_ROUTES)
+    assert not phases(project, "write") and phases(project, "real")
+
+
+MODEL = f"""{APP}
+from sqlalchemy.orm import declarative_base
+
+Base = declarative_base()
+
+
+class Owner(Base):
+    @property
+    def root(self):
+        return ask()
+
+
+def ask():
+    return 1
+"""
+
+
+def test_a_base_class_calls_no_property(tmp_path: Path) -> None:
+    assert phases(built(tmp_path, app=MODEL), "ask") == {}
+
+
+def test_who_only_imports_the_routes_serves_none(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("worker: celery -A work worker\nweb: gunicorn urls:app\n")
+    urls = (
+        "from flask import Flask\n\nfrom views import show\n\napp = Flask(__name__)\napp.add_url_rule('/', view_func=show)\n"
+    )
+    work = "from celery import Celery\nimport urls\n\napp = Celery('work')\n\n\n@app.task\ndef push():\n    return 1\n"
+    project = built(tmp_path, work=work, urls=urls, views="def show():\n    return 1\n")
+    assert phases(project, "show", "views.py") == {"service": frozenset({"serving"})}

@@ -12,6 +12,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.gather import gather
 from runtime_ops.judge import judge
 from runtime_ops.project.build import Project
+from runtime_ops.rules.deadlines._doubts import _caches_here
 
 HEAD = "import requests\nfrom flask import Flask\napp = Flask(__name__)\n"
 ASYNC_HEAD = "import asyncio, time\nimport requests\nfrom fastapi import FastAPI\napp = FastAPI()\n"
@@ -507,3 +508,54 @@ def test_a_global_that_a_function_sets_is_no_limit_switched_off(tmp_path: Path) 
     setup = "def setup(config):\n    global LIMIT\n    LIMIT = config['limit']\n"
     assert [f.line for f in findings(tmp_path, "timeout-disabled", app__py=code)]
     assert not findings(tmp_path, "timeout-disabled", app__py=code + setup)
+
+
+LOCK = (
+    "import time\nimport redis\n" + HEAD + "store = redis.Redis(socket_timeout=1)\n"
+    "@app.post('/a')\ndef take(key):\n    while True:\n        if store.set(key, 'me', nx=True{expiry}):\n            return 'ok'\n"
+    "        time.sleep(0.1)\n"
+)
+
+
+@pytest.mark.parametrize(("expiry", "fires"), [("", True), (", px=60000", False), (", ex=60", False)])
+def test_a_claim_that_runs_out_ends_the_poll_for_it(tmp_path: Path, expiry: str, fires: bool) -> None:
+    assert bool(findings(tmp_path, "unbounded-poll", app__py=LOCK.format(expiry=expiry))) is fires
+
+
+def test_one_short_command_in_a_coroutine_is_low(tmp_path: Path) -> None:
+    code = (
+        "import redis\n" + ASYNC_HEAD + "store = redis.Redis()\n@app.get('/a')\nasync def a():\n    store.set('a', 1)\n    return ''\n"
+        "@app.get('/b')\nasync def b(keys):\n    for key in keys:\n        store.set(key, 1)\n    return ''\n"
+    )
+    found = findings(tmp_path, "blocking-in-async", app__py=code)
+    assert {f.line: f.severity == "low" for f in found} == {9: True, 14: False}
+
+
+def test_a_thread_that_is_waited_for_with_a_limit_holds_nobody(tmp_path: Path) -> None:
+    code = (
+        HEAD + "from concurrent.futures import ThreadPoolExecutor\nexecutor = ThreadPoolExecutor()\n@app.get('/a')\ndef a():\n"
+        "    return executor.submit(ask).result({limit})\ndef ask():\n    return requests.get('http://user').text\n"
+    )
+    assert not findings(tmp_path, "call-without-timeout", app__py=code.format(limit="timeout=5"))
+    assert findings(tmp_path, "call-without-timeout", app__py=code.format(limit=""))
+
+
+@pytest.mark.parametrize(("name", "here"), [("base", True), ("test", False)])
+def test_a_cache_in_memory_has_no_peer(tmp_path: Path, name: str, here: bool) -> None:
+    (tmp_path / f"{name}.py").write_text("CACHES = {'default': {'BACKEND': 'django.core.cache.backends.locmem.LocMemCache'}}\n")
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    assert _caches_here(Project(gathered.modules, gathered.artifacts, gathered.paths)) is here
+
+
+def test_what_nothing_calls_is_only_possible(tmp_path: Path) -> None:
+    code = HEAD + "@app.get('/a')\ndef a():\n    return ''\ndef spare():\n    return requests.get('http://user', timeout=None)\n"
+    assert not findings(tmp_path, "timeout-disabled", app__py=code)
+    called = code.replace("return ''", "return spare()")
+    assert findings(tmp_path, "timeout-disabled", app__py=called)
+
+
+def test_two_places_of_one_function_are_one_finding(tmp_path: Path) -> None:
+    code = HEAD + "@app.get('/a')\ndef a():\n    requests.put('http://u', timeout=None)\n"
+    code += "    return requests.get('http://u', timeout=None)\n"
+    (found,) = findings(tmp_path, "timeout-disabled", app__py=code)
+    assert found.count == 2 and [e.line for e in found.also] == [7]

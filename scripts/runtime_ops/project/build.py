@@ -159,13 +159,35 @@ class Project:
     def phases_by_entrypoint(
         self, func: Func, line: int | None = None, steps: tuple[Step, ...] = ()
     ) -> dict[Entrypoint, frozenset[str]]:
-        """For each entrypoint that reaches the function (or the place in it): the phases. Empty when none does."""
-        found = {}
+        """For each entrypoint that reaches the function (or the place in it): the phases. Empty when none does. Those that only a
+        guess leads from count where there are no others."""
+        found: dict[Entrypoint, frozenset[str]] = {}
+        guessed: dict[Entrypoint, frozenset[str]] = {}
         for entrypoint, life in self._reached.get(func, ()):
             phases = life.of(func) if line is None else life.at(func, line, steps)
             if phases:
-                found[entrypoint] = phases
-        return found
+                (found if life.believed(func) else guessed)[entrypoint] = phases
+        return found or guessed
+
+    def doubtful(self, func: Func) -> bool:
+        """Whether nothing is seen to run a function (and the one that it is defined in): nothing of the project names it, or only
+        a guess leads to it."""
+        around: Func | None = func
+        guessed, named = False, False
+        while around is not None and not around.is_module:
+            lives = [life for _, life in self._reached.get(around, ()) if life.of(around)]
+            if any(life.believed(around) for life in lives):
+                return False
+            guessed = guessed or bool(lives)
+            named = named or any(edge.caller is not around for edge in self.links.callers.get(around, ()))
+            around = around.parent
+        return guessed or not named
+
+    def function_at(self, path: str, line: int) -> Func | None:
+        """The innermost function around a line; None at a module's own level."""
+        module = self.index.modules.get(path)
+        around = [f for f in module.functions.values() if not f.is_module and f.line <= line <= f.facts.end_line] if module else []
+        return max(around, key=lambda f: f.line, default=None)
 
     def phases(self, site: Site) -> dict[Entrypoint, frozenset[str]]:
         """For each entrypoint that reaches a call: the phases in which it can run."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.project.layout import Tree, join
-from runtime_ops.project.model import Step
+from runtime_ops.project.model import Func, Step
 
 _WORDS = frozenset(
     "dev develop development devel devcontainer debug local localhost test tests testing itest itests ci e2e integration example examples "
@@ -71,15 +71,37 @@ def debug_only(steps: Iterable[Step]) -> bool:
     return any(isinstance(s.stmt, m.If) and _debug_arm(s.stmt.test) == s.arm for s in steps)
 
 
+def defined_for_debugging(func: Func) -> bool:
+    """Whether a function is only defined where the program runs for debugging or tests."""
+    if func.parent is None:
+        scopes = [func.module.level] if func.cls is None else []
+    else:
+        scopes = [func.parent]
+    return any(
+        isinstance(place.stmt, m.If)
+        and place.stmt.line <= func.line <= place.stmt.end_line
+        and _debug_arm(place.stmt.test) == ("body" if _holds(place.stmt.body, func.line) else "orelse")
+        for scope in scopes
+        for place in scope.places
+    )
+
+
+def _holds(body: Sequence[m.Stmt], line: int) -> bool:
+    return bool(body) and body[0].line <= line <= body[-1].end_line
+
+
 def _debug_arm(test: m.Expr) -> str:
     """The arm of a condition that is entered for debugging only; empty where it asks for something else."""
     if isinstance(test, m.UnaryOp) and test.op == "not":
         return "orelse" if _debug_arm(test.operand) == "body" else ""
     if isinstance(test, m.BoolOp) and test.op == "and":
         return "body" if any(_debug_arm(value) == "body" for value in test.values) else ""
+    if isinstance(test, m.BoolOp):
+        return "body" if all(_debug_arm(value) == "body" for value in test.values) else ""
     if isinstance(test, m.Name):
         owner, _, last = test.id.rpartition(".")
-        return "body" if last == "DEBUG" or (last == "debug" and owner.rpartition(".")[2] in ("app", "current_app")) else ""
+        of_app = last in ("debug", "testing") and owner.rpartition(".")[2] in ("app", "application", "current_app")
+        return "body" if last in ("DEBUG", "TESTING") or of_app else ""
     key = test.key if isinstance(test, m.Subscript) else None
     if isinstance(test, m.Call) and isinstance(test.func, m.Name) and test.func.id.endswith("config.get") and test.args:
         key = test.args[0]

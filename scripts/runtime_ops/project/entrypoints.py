@@ -563,8 +563,11 @@ def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
     value = links.names.value(expr, scope)
     if value is not None and isinstance(value.target, Func) and isinstance(decorator, m.Call):
         return handed_through(value.target, links)
+    if value is not None and value.origin is not None and "partial" in value.name and value.origin.call.args:
+        # job = partial(job_decorator, connection=…)
+        value = links.names.value(value.origin.call.args[0], value.origin.function)
     if value is None or value.kind not in ("external", "made"):
-        if value is not None and value.kind == "instance" and isinstance(value.target, Klass):
+        if value is not None and value.kind in ("instance", "class") and isinstance(value.target, Klass):
             external = value.target.external_bases
             return external[0] if external else None
         return None

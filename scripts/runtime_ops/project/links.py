@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
+from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, kin, near
 from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
@@ -22,6 +24,9 @@ COMMON_METHODS = frozenset(
     exception log critical submit result cancel done acquire release put_nowait get_nowait publish subscribe poll next
     create register name exists render validate init setup reset handle process call apply main""".split()
 )
+FAMILY = 4  # methods of one name in one family of classes: one that a caller knows by that name
+TELLING = re.compile(r"[a-z0-9](?:_[a-z0-9]|[A-Z])")
+"""Names of two words: ``save_project``, ``updateStatus``; one word (``get``, ``run``) is the name of many things."""
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 
 
@@ -41,8 +46,9 @@ def _items(data: m.Mapping | m.Sequence) -> Iterator[m.Expr]:
 
 class Edge(NamedTuple):
     """``caller`` can run ``callee``. ``how`` is ``call``, ``reference`` (handed to ``via``), ``override`` (found
-    by the method's name alone), ``kept`` (a field of an object has it), or ``data`` (named in a list, mapping, assignment
-    or return; ``site`` is made up)."""
+    by the method's name, and what the receiver is called or the class's family speaks for it), ``guess`` (by the name alone),
+    ``kept`` (a field of an object has it), or ``data`` (named in a list, mapping, assignment or return; ``site`` is made
+    up)."""
 
     caller: Func
     callee: Func
@@ -146,10 +152,9 @@ class Links:
         function = site.function
         value = self.names.value(site.call.func, function)
         if value is None:
-            site.targets = self._by_method_name(site)
-            site.weak = bool(site.targets)
+            self._bind_by_name(site)
             return
-        site.targets, site.weak = (), False
+        site.targets, site.weak, site.guessed = (), False, False
         if isinstance(value.target, Func):
             site.targets = (value.target, *(() if _names_its_class(site) else self._overrides(value)))
             site.origin = value.origin
@@ -168,8 +173,7 @@ class Links:
             site.targets = self._started(site)
             if "()" in value.name and not site.targets and site.method not in COMMON_METHODS:
                 # what an unknown call returned may well be an object of the project (a row of an ORM's query)
-                site.targets = self._by_method_name(site)
-                site.weak = bool(site.targets)
+                self._bind_by_name(site)
 
     def _started(self, site: Site) -> tuple[Func, ...]:
         """``worker.start()`` on an instance of a project class that extends a library's thread or process runs its ``run``."""
@@ -186,7 +190,9 @@ class Links:
             self.by_dotted[site.dotted].append(site)
         for target in site.targets:
             how = (
-                "override"
+                "guess"
+                if site.guessed
+                else "override"
                 if site.weak
                 else "reference"
                 if site.dotted is not None and site.method == "start"
@@ -235,7 +241,7 @@ class Links:
             if site is not None and not (site.targets and not site.weak):
                 sure = self.names.name(text.rpartition(".")[0], func) is not None
                 for target in targets:
-                    self._edge(Edge(func, target, site, "kept" if sure else "override", text))
+                    self._edge(Edge(func, target, site, "kept" if sure else "guess", text))
 
     def _edge(self, edge: Edge) -> None:
         self.callees[edge.caller].append(edge)
@@ -250,6 +256,24 @@ class Links:
             found = [k.methods[method.name] for k in method.cls.descendants() if method.name in k.methods]
             self._overridden[method] = tuple(found) if len(found) <= FAMILY_LIMIT else ()
         return self._overridden[method]
+
+    def _bind_by_name(self, site: Site) -> None:
+        """Link a call on a receiver of unknown type to what its method's name may mean."""
+        candidates = self._by_method_name(site)
+        if not candidates and site.method in COMMON_METHODS:
+            candidates = near(site, self._methods.get(site.method, ()))
+        found = [method for method in candidates if fits(site, method)]
+        common = site.method in COMMON_METHODS or site.method in LIBRARIES_METHODS
+        alike = kin(site, found, common=common)
+        site.targets = alike or (() if common else tuple(found))
+        site.weak = bool(site.targets)
+        site.guessed = site.weak and not alike and not self._speaks(site)
+
+    def _speaks(self, site: Site) -> bool:
+        """Whether the name of a method means one thing in this project: all that have it are of one family of classes, and it
+        is no word that many things are called by, or the family is large."""
+        telling = TELLING.search(site.method) is not None or len(site.targets) >= FAMILY
+        return telling and len({self._root(method) for method in site.targets}) == 1
 
     def _by_method_name(self, site: Site) -> tuple[Func, ...]:
         """For a receiver of unknown type: the methods of that name, when they are few or one family's."""
@@ -270,7 +294,7 @@ class Links:
             return ()
         roots = {self._root(method) for method in found}
         if name in COMMON_METHODS:
-            return tuple(found) if len(roots) == 1 and 3 < len(found) <= FAMILY_LIMIT else ()
+            return tuple(found) if len(roots) == 1 and len(found) >= FAMILY and len(found) <= FAMILY_LIMIT else ()
         return tuple(found) if len(roots) <= 3 and len(found) <= FAMILY_LIMIT else ()
 
     @staticmethod

@@ -58,8 +58,8 @@ class Site:
     """One call: where it stands, what it calls."""
 
     __slots__ = (
-        "awaited", "call", "dotted", "function", "made", "method", "origin", "steps", "stmt", "targets", "text", "used",
-        "weak",
+        "awaited", "call", "dotted", "function", "guessed", "made", "method", "origin", "steps", "stmt", "targets", "text",
+        "used", "weak",
     )  # fmt: skip
 
     def __init__(self, function: Func, call: m.Call, place: Place, awaited: bool, used: bool) -> None:
@@ -73,6 +73,7 @@ class Site:
         self.made: str | None = None  # the library's class that an instantiated project class extends
         self.targets: tuple[Func, ...] = ()  # functions of the project that it can call
         self.weak = False  # targets were found by the method's name alone
+        self.guessed = False  # and nothing else speaks for them
         self.origin: Origin | None = None  # the call that made the receiver
         func = call.func
         self.text = func.id if isinstance(func, m.Name) else f"….{func.name}" if isinstance(func, m.Attr) else "…"

@@ -19,7 +19,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.names import type_of
 from runtime_ops.libraries.surface import surface
-from runtime_ops.project.development import debug_only
+from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import (
     Entrypoint,
     decorated_by,
@@ -65,16 +65,18 @@ CALLED = frozenset({"client", "connection", "consumer", "cursor", "pool", "produ
 
 
 class Reach(NamedTuple):
-    """How a function came by a phase: the edge that led to it (None for a seed), and whether the way is certain."""
+    """How a function came by a phase: the edge that led to it (None for a seed), and how much speaks for the way: it is
+    `SURE`, `LIKELY`, or a `GUESS` (a step of it rests on a method's name alone)."""
 
     edge: Edge | None
     note: str
-    sure: bool
+    ground: int
 
 
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
 CERTAIN = frozenset({"call", "reference", "kept"})
+SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
 JOB_WORDS = re.compile(r"(?i)(^|_)(tasks?|jobs?|actors?|cron|cronjob|periodic|scheduled?|recurring|worker)(_|$)")
 NOWHERE: frozenset[str] = frozenset()
@@ -82,12 +84,12 @@ FAR = 12  # steps of a way that are looked at for a trace
 
 
 class Way(NamedTuple):
-    """An edge out of a function: the phase that it turns to (empty: the caller's), whether it is certain, and whether
-    what it leads to runs elsewhere."""
+    """An edge out of a function: the phase that it turns to (empty: the caller's), how much speaks for it, and whether what
+    it leads to runs elsewhere."""
 
     edge: Edge
     turn: str
-    certain: bool
+    ground: int
     elsewhere: bool
 
 
@@ -105,10 +107,8 @@ class Life:
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
-        reached, places = self.reach.get(func), self.spine.get(func)
-        if places:
-            return frozenset((*(reached or ()), "startup", "serving", "shutdown"))
-        return frozenset(reached) if reached else NOWHERE
+        reached, places = self._phases(func), self.spine.get(func)
+        return reached | {"startup", "serving", "shutdown"} if places else reached
 
     def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
         """Phases of one place of a function: exact on the spine, the function's own elsewhere; none where it runs for
@@ -120,11 +120,11 @@ class Life:
                 return frozenset(("import",))
             places = self.spine[func]
             return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
-        reached = self.reach.get(func)
+        reached = self._phases(func)
         if not reached or (func.is_module and under_main(steps, func.module)):
             return NOWHERE  # who is only imported does not run its main block
         if not self.divided(func):
-            return frozenset(reached)
+            return reached
         return frozenset(self.within(func, phase, line, steps) for phase in reached)
 
     def divided(self, func: Func) -> bool:
@@ -141,7 +141,21 @@ class Life:
 
     def sure(self, func: Func) -> bool:
         """Whether some way to the function is made of certain steps only."""
-        return func in self.spine or any(r.sure for r in self.reach.get(func, {}).values())
+        return func in self.spine or any(r.ground == SURE for r in self.reach.get(func, {}).values())
+
+    def believed(self, func: Func, phase: str = "") -> bool:
+        """Whether some way to the function (in the phase, where one is named) is more than a guess."""
+        if func in self.spine:
+            return True
+        return any(r.ground > GUESS for p, r in self.reach.get(func, {}).items() if p == phase or not phase)
+
+    def _phases(self, func: Func) -> frozenset[str]:
+        """The phases that something led to; those that a mere guess led to only where nothing else did."""
+        reached = self.reach.get(func)
+        if not reached:
+            return NOWHERE
+        believed = frozenset(phase for phase, reach in reached.items() if reach.ground > GUESS)
+        return believed or frozenset(reached)
 
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
         """The way from the entrypoint to a function in a phase, at most eight steps."""
@@ -194,16 +208,19 @@ class Phases:
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint)
         loads_by_name = any(self._loads_by_name(module) for module in entrypoint.modules)
+        serves_nothing = _only_works(entrypoint)
         work: list[tuple[Func, str]] = []
 
-        def add(func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None:
+        def add(func: Func, phase: str, edge: Edge | None, note: str, ground: int) -> None:
             known = life.reach[func].get(phase)
-            if func in life.spine or (known is not None and (known.sure or not sure)):
+            if func in life.spine or (known is not None and known.ground >= ground):
                 return
-            by_name = edge is not None and edge.how in ("override", "kept") and func.module not in entrypoint.modules
-            if edge is not None and by_name and (not loads_by_name or _apart(edge) or main_block(func.module) is not None):
+            if edge is not None and serves_nothing and _registers_view(edge):
+                return  # who only imports the routes answers no requests
+            by_name = edge is not None and edge.how in ("override", "guess", "kept") and func.module not in entrypoint.modules
+            if edge is not None and by_name and (not loads_by_name or _apart(edge) or _own_program(edge)):
                 return  # a method found by its name alone, in a part of the repository that this program never loads
-            life.reach[func][phase] = Reach(edge, note, sure)
+            life.reach[func][phase] = Reach(edge, note, ground)
             work.append((func, phase))
 
         self._seed(entrypoint, life, add)
@@ -234,38 +251,38 @@ class Phases:
             self._walk_spine(entrypoint, life, main, entrypoint.places, add)
         for module in imported:
             if module.level not in life.spine:
-                add(module.level, "import", None, f"import of {module.name}", True)
+                add(module.level, "import", None, f"import of {module.name}", SURE)
         for command in entrypoint.commands:
             if command is not main and not self.spine.places(command):
-                add(command, "serving", None, f"command {command.name}", True)
+                add(command, "serving", None, f"command {command.name}", SURE)
         if entrypoint.app and "(" in entrypoint.app:
             factory = main.module.functions.get(entrypoint.app.partition("(")[0])
             if factory is not None:
-                add(factory, "startup", None, f"application factory {factory.name}", True)
+                add(factory, "startup", None, f"application factory {factory.name}", SURE)
         elif entrypoint.app:
             value = self.links.names.name(entrypoint.app, main)
             if value is not None and isinstance(value.target, Func):
                 # create_app named without its call, as servers with --factory take it
-                add(value.target, "startup", None, f"application factory {value.target.name}", True)
+                add(value.target, "startup", None, f"application factory {value.target.name}", SURE)
         for hook in self.hooks:
             if hook.func is None or (hook.kind in OF_REQUESTS and _answers_no_request(entrypoint, hook)):
                 continue
             if hook.func.module in entrypoint.modules and entrypoint.long_running:
-                add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", True)
+                add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", SURE)
                 if hook.kind == "lifespan":
                     if hook.yield_line:
                         life.yields[hook.func] = hook.yield_line
-                    add(hook.func, "shutdown", None, "lifespan hook", True)
+                    add(hook.func, "shutdown", None, "lifespan hook", SURE)
         if not entrypoint.long_running:
             return
         for module in imported:
             for func, role in self._roles_in(module):
-                if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service"):
-                    add(func, "serving", None, role[1], True)
+                if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service" and not _only_works(entrypoint)):
+                    add(func, "serving", None, role[1], SURE)
         if entrypoint.kind == "worker" and entrypoint.framework:
             for func, library in self._enqueued:
                 if entrypoint.framework.startswith(library):
-                    add(func, "serving", None, f"job {func.name}", True)  # it imports the job by its name
+                    add(func, "serving", None, f"job {func.name}", SURE)  # it imports the job by its name
 
     def _roles_in(self, module: Module) -> list[tuple[Func, tuple[str, str]]]:
         """The functions of a module that a library runs by itself, with their roles."""
@@ -296,7 +313,7 @@ class Phases:
         if is_job(func, self.links):
             return "worker", f"job {func.name}"
         named = self.links.callers.get(func, ())
-        if named and all(debug_only(edge.site.steps) for edge in named):
+        if (named and all(debug_only(edge.site.steps) for edge in named)) or defined_for_debugging(func):
             return None
         for decorator in func.facts.decorators:
             dotted = decorated_by(decorator, func, self.links)
@@ -343,7 +360,7 @@ class Phases:
                 self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
                 continue
             for phase in sorted(phases):
-                add(edge.callee, self.flow(edge, phase), edge, "", edge.how in CERTAIN)
+                add(edge.callee, self.flow(edge, phase), edge, "", ground_of(edge))
 
     # ------------------------------------------------------------ flow
 
@@ -374,7 +391,7 @@ class Phases:
         while work:
             func, phase = work.pop()
             reach = life.reach[func].get(phase)
-            sure = reach.sure if reach is not None else False
+            ground = reach.ground if reach is not None else GUESS
             if func not in self._mains:
                 self._mains[func] = main_places(func, self.links)
             if self._mains[func]:
@@ -384,23 +401,23 @@ class Phases:
                 for edge in self.links.callees.get(func, ()):
                     if (working or not runs_elsewhere(edge)) and not debug_only(edge.site.steps):
                         here = life.within(func, phase, edge.site.line, edge.site.steps)
-                        add(edge.callee, self.flow(edge, here), edge, "", sure and edge.how in CERTAIN)
+                        add(edge.callee, self.flow(edge, here), edge, "", min(ground, ground_of(edge)))
                 continue
-            for edge, turn, certain, elsewhere in self._ways(func):
+            for edge, turn, step, elsewhere in self._ways(func):
                 if working or not elsewhere:
-                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", sure and certain)
+                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", min(ground, step))
 
     def _ways(self, func: Func) -> list[Way]:
         """The edges out of a function that differ in where they lead, and how."""
         ways = self._out.get(func)
         if ways is None:
-            different: dict[tuple[Func, str, bool, bool], Way] = {}
+            different: dict[tuple[Func, str, int, bool], Way] = {}
             for edge in self.links.callees.get(func, ()):
                 if func.is_module and in_main_block(edge.site):
                     continue  # who is only imported does not run it; a program's own block is on its spine
                 if debug_only(edge.site.steps):
                     continue
-                way = Way(edge, self.flow(edge, ""), edge.how in CERTAIN, runs_elsewhere(edge))
+                way = Way(edge, self.flow(edge, ""), ground_of(edge), runs_elsewhere(edge))
                 different.setdefault((edge.callee, *way[1:]), way)
             ways = self._out[func] = list(different.values())
         return ways
@@ -412,7 +429,7 @@ class Phases:
                 if role is None and entrypoint.kind == "service" and _named_for_jobs(func):
                     continue  # a scheduler or queue of the project's own runs it, in a process or thread of its own
                 if (role is None or role == entrypoint.kind) and not life.of(func):
-                    add(func, "serving", None, note, False)
+                    add(func, "serving", None, note, LIKELY)
 
     def _uncalled_in(self, module: Module) -> list[tuple[Func, str | None, str]]:
         """Such functions of a module, whatever reaches them: with the kind of their role and a note."""
@@ -422,9 +439,11 @@ class Phases:
         for func in module.functions.values():
             if func.is_module or self.links.callers.get(func) or is_command(func, self.links):
                 continue
+            if defined_for_debugging(func):
+                continue
             if any(_registers(d, func, self.links) for d in func.facts.decorators):
                 note = f"registered by its decorator: {func.name}"
-            elif func.cls is not None and _library_may_call(func.cls, func.name) and not func.name.startswith("_"):
+            elif func.cls is not None and _library_may_call(func.cls, func.name) and _callable(func):
                 note = f"called by {func.cls.external_bases[0]}: {func.name}"
             else:
                 continue
@@ -435,16 +454,17 @@ class Phases:
 
     def _implicit(self, life: Life, add: Add) -> None:
         """Properties and special methods run when their class is used: they get the phases of its other methods."""
-        classes: dict[Klass, set[str]] = defaultdict(set)
+        classes: dict[Klass, dict[str, int]] = defaultdict(dict)
         for func, reached in list(life.reach.items()):
-            if func.cls is not None:
-                classes[func.cls].update(reached)
+            known = classes[func.cls] if func.cls is not None else {}
+            for phase, reach in reached.items():
+                known[phase] = max(known.get(phase, GUESS), min(reach.ground, LIKELY))
         for klass, phases in classes.items():
             for method in self._implied(klass):
-                for phase in sorted(phases):
+                for phase, ground in sorted(phases.items()):
                     # what is made at import is used later
                     later = phase == "import" and life.entrypoint.long_running
-                    add(method, "serving" if later else phase, None, f"used with {klass.name}", False)
+                    add(method, "serving" if later else phase, None, f"used with {klass.name}", ground)
 
     def _implied(self, klass: Klass) -> list[Func]:
         """The properties and special methods of a class."""
@@ -466,7 +486,14 @@ def _step(edge: Edge) -> str:
             return f"{caller} enqueues {callee}"
         if edge.via.endswith(OWN_THREAD):
             return f"{caller} starts {callee} in {'a process' if 'rocess' in edge.via else 'a thread'} of its own"
-    return f"{caller} → {callee}"
+        if surface("handler-registration", edge.via) is not None:
+            return f"{caller} registers {callee}"
+    return f"{caller} → {callee} (by its name)" if edge.how in ("override", "guess") else f"{caller} → {callee}"
+
+
+def ground_of(edge: Edge) -> int:
+    """How much speaks for one step."""
+    return SURE if edge.how in CERTAIN else GUESS if edge.how == "guess" else LIKELY
 
 
 def in_order(modules: Iterable[Module]) -> list[Module]:
@@ -485,6 +512,12 @@ def runs_elsewhere(edge: Edge) -> bool:
     return any(_enqueues(target, edge) for target in edge.site.targets[:FEW])
 
 
+def _registers_view(edge: Edge) -> bool:
+    """Whether a step only gives a web framework what it shall call for a request."""
+    row = surface("handler-registration", edge.via) if edge.how == "reference" else None
+    return row is not None and row.kind == "service"
+
+
 def _held_by(target: Func, edge: Edge) -> bool:
     """Whether a function only holds the parameter as which the edge hands its callee over."""
     for param in target.facts.params:
@@ -493,6 +526,11 @@ def _held_by(target: Func, edge: Edge) -> bool:
             ways = {use.how for use in uses(target, param.name)} - {"looked at"}
             return bool(ways) and ways <= {"held", "field"}
     return False
+
+
+def _own_program(edge: Edge) -> bool:
+    """Whether the callee stands in a program of its own, and nothing but its name speaks for it."""
+    return edge.how != "override" and main_block(edge.callee.module) is not None
 
 
 def _apart(edge: Edge) -> bool:
@@ -549,6 +587,12 @@ def _named_for_jobs(func: Func) -> bool:
     return any(JOB_WORDS.search(decorator_name(d).rpartition(".")[2]) for d in func.facts.decorators)
 
 
+def _callable(func: Func) -> bool:
+    """Whether a method is one that others call, also the object itself: no private one, nor a property, which is read."""
+    private = func.name.startswith("_") and func.name != "__call__"
+    return not private and not any(decorator_name(d).endswith("property") for d in func.facts.decorators)
+
+
 def _library_may_call(klass: Klass, name: str) -> bool:
     return any(
         not (base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception"))) and (name == "run" or not _only_called(base))
@@ -564,12 +608,17 @@ def _only_called(base: str) -> bool:
 class Add(Protocol):
     """The shape of the callback that records one reach (for the type checker)."""
 
-    def __call__(self, func: Func, phase: str, edge: Edge | None, note: str, sure: bool) -> None: ...
+    def __call__(self, func: Func, phase: str, edge: Edge | None, note: str, ground: int) -> None: ...
 
 
 @cache
 def _job_systems() -> frozenset[str]:
     return frozenset(row.name for row in all_job_systems())
+
+
+def _only_works(entrypoint: Entrypoint) -> bool:
+    """Whether an entrypoint is the worker of a job system, which answers no requests itself."""
+    return entrypoint.kind == "worker" and entrypoint.framework in _job_systems()
 
 
 def _answers_no_request(entrypoint: Entrypoint, hook: Hook) -> bool:

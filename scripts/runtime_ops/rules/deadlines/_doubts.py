@@ -29,8 +29,8 @@ DRIVERS = (
     "ibm-db-sa sqlalchemy-cockroachdb crate pyhive duckdb-engine cloud-sql-python-connector"
 ).split()
 """Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
-LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg".split())
-"""Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s)."""
+LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg pymysql mysql-connector-python".split())
+"""Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s; PyMySQL and MySQL Connector: 10 s)."""
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
@@ -38,6 +38,11 @@ UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
 SET_OUTSIDE = frozenset({"dulwich", "stomp.py"})
 """Clients that git's own settings limit (dulwich: ``http.timeout``), or that wait only when they are asked to (stomp.py:
 ``connect(wait=True)``)."""
+LOCAL_CACHES = frozenset(
+    f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "dummy.DummyCache", "filebased.FileBasedCache")
+)
+STARTS_ASIDE = frozenset("submit run_in_executor apply_async Thread Process".split())
+JOINS = frozenset("result join as_completed".split())
 DEPTH = 3  # callers that hand a socket or an address on
 
 
@@ -54,7 +59,51 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or _any_version(project, wait)
         or _hands_through(wait)
         or _replaced(project, wait)
+        or _other_cache(project, wait)
+        or _waited_with_limit(project, wait)
     )
+
+
+def _other_cache(project: Project, wait: WaitSite) -> bool:
+    """Whether settings that are not for tests alone also name a cache of Django's in the program's own memory or files, which
+    has no peer: which of them production takes is not seen."""
+    return wait.row.name.startswith("django:django.core.cache.") and _caches_here(project)
+
+
+@cache
+def _caches_here(project: Project) -> bool:
+    return any(
+        text in LOCAL_CACHES and not development_path(func.path)
+        for func in project.functions
+        if func.is_module
+        for text in func.inventory.texts
+    )
+
+
+def _waited_with_limit(project: Project, wait: WaitSite) -> bool:
+    """Whether the wait happens in a thread or process of its own, for which the one that started it waits with a limit:
+    ``executor.submit(pool.urlopen, …)`` and ``future.result(timeout)``."""
+    func = wait.site.function
+    if wait.site.method in STARTS_ASIDE and _waits_limited(func):
+        return True
+    return any(
+        edge.how == "reference" and edge.site.method in STARTS_ASIDE and _waits_limited(edge.caller)
+        for life in project.lives.values()
+        if func in life.reach
+        for edge in life.back(func, "serving")
+    )
+
+
+@cache
+def _waits_limited(func: Func) -> bool:
+    """Whether a function, or a method of its class, waits for what was started with a limit."""
+    around = [*func.cls.methods.values()] if func.cls is not None else [func]
+    return any(_limited(site.call) for one in around for site in one.sites if site.method in JOINS and "." in site.text)
+
+
+def _limited(call: m.Call) -> bool:
+    given = call.keyword("timeout") or (call.args[-1] if call.args else None)
+    return given is not None and not (isinstance(given, m.Const) and not isinstance(given.value, int | float))
 
 
 def _replaced(project: Project, wait: WaitSite) -> bool:
@@ -154,7 +203,7 @@ def limits_connecting(project: Project, wait: WaitSite) -> bool:
 def _driver_limits(project: Project, text: str) -> bool:
     """Whether the driver of an engine is one that limits connecting: by its address, else as the only one that is declared."""
     if "+" in text and "://" in text:
-        return any(f"+{name}" in text for name in ("asyncpg", "psycopg:", "psycopg_async"))
+        return any(f"+{name}" in text for name in ("asyncpg", "psycopg:", "psycopg_async", "pymysql", "mysqlconnector"))
     declared = declared_drivers(project)
     return bool(declared) and declared <= LIMITED_CONNECT
 

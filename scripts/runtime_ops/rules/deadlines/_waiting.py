@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.links import FAMILY
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
@@ -38,9 +38,6 @@ READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parqu
 ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
 HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "async_creator", "channel", "connection")
 """Parameters that take another client, which has the limit."""
-FAMILY = 4  # methods of one name, found by that name alone, that make it plausible that one of them is meant
-TELLING = re.compile(r"[a-z0-9](?:_[a-z0-9]|[A-Z])")
-"""Names of two words: ``save_project``, ``updateStatus``; one word (``get``, ``run``) is the name of many things."""
 DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
@@ -79,20 +76,12 @@ def likely_way(life: Life, func: Func) -> bool:
     if life.sure(func):
         return True
     for edge in life.back(func, "serving", strict=True):
-        by_name = edge.how == "override"
+        by_name = edge.how in ("override", "guess")
         if by_name and (len(edge.site.targets) < FAMILY or edge.callee.module not in life.entrypoint.modules):
             return False
         func = edge.caller
     seed = life.reach.get(func, {}).get("serving")
     return seed is not None and seed.edge is None
-
-
-def plausible_way(life: Life, func: Func) -> bool:
-    """Whether some way to the function is certain, or each method on it that is found by its name alone has a telling name or
-    is one of a family: plug-ins are called so."""
-    if life.sure(func):
-        return True
-    return all(edge.how != "override" or len(edge.site.targets) > 1 or TELLING.search(edge.callee.name) for edge in life.back(func))
 
 
 def handed_over(life: Life, func: Func, phase: str) -> bool:

@@ -32,6 +32,12 @@ RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
 """Methods that make a loop for one coroutine and wait for its end."""
 BRANCHES = frozenset("create_task ensure_future gather TaskGroup create_task_group start_soon wait as_completed".split())
 """Methods by which a second task comes onto a loop."""
+STORES = ("redis.", "valkey.", "django.core.cache.")
+SHORT_COMMANDS = frozenset(
+    """get set setex setnx add delete exists expire ttl touch incr decr incrby decrby hget hset hdel hexists hincrby sadd srem
+    sismember scard zadd zrem zscore zcard lpush rpush lpop rpop llen publish ping getset getdel set_many get_many""".split()
+)
+"""Commands that do not wait, and whose answers do not grow with what is stored."""
 SHORT = 0.1  # seconds of sleep that nobody notices
 
 
@@ -85,13 +91,16 @@ def _habit(found: list[Finding]) -> Iterator[Finding]:
 def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Finding:
     site, row = blocking[0]
     instead = row.instead or "asyncio.to_thread"
+    severity = ("low" if _local(row, site) else "medium") if row.kind == "database" else None
+    if all(_one_command(site) for site, _ in blocking):
+        severity = "low"
     finding = RULE.at(
         project,
         site,
         f"{site.text}() blocks the event loop in {site.function.name}(): until it returns no other request, timer or health "
         "check of this process runs, and no asyncio timeout can end it",
         f"use {instead}",
-        severity=("low" if _local(row, site) else "medium") if row.kind == "database" else None,
+        severity=severity,
         phases=("serving",),
         kinds=("service", "worker"),
         confidence="likely" if _serves_many(project, site) else "possible",
@@ -113,6 +122,12 @@ def _serves_many(project: Project, site: Site) -> bool:
         return False
     running = project.runs_in(site, "serving", kinds=("service", "worker"))
     return any(e.kind == "service" or e.production for e in running)
+
+
+def _one_command(site: Site) -> bool:
+    """One short command to Redis or to a cache, not one for each item of a loop: it is answered within a millisecond."""
+    looped = any(isinstance(step.stmt, m.While | m.For) for step in site.steps)
+    return not looped and (site.dotted or "").startswith(STORES) and site.method in SHORT_COMMANDS
 
 
 def _local(row: Blocking, site: Site) -> bool:

@@ -32,7 +32,6 @@ from runtime_ops.rules.deadlines._waiting import (
     handed_over,
     lasts,
     matters,
-    plausible_way,
     remedy_for,
     weight,
 )
@@ -192,10 +191,10 @@ def _only_compiles(wait: WaitSite) -> bool:
 
 
 def _way_seen(project: Project, wait: WaitSite) -> bool:
-    """Whether some way from what runs to the call is certain, or likely enough, in what is up or runs by itself."""
+    """Whether some way from what runs to the call is more than a guess, in what is up or runs by itself."""
     found = project.phases(wait.site)
     named = [e for e in found if matters(e)] or list(found)
-    return not found or any(plausible_way(project.lives[e], wait.site.function) for e in named)
+    return not found or any(project.lives[e].believed(wait.site.function) for e in named)
 
 
 @cache

@@ -89,6 +89,8 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
         return False  # a stop flag: told from outside
     if literal and (_started_alone(project, func) or not _asks_state(loop, func)):
         return False
+    if any(_leased(site) for site in sites_in((loop.test, loop.body), func)):
+        return False
     if counts_attempts(loop, func) is not None or _clocked(loop) or _clocked_below(loop, func):
         return False
     if literal and _once_unless_asked(loop):
@@ -101,6 +103,12 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not literal and not _outside(loop, func):
         return False
     return all(project.outer_limits.around(s, s.awaited) is None for s in pauses)
+
+
+def _leased(site: Site) -> bool:
+    """``redis.set(key, me, nx=True, px=60000)``: a claim that runs out by itself, so that what the loop waits for comes."""
+    call = site.call
+    return call.keyword("nx") is not None and (call.keyword("px") is not None or call.keyword("ex") is not None)
 
 
 def _told_otherwise(loop: m.While, func: Func) -> bool:
