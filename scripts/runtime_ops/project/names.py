@@ -347,7 +347,9 @@ class Names:
             return None
         origin = Origin(function, call)
         if isinstance(callee.target, Func):
-            return self.returned_by(callee.target, depth + 1)
+            given = _given_back(callee.target, call) if callee.origin is None else None
+            handed = self.value(given, function, depth + 1) if given is not None else None
+            return handed if handed is not None and handed.kind == "made" else self.returned_by(callee.target, depth + 1)
         if callee.name in CASTS and len(call.args) == 2:
             return self.value(call.args[1], function, depth + 1) or self.instance(
                 self.value(call.args[0], function, depth + 1) or callee, None
@@ -418,6 +420,18 @@ def decorator_name(expr: m.Expr) -> str:
     if isinstance(expr, m.Call):
         expr = expr.func
     return expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
+
+
+def _given_back(func: Func, call: m.Call) -> m.Expr | None:
+    """The argument that a plain function gives back on some way (``return client`` when there is nothing to add to it)."""
+    if func.cls is not None or func.facts.is_generator or func.facts.decorators or func.facts.is_async:
+        return None
+    for place in func.places:
+        value = place.stmt.value if isinstance(place.stmt, m.Return) else None
+        if isinstance(value, m.Name) and value.id in func.params and value.id not in func.bindings:
+            names = [param.name for param in func.facts.params]
+            return call.argument(value.id, names.index(value.id))
+    return None
 
 
 def is_static(func: Func) -> bool:

@@ -18,6 +18,7 @@ KAFKA = {
     "kafka.KafkaProducer.send": (),
     "aiokafka.AIOKafkaProducer.send": (),
 }
+COMMITS = ("confluent_kafka.Consumer.commit", "confluent_kafka.DeserializingConsumer.commit")
 READS = frozenset("get result add_callback add_errback add_done_callback".split())
 
 
@@ -25,6 +26,7 @@ READS = frozenset("get result add_callback add_errback add_done_callback".split(
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_pika(project))
     yield from together(_kafka(project))
+    yield from together(_committed_anyway(project))
 
 
 def _published(project: Project) -> Iterator[Site]:
@@ -112,3 +114,27 @@ def _flushed(project: Project, site: Site) -> bool:
 
 def _on_path(project: Project, site: Site) -> bool:
     return bool(project.runs_in(site, "serving", "shutdown", kinds=("service", "worker", "job")))
+
+
+def _committed_anyway(project: Project) -> Iterator[Finding]:
+    """``producer.flush()`` and then ``consumer.commit()``: the input counts as done whatever became of what it led to."""
+    for site in project.sites("confluent_kafka.Producer.flush", "confluent_kafka.SerializingProducer.flush"):
+        if site.used or not isinstance(site.stmt, m.ExprStmt) or not _on_path(project, site):
+            continue
+        commits = [s for s in project.sites(*COMMITS) if s.function is site.function and s.line > site.line and _after(site, s)]
+        if not commits or any(k in ("raises", "raise_on_error") for k, _ in site.call.keywords):
+            continue
+        yield RULE.at(
+            project, site,
+            f"flush() says how many records were not delivered, and nothing looks at that, nor at a failed delivery, before line "
+            f"{commits[0].line} commits the offset of what they were made from: what the broker refuses, or what is late, is lost",
+            "let the delivery callback keep the failure, and commit only when flush(timeout) gives 0 and none was kept; else seek "
+            "back or end the process",
+            severity="medium",
+        )  # fmt: skip
+
+
+def _after(flush: Site, commit: Site) -> bool:
+    """Whether the commit follows on every way from the flush, or on a setting that says who commits."""
+    own = [s.stmt for s in flush.steps]
+    return [s.stmt for s in commit.steps][: len(own)] == own

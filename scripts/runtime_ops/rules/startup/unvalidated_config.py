@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
@@ -14,14 +14,50 @@ from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_de
 RULE = Rule(
     __name__,
     severity="low",
-    summary="A setting that may be missing is put into an address without a check.",
+    summary="A setting that may be missing is put into an address without a check, or is first converted where serving uses it.",
     lead=True,
 )
+NUMBERS = frozenset(("int", "float", "builtins.int", "builtins.float"))
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_found(project))
+    yield from together(_converted_late(project))
+
+
+def _converted_late(project: Project) -> Iterator[Finding]:
+    """``SIZE = os.getenv("SIZE", 100)`` of a module, and ``int(config.SIZE)`` in the handler: a bad value fails each request."""
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or read.conversion or read.checked or not read.function.is_module or read_for_development(read):
+            continue
+        uses = project.settings.uses(read) if read.bound is not None and read.bound.kind == "constant" else ()
+        late = [u for u in uses if any(f.kind == "argument" and f.to in NUMBERS for f in u.flows)]
+        if not late or any(u.function.is_module and u in late for u in uses):
+            continue
+        runs = [project.phases_by_entrypoint(u.function, u.line, u.steps) for u in late]
+        serving = {e: p for each in runs for e, p in each.items() if e.kind in ("service", "worker")}
+        if not serving or any(p & {"import", "startup"} for p in serving.values()) or any(_in_try(u) for u in late):
+            continue
+        use = late[0]
+        yield RULE.finding(
+            read.path,
+            read.line,
+            f"{read.name} stays text until line {use.line} of {use.function.path} converts it, for each request or job: with a bad value "
+            "the program starts, counts as healthy, and fails everything that comes there",
+            f"convert it where it is read, so that a bad value ends the start: int(os.environ.get({read.name!r}, …))",
+            severity="medium",
+            phase="import",
+            entrypoints=tuple(serving),
+            trace=(Evidence(use.function.path, use.line, "converted here"),),
+            anchor=read.name,
+            confidence="certain",
+        )
+
+
+def _in_try(use: Use) -> bool:
+    """Whether the conversion's failure is looked at: a ``try`` that holds little else."""
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any("ValueError" in h.types for h in s.stmt.handlers) for s in use.steps)
 
 
 def _found(project: Project) -> Iterator[Finding]:

@@ -1,0 +1,74 @@
+"""A log call whose text has more or fewer places than arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.log_calls import LogCall, log_call
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule, together
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="A log call has more or fewer arguments than its text has places, so the record is lost or the call raises.",
+)
+PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsa])")
+RAISES = ("structlog.",)
+"""structlog 26.1.0, _native.py: ``event % args`` is done in the call itself. The standard library (CPython 3.13, Handler.handleError)
+writes the traceback of the failed formatting to stderr and drops the record."""
+BRACES = ("loguru.", "logbook.")
+CUT = 1_900  # longer literals are cut by the reader
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        for site in func.sites:
+            call = log_call(site)
+            if call is None or not call.sure or (site.dotted or "").startswith(BRACES):
+                continue
+            wrong = _mismatch(site, call)
+            if wrong is None or not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            places, given = wrong
+            raises = (site.dotted or "").startswith(RAISES)
+            what = (
+                "structlog formats at once, so that the call raises TypeError in place of the message"
+                if raises
+                else "logging drops the record and writes a traceback of its own to stderr"
+            )
+            yield RULE.at(
+                project,
+                site,
+                f"the text has {places} {'place' if places == 1 else 'places'} and the call {given} "
+                f"{'argument' if given == 1 else 'arguments'}: {what}",
+                "give one argument for each %-place (and write %% for a percent sign)",
+            )
+
+
+def _mismatch(site: Site, call: LogCall) -> tuple[int, int] | None:
+    """The number of places and of arguments, where they differ for certain."""
+    message = call.message
+    if not isinstance(message, m.Const) or not isinstance(message.value, str) or len(message.value) >= CUT:
+        return None
+    first = 2 if site.method == "log" else 1
+    args = site.call.args[first:]
+    if not args or len(site.call.args) < first or any(isinstance(a, m.Star) for a in args):
+        return None  # without arguments nothing is formatted
+    found = [x for x in PLACE.finditer(message.value) if x.group() != "%%"]
+    if any(x.group("name") is not None for x in found) or "*" in "".join(x.group() for x in found):
+        return None  # a mapping, or a width among the arguments
+    if len(args) == 1 and not isinstance(args[0], m.Const | m.Format | m.Call) and len(found) == 0 and "{" in message.value:
+        return None  # another style of formatting, by an adapter
+    if "{" in message.value and "}" in message.value and not found:
+        return None
+    return (len(found), len(args)) if len(found) != len(args) else None

@@ -1,0 +1,206 @@
+"""A failure whose place another one takes: what handles it reads a name that nothing bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.flows import ends
+from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._words import delivers, saves
+from runtime_ops.rules.logging.unwatched_thread import can_fail, tame
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="What handles a failure reads a name that is not bound by then: the failure becomes a NameError, and the rest is skipped.",
+)
+OF_VALUES = frozenset(("assign", "with", "unpack", "for", "augment", "annotation"))
+BROAD = frozenset(("Exception", "BaseException"))
+OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "time.", "datetime.", "os.path.", "os.environ", "os.get")
+"""Calls that fail on no machine in practice."""
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        candidates = [name for name, bound in func.bindings.items() if _local(func, name) and all(b.kind in OF_VALUES for b in bound)]
+        if not candidates or any(isinstance(p.stmt, m.Match) for p in func.places):
+            continue
+        for finding in (*_of_attempts(project, func, candidates), *_of_arms(project, func, candidates)):
+            if finding is not None and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+                yield finding
+
+
+def _local(func: Func, name: str) -> bool:
+    """Whether a name belongs to the function alone, so that only what is written in it can bind it."""
+    return (
+        name.isidentifier()
+        and not func.is_module
+        and name not in func.params
+        and name not in func.declared_global
+        and not any(f.parent is func and name in f.declared_global for f in func.module.functions.values())
+    )
+
+
+# ---------------------------------------------------------------- attempts
+
+
+def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Finding | None]:
+    """``try: work(); x = …`` with ``finally: use(x)``: the failure of work() leaves x unbound."""
+    for place in func.places:
+        attempt = place.stmt
+        if not isinstance(attempt, m.Try):
+            continue
+        arms: list[tuple[m.Block, str]] = [(attempt.final, "finally")] if attempt.final else []
+        arms += [(h.body, f"except {' / '.join(h.types) or ''}".rstrip()) for h in attempt.handlers if _broad(h)]
+        for block, what in arms:
+            for name in names:
+                found = _unbound(project, func, attempt, block, name, what)
+                if found is not None:
+                    yield found
+                    return  # one a function: the others have the same mend
+
+
+def _broad(handler: m.Handler) -> bool:
+    return not handler.types or bool(BROAD & {t.rpartition(".")[2] for t in handler.types})
+
+
+def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name: str, what: str) -> Finding | None:
+    read = _read(block, name)
+    if read is None:
+        return None
+    first, last = attempt.body[0].line, attempt.body[-1].end_line
+    lines = [b.line for b in func.bindings[name]] + [p.stmt.line for p in func.places if _binding(p.stmt, name)]
+    if any(not first <= line <= last and line < read for line in lines):
+        return None  # bound before, or by an arm
+    inside = sorted(line for line in lines if first <= line <= last)
+    if not inside or _asks_for_it(block, name):
+        return None
+    before = [s for s in func.sites if first <= s.line <= inside[0] and not tame(s) and _out_of(s, attempt)]
+    failing = [s for s in before if not (s.dotted or s.text).startswith(OF_THIS_HOST)]
+    sure = next((s for s in failing if can_fail(s) or s.awaited or saves(s) or delivers(s)), None)
+    site = sure or next(iter(failing), None)
+    if site is None:
+        return None
+    return RULE.finding(
+        func.path,
+        read,
+        f"{what} reads {name}, which is bound in line {inside[0]} inside the try: when {site.text}() (line {site.line}) fails, this raises "
+        "UnboundLocalError in its place, and what follows here is not done",
+        f"bind {name} before the try ({name} = None) and ask for it here, or begin the try after it",
+        entrypoints=tuple(project.phases_by_entrypoint(func)),
+        trace=(Evidence(site.path, site.line, "can fail before it is bound"),),
+        confidence="likely" if sure is not None else "possible",
+        anchor=f"{func.qualname}:{name}",
+    )
+
+
+def _out_of(site: Site, attempt: m.Try) -> bool:
+    """Whether the failure of a call of the try's body comes to the try's own arms."""
+    at = next((i for i, step in enumerate(site.steps) if step.stmt is attempt), None)
+    if at is None or site.steps[at].arm != "body":
+        return False
+    return not any(isinstance(s.stmt, m.Try) and s.arm == "body" and any(_stays(h) for h in s.stmt.handlers) for s in site.steps[at + 1 :])
+
+
+def _stays(handler: m.Handler) -> bool:
+    return _broad(handler) and "raise" not in ends(handler.body)
+
+
+def _read(block: m.Block, name: str) -> int | None:
+    """The line of the first place of a block that reads the name, unless the block binds it itself."""
+    line = None
+    kept = {id(n) for t in m.walk(block) if isinstance(t, m.Try) and any(_stays(h) for h in t.handlers) for n in m.walk(t.body)}
+    for node in m.walk(block):
+        if id(node) in kept:
+            continue  # its own failure goes no further
+        if isinstance(node, m.Comprehension | m.Lambda) and _binds(node, name):
+            return None
+        if isinstance(node, m.Assign | m.For | m.With) and any(
+            isinstance(n, m.Name) and n.id == name for target in _targets(node) for n in m.walk(target)
+        ):
+            return line
+        if isinstance(node, m.Name) and node.id.partition(".")[0] == name and line is None:
+            line = node.line
+    return line
+
+
+def _targets(node: m.Assign | m.For | m.With) -> tuple[m.Expr, ...]:
+    if isinstance(node, m.Assign):
+        return node.targets
+    if isinstance(node, m.For):
+        return (node.target,)
+    return tuple(target for _, target in node.items if target is not None)
+
+
+def _binds(node: m.Comprehension | m.Lambda, name: str) -> bool:
+    if isinstance(node, m.Lambda):
+        return name in node.params
+    return any(isinstance(n, m.Name) and n.id == name for target, _, _ in node.generators for n in m.walk(target))
+
+
+def _asks_for_it(block: m.Block, name: str) -> bool:
+    """``if "x" in locals()``, or an arm for the NameError."""
+    return any(
+        (isinstance(node, m.Const) and node.value == name)
+        or (isinstance(node, m.Handler) and any(t.endswith(("NameError", "UnboundLocalError")) for t in node.types))
+        for node in m.walk(block)
+    )
+
+
+# ---------------------------------------------------------------- arms
+
+
+def _of_arms(project: Project, func: Func, names: list[str]) -> Iterator[Finding | None]:
+    """``if a: x = …`` and ``elif b: log(x)``: no way leads from the one to the other."""
+    for name in names:
+        bound = [p for p in func.places if _binding(p.stmt, name)]
+        if {b.line for b in func.bindings[name]} - {p.stmt.line for p in bound}:
+            continue
+        for place in func.places:
+            if isinstance(place.stmt, m.If | m.For | m.While | m.Try | m.With | m.Def | m.ClassDef):
+                continue
+            line = _read((place.stmt,), name)
+            if line is None or _binding(place.stmt, name) or _binds_in(place.stmt, name):
+                continue
+            if bound and all(_apart(place, other) for other in bound):
+                yield RULE.in_function(
+                    project,
+                    func,
+                    line,
+                    f"{name} is bound in line {bound[0].stmt.line} only, in another arm of the same condition: this line always raises "
+                    "UnboundLocalError in place of what it says",
+                    f"use a name that this arm binds, or bind {name} before the condition",
+                )
+                break
+
+
+def _binding(stmt: m.Stmt, name: str) -> bool:
+    if isinstance(stmt, m.AugAssign):
+        return isinstance(stmt.target, m.Name) and stmt.target.id == name
+    if not isinstance(stmt, m.Assign | m.For | m.With):
+        return False
+    return any(isinstance(n, m.Name) and n.id == name for target in _targets(stmt) for n in m.walk(target))
+
+
+def _binds_in(stmt: m.Stmt, name: str) -> bool:
+    return any(isinstance(n, m.Comprehension | m.Lambda) and _binds(n, name) for n in m.walk(stmt)) or any(
+        isinstance(n, m.Walrus) and n.target == name for n in m.walk(stmt)
+    )
+
+
+def _apart(one: Place, other: Place) -> bool:
+    """Whether two places stand in different arms of one condition that no loop repeats."""
+    for number, step in enumerate(one.steps):
+        if isinstance(step.stmt, m.While | m.For):
+            return False
+        match = other.steps[number] if number < len(other.steps) else None
+        if match is None or match.stmt is not step.stmt:
+            return False
+        if match.arm != step.arm:
+            return isinstance(step.stmt, m.If)
+    return False

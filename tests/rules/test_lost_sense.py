@@ -1,0 +1,93 @@
+"""Look-alikes of the rules about records, names and settings that do nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.rules.judging import shown
+
+APP = (
+    "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.post('/send')\ndef send():\n{body}\n    return {{}}\n\n\n"
+    "if __name__ == '__main__':\n    app.run()\n"
+)
+POST = "requests.post('http://h', timeout=3)"
+CLOSE = "        try:\n            r.close()\n        except Exception:\n            pass"
+
+
+@pytest.mark.parametrize(
+    ("body", "reported"),
+    [
+        (f"    try:\n        r = {POST}\n    except Exception:\n        print(r.text)", True),
+        (f"    try:\n        r = {POST}\n    except Exception:\n{CLOSE}", False),
+        (f"    r = None\n    try:\n        r = {POST}\n    except Exception:\n        print(r)", False),
+        (f"    for a, (b, r) in [(1, (2, 3))]:\n        print(a, b)\n    try:\n        r = {POST}\n    finally:\n        print(r)", False),
+        (f"    try:\n        r = {POST}\n    except ValueError:\n        print(r.text)", False),
+        (f"    try:\n        r = {POST}\n    except Exception:\n        if 'r' in locals():\n            print(r.text)", False),
+    ],
+)
+def test_a_name_that_a_failure_leaves_unbound(tmp_path: Path, body: str, reported: bool) -> None:
+    assert bool(shown(tmp_path, "masked-failure", {"app.py": "import requests\n" + APP.format(body=body)})) is reported
+
+
+@pytest.mark.parametrize(
+    ("call", "reported"),
+    [
+        ("log.error('no %s of %s', 1)", True),
+        ("log.error('no: ', 1)", True),
+        ("log.error('no %%s', 1)", True),
+        ("log.log(20, 'no %s', 1)", False),
+        ("log.error('no %s', *args)", False),
+        ("log.error('no {}', 1)", False),
+        ("log.error('no 100%')", False),
+        ("log.error('%-*s', 3, 'x')", False),
+    ],
+)
+def test_places_and_arguments(tmp_path: Path, call: str, reported: bool) -> None:
+    source = "import logging\n\nlog = logging.getLogger(__name__)\nargs = (1,)\n" + APP.format(body=f"    {call}")
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+CONSUMER = (
+    "from {module} import {name}\n\n\ndef main():\n    consumer = {made}\n    while True:\n        consumer.poll(1.0)\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "made", "reported"),
+    [
+        ("confluent_kafka", "Consumer({'group.id': 'a'})", True),
+        ("confluent_kafka", "Consumer({'group.id': 'a', **more})", False),
+        ("confluent_kafka", "Consumer({'group.id': 'a', 'auto.offset.reset': 'latest'})", False),
+        ("kafka", "KafkaConsumer('orders', group_id='a')", True),
+        ("kafka", "KafkaConsumer('orders', group_id=None)", False),
+        ("kafka", "KafkaConsumer('orders')", False),
+    ],
+)
+def test_where_a_consumer_group_begins(tmp_path: Path, module: str, made: str, reported: bool) -> None:
+    source = CONSUMER.format(module=module, name=made.partition("(")[0], made=made)
+    assert bool(shown(tmp_path, "skipped-backlog", {"worker.py": source})) is reported
+
+
+FLUSH = (
+    "from confluent_kafka import Consumer, Producer\n\n\ndef traced(producer):\n    if not producer:\n        return producer\n"
+    "    return producer\n\n\ndef main():\n    consumer = Consumer({{'group.id': 'a', 'auto.offset.reset': 'earliest'}})\n"
+    "    producer = traced(Producer({{}}))\n    while True:\n        message = consumer.poll(1.0)\n"
+    "        producer.produce('out', message.value(), on_delivery=print)\n        {flush}\n        consumer.commit()\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("flush", "reported"),
+    [("producer.flush()", True), ("left = producer.flush(5)", False), ("if producer.flush(5):\n            continue", False)],
+)
+def test_an_offset_that_is_committed_whatever_was_delivered(tmp_path: Path, flush: str, reported: bool) -> None:
+    assert bool(shown(tmp_path, "unconfirmed-publish", {"worker.py": FLUSH.format(flush=flush)})) is reported
+
+
+@pytest.mark.parametrize(("value", "reported"), [("os.environ.get('LIMIT', '10')", True), ("int(os.environ.get('LIMIT', '10'))", False)])
+def test_a_number_that_each_request_converts(tmp_path: Path, value: str, reported: bool) -> None:
+    source = f"import os\n\nLIMIT = {value}\n" + APP.format(body="    print(int(LIMIT))")
+    assert bool(shown(tmp_path, "unvalidated-config", {"app.py": source})) is reported
