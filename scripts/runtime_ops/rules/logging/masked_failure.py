@@ -19,6 +19,7 @@ RULE = Rule(
     summary="What handles a failure reads a name that is not bound by then: the failure becomes a NameError, and the rest is skipped.",
 )
 OF_VALUES = frozenset(("assign", "with", "unpack", "for", "augment", "annotation"))
+COMPOUND = frozenset((m.If, m.For, m.While, m.Try, m.With, m.Def, m.ClassDef))
 BROAD = frozenset(("Exception", "BaseException"))
 OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "time.", "datetime.", "os.path.", "os.environ", "os.get")
 """Calls that fail on no machine in practice."""
@@ -27,9 +28,10 @@ OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "t
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
-        candidates = [name for name, bound in func.bindings.items() if _local(func, name) and all(b.kind in OF_VALUES for b in bound)]
-        if not candidates or any(isinstance(p.stmt, m.Match) for p in func.places):
+        kinds = {type(place.stmt) for place in func.places}
+        if func.is_module or not kinds & {m.Try, m.If} or m.Match in kinds:
             continue
+        candidates = [name for name, bound in func.bindings.items() if all(b.kind in OF_VALUES for b in bound) and _local(func, name)]
         for finding in (*_of_attempts(project, func, candidates), *_of_arms(project, func, candidates)):
             if finding is not None and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
                 yield finding
@@ -39,7 +41,6 @@ def _local(func: Func, name: str) -> bool:
     """Whether a name belongs to the function alone, so that only what is written in it can bind it."""
     return (
         name.isidentifier()
-        and not func.is_module
         and name not in func.params
         and name not in func.declared_global
         and not any(f.parent is func and name in f.declared_global for f in func.module.functions.values())
@@ -57,8 +58,10 @@ def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Fin
             continue
         arms: list[tuple[m.Block, str]] = [(attempt.final, "finally")] if attempt.final else []
         arms += [(h.body, f"except {' / '.join(h.types) or ''}".rstrip()) for h in attempt.handlers if _broad(h)]
+        first, last = attempt.body[0].line, attempt.body[-1].end_line
+        inside = [n for n in names if any(first <= b.line <= last for b in func.bindings[n])] if arms else []
         for block, what in arms:
-            for name in names:
+            for name in inside:
                 found = _unbound(project, func, attempt, block, name, what)
                 if found is not None:
                     yield found
@@ -74,7 +77,7 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
     if read is None:
         return None
     first, last = attempt.body[0].line, attempt.body[-1].end_line
-    lines = [b.line for b in func.bindings[name]] + [p.stmt.line for p in func.places if _binding(p.stmt, name)]
+    lines = [b.line for b in func.bindings[name]] + [p.stmt.line for p in func.places if name in _bound_by(p.stmt)]
     if any(not first <= line <= last and line < read for line in lines):
         return None  # bound before, or by an arm
     inside = sorted(line for line in lines if first <= line <= last)
@@ -157,34 +160,52 @@ def _asks_for_it(block: m.Block, name: str) -> bool:
 
 def _of_arms(project: Project, func: Func, names: list[str]) -> Iterator[Finding | None]:
     """``if a: x = …`` and ``elif b: log(x)``: no way leads from the one to the other."""
-    for name in names:
-        bound = [p for p in func.places if _binding(p.stmt, name)]
-        if {b.line for b in func.bindings[name]} - {p.stmt.line for p in bound}:
+    plain = _plain_lines(func)
+    conditional = [n for n in names if not any(b.line in plain for b in func.bindings[n])]
+    if not conditional:
+        return
+    bound: dict[str, list[Place]] = {name: [] for name in conditional}
+    reading: dict[str, list[Place]] = {name: [] for name in conditional}
+    for place in func.places:
+        for name in _bound_by(place.stmt):
+            if name in bound:
+                bound[name].append(place)
+        if type(place.stmt) not in COMPOUND and any(isinstance(step.stmt, m.If) for step in place.steps):
+            for root in {n.id.partition(".")[0] for n in m.walk(place.stmt) if isinstance(n, m.Name)}:
+                if root in reading:
+                    reading[root].append(place)
+    for name in conditional:
+        at = bound[name]
+        if not at or {b.line for b in func.bindings[name]} - {p.stmt.line for p in at}:
             continue
-        for place in func.places:
-            if isinstance(place.stmt, m.If | m.For | m.While | m.Try | m.With | m.Def | m.ClassDef):
+        for place in reading[name]:
+            if not all(_apart(place, other) for other in at) or _binds_in(place.stmt, name):
                 continue
             line = _read((place.stmt,), name)
-            if line is None or _binding(place.stmt, name) or _binds_in(place.stmt, name):
-                continue
-            if bound and all(_apart(place, other) for other in bound):
+            if line is not None:
                 yield RULE.in_function(
                     project,
                     func,
                     line,
-                    f"{name} is bound in line {bound[0].stmt.line} only, in another arm of the same condition: this line always raises "
+                    f"{name} is bound in line {at[0].stmt.line} only, in another arm of the same condition: this line always raises "
                     "UnboundLocalError in place of what it says",
                     f"use a name that this arm binds, or bind {name} before the condition",
                 )
                 break
 
 
-def _binding(stmt: m.Stmt, name: str) -> bool:
+def _plain_lines(func: Func) -> set[int]:
+    """The lines of the statements that stand in no condition of the function."""
+    return {s.line for s in func.facts.body if not isinstance(s, m.If)}
+
+
+def _bound_by(stmt: m.Stmt) -> set[str]:
+    """The names that a statement itself binds."""
     if isinstance(stmt, m.AugAssign):
-        return isinstance(stmt.target, m.Name) and stmt.target.id == name
+        return {stmt.target.id} if isinstance(stmt.target, m.Name) else set()
     if not isinstance(stmt, m.Assign | m.For | m.With):
-        return False
-    return any(isinstance(n, m.Name) and n.id == name for target in _targets(stmt) for n in m.walk(target))
+        return set()
+    return {n.id for target in _targets(stmt) for n in m.walk(target) if isinstance(n, m.Name)}
 
 
 def _binds_in(stmt: m.Stmt, name: str) -> bool:
