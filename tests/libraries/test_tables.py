@@ -24,6 +24,7 @@ from runtime_ops.libraries import (
     resources,
     retries,
     servers,
+    setting_limits,
     surface,
     table,
     timeouts,
@@ -49,8 +50,9 @@ TABLES: dict[str, tuple[Callable[[], tuple[typing.Any, ...]], str]] = {
     "surface": (surface.all_surfaces, "role name"),
     "wrappers": (programs.all_wrappers, "name"),
     "program_options": (programs.all_program_options, "name"),
+    "setting_limits": (setting_limits.all_setting_limits, "name"),
 }
-FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100, "program_options": 15}
+FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100, "program_options": 15, "setting_limits": 1}
 
 CHECKABLE = re.compile(r"\d|\.json|^unverified: ..|^own rule|^environment of|^the signature in|documentation")
 

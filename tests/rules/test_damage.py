@@ -126,3 +126,40 @@ def test_a_proxy_leaves_the_limit_to_who_asked(tmp_path: Path, answer: str, fire
         "if __name__ == '__main__':\n    web.run_app(app)\n"
     )
     assert told(tmp_path, "deadlines/timeout-disabled", {"app.py": text}) is fires
+
+
+SUPERVISED = {
+    "web.py": APP,
+    "worker.py": "import time\n\n\ndef main():\n    while True:\n        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "fires"),
+    [("curl -f http://localhost:8000/health", True), ("supervisorctl status jobs", False)],
+)
+def test_a_worker_beside_the_server_that_the_health_check_asks(tmp_path: Path, check: str, fires: bool) -> None:
+    programs = "[supervisord]\nnodaemon=true\n[program:web]\ncommand=gunicorn web:app\n[program:jobs]\ncommand=python worker.py\n"
+    image = f'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nHEALTHCHECK CMD {check}\nCMD ["supervisord", "-c", "supervisord.conf"]\n'
+    files = {**SUPERVISED, "supervisord.conf": programs, "Dockerfile": image}
+    assert told(tmp_path, "health/abandoned-program", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("kept", "fires"),
+    [("stdout_logfile=/dev/fd/1\n", False), ("stdout_logfile=/dev/stdout\n", False), ("", True), ("stdout_logfile=jobs.log\n", True)],
+)
+def test_the_output_of_a_supervised_program(tmp_path: Path, kept: str, fires: bool) -> None:
+    programs = f"[supervisord]\nnodaemon=true\n[program:jobs]\ncommand=python worker.py\n{kept}"
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["supervisord", "-c", "supervisord.conf"]\n'
+    files = {**SUPERVISED, "supervisord.conf": programs, "Dockerfile": image}
+    assert told(tmp_path, "logging/lost-log-config", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("before", "fires"),
+    [("", True), ("set -e\n", False), ("trap 'exit 1' ERR\n", False), ("set -x\n", True)],
+)
+def test_a_migration_whose_failure_the_script_passes_over(tmp_path: Path, before: str, fires: bool) -> None:
+    files = {"app.py": APP, "Dockerfile": IMAGE, "start.sh": f"#!/bin/bash\n{before}flask db upgrade\nexec gunicorn app:app\n"}
+    assert told(tmp_path, "startup/fragile-start-script", files) is fires

@@ -26,6 +26,7 @@ from runtime_ops.rules.deadlines._doubts import (
 )
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end
+from runtime_ops.rules.deadlines._settings import unset_limits
 from runtime_ops.rules.deadlines._waiting import (
     finding_of,
     grouped,
@@ -80,6 +81,18 @@ def check(project: Project) -> Iterator[Finding]:
             habits.setdefault((scope, row.versioned_by, finding.confidence), []).append(finding)
         for (scope, *_), findings in habits.items():
             yield from together(findings) if scope else _one_client(findings)
+    for unset in unset_limits(project):
+        yield RULE.finding(
+            unset.module.path,
+            unset.line,
+            f"{unset.row.name} {unset.row.work} without a limit, since {unset.row.setting} is not set: a provider that accepts and stays "
+            "silent holds each of those requests, and their threads, for ever",
+            f"{unset.row.setting} = 10",
+            severity="medium",
+            phase="serving",
+            entrypoints=project.imported_by(unset.module, "service"),
+            anchor=unset.row.setting,
+        )
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"

@@ -36,6 +36,8 @@ def check(project: Project) -> Iterator[Finding]:
         if not entrypoint.long_running:
             continue
         for launch in entrypoint.production:
+            if _watched(project, entrypoint, launch):
+                continue
             for finding in (*_supervised(entrypoint, launch), *_background(entrypoint, launch)):
                 if (finding.path, finding.line) not in seen:
                     seen.add((finding.path, finding.line))
@@ -97,8 +99,18 @@ def _woken_by_a_watcher(func: Func, event: str) -> bool:
     )
 
 
-def _watched(launch: Launch) -> bool:
-    return any(p.method not in ("none", "template") for p, _ in launch.probes)
+def _watched(project: Project, entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether a health check asks for the program. One that asks a server says nothing of the worker beside it."""
+    probes = [p for p, _ in launch.probes if p.method not in ("none", "template")]
+    if probes and entrypoint.kind == "worker" and all(_asks_server(p) for p in probes):
+        beside = (x for e in project.entrypoints if e.kind == "service" for x in e.production)
+        return not any(x.chain[0] == launch.chain[0] for x in beside)
+    return bool(probes)
+
+
+def _asks_server(probe: a.Probe) -> bool:
+    text = probe.command.raw if probe.command is not None else ""
+    return probe.method in ("http", "tcp", "grpc") or any(word in text for word in ("curl ", "wget ", "http://", "http:"))
 
 
 def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
@@ -109,7 +121,6 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         or launch.unit is None
         or launch.unit.kind == "eventlistener"
         or launch.background  # supervisord left for the background: something else is the main process
-        or _watched(launch)
     ):
         return
     sections = {s.name: s for s in config.sections}
@@ -124,15 +135,19 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     if launch.chain[0].path == config.path or (not never and own is not None and _starts_slowly(launch, own.get("startsecs"))):
         return  # nothing says that supervisord is a container's main process; or a failed start is no start for it
     seconds = own.get("startsecs") if own is not None else None
+    main = sections.get("supervisord")
+    stays = main is not None and (x := main.get("nodaemon")) is not None and x.truth is True
+    place = "as the container's main process" if stays or "-n" in launch.chain[-2].text.split() else "in the background"
     within = f"within {seconds.text} s of its start" if seconds is not None else "right after its start"
     yield RULE.finding(
         config.path,
         option.line if option is not None else launch.unit.line,
         f"supervisord gives {launch.unit.name} up "
         + ("when it ends (autorestart=false)" if never else f"for good (FATAL) after a few exits {within}")
-        + " and stays up as the container's main process: the container runs on without it, and no restart policy acts",
+        + f" and stays up {place}: the container runs on without it, and no restart policy acts",
         "end the container then: an eventlistener on PROCESS_STATE_FATAL that stops supervisord, a health check that asks for "
         "the program, or one program a container",
+        severity="medium" if launch.probes else None,  # what serves beside it is watched
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
@@ -168,7 +183,7 @@ def _looked_after(script: a.ShellScript, launch: Launch) -> bool:
 
 
 def _background(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
-    if not launch.background or launch.supervisor is not None or _watched(launch):
+    if not launch.background or launch.supervisor is not None:
         return
     if launch.platform in ("shell", "packaging"):
         return  # somebody runs it by hand and looks at it

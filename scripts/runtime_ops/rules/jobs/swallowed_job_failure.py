@@ -47,6 +47,8 @@ BOOKS = re.compile(
 REPLIES = re.compile(r"(?i)(?:response|reply|result|answer)_?(?:queue|future|channel|stream)|set_exception|\bfuture\b")
 """By what an item carries the way back to whoever waits for it."""
 SAVERS = frozenset("commit save persist store flush_to_disk save_to_disk write_to_disk sync_to_disk".split())
+TRANSIENT = re.compile(r"(?i)too_?many_?requests|rate_?limit|throttl|service_?unavailable|quota_?exceeded")
+"""Names of failures that a later try does not meet."""
 HABIT = 5
 SMALL_SHARE = 0.5  # of the job's statements in the ``try``: less is a step of it, not the job
 REMEDY = "let the failure leave the job so that its system retries or records it; or put the item back with a count, or store it as failed"
@@ -123,6 +125,14 @@ def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
             "registry ever sees it",
             "raise it (the caller can read the job's failure), or have the code that enqueues test the result",
             severity="low",
+        )  # fmt: skip
+    if not arm.broad and _passes_by_itself(arm):
+        return RULE.in_function(
+            project, func, arm.line,
+            f"{' / '.join(c.rpartition('.')[2] for c in arm.catches)} passes by itself, and is only {_how(arm)}: the job {func.name} "
+            "counts as done, so the retries that the job system has for such failures never happen",
+            "let it leave the job, with retries and a growing wait; or raise the job system's retry with the time that the peer asks for",
+            end_line=_end(arm), severity="medium", confidence="possible" if _noticed(arm, job) else "certain",
         )  # fmt: skip
     if not arm.broad or any(r.kind in ("value", *TOLD) for r in arm.returns) or arm.counts:
         return None
@@ -217,6 +227,15 @@ def _in_saver(project: Project, arm: HandlerEffects) -> Finding | None:
 
 
 # ---------------------------------------------------------------- questions
+
+
+def _passes_by_itself(arm: HandlerEffects) -> bool:
+    """Whether an arm ends the job for a failure whose name says that the same call works later, and the job's work is in its
+    ``try``: nothing else is done in its place."""
+    named = bool(arm.catches) and all(TRANSIENT.search(c.rpartition(".")[2]) for c in arm.catches)
+    told = bool(arm.logs) and arm.loudest in ("warning", "error", "critical")
+    only = all(log_call(site) is not None for site in arm.calls)
+    return named and told and only and not arm.returns and arm.loop is None and not _goes_on(arm)
 
 
 def _noticed(arm: HandlerEffects, job: Job | None) -> bool:

@@ -9,6 +9,7 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_configs import LogConfig
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import for_development
@@ -16,6 +17,8 @@ from runtime_ops.rules.startup._reads import for_development
 KINDS = ("service", "worker", "job")
 ALTERNATIVE = re.compile(r"(?:^|/)alembic[\w.-]*\.ini$|debug")
 """Files that the service does not run with: that of the migrations' own command, and one for looking into a fault."""
+ELSEWHERE = re.compile(r"(?i)/dev/|/proc/|none$|off$|syslog")
+"""Values of ``stdout_logfile`` that are no file of the container."""
 ABOVE_INFO = frozenset(("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "30", "40", "50"))
 ACCESS = {"gunicorn": ("gunicorn.access", ("accesslog",)), "hypercorn": ("hypercorn.access", ("accesslog",))}
 """The logger of a server's access records, and the option that asks for them (gunicorn 23.0.0 glogging.py: ``access_log.info``;
@@ -99,6 +102,42 @@ def shut_access_log(project: Project, rule: Rule) -> Iterator[Finding]:
                     anchor=name,
                 )
                 return
+
+
+def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
+    """supervisord, started in a container, writes the output of a program to a file there: nothing collects it, and it goes with
+    the container. Without ``stdout_logfile`` it is a temporary file (supervisor 4.2.5, options.py: AUTO)."""
+    seen: set[tuple[str, int]] = set()
+    for entrypoint in project.entrypoints:
+        for launch in entrypoint.production if entrypoint.long_running else ():
+            config = next((x for x in launch.artifacts if isinstance(x, a.SupervisordConfig)), None)
+            if launch.supervisor != "supervisord" or config is None or launch.unit is None or launch.stage is None or _tailed(launch):
+                continue
+            own = config.section(launch.unit)
+            kept = own.get("stdout_logfile") if own is not None else None
+            if own is None or (kept is not None and (kept.templated or ELSEWHERE.match(kept.text))):
+                continue
+            place = (config.path, kept.line if kept is not None else own.line)
+            if place in seen:
+                continue
+            seen.add(place)
+            yield rule.finding(
+                *place,
+                f"supervisord writes what {launch.unit.name} prints to "
+                + (kept.text if kept is not None and kept.text.upper() != "AUTO" else "a temporary file, since no stdout_logfile is set")
+                + " inside the container: it is not in the container's log, and is gone with the container",
+                "stdout_logfile=/dev/fd/1 with stdout_logfile_maxbytes=0, and redirect_stderr=true or the same for stderr_logfile",
+                entrypoints=(entrypoint,),
+                phase="serving",
+                trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
+                anchor=f"inside:{launch.unit.name}",
+            )
+
+
+def _tailed(launch: Launch) -> bool:
+    """Whether the entry script writes files of the container to its output: ``tail -f /var/log/*.log``."""
+    scripts = (x for x in launch.artifacts if isinstance(x, a.ShellScript))
+    return any(command.program == "tail" for script in scripts for command in script.commands)
 
 
 def _drops(logger: a.LoggerEntry) -> bool:

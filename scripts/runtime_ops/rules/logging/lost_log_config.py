@@ -26,7 +26,7 @@ from runtime_ops.rules.logging._setups import (
     set_up_by_import,
     unattached,
 )
-from runtime_ops.rules.logging._written_configs import shut_access_log, written_twice
+from runtime_ops.rules.logging._written_configs import kept_inside, shut_access_log, written_twice
 from runtime_ops.rules.logging.unstructured_logs import foreign_main
 
 RULE = Rule(
@@ -57,6 +57,7 @@ def _all(project: Project) -> Iterator[Finding]:
     yield from _twice(project)
     yield from written_twice(project, RULE)
     yield from shut_access_log(project, RULE)
+    yield from kept_inside(project, RULE)
     yield from _thrown_away(project)
     yield from _forwarded_without_error(project)
     yield from _formatted_without_error(project)

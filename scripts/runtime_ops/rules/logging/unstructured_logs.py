@@ -15,6 +15,7 @@ from runtime_ops.project.log_parts import LogUse
 from runtime_ops.project.model import Func, Site, Step, own_expressions
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs, unread_imports
+from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
     __name__,
@@ -57,8 +58,7 @@ def check(project: Project) -> Iterator[Finding]:
         if setup is None or (setup.path, setup.line) in reported or comes_too_late(program, setup, parts):
             continue  # without a set-up that is seen nothing can be said of its form
         bare = timeless(project, setup)
-        if not bare and not queried(program):
-            continue
+        asked = bare or queried(program)
         reported.add((setup.path, setup.line))
         yield RULE.finding(
             setup.path,
@@ -66,7 +66,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
             "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
             "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
-            confidence="possible" if _into_files(setup) and not collected(program) else "likely",
+            confidence="possible" if not asked or (_into_files(setup) and not collected(program)) else "likely",
             entrypoints=(entrypoint,),
             trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
             phase="startup",
@@ -184,8 +184,9 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
     ]
     own = program.entrypoint.main.module
 
-    def rank(use: LogUse) -> tuple[int, bool, bool, str, int]:
-        return ROLES.index(use.role), use.function.module is not own, not _about_logging(use), use.path, use.line
+    def rank(use: LogUse) -> tuple[int, bool, bool, bool, str, int]:
+        # of several settings modules production takes the one that is not named for development
+        return ROLES.index(use.role), for_development(use.path), use.function.module is not own, not _about_logging(use), use.path, use.line
 
     return min(found, key=rank, default=None)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.setting_limits import all_setting_limits
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
@@ -24,6 +25,7 @@ NUMBERS = frozenset(("int", "float", "builtins.int", "builtins.float"))
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_found(project))
     yield from together(_converted_late(project))
+    yield from _needed_by_library(project)
 
 
 def _converted_late(project: Project) -> Iterator[Finding]:
@@ -58,6 +60,37 @@ def _converted_late(project: Project) -> Iterator[Finding]:
 def _in_try(use: Use) -> bool:
     """Whether the conversion's failure is looked at: a ``try`` that holds little else."""
     return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any("ValueError" in h.types for h in s.stmt.handlers) for s in use.steps)
+
+
+def _needed_by_library(project: Project) -> Iterator[Finding]:
+    """``OIDC_OP_TOKEN_ENDPOINT = os.getenv("OIDC_OP_TOKEN_ENDPOINT")``: bound to None, so that the library's own check at start
+    passes, and the first request fails."""
+    for row in all_setting_limits():
+        names = set(row.required)
+        found = [
+            read for read in project.settings
+            if read.how in ENVIRONMENT and read.bound is not None and read.bound.name in names and read.function.is_module
+            and not read.required and not read.checked and not read.conversion and not read_for_development(read)
+            and (not read.has_default or read.default_text in ("None", "''", '""', ""))
+            and not any(f.kind in ("test", "compare") for f in read.flows)
+            and not any(f.kind in ("test", "compare") for u in project.settings.uses(read) for f in u.flows)
+        ]  # fmt: skip
+        if len(found) < 2 or not phases_of(project, found[0]):
+            continue  # one may be optional
+        first = min(found, key=lambda read: (read.path, read.line))
+        missing = list(dict.fromkeys(read.name for read in found))
+        yield RULE.finding(
+            first.path,
+            first.line,
+            f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} may be missing: {row.name} only asks whether the setting is "
+            "bound, and None is: the start succeeds, and the first login is what fails",
+            "read them with os.environ[…] where the feature is switched on, so that a deploy without them does not start",
+            severity="medium",
+            phase="import",
+            entrypoints=tuple(phases_of(project, first)),
+            anchor=row.name,
+            count=len(missing),
+        )
 
 
 def _found(project: Project) -> Iterator[Finding]:
