@@ -21,7 +21,12 @@ PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:
 RAISES = ("structlog.",)
 """structlog 26.1.0, _native.py: ``event % args`` is done in the call itself. The standard library (CPython 3.13, Handler.handleError)
 writes the traceback of the failed formatting to stderr and drops the record."""
-BRACES = ("loguru.", "logbook.")
+OTHERWISE = ("loguru.", "logbook.", "twisted.")
+"""They format with braces, or (twisted.python.log.msg) put all arguments one after another."""
+MAPPING = re.compile(
+    r"(?i)dict|data|payload|params|kwargs|headers|json|event|config|info|response|result|body|context|extra|env|options|details"
+)
+"""Names of what may be a mapping: as the only argument it is accepted with any number of places (CPython 3.13, LogRecord)."""
 CUT = 1_900  # longer literals are cut by the reader
 
 
@@ -34,7 +39,7 @@ def _findings(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         for site in func.sites:
             call = log_call(site)
-            if call is None or not call.sure or (site.dotted or "").startswith(BRACES):
+            if call is None or not call.sure or (site.dotted or "").startswith(OTHERWISE):
                 continue
             wrong = _mismatch(site, call)
             if wrong is None or not (project.phases(site) or project.imported_by(func.module)):
@@ -69,6 +74,16 @@ def _mismatch(site: Site, call: LogCall) -> tuple[int, int] | None:
         return None  # a mapping, or a width among the arguments
     if len(args) == 1 and not isinstance(args[0], m.Const | m.Format | m.Call) and len(found) == 0 and "{" in message.value:
         return None  # another style of formatting, by an adapter
+    if len(args) == 1 and not found and _may_be_mapping(args[0], site):
+        return None
     if "{" in message.value and "}" in message.value and not found:
         return None
     return (len(found), len(args)) if len(found) != len(args) else None
+
+
+def _may_be_mapping(arg: m.Expr, site: Site) -> bool:
+    """Whether an only argument may be a mapping, by its name or by what it is bound to."""
+    if not isinstance(arg, m.Name):
+        return isinstance(arg, m.Mapping)
+    bound = site.function.bindings.get(arg.id, ())
+    return MAPPING.search(arg.id.rpartition(".")[2]) is not None or any(isinstance(b.expr, m.Mapping) for b in bound)

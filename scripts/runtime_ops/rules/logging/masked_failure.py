@@ -84,11 +84,13 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
     if not inside or _asks_for_it(block, name):
         return None
     before = [s for s in func.sites if first <= s.line <= inside[0] and not tame(s) and _out_of(s, attempt)]
-    failing = [s for s in before if not (s.dotted or s.text).startswith(OF_THIS_HOST)]
+    failing = [s for s in before if not (s.dotted or s.text).startswith(OF_THIS_HOST) and not _only_made(s)]
     sure = next((s for s in failing if can_fail(s) or s.awaited or saves(s) or delivers(s)), None)
     site = sure or next(iter(failing), None)
     if site is None:
         return None
+    # of its own making alone: the failure is told beside the second one, and nothing else was begun
+    alone = what == "finally" and attempt.body[0].line == inside[0] and all(s.line <= attempt.body[0].end_line for s in failing)
     return RULE.finding(
         func.path,
         read,
@@ -97,9 +99,17 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
         f"bind {name} before the try ({name} = None) and ask for it here, or begin the try after it",
         entrypoints=tuple(project.phases_by_entrypoint(func)),
         trace=(Evidence(site.path, site.line, "can fail before it is bound"),),
-        confidence="likely" if sure is not None else "possible",
+        severity="low" if alone else None,
+        confidence="likely" if sure is not None and not alone else "possible",
         anchor=f"{func.qualname}:{name}",
     )
+
+
+def _only_made(site: Site) -> bool:
+    """Whether the call makes a coroutine or a task, which runs elsewhere."""
+    if site.method in ("create_task", "ensure_future"):
+        return True
+    return bool(site.targets) and not site.awaited and all(t.facts.is_async or t.facts.is_generator for t in site.targets)
 
 
 def _out_of(site: Site, attempt: m.Try) -> bool:
