@@ -109,7 +109,9 @@ def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
     the container. Without ``stdout_logfile`` it is a temporary file (supervisor 4.2.5, options.py: AUTO)."""
     seen: set[tuple[str, int]] = set()
     for entrypoint in project.entrypoints:
-        for launch in entrypoint.production if entrypoint.long_running else ():
+        # a supervisord that puts itself into the background is a step before the main program, and its programs live on
+        started = [x for x in entrypoint.launches if x.role in ("main", "init") and not x.development]
+        for launch in sorted(started, key=lambda x: x.optional) if entrypoint.long_running else ():
             config = next((x for x in launch.artifacts if isinstance(x, a.SupervisordConfig)), None)
             if launch.supervisor != "supervisord" or config is None or launch.unit is None or launch.stage is None or _tailed(launch):
                 continue
@@ -129,6 +131,7 @@ def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
                 "stdout_logfile=/dev/fd/1 with stdout_logfile_maxbytes=0, and redirect_stderr=true or the same for stderr_logfile",
                 entrypoints=(entrypoint,),
                 phase="serving",
+                confidence="possible" if launch.optional else "likely",
                 trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
                 anchor=f"inside:{launch.unit.name}",
             )

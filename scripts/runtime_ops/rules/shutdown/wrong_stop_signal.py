@@ -24,7 +24,8 @@ RELOAD_CURES = ("hook_master_start", "exit_on_reload", "need_app_die_on_term")
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported: set[tuple[str, int]] = set()
-    for launch in production(project):
+    # of several ways to one place the ordinary one speaks for it
+    for launch in sorted(production(project), key=lambda x: x.optional):
         if launch.shell == "parent" or launch.background:
             continue  # no signal arrives at all, which another rule tells
         found = _judged(project, launch)
