@@ -175,6 +175,8 @@ class Project:
         around: Func | None = func
         guessed, named = False, False
         while around is not None and not around.is_module:
+            if any(around is entrypoint.main for entrypoint in self.entrypoints):
+                return False  # a console script, or what an artifact starts
             lives = [life for _, life in self._reached.get(around, ()) if life.of(around)]
             if any(life.believed(around) for life in lives):
                 return False
