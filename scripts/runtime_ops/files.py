@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime_ops import not_runtime
 from runtime_ops.configuration import Configuration
 from runtime_ops.discover import PYTHON, Discovery, discover
-from runtime_ops.gather import Gathered, gather
+from runtime_ops.gather import Begin, Gathered, gather
 from runtime_ops.report.wording import count, listed, skipped_summary
 
 Progress = Callable[[str], None]
@@ -20,9 +20,10 @@ class NothingToAudit(Exception):
 
 
 def read(
-    root: Path, shown_root: str, configuration: Configuration, progress: Progress, meanwhile: Callable[[], object] | None = None
+    root: Path, shown_root: str, configuration: Configuration, progress: Progress, meanwhile: Callable[[], Begin] | None = None
 ) -> Gathered:
-    """The facts of all files of a root. ``meanwhile`` is called once, when there are other processes that read.
+    """The facts of all files of a root. ``meanwhile`` is called once, when there are other processes that read; what it gives
+    is called with each module (see `runtime_ops.gather`).
 
     Raises NothingToAudit when the root holds no Python, OSError when it cannot be listed.
     """

@@ -24,8 +24,11 @@ from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Target
+from runtime_ops.project.modules import begin
 from runtime_ops.report.wording import count
 from runtime_ops.rules.api import Rule
+
+__all__ = ["Request", "audit", "begin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def audit(request: Request, progress: Progress = lambda stage: None, gathered: G
     gc.disable()  # the linked project is one big graph that lives until the end: collecting it again and again is waste
     try:
         progress("linking")
-        project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+        project = Project(gathered.modules, gathered.artifacts, gathered.paths, gathered.begun)
         override(project, configuration.entrypoints)
         progress(f"judging by {count(len(request.rules), 'rule')}")
         return report(request, gathered, project, answers(project, request.rules))

@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from runtime_ops import __version__
@@ -131,7 +130,7 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
     progress = Progress(sys.stderr)
     try:
         # the rules and what they ask are a good part of the package: imported while other processes read already
-        gathered = files.read(root, arguments.path, configuration, progress, meanwhile=judges)
+        gathered = files.read(root, arguments.path, configuration, progress, meanwhile=lambda: judges()[0].begin)
         pipeline, rules = judges()
         judged_by = [rules[name] for name in judging]
         request = pipeline.Request(root, arguments.path, judged_by, tuple(rules.values()), configuration, arguments.all)
@@ -154,7 +153,7 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
     return rendered(report, arguments, colour, merged), exit_code(report, fail_on, arguments.allow_incomplete)
 
 
-def judges() -> tuple[ModuleType, dict[str, Rule]]:
+def judges() -> tuple[Any, dict[str, Rule]]:
     """The second half of an audit, and the rules."""
     from runtime_ops import pipeline
     from runtime_ops.rules.api import load

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import Artifact, LoggingFile
 from runtime_ops.findings import Evidence
+from runtime_ops.plain import cached_property
 from runtime_ops.project.deadlines import Judge
 from runtime_ops.project.entrypoints import Closure, Entrypoint, EntrypointFinder
 from runtime_ops.project.failures import HandlerEffects, find_failures
@@ -36,12 +36,17 @@ Kind = TypeVar("Kind", bound=Artifact)
 
 
 class Project:
-    """One audited root, linked. ``files`` are the relative paths of all files that were seen, read or not."""
+    """One audited root, linked. ``files`` are the relative paths of all files that were seen, read or not; ``begun`` are
+    modules that `runtime_ops.project.modules.begin` made, by path: no other project may have them."""
 
     def __init__(
-        self, modules: Iterable[m.ModuleFacts], artifacts: Sequence[Artifact], files: Iterable[str] = ()
+        self,
+        modules: Iterable[m.ModuleFacts],
+        artifacts: Sequence[Artifact],
+        files: Iterable[str] = (),
+        begun: Mapping[str, Module] | None = None,
     ) -> None:
-        self.index = ModuleIndex(modules)
+        self.index = ModuleIndex(modules, begun)
         self.names = Names(self.index)
         self.links = Links(self.index, self.names)
         self.artifacts: tuple[Artifact, ...] = tuple(artifacts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
-from runtime_ops.project.model import Func, Klass, Module, Place, Site, own_expressions
+from runtime_ops.project.model import Func, Klass, Module, Place, Site, make, own_expressions
 
 LEAVES = frozenset((m.Const, m.Name))
 CALLS = frozenset((m.Call,))
@@ -96,7 +96,7 @@ def within(
         node, around = stack.pop()
         kind = type(node)
         if kind is not tuple and (not kinds or kind in kinds):
-            yield Spot(node, around, place, function, klass)
+            yield make(Spot, (node, around, place, function, klass, None))
         if kind in LEAVES:
             continue
         inner = around if kind is tuple else (node, *around)

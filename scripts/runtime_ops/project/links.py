@@ -12,7 +12,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
 from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, kin, near
-from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value
+from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value, make
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
 
@@ -198,7 +198,7 @@ class Links:
                 if site.dotted is not None and site.method == "start"
                 else "call"
             )
-            self._edge(Edge(site.function, target, site, how, site.dotted or site.text))
+            self._edge(make(Edge, (site.function, target, site, how, site.dotted or site.text)))
         self._link_references(site)
 
     def _keep(self, site: Site) -> None:

@@ -7,10 +7,12 @@ not changed afterwards. `Value` says what an expression stands for; `Site` is a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
+from runtime_ops.plain import cached_property
+
+make = tuple.__new__  # a record without the ``__new__`` of its class, which is Python: for the kinds that are everywhere
 
 
 class Step(NamedTuple):
@@ -102,25 +104,19 @@ class Site:
 class Func:
     """A function, method, or a module's own level (``qualname`` ``<module>``)."""
 
-    __slots__ = ("__dict__", "cls", "facts", "module", "parent")
+    __slots__ = ("__dict__", "cls", "facts", "is_module", "known", "module", "name", "parent", "path", "qualname")
 
     def __init__(self, module: Module, facts: m.Function) -> None:
         self.module = module
         self.facts = facts
+        self.path = module.path
+        self.name = facts.name
+        self.qualname = facts.qualname
+        self.is_module = facts.qualname == "<module>"
         self.cls: Klass | None = None
         self.parent: Func | None = None
-
-    @property
-    def path(self) -> str:
-        return self.module.path
-
-    @property
-    def qualname(self) -> str:
-        return self.facts.qualname
-
-    @property
-    def name(self) -> str:
-        return self.facts.name
+        self.known: dict[str, Value | None] = {}
+        """What the dotted names that are written in it stand for, so far as somebody asked (see `Names.name`)."""
 
     @property
     def line(self) -> int:
@@ -129,10 +125,6 @@ class Func:
     @property
     def key(self) -> str:
         return f"{self.path}::{self.qualname}"
-
-    @property
-    def is_module(self) -> bool:
-        return self.facts.qualname == "<module>"
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -144,7 +136,7 @@ class Func:
         """What stands in the expressions of the function, from one walk over them."""
         return Inventory(self)
 
-    @property
+    @cached_property
     def sites(self) -> tuple[Site, ...]:
         """Every call of the function, outer before inner, in source order."""
         return self.inventory.sites
@@ -244,7 +236,7 @@ class Inventory:
             if kind is m.Await:
                 awaited = node.value
             elif kind is m.Mapping or kind is m.Sequence:
-                displays.append(Display(node, place, root))
+                displays.append(make(Display, (node, place, root)))
             stack.extend([part for part in node[::-1] if isinstance(part, tuple)])
 
 
@@ -437,7 +429,7 @@ def places_of(block: m.Block, steps: tuple[Step, ...]) -> list[Place]:
 
 def _place(block: m.Block, steps: tuple[Step, ...], found: list[Place]) -> None:
     for stmt in block:
-        found.append(Place(stmt, steps))
+        found.append(make(Place, (stmt, steps)))
         if type(stmt) in _COMPOUND:
             for inner, step in blocks_of(stmt):
                 if inner:
@@ -456,7 +448,7 @@ def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
                 if stmt.annotation is not None:
                     yield target.id, Binding("annotation", stmt.value, stmt.annotation, stmt.line)
                 if stmt.value is not None:
-                    yield target.id, Binding("assign", stmt.value, "", stmt.line)
+                    yield target.id, make(Binding, ("assign", stmt.value, "", stmt.line))
             elif stmt.value is not None:
                 yield from _unpacked(target, stmt.value, stmt.line)
     elif isinstance(stmt, m.AugAssign):
@@ -474,7 +466,7 @@ def bindings_in(stmt: m.Stmt) -> Iterator[tuple[str, Binding]]:
         else:
             yield from _unpacked(stmt.target, stmt.iterable, stmt.line)
     elif isinstance(stmt, m.Import):
-        yield stmt.bound, Binding("import", None, stmt.target, stmt.line)
+        yield stmt.bound, make(Binding, ("import", None, stmt.target, stmt.line))
     elif isinstance(stmt, m.Def):
         yield stmt.qualname.rpartition(".")[2].partition("#")[0], Binding("def", None, stmt.qualname, stmt.line)
     elif isinstance(stmt, m.ClassDef):

@@ -7,16 +7,24 @@ may hold one service a folder, each run from its own folder. ``src``-like folder
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.model import Module
 
 
+def begin(facts: m.ModuleFacts) -> Module:
+    """A module with what can be told without the other ones, which give it its name."""
+    module = Module(facts, "")
+    for func in module.functions.values():
+        _ = func.sites, func.bindings
+    return module
+
+
 class ModuleIndex:
     """Finds modules by path and by imported name. ``modules`` is by path relative to the audited root."""
 
-    def __init__(self, facts: Iterable[m.ModuleFacts]) -> None:
+    def __init__(self, facts: Iterable[m.ModuleFacts], begun: Mapping[str, Module] | None = None) -> None:
         listed = list(facts)
         self._packages = {f.path.rpartition("/")[0] for f in listed if f.path.rpartition("/")[2] == "__init__.py"}
         self._folders: set[str] = {""}
@@ -25,7 +33,9 @@ class ModuleIndex:
             while folder and folder not in self._folders:
                 self._folders.add(folder)
                 folder = folder.rpartition("/")[0]
-        self.modules: dict[str, Module] = {f.path: Module(f, self._name(f.path)) for f in listed}
+        self.modules: dict[str, Module] = {f.path: (begun or {}).get(f.path) or Module(f, "") for f in listed}
+        for path, module in self.modules.items():
+            module.name = self._name(path)
         self._roots: dict[str, tuple[str, ...]] = {}
         self._found: dict[tuple[str, str], tuple[Module | None, str]] = {}
         self._children: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ import re
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
-from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value
+from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value, make
 from runtime_ops.project.modules import ModuleIndex
 
 TRAITLETS = ("traitlets.config.", "jupyter_core.application.", "jupyter_server.")
@@ -39,6 +39,10 @@ class Names:
     def forget_unknown(self) -> None:
         """Drop remembered "unknown" answers, after `given` has learnt something."""
         self._values = {key: value for key, value in self._values.items() if value is not None}
+        for module in self.index:
+            for func in module.functions.values():
+                if None in func.known.values():
+                    func.known = {name: value for name, value in func.known.items() if value is not None}
 
     # ------------------------------------------------------------ names
 
@@ -47,14 +51,14 @@ class Names:
         if depth > DEPTH or expr is None:
             return None
         if type(expr) is m.Name:
-            known = self._values.get((id(function), expr.id), UNASKED)
+            known = function.known.get(expr.id, UNASKED)
             return self.name(expr.id, function, depth) if known is UNASKED else known
         if isinstance(expr, m.Call):
             return self.result(expr, function, depth)
         if isinstance(expr, m.Attr):
             return self.member(self.value(expr.value, function, depth + 1), expr.name, depth + 1)
         if isinstance(expr, m.Const):
-            return Value("const", type(expr.value).__name__, const=expr.value)
+            return make(Value, ("const", type(expr.value).__name__, None, None, expr.value))
         if isinstance(expr, m.Await):
             return self.awaited(expr.value, function, depth)
         if isinstance(expr, m.BoolOp):
@@ -88,23 +92,25 @@ class Names:
 
     def name(self, dotted: str, function: Func, depth: int = 0) -> Value | None:
         """What a dotted name stands for where it is written. Remembered for each function."""
-        key = (id(function), dotted)
-        if key in self._values:
-            return self._values[key]
-        if key in self._busy:
-            return None
-        self._busy.add(key)
+        known = function.known
+        if dotted in known:
+            return known[dotted]
+        known[dotted] = None  # unknown to whatever asks for it on the way to its own answer
+        found: Value | None = None
         try:
             found = self._name(dotted, function, depth)
         finally:
-            self._busy.discard(key)
-        if depth < DEPTH // 2 or found is not None:  # an answer cut short by depth must not be remembered
-            self._values[key] = found
+            if depth < DEPTH // 2 or found is not None:
+                known[dotted] = found
+            else:
+                del known[dotted]  # an answer cut short by depth must not be remembered
         return found
 
     def _name(self, dotted: str, function: Func, depth: int) -> Value | None:
+        if "." not in dotted:
+            return self.head(dotted, function, depth)
         bound = function.bindings.get(dotted)
-        if bound is not None and "." in dotted and not dotted.startswith("self."):
+        if bound is not None and not dotted.startswith("self."):
             found = self.bound(bound, function, depth)
             if found is not None:
                 return found
@@ -120,11 +126,11 @@ class Names:
     def head(self, name: str, function: Func, depth: int) -> Value | None:
         scope: Func | None = function
         while scope is not None:
-            if not scope.is_module and scope.param(name) is not None:
+            if not scope.is_module and name in scope.params:
                 return self.parameter(name, scope, depth)
             bindings = scope.bindings.get(name)
-            if bindings:
-                return self.bound(bindings, scope, depth)
+            if bindings:  # of a scope around it: asked for by many functions
+                return self.bound(bindings, scope, depth) if scope is function else self.name(name, scope, depth)
             if not scope.is_module and name in scope.declared_global:
                 scope = scope.module.level
                 continue
@@ -158,7 +164,7 @@ class Names:
         params = scope.facts.params
         if scope.cls is not None and params and params[0].name == name and not is_static(scope):
             kind = "class" if is_classmethod(scope) else "instance"
-            return Value(kind, scope.cls.name, scope.cls)
+            return make(Value, (kind, scope.cls.name, scope.cls, None, None))
         param = scope.param(name)
         if param is None:
             return None
@@ -207,10 +213,10 @@ class Names:
             return self.imported(scope.module, binding.text, depth)
         if kind == "def":
             target = scope.module.functions.get(binding.text)
-            return Value("function", target.name, target) if target else None
+            return make(Value, ("function", target.name, target, None, None)) if target else None
         if kind == "class":
             klass = scope.module.classes.get(binding.text)
-            return Value("class", klass.name, klass) if klass else None
+            return make(Value, ("class", klass.name, klass, None, None)) if klass else None
         if kind in ("assign", "walrus"):
             return self.value(binding.expr, scope, depth)
         if kind == "annotation":
@@ -252,8 +258,8 @@ class Names:
     def imported(self, module: Module, target: str, depth: int) -> Value | None:
         found, rest = self.index.find(module, target)
         if found is None:
-            return None if target.startswith(".") else Value("external", libraries.canonical(target))
-        value: Value | None = Value("module", found.name, found)
+            return None if target.startswith(".") else make(Value, ("external", libraries.canonical(target), None, None, None))
+        value: Value | None = make(Value, ("module", found.name, found, None, None))
         for part in rest.split(".") if rest else ():
             if value is None:
                 return None
@@ -293,7 +299,7 @@ class Names:
         row = libraries.returned(dotted)
         if row is not None and row.how == "attribute":
             return Value("made", row.type, origin=origin)
-        return Value("external", libraries.canonical(dotted), origin=origin)
+        return make(Value, ("external", libraries.canonical(dotted), None, origin, None))
 
     def of_class(self, value: Value, klass: Klass, name: str, depth: int) -> Value | None:
         method = klass.method(name)
@@ -303,7 +309,7 @@ class Names:
                 for d in method.facts.decorators
             ):
                 return self.returned_by(method, depth + 1)
-            return Value("function", name, method, value.origin)
+            return make(Value, ("function", name, method, value.origin, None))
         for base in klass.ancestry:
             if isinstance(base, Klass):
                 found = self.class_attribute(base, name, depth)
@@ -345,7 +351,7 @@ class Names:
         callee = self.value(call.func, function, depth + 1)
         if callee is None:
             return None
-        origin = Origin(function, call)
+        origin = make(Origin, (function, call))
         if isinstance(callee.target, Func):
             given = _given_back(callee.target, call) if callee.origin is None else None
             handed = self.value(given, function, depth + 1) if given is not None else None
@@ -368,7 +374,7 @@ class Names:
     def instance(self, callee: Value, origin: Origin | None) -> Value | None:
         """What calling a class or a library's callable gives."""
         if callee.kind == "class" and isinstance(callee.target, Klass):
-            return Value("instance", callee.name, callee.target, origin)
+            return make(Value, ("instance", callee.name, callee.target, origin, None))
         if callee.kind == "external":
             argument = None
             if origin is not None and origin.call.args and isinstance(origin.call.args[0], m.Const):
@@ -379,7 +385,7 @@ class Names:
                 return Value("made", known, origin=origin)
             last = callee.name.rpartition(".")[2]
             name = callee.name if last[:1].isupper() else f"{callee.name}()"
-            return Value("made", name, origin=origin)
+            return make(Value, ("made", name, None, origin, None))
         return None
 
     def returned_by(self, func: Func, depth: int) -> Value | None:
