@@ -157,7 +157,7 @@ class Closure:
     def _imports_of(self, func: Func) -> Iterable[Module]:
         """Modules that the import statements of one function, or of a module's top level, name."""
         index = self.links.index
-        for place in func.places:
+        for place in func.by_kind.get(m.Import, ()):
             if isinstance(place.stmt, m.Import):
                 found, rest = index.find(func.module, place.stmt.target.removesuffix(".*").removesuffix("*"))
                 if found is not None:
@@ -558,6 +558,13 @@ def command_name(func: Func) -> str:
 
 def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
     """Canonical dotted name of a library's decorator, None for the project's own or unknown ones."""
+    known = links.decorated
+    if id(decorator) not in known:  # many ask for those of every function
+        known[id(decorator)] = _decorated_by(decorator, func, links)
+    return known[id(decorator)]
+
+
+def _decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
     expr = decorator.func if isinstance(decorator, m.Call) else decorator
     scope = func.parent or func.module.level
     value = links.names.value(expr, scope)

@@ -215,7 +215,7 @@ def find_failures(links: Links) -> tuple[HandlerEffects, ...]:
 
 def attempts(func: Func) -> Iterator[tuple[Place, m.Try]]:
     """Every ``try`` of a function that has an ``except`` arm, with its place."""
-    for place in func.places:
+    for place in func.by_kind.get(m.Try, ()):
         if isinstance(place.stmt, m.Try) and place.stmt.handlers:
             yield place, place.stmt
 

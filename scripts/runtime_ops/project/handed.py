@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -162,6 +162,11 @@ class Fields:
 
     def __bool__(self) -> bool:
         return bool(self._kept)
+
+    @property
+    def words(self) -> KeysView[str]:
+        """The names of those fields."""
+        return self._kept.keys()
 
     def keep(self, klass: Klass, field: str, func: Func) -> None:
         """Remember that an object of the class has the function in a field."""

@@ -156,6 +156,7 @@ def _event_calls() -> dict[str, tuple[dict[str, str], str]]:
     return {call: (dict(row.event_hooks), row.name) for row in all_frameworks() for call in row.event_calls}
 
 
+@cache
 def _kind_of(dotted: str | None) -> tuple[str, str] | None:
     """Kind and framework for what registers a hook without naming an event."""
     if dotted is None:
@@ -167,10 +168,16 @@ def _kind_of(dotted: str | None) -> tuple[str, str] | None:
     return None
 
 
+@cache
+def _events_of(dotted: str) -> tuple[dict[str, str], str] | None:
+    """The events of what a call registers for one, and the framework."""
+    return next((_event_calls()[n] for n in spellings(dotted) if n in _event_calls()), None)
+
+
 def _event_of(links: Links, dotted: str | None, text: str, call: m.Call, function: Func) -> tuple[str, str] | None:
     """Kind and framework for ``on_event("startup")``, ``listener("before_server_stop")``, ``subscribe("stop", f)``."""
     method = text.rpartition(".")[2]
-    row = next((_event_calls()[n] for n in spellings(dotted) if n in _event_calls()), None) if dotted else None
+    row = _events_of(dotted) if dotted else None
     if row is None and method not in ("on_event", "add_event_handler", "listener", "register_listener"):
         return None
     events, framework = row if row is not None else ({}, (dotted or "").partition(".")[0])
@@ -296,6 +303,8 @@ def _arguments(links: Links, site: Site) -> Iterator[Hook]:
 def _class_methods(klass: Klass) -> Iterator[Hook]:
     """``AppConfig.ready``, dramatiq middleware, arq ``WorkerSettings``, ASGI middleware of falcon."""
     bases = klass.external_bases
+    if not bases:
+        return
     for row in all_frameworks():
         for dotted in row.setup_hooks:
             base, _, name = dotted.rpartition(".")

@@ -128,13 +128,12 @@ class Jobs:
     def _named(self) -> frozenset[str]:
         """Names of job functions that stand in code beside their definitions: ``push.delay``, ``"shop.tasks.push"``."""
         names = {job.func.name for job in self.jobs}
-        found: set[str] = set()
+        texts: set[str] = set()  # most of them stand in many functions
         for module in self.links.index:
             for func in module.functions.values():
-                for text in (*func.inventory.names, *func.inventory.texts):
-                    if len(text) < LONGEST_NAME:
-                        found.update(names.intersection(text.replace(":", ".").split(".")))
-        return frozenset(found)
+                texts.update(func.inventory.names, func.inventory.texts)
+        found = {word for text in texts if len(text) < LONGEST_NAME for word in text.replace(":", ".").split(".")}
+        return frozenset(found & names)
 
     def consumer_around(self, func: Func, loops: Iterable[m.Stmt]) -> Consumer | None:
         """The consumer whose loop is one of the statements around a place of ``func``."""

@@ -70,12 +70,14 @@ class Links:
         self._named: dict[str, tuple[Func, ...]] = {}
         self._overridden: dict[Func, tuple[Func, ...]] = {}
         self.fields = Fields(names)
+        self.decorated: dict[int, str | None] = {}
+        """Libraries' decorators by the identity of their expressions (see `entrypoints.decorated_by`)."""
         self._put_away: set[int] = set()
         """Arguments (by their identity) that an object only keeps: who makes it does not run them."""
         self._link_classes()
         for module in index:  # looked at while bases were still being linked
             for klass in module.classes.values():
-                klass.__dict__.pop("ancestry", None)
+                klass.forget_ancestry()
         names.forget_unknown()
         for module in index:
             for klass in module.classes.values():
@@ -232,8 +234,12 @@ class Links:
 
     def _link_fields(self, func: Func) -> None:
         """Functions in the fields of objects, where a field is called or taken."""
+        known = self.fields.words
+        named = [text for text in func.inventory.names if text.rpartition(".")[2] in known]
+        if not named:
+            return
         sites = {site.text: site for site in reversed(func.sites) if isinstance(site.call.func, m.Name)}
-        for text in sorted(func.inventory.names):
+        for text in sorted(named):
             targets = self.fields.named(text, func)
             site = sites.get(text) if targets else None
             if targets and site is None:

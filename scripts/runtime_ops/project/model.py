@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.plain import cached_property
 
+NO_NAMES: frozenset[str] = frozenset()
 make = tuple.__new__  # a record without the ``__new__`` of its class, which is Python: for the kinds that are everywhere
 
 
@@ -132,6 +133,18 @@ class Func:
         return tuple(places_of(self.facts.body, ()))
 
     @cached_property
+    def by_kind(self) -> dict[type, list[Place]]:
+        """The statements of the function by their class, each in source order."""
+        found: dict[type, list[Place]] = {}
+        for place in self.places:
+            kind = type(place.stmt)
+            if kind in found:
+                found[kind].append(place)
+            else:
+                found[kind] = [place]
+        return found
+
+    @cached_property
     def inventory(self) -> Inventory:
         """What stands in the expressions of the function, from one walk over them."""
         return Inventory(self)
@@ -144,7 +157,8 @@ class Func:
     @cached_property
     def declared_global(self) -> frozenset[str]:
         """Names that the function declares global or nonlocal."""
-        return frozenset(n for p in self.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
+        stated = self.by_kind.get(m.Global, ())
+        return frozenset([n for p in stated if isinstance(p.stmt, m.Global) for n in p.stmt.names]) if stated else NO_NAMES
 
     @cached_property
     def bindings(self) -> dict[str, list[Binding]]:
@@ -265,6 +279,11 @@ class Klass:
         """Every statement of the body with its surroundings, methods apart."""
         return tuple(places_of(self.facts.body, ()))
 
+    def forget_ancestry(self) -> None:
+        """After its bases, or theirs, have become known."""
+        self.__dict__.pop("ancestry", None)
+        self.__dict__.pop("external_bases", None)
+
     @cached_property
     def ancestry(self) -> tuple[Klass | str, ...]:
         """The class, then its bases depth first; library bases by dotted name."""
@@ -279,7 +298,7 @@ class Klass:
                 pending.extend(current.bases)
         return tuple(found)
 
-    @property
+    @cached_property
     def external_bases(self) -> tuple[str, ...]:
         return tuple(b for b in self.ancestry if isinstance(b, str))
 

@@ -14,6 +14,7 @@ from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.model import Module
 from runtime_ops.rules.deadlines._waiting import job_limit_holds
 
 NGINX_SECONDS = 60.0  # proxy_read_timeout (nginx documentation, ngx_http_proxy_module)
@@ -45,6 +46,8 @@ LOOSER = ("job", "request", "server", "unknown", "nothing")
 """Ends by how little they promise: of several entrypoints the loosest counts."""
 LIMITING = re.compile(r"(?i)time_?out.*(middleware|wrapper)$|(middleware|wrapper).*time_?out$")
 """Wrappers around an application that end a request which takes too long, by name."""
+LIMITING_ENDS = ("middleware", "wrapper", "timeout", "time_out")
+"""How such a name ends, in lower case: asked first, for it is asked of every call."""
 
 
 def server_limit(entrypoint: Entrypoint) -> Limit | None:
@@ -79,12 +82,21 @@ def _end(project: Project, entrypoint: Entrypoint) -> End:
 
 @cache
 def _ended_by_wrapper(entrypoint: Entrypoint) -> bool:
+    return any(_wraps(module) for module in entrypoint.modules)
+
+
+@cache
+def _wraps(module: Module) -> bool:
+    """Whether a module wraps something in what limits the time of a request: by the name of a call, or of its argument."""
     return any(
-        LIMITING.search(site.text) or any(isinstance(a, m.Name) and LIMITING.search(a.id) for a in site.call.args[:1])
-        for module in entrypoint.modules
+        _is_limiting(site.text) or any(isinstance(a, m.Name) and _is_limiting(a.id) for a in site.call.args[:1])
         for func in module.functions.values()
         for site in func.sites
     )
+
+
+def _is_limiting(name: str) -> bool:
+    return name.lower().endswith(LIMITING_ENDS) and LIMITING.search(name) is not None
 
 
 def _limits(entrypoint: Entrypoint) -> list[Limit | str | None]:

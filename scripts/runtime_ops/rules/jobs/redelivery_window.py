@@ -40,6 +40,8 @@ def check(project: Project) -> Iterator[Finding]:
 def _numbers(project: Project, names: frozenset[str]) -> Iterator[tuple[Func, int, float]]:
     """Every number that is written for one of the names: keyword, item of a mapping, name or attribute."""
     for func in project.functions:
+        if not func.sites and m.Assign not in func.by_kind:
+            continue
         for line, key, value in _named(func):
             if key in names:
                 number = _number(project, value, func)
@@ -54,7 +56,7 @@ def _named(func: Func) -> Iterator[tuple[int, object, m.Expr]]:
         for given in (*site.call.args, *(v for _, v in site.call.keywords)):
             if isinstance(given, m.Mapping):
                 yield from _items(given)
-    for place in func.places:
+    for place in func.by_kind.get(m.Assign, ()):
         stmt = place.stmt
         if isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Mapping):
             yield from _items(stmt.value)

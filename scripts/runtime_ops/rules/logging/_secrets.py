@@ -346,6 +346,12 @@ def _holds_private(site: Site) -> bool:
 
 def _asked_for(name: str, func: Func) -> bool:
     """Whether it is the name by which a secret is asked for in a store of them: ``self.secrets.get(secret)``."""
+    return name in _keys_of_stores(func)
+
+
+@cache
+def _keys_of_stores(func: Func) -> frozenset[str]:
+    found = set()
     for node in _own_nodes(func):
         if isinstance(node, m.Call) and node.args and _name(node.func).endswith(STORES):
             key = node.args[0]
@@ -353,9 +359,9 @@ def _asked_for(name: str, func: Func) -> bool:
             key = node.key
         else:
             continue
-        if isinstance(key, m.Name) and key.id == name:
-            return True
-    return False
+        if isinstance(key, m.Name):
+            found.add(key.id)
+    return frozenset(found)
 
 
 def _signed(name: str, func: Func) -> bool:

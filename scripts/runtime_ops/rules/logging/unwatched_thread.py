@@ -49,7 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
     hooked = any(
         isinstance(t, m.Name) and t.id == "threading.excepthook"
         for func in project.functions
-        for place in func.places
+        for place in func.by_kind.get(m.Assign, ())
         if isinstance(place.stmt, m.Assign)
         for t in place.stmt.targets
     )

@@ -165,6 +165,8 @@ def _raises_stop(project: Project, func: Func) -> bool:
 
 
 def _left_in_finally(func: Func) -> Iterator[tuple[int, str]]:
+    if m.Try not in func.by_kind:
+        return
     if not func.facts.is_async and ON_ERROR.search(func.facts.doc or ""):
         return  # an empty result on error is what it promises
     for place in func.places:

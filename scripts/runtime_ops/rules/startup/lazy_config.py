@@ -67,7 +67,7 @@ def _set_by_itself(project: Project) -> frozenset[str]:
     return frozenset(
         target.key.value
         for func in project.functions
-        for place in func.places
+        for place in func.by_kind.get(m.Assign, ())
         if isinstance(place.stmt, m.Assign)
         for target in place.stmt.targets
         if isinstance(target, m.Subscript) and isinstance(target.key, m.Const) and isinstance(target.key.value, str)
