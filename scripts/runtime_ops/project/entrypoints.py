@@ -103,6 +103,7 @@ class Closure:
         self.links = links
         self._direct: dict[Module, frozenset[Module]] = {}
         self._all: dict[Module, frozenset[Module]] = {}
+        self._packages: dict[str, frozenset[Module]] = {}
 
     def direct(self, module: Module) -> frozenset[Module]:
         if module not in self._direct:
@@ -126,14 +127,18 @@ class Closure:
                 if path.endswith(("/tasks.py", "/tasks/__init__.py")) and (not above or path.startswith(f"{above}/"))
             )
         # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
-        texts: set[str] = set()
-        for body in (module.level.facts.body, *(c.facts.body for c in module.classes.values())):
-            for node in m.walk(body):
-                if isinstance(node, m.Const) and isinstance(node.value, str) and DOTTED.match(node.value):
-                    texts.add(node.value.partition(":")[0])
-                elif isinstance(node, m.Format) and node.parts and isinstance(node.parts[0], m.Const):
-                    yield from self._below(module, node.parts[0].value)
-        for text in sorted(texts):
+        texts = set(module.level.inventory.texts)
+        formats = list(module.level.inventory.formats)
+        for klass in module.classes.values():
+            for node in m.walk(klass.facts.body):
+                if type(node) is m.Const and type(node.value) is str:
+                    texts.add(node.value)
+                elif type(node) is m.Format:
+                    formats.append(node)
+        for made in formats:
+            if made.parts and isinstance(made.parts[0], m.Const):
+                yield from self._below(module, made.parts[0].value)
+        for text in sorted({text.partition(":")[0] for text in texts if "." in text and DOTTED.match(text)}):
             found, rest = index.find(module, text)
             if found is not None and rest.count(".") == 0:
                 yield found
@@ -192,20 +197,18 @@ class Closure:
         pending = [module]
         while pending:
             current = pending.pop()
-            for found in (*direct(current), *self._parents(current)):
-                if found not in seen:
-                    seen.add(found)
-                    pending.append(found)
+            found = self._parents(current.folder).union(direct(current)) - seen
+            seen |= found
+            pending.extend(found)
         return frozenset(seen)
 
-    def _parents(self, module: Module) -> Iterable[Module]:
-        folder = module.folder
-        while folder:
-            package = self.links.index.modules.get(f"{folder}/__init__.py")
-            if package is None:
-                return
-            yield package
-            folder = folder.rpartition("/")[0]
+    def _parents(self, folder: str) -> frozenset[Module]:
+        """The packages that a folder is, or is part of."""
+        if folder not in self._packages:
+            package = self.links.index.modules.get(f"{folder}/__init__.py") if folder else None
+            above = self._parents(folder.rpartition("/")[0]) if package is not None else frozenset()
+            self._packages[folder] = above if package is None else above | {package}
+        return self._packages[folder]
 
 
 class EntrypointFinder:

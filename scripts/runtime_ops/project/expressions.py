@@ -89,17 +89,22 @@ def read_expressions(stmt: m.Stmt) -> tuple[Any, ...]:
 
 def within(
     expr: Any, place: Place, function: Func, klass: Klass | None = None, kinds: frozenset[type] = frozenset()
-) -> Iterator[Spot]:
+) -> list[Spot]:
     """An expression and everything below it of one of the kinds (of any kind when none is given), outer before inner."""
+    passed = frozenset() if not kinds else LEAVES - kinds
+    found: list[Spot] = []
+    if type(expr) in passed:
+        return found
     stack: list[tuple[Any, tuple[Any, ...]]] = [(expr, ())]
     while stack:
         node, around = stack.pop()
         kind = type(node)
         if kind is not tuple and (not kinds or kind in kinds):
-            yield make(Spot, (node, around, place, function, klass, None))
+            found.append(make(Spot, (node, around, place, function, klass, None)))
         if kind in LEAVES:
             continue
         inner = around if kind is tuple else (node, *around)
-        for part in reversed(node):
-            if isinstance(part, tuple) and (type(part) not in LEAVES or not kinds or type(part) in kinds):
+        for part in node[::-1]:
+            if part and isinstance(part, tuple) and type(part) not in passed:
                 stack.append((part, inner))
+    return found

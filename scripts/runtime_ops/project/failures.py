@@ -173,6 +173,7 @@ def effects_of(
     tails = {c.rpartition(".")[2] for c in catches}
     found = ends(handler.body, func)
     leaves = found & {"raise", "exit"}
+    places = places_of(handler.body, ())
     logs = tuple(c for site in followed if (c := log_call(site)) is not None)
     tracebacks = tuple(c.site for c in logs if c.traceback) + tuple(s for s in followed if signs.prints_traceback(s))
     return HandlerEffects(
@@ -188,18 +189,18 @@ def effects_of(
         tracebacks=tracebacks,
         prints=tuple(s for s in followed if signs.is_print(s)),
         raises="never" if "raise" not in found else "always" if found == {"raise"} else "sometimes",
-        raised=tuple(_raised(handler)),
+        raised=tuple(_raised(handler, places)),
         ends=found,
-        returns=tuple(_returned(handler)),
-        exits=tuple(_exits(handler, followed, bool(leaves))),
+        returns=tuple(_returned(handler, places)),
+        exits=tuple(_exits(places, followed, bool(leaves))),
         counts=tuple(s for s in followed if signs.is_metric(s)),
-        stores=tuple(_stores(handler, func, calls, followed)),
+        stores=tuple(_stores(handler, places, func, calls, followed)),
         reports=tuple(s for s in followed if signs.is_tracker(s)),
         answers=tuple(s for s in followed if signs.is_answer(s)),
         settles=tuple(s for s in followed if signs.settles(s)),
         uses_error=_uses_error(handler, calls),
         calls=calls,
-        body_statements=sum(1 for _ in places_of(attempt.body, ())),
+        body_statements=len(places_of(attempt.body, ())),
         body_calls=sites_in(attempt.body, func),
     )
 
@@ -235,8 +236,8 @@ def _followed(calls: tuple[Site, ...], bound: str | None, depth: int, seen: set[
                 yield from _followed(target.sites, None, depth + 1, seen)
 
 
-def _raised(handler: m.Handler) -> Iterator[Raised]:
-    for place in places_of(handler.body, ()):
+def _raised(handler: m.Handler, places: list[Place]) -> Iterator[Raised]:
+    for place in places:
         stmt = place.stmt
         if not isinstance(stmt, m.Raise):
             continue
@@ -247,8 +248,8 @@ def _raised(handler: m.Handler) -> Iterator[Raised]:
         yield Raised(stmt.line, same, same or not hidden, name)
 
 
-def _returned(handler: m.Handler) -> Iterator[Returned]:
-    for place in places_of(handler.body, ()):
+def _returned(handler: m.Handler, places: list[Place]) -> Iterator[Returned]:
+    for place in places:
         if isinstance(place.stmt, m.Return):
             status = signs.error_status(place.stmt.value)
             kind = "error" if status is not None and status >= 400 else _kind_of(place.stmt.value, handler.bound)
@@ -278,13 +279,13 @@ def _kind_of(expr: m.Expr | None, bound: str | None) -> str:
     return "failure" if signs.says_failure(expr) else "value"
 
 
-def _exits(handler: m.Handler, followed: tuple[Site, ...], leaves: bool) -> Iterator[Exit]:
+def _exits(places: list[Place], followed: tuple[Site, ...], leaves: bool) -> Iterator[Exit]:
     if not leaves:
         return
     for site in followed:
         if (site.dotted or site.text) in signs.EXITS:
             yield _exit(site.line, site.call.args[0] if site.call.args else None)
-    for place in places_of(handler.body, ()):
+    for place in places:
         if isinstance(place.stmt, m.Raise) and isinstance(place.stmt.exc, m.Call | m.Name):
             exc = place.stmt.exc
             name = source_of(exc.func if isinstance(exc, m.Call) else exc)
@@ -304,8 +305,10 @@ def _exit(line: int, given: m.Expr | None) -> Exit:
     return Exit(line, "unknown", False)
 
 
-def _stores(handler: m.Handler, func: Func, calls: tuple[Site, ...], followed: tuple[Site, ...]) -> Iterator[Stored]:
-    for place in places_of(handler.body, ()):
+def _stores(
+    handler: m.Handler, places: list[Place], func: Func, calls: tuple[Site, ...], followed: tuple[Site, ...]
+) -> Iterator[Stored]:
+    for place in places:
         stmt = place.stmt
         if isinstance(stmt, m.AugAssign):
             yield Stored("counter", source_of(stmt.target), func.path, stmt.line)

@@ -33,6 +33,8 @@ FAMILY_LIMIT = 120  # a base class with more overriding methods than this is lin
 MANAGERS = ("Manager", "QuerySet", "from_queryset()", "as_manager()")
 REFERRING = frozenset((m.Name, m.Attr, m.Call, m.Lambda, m.Star, m.Sequence))
 """Kinds of arguments that may hand over a function."""
+NAMING = frozenset((m.Name, m.Call, m.Sequence, m.Mapping))
+"""Kinds of values that may name one without calling it, or hold what does."""
 
 
 def _items(data: m.Mapping | m.Sequence) -> Iterator[m.Expr]:
@@ -206,9 +208,11 @@ class Links:
     def _keep(self, site: Site) -> None:
         """Functions that a call puts into the fields of an object of the project."""
         call = site.call
-        given = [(expr, number, None) for number, expr in enumerate(call.args)] + [(v, None, k) for k, v in call.keywords]
+        given: list[tuple[m.Expr, int | None, str | None]] = [(expr, number, None) for number, expr in enumerate(call.args)]
+        if call.keywords:
+            given += [(value, None, key) for key, value in call.keywords]
         for expr, number, key in given:
-            if type(expr) not in REFERRING or (key is None and number is None) or (number is not None and call.expands):
+            if not self._may_refer(expr, site.function) or (number is None and key is None) or (number is not None and call.expands):
                 continue
             funcs = tuple(self.referenced(expr, site.function))
             klass = made_class(self.names, site) if funcs else None
@@ -316,7 +320,7 @@ class Links:
         for place in func.places:
             stmt = place.stmt
             value = stmt.value if isinstance(stmt, (m.ExprStmt, m.Assign, m.Return)) else None
-            if value is None or (isinstance(stmt, m.Assign) and _exports(stmt)):
+            if type(value) not in NAMING or (isinstance(stmt, m.Assign) and _exports(stmt)):
                 continue
             if isinstance(value, m.Name):
                 named: list[m.Expr] = [value]
@@ -338,11 +342,18 @@ class Links:
         call = site.call
         exprs = [*call.args, *[value for _, value in call.keywords]] if call.keywords else call.args
         for expr in exprs:
-            if type(expr) not in REFERRING or id(expr) in self._put_away:
+            if not self._may_refer(expr, site.function) or id(expr) in self._put_away:
                 continue
             for part in expr.items if isinstance(expr, m.Sequence) else (expr,):
                 for func in self.referenced(part, site.function):
                     self._edge(Edge(site.function, func, site, "reference", site.dotted or site.text))
+
+    def _may_refer(self, expr: m.Expr, function: Func) -> bool:
+        """Whether `referenced` can have an answer: most arguments are plain values, and all of them are asked for."""
+        if type(expr) is not m.Name:
+            return type(expr) in REFERRING
+        value = self.names.value(expr, function)
+        return (value is not None and value.target is not None) or expr.id.rpartition(".")[2] in self.fields.words
 
     def referenced(self, expr: m.Expr, function: Func) -> Iterator[Func]:
         """The project's functions that an expression names without calling them (also through partial and lambda)."""

@@ -155,6 +155,11 @@ class Func:
         return self.inventory.sites
 
     @cached_property
+    def wording(self) -> str:
+        """All names in its expressions, one after the other: whether a word can be among them is asked of this first."""
+        return " ".join(self.inventory.names)
+
+    @cached_property
     def declared_global(self) -> frozenset[str]:
         """Names that the function declares global or nonlocal."""
         stated = self.by_kind.get(m.Global, ())
@@ -191,16 +196,18 @@ class Display(NamedTuple):
 
 
 class Inventory:
-    """What stands in the expressions of one function. ``sites``, ``displays`` and ``texts`` (the literals) are in source
-    order, outer before inner; ``names`` are the dotted names as they are written. ``sites`` and ``names`` include
-    decorators and defaults, as do ``attributes`` (those of what is no plain name: ``now().year``); the other two do not:
-    their literals are in ``header_texts``."""
+    """What stands in the expressions of one function. ``sites``, ``displays``, ``formats`` (f-strings) and ``texts`` (the
+    literals) are in source order, outer before inner; ``names`` are the dotted names as they are written, ``keywords``
+    those of calls. ``sites``, ``names`` and ``keywords`` include decorators and defaults, as do ``attributes`` (those of
+    what is no plain name: ``now().year``); the others do not: their literals are in ``header_texts``."""
 
-    __slots__ = ("attributes", "displays", "header_texts", "names", "sites", "texts")
+    __slots__ = ("attributes", "displays", "formats", "header_texts", "keywords", "names", "sites", "texts")
 
     def __init__(self, function: Func) -> None:
         sites: list[Site] = []
         self.displays: list[Display] = []
+        self.formats: list[m.Format] = []
+        self.keywords: set[str | None] = set()
         self.texts: list[str] = []
         self.header_texts: list[str] = []
         self.names: set[str] = set()
@@ -208,17 +215,17 @@ class Inventory:
         for place in function.places:
             dropped = type(place.stmt) is m.ExprStmt
             for expr in own_expressions(place.stmt):
-                self._take(function, expr, place, dropped, sites, self.displays, self.texts)
+                self._take(function, expr, place, dropped, sites, self.displays, self.texts, self.formats)
         if not function.is_module:
             place = Place(m.Pass(function.line, function.line), ())
             defaults = (p.default for p in function.facts.params if p.default is not None)
             for expr in (*defaults, *function.facts.decorators):
-                self._take(function, expr, place, False, sites, [], self.header_texts)
+                self._take(function, expr, place, False, sites, [], self.header_texts, [])
         self.sites = tuple(sites)
 
     def _take(
         self, function: Func, root: m.Expr, place: Place, dropped: bool, sites: list[Site], displays: list[Display],
-        texts: list[str],
+        texts: list[str], formats: list[m.Format],
     ) -> None:  # fmt: skip
         bottom: Any = root
         while dropped and type(bottom) is m.Await:
@@ -239,6 +246,7 @@ class Inventory:
                 sites.append(Site(function, node, place, node is awaited, not (dropped and node is bottom)))
                 if node.keywords:
                     stack.extend([value for _, value in node.keywords[::-1]])
+                    self.keywords.update([key for key, _ in node.keywords])
                 if node.args:
                     stack.extend(node.args[::-1])
                 stack.append(node.func)
@@ -251,6 +259,8 @@ class Inventory:
                 awaited = node.value
             elif kind is m.Mapping or kind is m.Sequence:
                 displays.append(make(Display, (node, place, root)))
+            elif kind is m.Format:
+                formats.append(node)
             stack.extend([part for part in node[::-1] if isinstance(part, tuple)])
 
 

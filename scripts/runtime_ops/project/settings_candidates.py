@@ -31,7 +31,7 @@ def classes_of_settings(links: Links) -> frozenset[Klass]:
 def may_read(links: Links, func: Func, matter: frozenset[Klass]) -> bool:
     """Whether any expression of a function, its decorators and defaults included, can be a read or make one of the
     classes that matter. True more often than that is so."""
-    if "env" in " ".join(func.inventory.names).lower():
+    if "env" in func.wording.lower():
         return True
     for site in func.sites:
         dotted, method = site.dotted, site.method

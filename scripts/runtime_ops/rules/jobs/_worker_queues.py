@@ -109,9 +109,8 @@ def _configured(project: Project) -> frozenset[str] | None:
                 if len(values) != 1 or not isinstance(values[0], str):
                     return None
                 default = values[0]
-        for site in func.sites:
-            keys = {key for key, _ in site.call.keywords}
-            declared = declared or bool(keys & DECLARED)
-            if keys & DEFAULTS:
-                return None
+        keys = func.inventory.keywords
+        declared = declared or not DECLARED.isdisjoint(keys)
+        if not DEFAULTS.isdisjoint(keys):
+            return None
     return frozenset() if declared else frozenset({default})

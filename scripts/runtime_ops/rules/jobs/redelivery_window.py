@@ -40,7 +40,13 @@ def check(project: Project) -> Iterator[Finding]:
 def _numbers(project: Project, names: frozenset[str]) -> Iterator[tuple[Func, int, float]]:
     """Every number that is written for one of the names: keyword, item of a mapping, name or attribute."""
     for func in project.functions:
-        if not func.sites and m.Assign not in func.by_kind:
+        written = func.inventory
+        if (
+            names.isdisjoint(written.keywords)
+            and names.isdisjoint(written.texts)
+            and names.isdisjoint(written.header_texts)
+            and not any(name in func.wording for name in names)
+        ):
             continue
         for line, key, value in _named(func):
             if key in names:

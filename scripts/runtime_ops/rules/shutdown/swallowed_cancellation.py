@@ -165,7 +165,7 @@ def _raises_stop(project: Project, func: Func) -> bool:
 
 
 def _left_in_finally(func: Func) -> Iterator[tuple[int, str]]:
-    if m.Try not in func.by_kind:
+    if not any(isinstance(place.stmt, m.Try) and place.stmt.final for place in func.by_kind.get(m.Try, ())):
         return
     if not func.facts.is_async and ON_ERROR.search(func.facts.doc or ""):
         return  # an empty result on error is what it promises

@@ -67,6 +67,7 @@ def _set_by_itself(project: Project) -> frozenset[str]:
     return frozenset(
         target.key.value
         for func in project.functions
+        if "environ" in func.wording
         for place in func.by_kind.get(m.Assign, ())
         if isinstance(place.stmt, m.Assign)
         for target in place.stmt.targets
