@@ -8,6 +8,7 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.project.application_targets import Resolved
 from runtime_ops.project.commands import SHELLS, Unwrapped, Words, base_name, texts, unwrap, words_of
 from runtime_ops.project.development import development_path
+from runtime_ops.project.handing_over import words_handed_over
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
@@ -72,7 +73,7 @@ class Follower:
                 return found
         if name in S6_INITS:
             return self._services(way, words, depth)
-        return self._program(way, words)
+        return self._program(way, words, depth)
 
     def _filled(self, words: Words, way: Way) -> Words:
         """Words with the variables filled in that the platform itself knows (Kubernetes, supervisord, systemd)."""
@@ -96,7 +97,7 @@ class Follower:
             made = made.through_shell("parent", Link(word.path, word.line, base_name(word.text)))
         return made
 
-    def _program(self, way: Way, words: Words) -> list[Launch]:
+    def _program(self, way: Way, words: Words, depth: int) -> list[Launch]:
         if {"--help", "--version"} & set(texts(words[1:])):
             return []
         found = self.programs.resolve(words, way.where, way.variables)
@@ -105,7 +106,21 @@ class Follower:
         way = way.to(last.path, last.line, text, self.by_path.get(last.path))
         for path in found.sources:
             way = way.with_artifact(self.by_path.get(path))
-        return [self._launch(way, words, found)]
+        command = self._handed_over(words, found)
+        started = self.follow(way, command, depth + 1) if command else []
+        if not started:
+            return [self._launch(way, words, found)]
+        before = replace(way, role="init" if way.role == "main" else way.role)
+        return [self._launch(before, words, found), *started]
+
+    def _handed_over(self, words: Words, found: Resolved) -> Words:
+        """The command in the arguments of a program of the repository that replaces itself by it."""
+        module = self.locator.index.modules.get(found.target.path or "")
+        first = words_handed_over(module.facts) if module is not None and found.target.kind != "app" else None
+        if first is None:
+            return ()
+        own = next((n for n, word in enumerate(words) if word.text == found.target.text), 0)
+        return words[own + first :]
 
     def _launch(self, way: Way, words: Words, found: Resolved) -> Launch:
         reloads = found.options.get("reload") or found.options.get("use_reloader")

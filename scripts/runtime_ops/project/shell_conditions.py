@@ -17,7 +17,7 @@ _COMPARISON = re.compile(
     r"(?P<operator>==?|!=|-eq|-ne|-gt|-ge|-lt|-le)\s*[\"']?(?P<right>\$\w+|\$\{[^}]*\}|[^\"'\s\]]*)[\"']?\s*(?:\]\]?)?\Z"
 )
 _EMPTY = re.compile(
-    r"(?:\[\[?|test)\s+(?P<sign>-[nz])\s+[\"']?(?P<what>\$\w+|\$\{[^}]*\}|\$[@*#])[\"']?\s*(?:\]\]?)?\Z"
+    r"(?:\[\[?|test)\s+(?P<other>!\s+)?(?P<sign>-[nz])\s+[\"']?(?P<what>\$\w+|\$\{[^}]*\}|\$[@*#])[\"']?\s*(?:\]\]?)?\Z"
 )
 
 
@@ -114,7 +114,8 @@ class Conditions:
         found = _EMPTY.match(test)
         if found:
             value, known = self.values.settled(found["what"], arguments)
-            return bool(value) == (found["sign"] == "-n") if known else None
+            wanted = (found["sign"] == "-n") != bool(found["other"])
+            return bool(value) == wanted if known else None
         found = _COMPARISON.match(test)
         return self._compare(found, test.startswith("[["), arguments) if found else None
 

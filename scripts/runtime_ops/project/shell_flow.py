@@ -83,7 +83,8 @@ class Walk:
         self.code = code
         self.values = ShellValues(variables)
         self.conditions = Conditions(self.values)
-        self.directory: str | None = None
+        self._moves: list[tuple[a.SimpleCommand, str, bool]] = []
+        """Each ``cd``, where it goes, and whether it is certain to have run."""
         self._source = source
         self._ended = False
         self._count = 0
@@ -214,7 +215,7 @@ class Walk:
             count = int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1
             frame.arguments = frame.arguments[count:] if frame.arguments is not None else None
         elif program == "cd" and len(words) > 1:
-            self.directory = words[1].text if inner.certain else self.directory
+            self._moves.append((command, words[1].text, inner.certain))
         elif program in ("source", ".") and len(words) > 1:
             other = self._source(words[1].text)
             if other is not None and depth < _MAX_DEPTH:
@@ -241,6 +242,30 @@ class Walk:
             words = words[1:]
         environment = self.values.environment_of(command, code.path, frame.arguments)
         return Ran(
-            command, code.path, words, environment, self.directory, replaces, inner.background, inner.last,
+            command, code.path, words, environment, self._directory(command), replaces, inner.background, inner.last,
             inner.repeated, inner.arms, inner.branches,
         )  # fmt: skip
+
+    def _directory(self, command: a.SimpleCommand) -> str | None:
+        """Where the ``cd`` before a command leave it: those that are certain, and those that its own branch begins with."""
+        here: str | None = None
+        for move, text, certain in self._moves:
+            if not certain and not _below(command, move):
+                continue
+            if move.subshell and command.groups[: len(move.groups)] != move.groups:
+                continue
+            relative = here is not None and "$" not in here and not text.startswith(("/", "$"))
+            here = f"{here}/{text}" if relative else text
+        return here
+
+
+def _below(command: a.SimpleCommand, move: a.SimpleCommand) -> bool:
+    """Whether a command runs only where an earlier one of the same function has run as well."""
+    return (
+        command.function == move.function
+        and command.branches[: len(move.branches)] == move.branches
+        and command.arms[: len(move.arms)] == move.arms
+        and command.loops[: len(move.loops)] == move.loops
+        and command.groups[: len(move.groups)] == move.groups
+        and move.before not in ("&&", "||")
+    )

@@ -47,6 +47,16 @@ def _asks_health(route: Route) -> bool:
     return NAMED.search(route.path) is not None or route.path.rstrip("/").endswith(("/status", "/version"))
 
 
+def _written_in_a_specification(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the routes stand in an OpenAPI file that the program gives to connexion: its paths are not read."""
+    return any(
+        site.method == "add_api" and (site.dotted or "").startswith("connexion.")
+        for module in entrypoint.modules
+        for func in module.functions.values()
+        for site in func.sites
+    )
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
@@ -57,6 +67,8 @@ def check(project: Project) -> Iterator[Finding]:
         http = [r for r in routes if r.kind in ("http", "grpc")]
         if not http or any(r.dynamic or r.kind == "mount" for r in routes):
             continue  # what is not read may be one
+        if _written_in_a_specification(project, entrypoint):
+            continue
         health = set(project.routes.health_like())
         folder = entrypoint.path.rpartition("/")[0]
         if _checked_in_compose(project, folder):

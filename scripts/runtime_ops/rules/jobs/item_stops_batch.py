@@ -32,6 +32,12 @@ RISKY = frozenset(
 )
 STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
+ENQUEUES = frozenset("delay apply_async send_task enqueue kiq".split())
+PARSES = frozenset(
+    """croniter.croniter crontab.CronTab json.loads datetime.datetime.strptime datetime.datetime.fromisoformat
+    dateutil.parser.parse zoneinfo.ZoneInfo pytz.timezone decimal.Decimal uuid.UUID""".split()
+)
+"""Readers of what somebody wrote for an item: they raise for one that is wrong."""
 TRIVIAL = frozenset(
     """is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear
     str list dict sorted""".split()
@@ -199,7 +205,7 @@ def _items(project: Project, func: Func) -> Iterator[Finding]:
                 for s in calls
                 if words(s.method)[:1] and words(s.method)[0] in NOTIFIES and _about(s, item) and not optional(s.text)
             ),
-            None,
+            next((s for s in calls if s.method in ENQUEUES and _about(s, item)), None),
         )
         own = next(
             (
@@ -211,7 +217,7 @@ def _items(project: Project, func: Func) -> Iterator[Finding]:
                 and _computes(s)
                 and not optional(s.text)
             ),
-            None,
+            next((s for s in calls if s.dotted in PARSES and _about(s, item)), None),
         )
         if sent is None or own is None:
             continue

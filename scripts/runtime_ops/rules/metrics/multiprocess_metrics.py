@@ -32,6 +32,8 @@ COLLECTOR = ("prometheus_client.multiprocess.MultiProcessCollector",)
 DEAD = ("prometheus_client.multiprocess.mark_process_dead",)
 VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 REMOVES = ("shutil.rmtree", "os.remove", "os.unlink", "os.rmdir")
+REGISTRY_AT = {"start_http_server": 2}
+"""Where a call takes the registry, if not first."""
 BEFORE_LOADING = frozenset({"on_starting", "child_exit", "worker_exit", "on_exit"})
 """Hooks of gunicorn's master that run before a worker has loaded the application, or when one has ended."""
 
@@ -45,6 +47,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         yield from _set_too_late(project, modules)
         yield from _emptied_too_late(project, modules, kept)
+        yield from _own_registry(project, modules, kept)
         launch, count = several(program.entrypoint)
         if launch is None:
             continue
@@ -64,6 +67,29 @@ def check(project: Project) -> Iterator[Finding]:
             )
         elif collected and launch.server == "gunicorn" and _live(kept) and not list(project.sites(*DEAD)):
             yield _never_marked(program.entrypoint, link, kept)
+
+
+def _own_registry(project: Project, modules: frozenset[Module], kept: list[Site]) -> Iterator[Finding]:
+    """A collector for all processes is made, and what is scraped is the default registry, which knows this process alone."""
+    collector = next(iter(_in(project, modules, *COLLECTOR)), None)
+    if collector is None:
+        return
+    # an arm, or the function of the collector itself, may serve the one or the other by how the program is started
+    served = [
+        s for s in _in(project, modules, *SERVED)
+        if (s.function.is_module or s.function is not collector.function) and not any(isinstance(step.stmt, m.If) for step in s.steps)
+        if not s.call.expands and s.call.argument("registry", REGISTRY_AT.get((s.dotted or "").rpartition(".")[2], 0)) is None
+    ]  # fmt: skip
+    if not served:
+        return
+    yield RULE.at(
+        project,
+        served[0],
+        f"{served[0].text}() serves the default registry, and the MultiProcessCollector of {collector.path}:{collector.line} belongs "
+        "to another one: what child processes and other workers count never reaches whoever scrapes here, so it stays at 0",
+        f"give it the registry of the collector: {served[0].text}(…, registry=REGISTRY)",
+        severity="medium",
+    )
 
 
 def _never_marked(entrypoint: Entrypoint, link: Link, kept: list[Site]) -> Finding:

@@ -39,6 +39,9 @@ RAW_PATHS = (
     "request.uri",
     "req.path",
 )
+PATH_ITEMS = frozenset({("scope", "path"), ("scope", "raw_path"), ("environ", "PATH_INFO"), ("environ", "REQUEST_URI")})
+"""Where a path stands before any framework has matched it with a route (ASGI 3, PEP 3333)."""
+KEEPS_TEXT = frozenset("split join strip rstrip lstrip lower upper replace removeprefix removesuffix decode str".split())
 
 
 @RULE.check
@@ -138,16 +141,49 @@ def endless(expr: m.Expr, site: Site) -> str | None:
         return None
     if isinstance(expr, m.Format):
         return next((name for part in expr.parts if (name := endless(part, site))), None)
+    if isinstance(expr, m.Subscript) and _of_path(expr, site.function):
+        return "the request.path"
     if not isinstance(expr, m.Name):
         return None
     if expr.id.endswith(RAW_PATHS):
         return expr.id
+    if "." not in expr.id and _of_path(expr, site.function):
+        return f"{expr.id}, made of the request.path"
     words = words_of(expr.id.rpartition(".")[2])
     before = words[-2] if len(words) > 1 else words_of(expr.id.rpartition(".")[0].rpartition(".")[2])[-1:] or ("",)
     previous = before if isinstance(before, str) else before[0]
     if not words or words[-1] not in ENDLESS or previous in FEW or (words[-1] == "id" and not previous):
         return None
     return expr.id
+
+
+def _of_path(expr: m.Expr, func: Func, depth: int = 0) -> bool:
+    """Whether a text holds the whole path of an ASGI or WSGI request: ``scope["path"]``, also split and joined again. A name
+    counts by its first value; later ones that only some branch gives it take nothing away for the others."""
+    if depth > 4:
+        return False
+    if isinstance(expr, m.Subscript) and isinstance(expr.value, m.Name) and isinstance(expr.key, m.Const):
+        return (expr.value.id.rpartition(".")[2], expr.key.value) in PATH_ITEMS
+    if isinstance(expr, m.Name) and "." not in expr.id:
+        given = [
+            (p.stmt.value, any(isinstance(step.stmt, m.If) for step in p.steps))
+            for p in func.places
+            if isinstance(p.stmt, m.Assign) and any(isinstance(t, m.Name) and t.id == expr.id for t in p.stmt.targets)
+        ]
+        first = given[0][0] if given else None
+        return first is not None and all(sometimes for _, sometimes in given[1:]) and _of_path(first, func, depth + 1)
+    if isinstance(expr, m.Call):
+        owner, method = (expr.func.value, expr.func.name) if isinstance(expr.func, m.Attr) else _split(expr.func)
+        return method in KEEPS_TEXT and any(_of_path(part, func, depth + 1) for part in (owner, *expr.args))
+    return False
+
+
+def _split(callee: m.Expr) -> tuple[m.Expr, str]:
+    """The owner and the method of a call by a dotted name."""
+    if not isinstance(callee, m.Name):
+        return callee, ""
+    owner, _, method = callee.id.rpartition(".")
+    return m.Name(owner, callee.line), method
 
 
 def _caught(name: str, site: Site) -> bool:

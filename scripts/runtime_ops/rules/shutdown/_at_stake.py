@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func, Site
@@ -36,7 +37,7 @@ def lost(project: Project, entrypoint: Entrypoint) -> str | None:
     taken = next(_taken(project, life), None)
     if taken is not None:
         return f"the item that {taken.text}() at {taken.path}:{taken.line} took is lost or left half done"
-    return next(_left_behind(project, life), None)
+    return next(_left_behind(project, life), None) or next(_unsent(project, life), None)
 
 
 def own_work(life: Life, func: Func) -> bool:
@@ -102,6 +103,17 @@ def _left_behind(project: Project, life: Life) -> Iterator[str]:
             nx = site.call.keyword("nx")
             if site.method == "set" and isinstance(nx, m.Const) and nx.value is True:
                 yield f"the claim that {site.text}() at {site.path}:{site.line} made stays until it lapses"
+
+
+def _unsent(project: Project, life: Life) -> Iterator[str]:
+    """Telemetry that waits in memory and that only an orderly end of Python sends."""
+    for dotted, sites in project.links.by_dotted.items():
+        row = instrument(dotted)
+        if row is None or not row.buffered or row.role != "exporter":
+            continue
+        for site in sites:
+            if life.of(site.function) & {"startup", "serving"}:
+                yield f"what {row.call} at {site.path}:{site.line} holds is never sent"
 
 
 def _writes_file(site: Site) -> bool:

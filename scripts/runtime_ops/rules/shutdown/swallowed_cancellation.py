@@ -9,11 +9,12 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.errors import interrupts_of
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import CANCELLATIONS, HandlerEffects
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Step
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._running import STOP_NAME, function_phases, names_in
+from runtime_ops.rules.shutdown._running import STOP_NAME, below, function_phases, names_in
 
 RULE = Rule(
     __name__,
@@ -68,7 +69,13 @@ def _arms(project: Project) -> Iterator[Finding]:
             what = "the SystemExit of the signal handler"
         else:
             continue
+        severity, confidence = None, "likely"
         entrypoints, phases = function_phases(project, arm.func)
+        if not arm.func.facts.is_async:
+            confidence = "certain"  # the handler that raises, the thread it raises in and the loop are all seen
+        if not entrypoints and not arm.func.facts.is_async:  # a step before the program may handle the stop as well
+            entrypoints, phases = _before_the_program(project, arm.func)
+            severity = "medium"
         if not entrypoints or not phases & {"serving", "startup"}:
             continue
         caught = ", ".join(arm.handler.types) or "a bare except"
@@ -84,9 +91,9 @@ def _arms(project: Project) -> Iterator[Finding]:
                 else "runs on as if nothing had happened"
             ),
             "catch Exception instead, or re-raise after cleaning up: except asyncio.CancelledError: raise",
-            severity=None if endless else "medium",
+            severity=severity if endless else "medium",
             # what stands behind the try may be the cleanup for which the cancellation was caught
-            confidence="likely" if endless else "possible",
+            confidence=confidence if endless else "possible",
         )
 
 
@@ -151,7 +158,15 @@ def _own_cancel(arm: HandlerEffects) -> bool:
 
 def _main_thread(project: Project, arm: HandlerEffects) -> bool:
     """Whether the loop is the one in which main serves: a handler's SystemExit is raised there only."""
-    return any(arm.func in life.spine for life in project.lives.values())
+    if any(arm.func in life.spine for life in project.lives.values()):
+        return True
+    return any(arm.func in below(project, e.main) for e in _before_the_program(project, arm.func)[0])
+
+
+def _before_the_program(project: Project, func: Func) -> tuple[tuple[Entrypoint, ...], frozenset[str]]:
+    """The jobs that run a function, such as one that waits for a database before what it starts then, and their phases."""
+    found = {e: p for e, p in project.phases_by_entrypoint(func).items() if e.kind == "job" and e.started}
+    return tuple(found), frozenset(p for each in found.values() for p in each)
 
 
 def _raises_stop(project: Project, func: Func) -> bool:

@@ -12,6 +12,7 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command, main_block
+from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
@@ -211,12 +212,19 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss
         effect += ", and nothing passes the stop on to the child"
     trace = [Evidence(link.path, link.line, link.text) for link in launch.chain] if launch is not None else []
     seen = loss is not None or child is not None
+    path, line, end = place.function.path, place.line if child is None else child.line, 0
+    by_hand = _interrupt(project, entrypoint, place) if child is None else None
+    if by_hand is not None:
+        path, line, end = by_hand.func.path, by_hand.attempt.line, by_hand.line
+        trace.append(Evidence(place.function.path, place.line, "serves here"))
+        effect += ", and the way down that is written for KeyboardInterrupt is one for Ctrl-C alone"
     return RULE.finding(
-        place.function.path,
-        place.line if child is None else child.line,
+        path,
+        line,
         f"{entrypoint.kind} {entrypoint.path} serves by {how} and nothing handles SIGTERM: {effect}" + (f"; {loss}" if loss else ""),
         "install a SIGTERM handler in the main thread before serving that ends the wait (set an Event, stop the server), "
         "then drain and flush within the grace period",
+        end_line=end,
         severity=_severity(project, entrypoint, seen=seen),
         confidence=_confidence(project, entrypoint, place, seen=seen),
         phase="shutdown",
@@ -234,6 +242,20 @@ def _severity(project: Project, entrypoint: Entrypoint, *, seen: bool) -> str:
     if skipped(project, entrypoint) is not None:
         return "high"
     return "medium" if seen or at_stake(project, entrypoint) else "low"
+
+
+def _interrupt(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> HandlerEffects | None:
+    """The arm of main, around the function that serves, that takes Ctrl-C for the stop: there the other stop belongs."""
+    spine = project.lives[entrypoint].spine
+    return next(
+        (
+            arm
+            for arm in project.failures
+            if arm.func in spine and arm.func is not place.function and arm.func.module is entrypoint.main.module
+            if any(name.rpartition(".")[2] == "KeyboardInterrupt" for name in arm.handler.types)
+        ),
+        None,
+    )  # fmt: skip
 
 
 def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *, seen: bool) -> str:

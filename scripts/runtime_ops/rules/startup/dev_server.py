@@ -23,6 +23,9 @@ RULE = Rule(
     summary="What production starts is a development server, a reloader or a debugger.",
 )
 
+CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
+"""Platforms whose artifacts are written to be deployed, unlike a compose file, which also serves the desk."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -49,7 +52,7 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             continue
         link = launch.chain[-1]
         if launch.server in development:
-            if _for_the_desk(launch) or _real_server(project, development):
+            if _for_the_desk(launch) or _real_server(project, development, launch):
                 continue
             yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
         elif launch.server is not None and "reload" in launch.options:
@@ -74,10 +77,12 @@ def _for_the_desk(launch: Launch) -> bool:
     return any(value is not None and development_name(value.text) for value in values)
 
 
-def _real_server(project: Project, development: set[str]) -> bool:
-    """Whether something starts a real server as well, by a switch or another artifact: that is then what is deployed."""
+def _real_server(project: Project, development: set[str], launch: Launch) -> bool:
+    """Whether something starts a real server as well, by a switch or another artifact: that is then what is deployed. A script
+    that no artifact runs is none where a cluster's own artifact starts the other."""
+    nobody = ("packaging", "shell") if launch.platform in CLUSTERS else ("packaging",)
     return any(
-        x.server is not None and x.server not in development and x.target.kind == "app" and x.platform != "packaging"
+        x.server is not None and x.server not in development and x.target.kind == "app" and x.platform not in nobody
         for e in project.entrypoints
         if e.kind == "service"
         for x in e.production
