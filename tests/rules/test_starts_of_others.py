@@ -62,7 +62,8 @@ def main():
 if __name__ == "__main__":
     main()
 """
-LOOP = "import time\n\n\nclass Exporter: ...\n\n\ndef loop():\n    while True:\n        turn()\n        time.sleep(1)\n\n\ndef turn(): ...\n"
+LOOP = "import time\n\n\nclass Exporter: ...\n\n\ndef turn(): ...\n\n\n"
+LOOP += "def loop():\n    while True:\n        turn()\n        time.sleep(1)\n"
 
 
 def test_the_stop_for_ctrl_c_alone_is_where_the_other_belongs(tmp_path: Path) -> None:
@@ -114,12 +115,14 @@ def plan():
         {}
 """
 
+PLAN = "due = croniter(backup.schedule).get_next()"
+
 
 @pytest.mark.parametrize(
     ("turn", "fires"),
     [
-        ("due = croniter(backup.schedule).get_next()\n        run.delay(backup.id)", True),
-        ("try:\n            due = croniter(backup.schedule)\n            run.delay(backup.id)\n        except ValueError:\n            pass", False),
+        (f"{PLAN}\n        run.delay(backup.id)", True),
+        (f"try:\n            {PLAN}\n            run.delay(backup.id)\n        except ValueError:\n            pass", False),
         ("run.delay(backup.id)", False),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts.artifacts import ComposeFile
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.layout import join
 from runtime_ops.project.route_model import Route
 from runtime_ops.rules.api import Rule
