@@ -538,6 +538,8 @@ def test_a_thread_that_is_waited_for_with_a_limit_holds_nobody(tmp_path: Path) -
     )
     assert not findings(tmp_path, "call-without-timeout", app__py=code.format(limit="timeout=5"))
     assert findings(tmp_path, "call-without-timeout", app__py=code.format(limit=""))
+    joined = code.format(limit="").replace("    return executor", "    ', '.join(names)\n    return executor")
+    assert findings(tmp_path, "call-without-timeout", app__py=joined)
 
 
 @pytest.mark.parametrize(("name", "here"), [("base", True), ("test", False)])

@@ -15,7 +15,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import CONNECT_NAME, calls_of, scope_of_parameter
 from runtime_ops.project.development import development_path
 from runtime_ops.project.links import argument_of
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
 from runtime_ops.project.versions import REQUIREMENT_FOLDERS, normalised, upward
@@ -41,8 +41,9 @@ SET_OUTSIDE = frozenset({"dulwich", "stomp.py"})
 LOCAL_CACHES = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "dummy.DummyCache", "filebased.FileBasedCache")
 )
-STARTS_ASIDE = frozenset("submit run_in_executor apply_async Thread Process".split())
-JOINS = frozenset("result join as_completed".split())
+STARTS_ASIDE = frozenset("submit run_in_executor apply_async".split())
+JOINS = frozenset("result as_completed".split())
+LIMIT_NAME = re.compile(r"(?i)time|limit|second|deadline|wait")
 DEPTH = 3  # callers that hand a socket or an address on
 
 
@@ -81,28 +82,33 @@ def _caches_here(project: Project) -> bool:
 
 
 def _waited_with_limit(project: Project, wait: WaitSite) -> bool:
-    """Whether the wait happens in a thread or process of its own, for which the one that started it waits with a limit:
+    """Whether the wait happens in a thread of a pool, for which the one that gave it there waits with a limit:
     ``executor.submit(pool.urlopen, …)`` and ``future.result(timeout)``."""
     func = wait.site.function
-    if wait.site.method in STARTS_ASIDE and _waits_limited(func):
-        return True
-    return any(
-        edge.how == "reference" and edge.site.method in STARTS_ASIDE and _waits_limited(edge.caller)
-        for life in project.lives.values()
-        if func in life.reach
-        for edge in life.back(func, "serving")
+    if wait.site.method in STARTS_ASIDE:
+        return _waits_limited(func) or (func.cls is not None and any(_waits_limited(f) for f in func.cls.methods.values()))
+    lives = [life for life in project.lives.values() if life.of(func)]
+    return bool(lives) and all(
+        any(
+            edge.how == "reference" and edge.site.method in STARTS_ASIDE and _waits_limited(edge.caller)
+            for edge in life.back(func, "serving")
+        )
+        for life in lives
     )
 
 
 @cache
 def _waits_limited(func: Func) -> bool:
-    """Whether a function, or a method of its class, waits for what was started with a limit."""
-    around = [*func.cls.methods.values()] if func.cls is not None else [func]
-    return any(_limited(site.call) for one in around for site in one.sites if site.method in JOINS and "." in site.text)
+    """Whether a function waits for what was started with a limit."""
+    return any(_limited(site) for site in func.sites if site.method in JOINS)
 
 
-def _limited(call: m.Call) -> bool:
-    given = call.keyword("timeout") or (call.args[-1] if call.args else None)
+def _limited(site: Site) -> bool:
+    """Whether a call that waits for a future has a limit."""
+    call = site.call
+    given = call.argument("timeout", 1 if site.method == "as_completed" else 0)
+    if call.keyword("timeout") is None and given is not None and not isinstance(given, m.Const):
+        return isinstance(given, m.Name | m.Attr) and bool(LIMIT_NAME.search(source_of(given)))
     return given is not None and not (isinstance(given, m.Const) and not isinstance(given.value, int | float))
 
 
