@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cache
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
@@ -73,21 +74,16 @@ def debug_only(steps: Iterable[Step]) -> bool:
 
 def defined_for_debugging(func: Func) -> bool:
     """Whether a function is only defined where the program runs for debugging or tests."""
-    if func.parent is None:
-        scopes = [func.module.level] if func.cls is None else []
-    else:
-        scopes = [func.parent]
-    return any(
-        isinstance(place.stmt, m.If)
-        and place.stmt.line <= func.line <= place.stmt.end_line
-        and _debug_arm(place.stmt.test) == ("body" if _holds(place.stmt.body, func.line) else "orelse")
-        for scope in scopes
-        for place in scope.places
-    )
+    scope = func.parent or (func.module.level if func.cls is None else None)
+    return scope is not None and any(first <= func.line <= last for first, last in _debug_lines(scope))
 
 
-def _holds(body: Sequence[m.Stmt], line: int) -> bool:
-    return bool(body) and body[0].line <= line <= body[-1].end_line
+@cache
+def _debug_lines(scope: Func) -> tuple[tuple[int, int], ...]:
+    """The first and last lines of what a function, or a module's level, does for debugging only."""
+    arms = ((p.stmt, _debug_arm(p.stmt.test)) for p in scope.places if isinstance(p.stmt, m.If))
+    bodies = (stmt.body if arm == "body" else stmt.orelse for stmt, arm in arms if arm)
+    return tuple((body[0].line, body[-1].end_line) for body in bodies if body)
 
 
 def _debug_arm(test: m.Expr) -> str:
