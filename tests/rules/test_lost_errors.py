@@ -197,3 +197,52 @@ def test_a_failed_start_that_is_told_twice(tmp_path: Path, ends: str, fires: boo
     )
     findings = found(tmp_path, "logging/double-report", {"app.py": text})
     assert len(findings) == (1 if fires else 0)  # one finding for two arms of one pair of functions
+
+
+ANSWER = "return {'message': str(e)}, 500"
+
+
+@pytest.mark.parametrize(
+    ("told", "fires"),
+    [
+        (ANSWER, True),
+        ("return 'sorry', 503", True),
+        ("raise HTTPException(status_code=500, detail=str(e))", True),
+        ("return {'message': str(e)}, 400", False),  # the caller is to blame, and is told
+        ("log.exception('no price')\n        " + ANSWER, False),
+        ("print(e)\n        " + ANSWER, False),
+        ("sentry_sdk.capture_exception(e)\n        " + ANSWER, False),
+        ("return told(e)", False),
+        ("raise", False),
+        ("if x:\n            raise\n        " + ANSWER, False),
+    ],
+)
+def test_who_learns_of_a_request_that_fails(tmp_path: Path, told: str, fires: bool) -> None:
+    own = OWN + "\n\ndef told(error):\n    import logging\n    logging.error('failed', exc_info=error)\n    return 'sorry', 500\n"
+    top = "import sentry_sdk\nfrom werkzeug.exceptions import HTTPException\nfrom own import told\n"
+    app = top + views(arm("price(1)", told, "x = ''\n    "))
+    assert bool(found(tmp_path, "logging/unlogged-failure", {"app.py": app, "own.py": own})) is fires
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "fires"),
+    [
+        ("view_0", OWN, True),
+        ("health", OWN, False),  # a probe's answer is its report
+        (
+            "view_0",
+            "import logging\n\n\ndef price(n):\n    try:\n        return open(n).read()\n    except OSError:\n"
+            "        logging.exception('no price')\n        raise\n\n\ndef count_stock():\n    return ''\n",
+            False,
+        ),
+    ],
+)
+def test_a_failure_that_was_told_before_it_is_answered(tmp_path: Path, name: str, own: str, fires: bool) -> None:
+    app = views(arm("price(1)", ANSWER)).replace("view_0", name)
+    assert bool(found(tmp_path, "logging/unlogged-failure", {"app.py": app, "own.py": own})) is fires
+
+
+def test_unlogged_failures_of_one_file_are_one_finding(tmp_path: Path) -> None:
+    app = views(*[arm("price(1)", ANSWER)] * 3)
+    (finding,) = found(tmp_path, "logging/unlogged-failure", {"app.py": app, "own.py": OWN})
+    assert (finding.count, finding.severity, len(finding.also)) == (3, "medium", 2)

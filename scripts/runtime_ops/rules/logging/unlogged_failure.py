@@ -1,0 +1,84 @@
+"""A request whose failure is told to the client and to nobody else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.failure_signs import error_status
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Func, places_of
+from runtime_ops.rules.api import Rule
+from runtime_ops.rules.health._probes import functions_of
+from runtime_ops.rules.logging._shown import probes
+from runtime_ops.rules.logging.lost_traceback import caught, running
+
+RULE = Rule(
+    __name__,
+    severity="low",
+    summary="A request handler catches any exception, answers 5xx and logs nothing: the cause is known to the client alone.",
+)
+SERVER_ERRORS = range(500, 600)
+HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    handlers = {func for route in project.routes for func in functions_of(route)}
+    files: dict[str, list[HandlerEffects]] = defaultdict(list)
+    for arm in project.failures:
+        if arm.func in handlers and _told_to_the_client_alone(arm) and not _told_before(project, arm) and running(project, arm):
+            files[arm.path].append(arm)
+    for path in sorted(files):
+        first, *others = sorted(files[path], key=lambda arm: (-arm.body_statements, arm.line))
+        yield _finding(project, first, others)
+
+
+def _told_to_the_client_alone(arm: HandlerEffects) -> bool:
+    """Whether the arm takes any exception, answers that the server failed, and leaves no other trace."""
+    if not arm.broad or arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits:
+        return False
+    if arm.counts or arm.stores or probes(arm.func) or any(word in arm.func.name.lower() for word in HEALTH):
+        return False
+    return _answers_server_error(arm)
+
+
+def _answers_server_error(arm: HandlerEffects) -> bool:
+    """Every way out of the arm is an answer of 5xx: returned, or raised as the framework's exception, which no framework logs
+    (Starlette and Flask turn an HTTPException into its answer and write nothing of what caused it)."""
+    if arm.raised:
+        statuses = [
+            error_status(p.stmt.exc) for p in places_of(arm.handler.body, ()) if isinstance(p.stmt, m.Raise)
+        ]
+        named = all(raised.name.rpartition(".")[2] == "HTTPException" for raised in arm.raised)
+        return named and not arm.returns and all(status in SERVER_ERRORS for status in statuses)
+    return bool(arm.returns) and "fall" not in arm.ends and all(r.status in SERVER_ERRORS for r in arm.returns)
+
+
+def _told_before(project: Project, arm: HandlerEffects) -> bool:
+    """Whether what the body calls logs its failures itself and raises them on."""
+    called = {target for site in arm.body_calls for target in site.targets if isinstance(target, Func)}
+    return any(
+        other.func in called and other.raises != "never" and (other.logs or other.tracebacks) for other in project.failures
+    )
+
+
+def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects]) -> Finding:
+    many = len(others) + 1
+    told = "the client is told the text" if first.uses_error else "not even its text is told"
+    what = f"{many} request handlers of this file catch" if others else f"{first.func.name}() catches"
+    found = RULE.in_function(
+        project,
+        first.func,
+        first.line,
+        f"{what} {caught(first)}, {'answer 5xx and log' if others else 'answers 5xx and logs'} nothing: {told}, and nobody who runs the service "
+        "can see why requests fail, or where",
+        "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
+        end_line=first.handler.body[0].end_line if first.handler.body else first.line,
+        severity="medium" if many >= 3 else "low",
+    )
+    return replace(found, count=many, also=tuple(Evidence(a.path, a.line, "the same") for a in others[:8])) if others else found
