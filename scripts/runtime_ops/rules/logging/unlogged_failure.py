@@ -70,12 +70,13 @@ def _told_before(project: Project, arm: HandlerEffects) -> bool:
 def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects]) -> Finding:
     many = len(others) + 1
     told = "the client is told the text" if first.uses_error else "not even its text is told"
+    answer = "answer 5xx and log" if others else "answers 5xx and logs"
     what = f"{many} request handlers of this file catch" if others else f"{first.func.name}() catches"
     found = RULE.in_function(
         project,
         first.func,
         first.line,
-        f"{what} {caught(first)}, {'answer 5xx and log' if others else 'answers 5xx and logs'} nothing: {told}, and nobody who runs the service "
+        f"{what} {caught(first)}, {answer} nothing: {told}, and nobody who runs the service "
         "can see why requests fail, or where",
         "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
         end_line=first.handler.body[0].end_line if first.handler.body else first.line,
