@@ -237,6 +237,12 @@ def test_console_scripts_of_a_package() -> None:
     assert (launch.target.path, launch.target.attribute, places(launch)) == ("pkg/cli.py", "main", ["pyproject.toml:4"])
 
 
+def test_commands_that_a_package_adds_to_flask() -> None:
+    toml = "[project]\nname = 'pkg'\n[project.entry-points.'flask.commands']\nconsume = 'pkg.cli:main'\n"
+    launch = only({**FILES, "pyproject.toml": toml})
+    assert (launch.platform, launch.target.path, launch.target.attribute) == ("packaging", "pkg/cli.py", "main")
+
+
 def test_order_does_not_depend_on_the_order_of_files() -> None:
     files = {
         **FILES,

@@ -55,6 +55,9 @@ def step():
         ("    while True:\n        print(held.get())\n", "worker"),
         ("    stop = threading.Event()\n    stop.wait()\n", "worker"),
         (BELOW, "worker"),
+        ("    while True:\n        print(peer.recv(1))\n        if not KEEP:\n            return\n        time.sleep(5)\n", "worker"),
+        ("    while True:\n        print(peer.recv(1))\n        if flags.run_once:\n            break\n        time.sleep(5)\n", "worker"),
+        ("    while True:\n        got = peer.recv(1)\n        if not got:\n            return\n        time.sleep(5)\n", "cli"),
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning

@@ -20,6 +20,8 @@ from runtime_ops.project.way import Way, link_of
 
 _CONTAINERS = frozenset(("fly", "marathon", "ecs", "nomad"))
 _INIT_KINDS = frozenset(("release", "predeploy"))
+_INSTALLED = frozenset(("console_scripts", "gui_scripts", "scripts", "flask.commands"))
+"""Groups of entry points whose target is called with a command line: a program of its own, or a command of ``flask``."""
 _JOB_KINDS = frozenset(("cron", "job", "oneshot", "clock_job", "batch"))
 
 
@@ -130,10 +132,10 @@ class PlatformStarts:
         return self.follower.supervisord_programs(way, config, Variables(open=True).plus(config.env, config.path))
 
     def packaging(self, file: a.PackagingFile) -> list[Launch]:
-        """The console scripts that a package installs."""
+        """The console scripts that a package installs, and the commands that it adds to ``flask``."""
         made = []
         for entry in file.scripts:
-            if entry.group not in ("console_scripts", "gui_scripts", "scripts"):
+            if entry.group not in _INSTALLED:
                 continue
             programs = self.follower.programs
             found = programs.console_script(entry, file.path.rpartition("/")[0])

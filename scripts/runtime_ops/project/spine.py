@@ -216,6 +216,7 @@ def _of_command(func: Func) -> bool:
     return any(decorator_name(d).rpartition(".")[2] in ("command", "option", "argument") for d in func.facts.decorators)
 
 
+ONCE = re.compile(r"(?i)(?:^|_)(?:run_?)?(?:once|one_?shot)$|^single_?(?:run|pass)$")
 LASTING_NAME = re.compile(r"(?i)forever|loop|serve|listen")
 FEW = 4  # functions that one call may mean
 READS = frozenset("consume recv recvfrom recv_into read readexactly accept poll receive get_message blpop brpop sleep wait".split())
@@ -303,7 +304,7 @@ def ends_by_itself(loop: m.While) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                if not _asks_for_stop(stmt.test):
+                if not _asks_for_stop(stmt.test) and not _asks_for_once(stmt.test):
                     scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
             elif isinstance(stmt, m.While | m.For):
@@ -327,6 +328,13 @@ def _asks_for_stop(test: m.Expr) -> bool:
     """A condition on a stop flag or shutdown socket: a break behind it is how a serving loop ends."""
     names = [n.id.lower() for n in m.walk(test) if isinstance(n, m.Name)]
     return any(word in name for name in names for word in ENDLESS_NAMES[1:])
+
+
+def _asks_for_once(test: m.Expr) -> bool:
+    """``if not KEEP_RUNNING: return``, ``if args.once: break``: a switch that no turn of the loop changes, which decides whether
+    the program works once or goes on; started without a schedule it goes on."""
+    names = [n.id.rpartition(".")[2] for n in m.walk(test) if isinstance(n, m.Name)]
+    return bool(names) and all(name.isupper() or ONCE.search(name) for name in names)
 
 
 def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...]) -> str:
