@@ -36,6 +36,7 @@ UNREAD = re.compile(
 )
 """Packages that measure, by name."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
+NOTHING = ("records no metric", "has traces, but no metric")
 DEPTH_ONLY = "has metrics, but none of queue depth"
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -56,7 +57,11 @@ def check(project: Project) -> Iterator[Finding]:
         (first, what), *others = told
         entrypoint = first.entrypoint
         # a worker of no job system may have no queue whose depth there is to tell
-        sure = any(w != DEPTH_ONLY or p.entrypoint.framework in WORKER_PROGRAMS for p, w in told)
+        # and where nothing beside it is measured either, that is a decision about the product
+        sure = any(
+            (w != DEPTH_ONLY or p.entrypoint.framework in WORKER_PROGRAMS) and (w not in NOTHING or beside_measured(project, p))
+            for p, w in told
+        )
         yield RULE.finding(
             first.home.path,
             first.home.line,
@@ -83,10 +88,10 @@ def what_is_missing(project: Project, program: Program) -> str:
         return ""
     if measures(uses):
         return "has metrics, but none of " + ", ".join(missing)
-    if measured_elsewhere(project, program) or not beside_measured(project, program):
+    if measured_elsewhere(project, program):
         return ""
     traced = any(row.role in RECORDS and traces_only(row) for row, _ in uses)
-    return "has traces, but no metric" if traced else "records no metric"
+    return NOTHING[1] if traced else NOTHING[0]
 
 
 def measures(uses: list[tuple[Instrument, Site]]) -> bool:
@@ -96,7 +101,7 @@ def measures(uses: list[tuple[Instrument, Site]]) -> bool:
 
 def beside_measured(project: Project, program: Program) -> bool:
     """Whether a program that the same artifact starts (a compose file, a chart, a Procfile) is measured: there somebody looks at
-    metrics, and this one is left out. Where none is, it is a decision about the product, which map and contracts show."""
+    metrics, and this one is left out."""
     own = _artifacts(program)
     return any(
         other is not program and own & _artifacts(other) and measures(instruments_of(project, other))
