@@ -163,3 +163,19 @@ def test_the_output_of_a_supervised_program(tmp_path: Path, kept: str, fires: bo
 def test_a_migration_whose_failure_the_script_passes_over(tmp_path: Path, before: str, fires: bool) -> None:
     files = {"app.py": APP, "Dockerfile": IMAGE, "start.sh": f"#!/bin/bash\n{before}flask db upgrade\nexec gunicorn app:app\n"}
     assert told(tmp_path, "startup/fragile-start-script", files) is fires
+
+
+@pytest.mark.parametrize(
+    ("work", "call", "fires"),
+    [
+        ("requests.get('http://h', timeout=3)", "pool.apply_async(work, (1,))", True),
+        ("requests.get('http://h', timeout=3)", "pool.apply_async(work, (1,), {}, print, print)", False),
+        ("print(1)", "pool.apply_async(work, (1,))", False),  # nothing of it fails for all that is seen
+        ("requests.get('http://h', timeout=3)", "pool.apply_async(choose(), (1,))", False),
+    ],
+    ids=["over the network", "with a function for the failure", "in memory", "one that nobody can name"],
+)
+def test_submitted_work_that_fails_unseen(tmp_path: Path, work: str, call: str, fires: bool) -> None:
+    head = "import requests\nfrom multiprocessing import Pool\nfrom plans import choose\n\npool = Pool(2)\n\n\n"
+    body = f"{head}def work(n):\n    {work}\n\n\n" + APP.replace("    return ''", f"    {call}\n    return ''")
+    assert told(tmp_path, "jobs/unread-future", {"app.py": body + "\n\nif __name__ == '__main__':\n    app.run()\n"}) is fires

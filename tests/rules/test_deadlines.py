@@ -107,6 +107,8 @@ def test_total_seconds_and_days_are_right(tmp_path: Path) -> None:
         ("['tesseract', pid]", []),
         ("['git', 'clone', pid]", [8]),
         ("['git', 'remote', '-v']", []),
+        ("['helm', 'upgrade', pid, '--wait', '--timeout', '7m0s']", []),  # it ends by itself
+        ("['helm', 'upgrade', pid, '--wait']", [8]),
         ("[app.config['HOOK_SCRIPT'], pid]", [8]),
         ("[app.config['FOLDER'], pid]", []),
     ],
@@ -126,6 +128,17 @@ def test_the_command_of_a_child_may_have_a_name(tmp_path: Path, program: str, li
         "    subprocess.check_call(command)\n"
     )
     assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
+
+
+def test_child_that_an_administrator_starts_and_a_method_that_makes_the_command(tmp_path: Path) -> None:
+    code = f"import subprocess\nfrom web import user\n{HEAD}@app.post('/a')\ndef a():\n    {{}}\n    subprocess.run(['git', 'pull'])\n"
+    asked = "if not user.is_superuser:\n        return '', 403"
+    assert findings(tmp_path, "child-without-timeout", app__py=code.format("pass"))
+    assert not findings(tmp_path, "child-without-timeout", app__py=code.format(asked))
+    run = "import subprocess\n" + HEAD + "class Run:\n{}\n    def go(self):\n        subprocess.run({})\n"
+    run += "@app.get('/')\ndef go():\n    Run().go()\n"
+    made = "    def build_command(self):\n        return [self.name]"
+    assert not findings(tmp_path, "child-without-timeout", app__py=run.format(made, "self.build_command()"))
 
 
 def test_child_that_is_killed_through_an_attribute_is_supervised(tmp_path: Path) -> None:

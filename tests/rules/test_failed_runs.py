@@ -37,6 +37,30 @@ def test_a_status_that_nobody_asks_for(tmp_path: Path, line: str, fires: bool) -
     assert said(tmp_path, "success-after-failure", files)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fires"),
+    [
+        ("", "", True),
+        ("except OSError", "except Exception", False),
+        ("            send()", "            send()\n            send()", True),
+    ],
+    ids=["a failure that was foreseen", "one call and its text", "several steps"],
+)
+def test_a_management_command_that_somebody_types(tmp_path: Path, old: str, new: str, fires: bool) -> None:
+    files = {"app/management/commands/tell.py": COMMAND.replace(old, new) if old else COMMAND, "mail.py": SEND, "manage.py": MANAGE}
+    assert bool(shown(tmp_path, "success-after-failure", files)) is fires
+
+
+@pytest.mark.parametrize(("comment", "fires"), [("", True), ("# the next run takes this one\n            ", False)])
+def test_an_item_that_is_left_for_later(tmp_path: Path, comment: str, fires: bool) -> None:
+    code = (
+        "import logging\nfrom mail import send\nlog = logging.getLogger(__name__)\n\ndef main(names):\n    for name in names:\n"
+        f"        try:\n            send()\n        except OSError as error:\n            {comment}print('failed', error)\n\n"
+        'if __name__ == "__main__":\n    main(["a"])\n'
+    )
+    assert bool(shown(tmp_path, "success-after-failure", {"tool.py": code, "mail.py": SEND})) is fires
+
+
 def test_the_arms_of_one_try_are_one_finding(tmp_path: Path) -> None:
     code = (
         "import click\nfrom mail import send\n\n@click.command()\ndef tell():\n    try:\n        send()\n"
@@ -78,15 +102,16 @@ def test_a_bare_exit_of_what_is_started_again_anyway(tmp_path: Path, restart: st
 @pytest.mark.parametrize(
     ("arm", "after", "fires"),
     [
-        ('print("interrupted")', "", True),
+        ("sys.exit(0)", "", True),
+        ('print("interrupted")', "", False),
         ('out.error("interrupted")', "    out.leave()\n", False),
     ],
-    ids=["the end", "what follows works the status out"],
+    ids=["a status of success", "the end of whatever was begun", "what follows works the status out"],
 )
 def test_an_interrupt_and_the_status_behind_it(tmp_path: Path, arm: str, after: str, fires: bool) -> None:
     files = {
         "tool.py": (
-            "import out\nfrom mail import send\n\ndef main():\n    try:\n        send()\n    except KeyboardInterrupt:\n"
+            "import out\nimport sys\nfrom mail import send\n\ndef main():\n    try:\n        send()\n    except KeyboardInterrupt:\n"
             f'        {arm}\n{after}\nif __name__ == "__main__":\n    main()\n'
         ),
         "out.py": (

@@ -258,6 +258,11 @@ def test_print_that_is_the_only_record(tmp_path: Path, body: str, fires: bool) -
         ("    try:\n        decode(auth_token)\n    except Exception:\n        log.error('no: %s', auth_token)", False),
         ("    try:\n        save(auth_token)\n    except Exception:\n        log.error('no: %s', auth_token)", True),
         ("    if not auth_token:\n        log.error('malformed: %s', auth_token)", False),
+        ("    if not hmac.compare_digest(auth_token, 'x'):\n        log.error('no: %s', auth_token)", False),
+        ("    if not hmac.compare_digest(auth_token, 'x'):\n        log.error('no: %s', password)", True),
+        ("    session_auth_key = '{}_{}'.format(profile, region)\n    log.info('for %s', session_auth_key)", False),
+        ("    session_auth_key = '{}_{}'.format(profile, auth_token)\n    log.info('for %s', session_auth_key)", True),
+        ("    log.debug('for %s', auth_token)", False),
         ("    token_text = '***' if auth_token else 'none'\n    log.info('got %s', token_text)", False),
         ("    username = 'admin'\n    password = username\n    log.info('for %s', password)", False),
         ("    log.info(request.headers)", True),
@@ -268,7 +273,8 @@ def test_print_that_is_the_only_record(tmp_path: Path, body: str, fires: bool) -
 def test_a_secret_that_opens_something(tmp_path: Path, body: str, fires: bool) -> None:
     start = "    auth_token, password = request.headers['X-Token'], request.form['password']\n"
     source = HANDLER.format(body=(start if "username" not in body else "") + body)
-    assert bool(found(tmp_path, "logging/secret-in-log", "import os\n\nfrom web import get\n" + source)) is fires
+    source = "import hmac\nimport os\n\nfrom web import get, profile, region\n" + source
+    assert bool(found(tmp_path, "logging/secret-in-log", source)) is fires
 
 
 @pytest.mark.parametrize(
@@ -283,6 +289,14 @@ def test_prints_that_tell_of_no_failure(tmp_path: Path, told: str, fires: bool) 
     body = "    log.info('begins')\n    rows, message = work()\n" + f"    print({told})\n" * 5
     assert bool(shown(tmp_path, "logging/print-in-service", {"app.py": HANDLER.format(body=body)})) is fires
     assert said(tmp_path, "logging/print-in-service", {"app.py": HANDLER.format(body=body)})
+
+
+@pytest.mark.parametrize(("caught", "fires"), [("ServerDown", False), ("KeyError", True)])
+def test_print_in_an_arm_for_what_the_callee_turns_into_another_error(tmp_path: Path, caught: str, fires: bool) -> None:
+    ask = "from ldap import ServerDown, search\n\n\ndef ask():\n    try:\n        return search()\n"
+    ask += "    except ServerDown:\n        raise ValueError\n\n\n"
+    body = f"    log.info('begins')\n    try:\n        return ask()\n    except {caught} as e:\n        print(e)\n"
+    assert bool(found(tmp_path, "logging/print-in-service", ask + HANDLER.format(body=body))) is fires
 
 
 @pytest.mark.parametrize(("decorator", "fires"), [("", True), ("@lru_cache(maxsize=None)\n", False)])

@@ -59,6 +59,23 @@ def test_what_counts_for_the_habit_of_lost_tracebacks(tmp_path: Path, body: str,
     assert bool(found(tmp_path, "logging/lost-traceback", {"app.py": views(*[body] * 3), "own.py": OWN})) is fires
 
 
+def test_one_phrase_is_no_habit(tmp_path: Path) -> None:
+    mild = arm("os.listdir('d')", "log.warning('no: %s', e)")
+    for told, confidence in (("log.error('no price')", "possible"), (LOUD, "likely")):
+        files = {"app.py": views(mild, arm(STEPS, told), mild), "own.py": OWN}
+        assert [f.confidence for f in found(tmp_path, "logging/lost-traceback", files, leads=True)] == [confidence]
+
+
+def test_an_arm_around_what_has_been_dealt_with(tmp_path: Path) -> None:
+    body = "log.info('turn %s', x)\n        try:\n            {}\n        except {}:\n            log.exception('no price')"
+    for caught, fires in (("Exception", False), ("KeyError", True)):
+        text = arm(body.format("price(1)", caught), "log.error('unexpected: %s', e)", "x = 1\n    ").replace("x = log", "log")
+        assert bool(found(tmp_path, "logging/lost-traceback", {"app.py": views(*[text] * 3), "own.py": OWN})) is fires
+    safe = "def safe():\n    try:\n        return price(1)\n    except Exception:\n        log.exception('no price')\n\n\n@app.get('/0')"
+    text = views(*[arm("safe()", "log.error('unexpected')")] * 3).replace("@app.get('/0')", safe)
+    assert not found(tmp_path, "logging/lost-traceback", {"app.py": text, "own.py": OWN})
+
+
 def test_the_worst_place_heads_the_habit_and_a_helper_is_told_where_it_is_called(tmp_path: Path) -> None:
     mild = arm("os.listdir('d')", "log.warning('no: %s', e)")
     files = {"app.py": views(mild, arm(STEPS, LOUD), arm("price(1)", "log.error('no price')"), mild), "own.py": OWN}

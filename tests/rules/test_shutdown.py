@@ -348,6 +348,17 @@ def test_exit_after_the_callers_have_stopped_the_program(tmp_path: Path) -> None
         assert len(found(tmp_path, "exit-without-cleanup", files)) == lines, before
 
 
+def test_exit_before_the_program_has_anything_in_hand(tmp_path: Path) -> None:
+    text = (
+        "import os\nimport time\nfrom rules import ready\n\n\ndef main():\n    setup = ready()\n{}    while True:\n        time.sleep(1)\n"
+        "        setup.work()\n{}\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    leave = "    if not setup.ok():\n        os._exit(1)\n"
+    turn = "        if not setup.ok():\n            os._exit(1)\n"
+    assert not found(tmp_path, "exit-without-cleanup", {"work.py": text.format(leave, "")})
+    assert found(tmp_path, "exit-without-cleanup", {"work.py": text.format("", turn)})
+
+
 def test_shutdown_of_a_socket_server_is_short(tmp_path: Path) -> None:
     text = (
         "from contextlib import asynccontextmanager\nfrom {0} import {1}\nfrom fastapi import FastAPI\n\n\n@asynccontextmanager\n"

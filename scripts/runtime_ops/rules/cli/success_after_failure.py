@@ -299,6 +299,7 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     unread = _nobody_asks(project, command, commanded)
     recorded = not effects.prints and bool(effects.tracebacks)
     started = _is_called(project, command, commanded)
+    excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
     finding = RULE.in_function(
         project,
         effects.func,
@@ -308,11 +309,23 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
         end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
         severity=None if started and not (recorded and effects.loop is not None) else "low",  # else a person runs it
         # a record with the traceback is how such failures are followed where no artifact reads the status
-        confidence="possible" if unread or (recorded and not started) else "likely",
+        confidence="possible" if excused else "likely",
         phase="serving",
     )
     also = tuple(Evidence(arm.path, arm.line, "the same") for arm in others[:8])
     return replace(finding, count=len(arms), also=also)
+
+
+def _left_for_later(effects: HandlerEffects) -> bool:
+    """An item of which a named state is foreseen, with a comment that says why it is passed over."""
+    return effects.loop is not None and not effects.broad and effects.handler.commented
+
+
+def _one_call(effects: HandlerEffects, started: bool) -> bool:
+    """A management command that is one call for whoever types it, and answers with the error's text."""
+    func = effects.func
+    whole = is_management_command(func.path) and func.name == "handle" and effects.loop is None and effects.broad
+    return whole and not started and effects.uses_error and effects.body_statements == 1
 
 
 def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A command catches KeyboardInterrupt and ends with status 0, so an interrupted run looks like a finished one.",
+    lead=True,
 )
 
 DEPTH = 2  # calls down to the one that exits
@@ -55,6 +56,7 @@ def _found(project: Project, owners: set[Func], levels: set[Func]) -> Iterator[F
                 "done",
                 "end with 130 (128 + SIGINT): sys.exit(130), or let the interrupt pass",
                 phase="serving",
+                confidence="certain" if effects.exits else "possible",  # the author wrote the status
             )
 
 

@@ -12,15 +12,25 @@ from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import argument_of
 from runtime_ops.project.model import Func
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._outer import outer_end
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, likely_way, matters, weight
+from runtime_ops.rules.deadlines._waiting import (
+    finding_of,
+    grouped,
+    handed_over,
+    job_limit_holds,
+    likely_way,
+    matters,
+    weight,
+)
 
 RULE = Rule(
     __name__,
     severity="medium",
     summary="A request or job waits for a child process without a limit: a child that hangs holds it for ever.",
+    lead=True,
 )
 LOCAL = frozenset(
     """rm mv cp ln find mkdir rmdir chmod chown touch ls cat du df stat true echo uname hostname which id kill pkill killall
@@ -52,6 +62,9 @@ SOMEBODYS = re.compile(r"(?i)(?:^|_)(?:commands?|cmd|scripts?|hooks?|handler|exe
 """Settings and fields in which the user of the program keeps a command of his own."""
 TELLS = frozenset("version --version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
+OPERATORS = re.compile(r"(?i)is_?superuser|is_?staff|is_?admin|admin_required|superuser_required|staff_member_required")
+LIMIT = re.compile(r"^--?(?:[a-z]+-)*(?:time-?out|max-time)(?:=|\b)|ConnectTimeout=|^timeout ")
+"""Options by which a program ends its own work after a time."""
 ENDS = frozenset("terminate kill send_signal killpg".split())
 KILLS = frozenset("terminate kill".split())
 
@@ -83,7 +96,7 @@ def _found(project: Project) -> Iterator[Finding]:
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
-            confidence="likely" if any(_is_seen(project, w, entrypoints) for w in serving) else "possible",
+            confidence="certain" if any(_is_seen(project, w, entrypoints) for w in serving) else "possible",
         )
 
 
@@ -91,10 +104,28 @@ def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ..
     """Whether the way to the wait is plain and so is what can hang: not a function that only a library's base class might
     call, and a program that talks to another host, or one that the user of this one chose."""
     func = wait.site.function
-    lives = [project.lives[e] for e in entrypoints if likely_way(project.lives[e], func)]
+    jobs = {e for e in entrypoints if e.kind == "worker" and job_limit_holds(project, (e,))}  # whose system ends them
+    reached = [project.lives[e] for e in entrypoints if e not in jobs]
+    lives = [life for life in reached if likely_way(life, func) and not (jobs and handed_over(life, func, "serving"))]
     if not project.links.callers.get(func):
         lives = [life for life in lives if life.sure(func)]
-    return bool(lives) and (_talks(project, wait) or _chosen_by_user(wait))
+    if not lives or _for_operators(func) or _limits_itself(project, wait):
+        return False
+    return _talks(project, wait) or _chosen_by_user(wait)
+
+
+def _for_operators(func: Func) -> bool:
+    """Whether the function serves those alone who run the program: they see that it hangs, and what."""
+    tests = (p.stmt.test for p in func.places if isinstance(p.stmt, m.If))
+    asked = [source_of(t) for t in tests] + [source_of(d) for d in func.facts.decorators]
+    return any(OPERATORS.search(text) for text in asked)
+
+
+def _limits_itself(project: Project, wait: WaitSite) -> bool:
+    """Whether the command, or a caller's, has a limit among its own words: ``helm --timeout 7m``, ``curl --max-time 10``."""
+    func = wait.site.function
+    callers = [edge.caller for edge in project.links.callers.get(func, ()) if edge.how == "call"]
+    return any(LIMIT.search(text) for each in (func, *callers) for text in m.texts(each.facts.body))
 
 
 def _talks(project: Project, wait: WaitSite) -> bool:
@@ -126,7 +157,9 @@ def _chosen_by_user(wait: WaitSite) -> bool:
     head = first.items[0] if isinstance(first, m.Sequence) and first.items else first
     if head is None or isinstance(head, m.Const | m.Format):
         return False
-    return any(_kept_command(node, func) for node in m.walk(_written(head, func)))
+    written = _written(head, func)
+    called = {id(call.func) for call in m.calls(written)} if written is not None else set()
+    return any(_kept_command(node, func) for node in m.walk(written) if id(node) not in called)
 
 
 def _kept_command(node: object, func: Func) -> bool:

@@ -81,6 +81,7 @@ def _response(project: Project, site: Site) -> Finding | None:
         f"The answer of {site.text}() is {how}: a 4xx or 5xx raises nothing by itself, so a refused or failed "
         "request counts as done",
         "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
+        severity="low" if how == "only logged" else None,  # there is a record to find it by
         confidence="likely" if _hands_over(project, site) and not _in_trial(site) else "possible",
     )  # fmt: skip
 

@@ -11,14 +11,21 @@ from runtime_ops.project.flows import ends, resolve_all
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import aside, optional
+from runtime_ops.rules.logging.unwatched_thread import can_fail
 
-RULE = Rule(__name__, severity="medium", summary="The result of submitted work is never read, so its failures vanish.")
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="The result of submitted work is never read, so its failures vanish.",
+    lead=True,
+)
 SUBMITS = (
     "concurrent.futures.ThreadPoolExecutor.submit",
     "concurrent.futures.ProcessPoolExecutor.submit", "concurrent.futures.Executor.submit",
     "multiprocessing.pool.Pool.apply_async",
     "multiprocessing.pool.ThreadPool.apply_async", "multiprocessing.Pool.apply_async",
 )  # fmt: skip
+ERROR_CALLBACK = 4  # its place among the arguments of apply_async
 
 
 @RULE.check
@@ -28,7 +35,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _findings(project: Project) -> Iterator[Finding]:
     for site in project.sites(*SUBMITS):
-        if _read(site) or site.call.keyword("error_callback") is not None or not site.call.args:
+        if _read(site) or _calls_back(site) or not site.call.args:
             continue
         if not project.runs_in(site, "serving", "startup", "shutdown"):
             continue
@@ -42,7 +49,18 @@ def _findings(project: Project) -> Iterator[Finding]:
             "lost without a log line, a "
             "count or a retry",
             "keep the future and read result() or exception(), or add a done-callback that logs and counts exception()",
+            confidence="certain" if target is not None and _lets_out(target) else "possible",
         )  # fmt: skip
+
+
+def _calls_back(site: Site) -> bool:
+    """Whether a failure is handed to a function: ``apply_async(func, args, kwds, callback, error_callback)``."""
+    return site.call.keyword("error_callback") is not None or (site.method == "apply_async" and len(site.call.args) > ERROR_CALLBACK)
+
+
+def _lets_out(func: Func) -> bool:
+    """Whether what is submitted is known to fail at times, and has no arm at all for that."""
+    return not any(isinstance(p.stmt, m.Try) for p in func.places) and any(can_fail(site) for site in func.sites)
 
 
 def _read(site: Site) -> bool:

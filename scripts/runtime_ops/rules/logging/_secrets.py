@@ -184,8 +184,8 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
 
 
 def _written_here(name: str, func: Func) -> bool:
-    """Whether all that the name is bound to are texts of the source (``"****" if token else "missing"``), or a plain name of
-    another thing (``password = username``)."""
+    """Whether all that the name is bound to are texts of the source (``"****" if token else "missing"``), a plain name of
+    another thing (``password = username``), or a text of such names (``"{}_{}".format(profile, region)``)."""
     bound = [binding.expr for binding in func.bindings.get(name, ())]
     return bool(bound) and func.param(name) is None and all(_is_plain(expr) for expr in bound)
 
@@ -196,7 +196,20 @@ def _is_plain(expr: m.Expr | None) -> bool:
     if isinstance(expr, m.Name):
         words = set(words_of(expr.id.rpartition(".")[2]))
         return bool(words & {"user", "username", "name", "email", "login", "id"}) and not holds_secret(expr.id.rpartition(".")[2])
+    if isinstance(expr, m.Format):
+        return all(_names_another(part) for part in expr.parts)
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name == "format":
+        given = (expr.func.value, *expr.args, *(value for _, value in expr.keywords))
+        return isinstance(expr.func.value, m.Const) and all(_names_another(part) for part in given)
     return isinstance(expr, m.Const) and isinstance(expr.value, str)
+
+
+def _names_another(part: m.Expr) -> bool:
+    """A literal, or a name that is not one of a secret: a text that is put together of these is a key of a cache or a table."""
+    if isinstance(part, m.Name):
+        last = part.id.rpartition(".")[2]
+        return not holds_secret(last) and not is_address(last) and CONTENT.isdisjoint(words_of(last)) and not part.id.startswith("request.")
+    return isinstance(part, m.Const)
 
 
 def _names_credential(name: str) -> bool:

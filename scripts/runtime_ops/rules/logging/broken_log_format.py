@@ -14,7 +14,7 @@ from runtime_ops.rules.api import Rule, together
 
 RULE = Rule(
     __name__,
-    severity="medium",
+    severity="low",
     summary="A log call has more or fewer arguments than its text has places, so the record is lost or the call raises.",
 )
 PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsa])")
@@ -49,7 +49,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             what = (
                 "structlog formats at once, so that the call raises TypeError in place of the message"
                 if raises
-                else "logging drops the record and writes a traceback of its own to stderr"
+                else "logging drops the record, and writes a traceback of its own to stderr unless raiseExceptions is off"
             )
             yield RULE.at(
                 project,
@@ -57,6 +57,8 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"the text has {places} {'place' if places == 1 else 'places'} and the call {given} "
                 f"{'argument' if given == 1 else 'arguments'}: {what}",
                 "give one argument for each %-place (and write %% for a percent sign)",
+                severity="medium" if raises else None,
+                confidence="likely" if raises or call.level != "debug" else "possible",  # which nobody may ever switch on
             )
 
 

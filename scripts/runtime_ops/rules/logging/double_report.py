@@ -13,6 +13,7 @@ from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._failing import hardly_fails
 
 RULE = Rule(
     __name__,
@@ -46,7 +47,7 @@ def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterat
         again = _logged_again(project, arm.func, arms)
         if again is None or (arm.func, again.func) in told or not _repeats(project, arm.func, again):
             continue
-        if _levels(arm).isdisjoint(_levels(again)) or _hardly_fails(arm):
+        if _levels(arm).isdisjoint(_levels(again)) or hardly_fails(arm):
             continue
         told.add((arm.func, again.func))
         yield RULE.in_function(
@@ -74,11 +75,6 @@ def _levels(arm: HandlerEffects) -> set[str]:
 def _of_inner(site: Site, arm: HandlerEffects) -> bool:
     handlers = [step.handler for step in site.steps if step.handler is not None]
     return site.function is arm.func and bool(handlers) and handlers[-1] is not arm.handler
-
-
-def _hardly_fails(arm: HandlerEffects) -> bool:
-    """A body without a call: its line is a note about a riddle, which comes once in a year."""
-    return not arm.body_calls
 
 
 def _repeats(project: Project, func: Func, again: HandlerEffects) -> bool:

@@ -20,6 +20,7 @@ from runtime_ops.project.model import Func, Site, places_of
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.logging._failing import hardly_fails
 from runtime_ops.rules.logging._shown import probes
 
 RULE = Rule(
@@ -37,6 +38,7 @@ EXPECTED = re.compile(r"(?i)\binvalid\b|\bmalformed\b|\bbad\b|\bnot (?:valid|sup
 BIG = 8  # statements in a try body: so much that the text of an error no longer says where it came from
 FEW = 3  # statements of a try body that asks one thing
 HABIT = 3  # lesser places of one package that are worth one finding together
+SURE = 2  # places among them that lose much, and make the habit more than a guess
 STARLETTE = ("exception_handler", "add_exception_handler", "exception_handlers")
 REFUSED = range(400, 500)  # a status that blames the caller
 
@@ -58,7 +60,9 @@ def check(project: Project) -> Iterator[Finding]:
     yield from together(last)
     for arms in lesser.values():
         if len(arms) >= HABIT:
-            yield _habit(project, [a for a in arms if _loses_much(a)] or arms, sure=any(map(_loses_much, arms)))
+            much = [a for a in arms if _loses_much(a)]
+            # one phrase alone, without the error's text, is of a failure that its author knew
+            yield _habit(project, much or arms, sure=len(much) >= SURE or any(a.uses_error for a in much))
     yield from _error_handlers(project)
 
 
@@ -66,6 +70,8 @@ def loses(arm: HandlerEffects) -> bool:
     """Whether the arm ends the error's way with a line that does not say where it happened."""
     if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
         return False
+    if hardly_fails(arm):
+        return False  # what can fail has been dealt with further in
     if any(call.site.method == "err" for call in arm.logs):
         return False  # twisted's log.err makes a Failure of what is being handled, and writes its traceback
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):

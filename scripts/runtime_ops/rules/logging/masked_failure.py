@@ -99,10 +99,17 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
         f"bind {name} before the try ({name} = None) and ask for it here, or begin the try after it",
         entrypoints=tuple(project.phases_by_entrypoint(func)),
         trace=(Evidence(site.path, site.line, "can fail before it is bound"),),
-        severity="low" if alone else None,
-        confidence="likely" if sure is not None and not alone else "possible",
+        # what a finally leaves undone is told beside the failure, which stays in the context of the second error
+        severity="low" if alone or what == "finally" else None,
+        confidence="likely" if sure is not None and not alone and not _behind_flag(block, name, read) else "possible",
         anchor=f"{func.qualname}:{name}",
     )
+
+
+def _behind_flag(block: m.Block, name: str, line: int) -> bool:
+    """Whether the name is read below a test of something else, which may say that the name is bound: ``if opened: restore(old)``."""
+    tests = [n for n in m.walk(block) if isinstance(n, m.If) and n.line < line <= n.end_line]
+    return bool(tests) and not any(isinstance(n, m.Name) and n.id.partition(".")[0] == name for t in tests for n in m.walk(t.test))
 
 
 def _only_made(site: Site) -> bool:

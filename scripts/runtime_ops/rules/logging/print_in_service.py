@@ -19,6 +19,7 @@ from runtime_ops.project.model import Func, Place, Site, blocks_of, places_of
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.logging._failing import never_comes
 from runtime_ops.rules.logging._programs import LOAD_GENERATORS, logs_at_all, programs, talkative
 
 RULE = Rule(
@@ -93,6 +94,8 @@ def _finding(project: Project, site: Site, kind: str) -> Finding:
         f"{site.text}() writes a bare line from the running {kind}: it has no level, time or request id, and cannot be "
         "filtered, parsed or joined with the other lines",
         "write it through the module's logger with a level and fields",
+        # where a worker of celery runs it, as is usual, the line is made a record of its log
+        confidence="possible" if any(e.framework == "celery" for e in project.runs_in(site, "serving", "shutdown")) else "likely",
         phases=("serving", "shutdown"),
         kinds=("service", "worker"),
     )
@@ -114,7 +117,7 @@ def _for_the_log(project: Project, site: Site, arm: HandlerEffects | None) -> bo
         or _of_command(project.links, func, 0)
         or _interactive(func)
         or _once(project.links, func, 0)
-        or (arm is not None and (_logging_failed(arm) or _blames_caller(arm)))
+        or (arm is not None and (_logging_failed(arm) or _blames_caller(arm) or never_comes(arm)))
     )
 
 

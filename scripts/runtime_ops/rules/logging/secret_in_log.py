@@ -97,6 +97,8 @@ def _excused(project: Project, site: Site, call: LogCall | None, what: Told) -> 
     phases = project.phases(site)
     if not phases or (what.kind == "secret" and _refused_credential(site, what.name)) or _switched_on(site):
         return True
+    if call is not None and call.level == "debug" and PASSWORDS.isdisjoint(words_of(what.name)):
+        return True  # who switches DEBUG on looks for such values
     if call is not None:
         return False
     if what.kind == "secret" and not site.function.is_module and not any("serving" in found for found in phases.values()):
@@ -111,6 +113,8 @@ def _refused_credential(site: Site, name: str) -> bool:
         return False
     if REFUSED.search(literal_words(site.call)):
         return True
+    if any(isinstance(step.stmt, m.If) and step.arm == "body" and _differs(step.stmt.test, name) for step in site.steps):
+        return True
     attempts = [step.stmt for step in site.steps if step.handler is not None]
     return any(
         isinstance(attempt, m.Try)
@@ -121,6 +125,14 @@ def _refused_credential(site: Site, name: str) -> bool:
             for call in m.calls(stmt)
         )
         for attempt in attempts
+    )
+
+
+def _differs(test: m.Expr, name: str) -> bool:
+    """``not compare_digest(token, found)``: it is not the one that opens."""
+    return any(
+        "compare_digest" in source_of(call.func) and any(isinstance(n, m.Name) and n.id == name for n in m.walk(call.args))
+        for call in m.calls(test)
     )
 
 

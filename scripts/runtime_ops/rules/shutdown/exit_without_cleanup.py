@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The process is ended by os._exit, os.abort or SIGKILL to itself: nothing is flushed, closed or answered.",
+    lead=True,
 )
 FLUSHES = frozenset("flush shutdown force_flush fsync".split())
 STOPS = frozenset("halt shutdown stop cleanup terminate aclose".split())
@@ -42,8 +43,18 @@ def check(project: Project) -> Iterator[Finding]:
             "raise SystemExit (or stop the server) and let cleanup run within a bound; os._exit only as a watchdog's last step "
             "after explicit flushes",
             kinds=("service", "worker"),
-            confidence="likely" if serving and not _meant(project, site) else "possible",
+            confidence="certain" if serving and not _meant(project, site) and _in_hand(project, site) else "possible",
         )
+
+
+def _in_hand(project: Project, site: Site) -> bool:
+    """Whether it ends one of many: a turn of a loop, a request or job beside others, or a program that a signal finds at work.
+    What stands on the program's own way, before its loop, has nothing in hand yet for all that is seen."""
+    func = site.function
+    if any(isinstance(s.stmt, m.For | m.While) for s in site.steps) or any(r.handler is func for r in project.registrations):
+        return True
+    lives = [project.lives[e] for e, phases in project.phases(site).items() if e.long_running and "serving" in phases]
+    return any(life.sure(func) and not _of_the_program(life, func) for life in lives)
 
 
 def _meant(project: Project, site: Site) -> bool:

@@ -1,0 +1,74 @@
+"""What can still fail in the body of a ``try``: where what it calls deals with its own failures, the arm hardly ever runs."""
+
+from __future__ import annotations
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import ends
+from runtime_ops.project.model import Func, Site, Step
+from runtime_ops.rules.jobs._words import catches_all, minds_its_failures
+from runtime_ops.rules.logging.unwatched_thread import tame
+
+BROAD = frozenset({"Exception", "BaseException"})
+MADE = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.get_event_loop", "asyncio.get_running_loop")
+
+
+def hardly_fails(arm: HandlerEffects) -> bool:
+    """Whether each call of the body is a record, a look into memory, one whose failure an inner ``try`` takes, or one of a function
+    of the project that keeps its failures to itself."""
+    return not any(_may_fail(site, arm) for site in arm.body_calls)
+
+
+def _may_fail(site: Site, arm: HandlerEffects) -> bool:
+    if tame(site) or site.dotted in MADE or _taken_inside(site, arm.attempt):
+        return False
+    return not (site.targets and all(catches_all(t) or minds_its_failures(t) for t in site.targets))
+
+
+def _taken_inside(site: Site, attempt: m.Try) -> bool:
+    at = next((i for i, step in enumerate(site.steps) if step.stmt is attempt), None)
+    return at is not None and any(_takes(step, BROAD) for step in site.steps[at + 1 :])
+
+
+def _takes(step: Step, types: frozenset[str]) -> bool:
+    """Whether the step goes into the body of a ``try`` that lets no failure of these types out."""
+    return (
+        step.arm == "body"
+        and isinstance(step.stmt, m.Try)
+        and any(
+            (not h.types or types & {t.rpartition(".")[2] for t in h.types}) and "raise" not in ends(h.body)
+            for h in step.stmt.handlers
+        )
+    )
+
+
+def never_comes(arm: HandlerEffects) -> bool:
+    """Whether the arm waits for what the body's only source takes itself: ``send()`` turns ``ServerDown`` into an error of its own,
+    and the ``except ServerDown`` around ``send()`` is dead."""
+    if arm.broad or not arm.handler.types:
+        return False
+    types = frozenset(t.rpartition(".")[2] for t in arm.handler.types)
+    risky = [site for site in arm.body_calls if not tame(site)]
+    return bool(risky) and all(
+        bool(site.targets) and not site.weak and all(_turns(target, types) for target in site.targets) for site in risky
+    )
+
+
+def _turns(func: Func, types: frozenset[str]) -> bool:
+    """Whether all that a function does stands in a ``try`` with arms for each of the types, which raise another error or none."""
+    body = [s for s in func.facts.body if not isinstance(s, m.Import | m.Pass | m.ExprStmt) or any(True for _ in m.calls(s))]
+    if len(body) != 1 or not isinstance(body[0], m.Try):
+        return False
+    taken = {t.rpartition(".")[2] for h in body[0].handlers if not _raises_same(h) for t in h.types}
+    return types <= taken and not any(types & _named(h) for h in body[0].handlers)
+
+
+def _raises_same(handler: m.Handler) -> bool:
+    raised = [n for n in m.walk(handler.body) if isinstance(n, m.Raise)]
+    return any(r.exc is None or (isinstance(r.exc, m.Name) and r.exc.id == handler.bound) for r in raised)
+
+
+def _named(handler: m.Handler) -> set[str]:
+    """The last names of what an arm raises."""
+    made = [n.exc.func if isinstance(n.exc, m.Call) else n.exc for n in m.walk(handler.body) if isinstance(n, m.Raise)]
+    return {e.id.rpartition(".")[2] for e in made if isinstance(e, m.Name)}
