@@ -574,3 +574,64 @@ def test_two_places_of_one_function_are_one_finding(tmp_path: Path) -> None:
     code += "    return requests.get('http://u', timeout=None)\n"
     (found,) = findings(tmp_path, "timeout-disabled", app__py=code)
     assert found.count == 2 and [e.line for e in found.also] == [7]
+
+
+@pytest.mark.parametrize(
+    ("command", "severity"),
+    [("gunicorn app:app", "low"), ("gunicorn app:app --timeout 600", "medium"), ("gunicorn -k gevent app:app", "medium")],
+)
+def test_a_server_that_soon_ends_the_worker_limits_the_harm(tmp_path: Path, command: str, severity: str) -> None:
+    (tmp_path / "requirements.txt").write_text("requests==2.32.3\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\nCMD exec {command}\n")
+    (tmp_path / "old.py").write_text("import app\napplication = app.app\n")
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=HEAD + ASKS)
+    assert found.severity == severity and (found.confidence == "certain") is (severity == "medium" and "gevent" in command)
+
+
+@pytest.mark.parametrize(("started", "count"), [(True, 1), (False, 0)])
+def test_a_loop_that_nothing_starts_is_somebodys_tool(tmp_path: Path, started: bool, count: int) -> None:
+    code = "import requests, time\ndef main():\n    while True:\n        requests.get('http://a')\n        time.sleep(5)\n"
+    code += "if __name__ == '__main__':\n    main()\n"
+    command = '["python", "watch.py"]' if started else '["gunicorn", "app:app"]'
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . .\nCMD {command}\n")
+    assert len(findings(tmp_path, "call-without-timeout", app__py=HEAD, watch__py=code)) == count
+
+
+@pytest.mark.parametrize(("use", "count"), [("User('a').known", 1), ("User('a').name", 0)])
+def test_a_property_that_nobody_reads_does_not_run(tmp_path: Path, use: str, count: int) -> None:
+    code = HEAD + "class User:\n    def __init__(self, name):\n        self.name = name\n    @property\n    def known(self):\n"
+    code += f"        return requests.get('http://a').ok\n@app.get('/a')\ndef a():\n    return str({use})\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+@pytest.mark.parametrize(("address", "count"), [("unix:///run/redis.sock", 0), ("redis://cache:6379/0", 1)])
+def test_a_client_of_a_socket_of_this_machine(tmp_path: Path, address: str, count: int) -> None:
+    (tmp_path / "requirements.txt").write_text("redis==5.0.1\n")
+    code = "import redis\nimport settings\n" + HEAD + "store = redis.Redis.from_url(settings.STORE_URL)\n"
+    code += "@app.get('/a')\ndef a():\n    return store.get('a')\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code, settings__py=f"STORE_URL = '{address}'\n")) == count
+
+
+@pytest.mark.parametrize(("method", "count"), [("send(b'a')", 0), ("recv(10)", 1)])
+def test_a_send_waits_only_for_full_buffers(tmp_path: Path, method: str, count: int) -> None:
+    code = HEAD + "import socket\n@app.get('/a')\ndef a():\n    s = socket.socket()\n"
+    code += f"    return str(s.{method})\n"
+    assert len(findings(tmp_path, "call-without-timeout", app__py=code)) == count
+
+
+def test_a_way_that_rests_on_a_name_is_not_shown(tmp_path: Path) -> None:
+    code = HEAD + "class Rates:\n    def get(self):\n        return requests.get('http://b')\n"
+    code += "class Notes:\n    def read_all(self):\n        return Rates().get()\n"
+    code += "@app.get('/a')\ndef a():\n    return str(Notes().read_all())\n"
+    (found,) = findings(tmp_path, "call-without-timeout", app__py=code)
+    assert [step.note for step in found.trace] == ["handler a", "a → read_all", "read_all → get"]
+
+
+@pytest.mark.parametrize(("starter", "count"), [("CMD [\"/start.sh\"]", 1), ("CMD [\"supervisord\", \"-n\", \"-c\", \"/s.conf\"]", 0)])
+def test_a_download_holds_the_container_only_where_it_stands_alone(tmp_path: Path, starter: str, count: int) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY . /\n{starter}\n")
+    (tmp_path / "s.conf").write_text("[supervisord]\nnodaemon=true\n[program:web]\ncommand=/start.sh\n")
+    script = "#!/bin/bash\ncurl -fsS http://a/ip\ncurl -fsS http://a/port\nexec gunicorn app:app\n"
+    (tmp_path / "start.sh").write_text(script)
+    found = findings(tmp_path, "call-without-timeout", app__py=HEAD)
+    assert [f.count for f in found] == [2] * count

@@ -34,6 +34,7 @@ LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg pymysql mysql-connec
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
+SOCKET_FILE = re.compile(r"^(?:redis\+socket|\w*unix)://|^/[\w./-]+\.sock$", re.I)
 UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
 SET_OUTSIDE = frozenset({"dulwich", "stomp.py"})
 """Clients that git's own settings limit (dulwich: ``http.timeout``), or that wait only when they are asked to (stomp.py:
@@ -44,6 +45,8 @@ LOCAL_CACHES = frozenset(
 STARTS_ASIDE = frozenset("submit run_in_executor apply_async".split())
 JOINS = frozenset("result as_completed".split())
 LIMIT_NAME = re.compile(r"(?i)time|limit|second|deadline|wait")
+FILLS_BUFFERS = frozenset(("send", "sendall", "sendto"))
+"""Methods of a socket that wait only when the buffers are full: reading and connecting are what a silent peer holds."""
 DEPTH = 3  # callers that hand a socket or an address on
 
 
@@ -54,6 +57,7 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or limits_connecting(project, wait)
         or _peer_is_here(project, wait)
         or _receiver_unknown(wait)
+        or (wait.row.name.startswith("stdlib:socket.") and wait.site.method in FILLS_BUFFERS)
         or (wait.constructs and "call" in wait.row.where)
         or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait)))
         or wait.row.distribution in SET_OUTSIDE
@@ -267,7 +271,22 @@ def _peer_is_here(project: Project, wait: WaitSite) -> bool:
     calls = [*_made_by(wait), wait.call]
     if any(word in source_of(call, 200) for call in calls for word in UNIX):
         return True
-    return any(_loopback(project, expr, wait.site.function, 0) for call in calls for expr in _addresses(call))
+    if any(_loopback(project, expr, wait.site.function, 0) for call in calls for expr in _addresses(call)):
+        return True
+    names = {source_of(expr).rpartition(".")[2] for call in calls for expr in _addresses(call) if isinstance(expr, m.Name | m.Attr)}
+    return not names.isdisjoint(_unix_addresses(project))
+
+
+@cache
+def _unix_addresses(project: Project) -> frozenset[str]:
+    """The names at module level, settings above all, that hold the address of a socket of the file system."""
+    return frozenset(
+        name
+        for func in project.functions
+        if func.is_module and not development_path(func.path)
+        for name, bindings in func.bindings.items()
+        if any(isinstance(b.expr, m.Const) and isinstance(b.expr.value, str) and SOCKET_FILE.match(b.expr.value) for b in bindings)
+    )
 
 
 def _made_by(wait: WaitSite) -> Iterator[m.Call]:

@@ -18,8 +18,9 @@ OFFLINE = ("--version", "--help", "-V", "-h")
 
 
 class Download(NamedTuple):
-    """A download without a limit: the file, the command, what it keeps from starting, and the other files with the same
-    line (manifests are copied between a chart, a kustomization and a release file)."""
+    """A download without a limit: the file, the command, what it keeps from starting (``program``: one of those that a
+    supervisor starts, or a script in the background), and the other places with the same command (manifests are copied
+    between a chart, a kustomization and a release file) or in the same script."""
 
     path: str
     command: a.SimpleCommand
@@ -43,14 +44,19 @@ def unlimited_downloads(project: Project) -> Iterator[Download]:
                         if _unlimited(part):
                             found[(artifact.path, part.line)] = Download(artifact.path, part, "pod")
     started = {link.path for launch in ours for link in launch.chain}
+    alone = {link.path for launch in ours if not launch.supervisor and not launch.background for link in launch.chain}
     for script in project.artifacts_of(a.ShellScript):
         if script.path in started:
             for part in script.commands:
                 if _unlimited(part) and not part.background:
-                    found[(script.path, part.line)] = Download(script.path, part, "container")
+                    found[(script.path, part.line)] = Download(script.path, part, "container" if script.path in alone else "program")
     same: dict[str, list[tuple[str, int]]] = {}
+    first_of: dict[tuple[str, str], str] = {}
     for key in sorted(found, key=lambda k: (k[0].count("/"), k)):
-        same.setdefault(found[key].command.raw, []).append(key)
+        raw = found[key].command.raw
+        if found[key].holds != "pod":  # several of one script have one mend
+            raw = first_of.setdefault((key[0], found[key].command.program), raw)
+        same.setdefault(raw, []).append(key)
     for first, *others in sorted(same.values()):
         yield found[first]._replace(copies=tuple(others))
 

@@ -12,7 +12,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Module
 from runtime_ops.rules.deadlines._waiting import job_limit_holds
@@ -59,14 +59,24 @@ def server_limit(entrypoint: Entrypoint) -> Limit | None:
 
 def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
     """What ends the caller anyway, the loosest of all entrypoints."""
-    ends = (_end(project, entrypoint) for entrypoint in entrypoints)
+    ends = (_end(project, entrypoint) for entrypoint in _that_run(entrypoints))
     return max(ends, key=lambda end: (LOOSER.index(end.by), end.seconds), default=FOR_EVER)
+
+
+def _that_run(entrypoints: tuple[Entrypoint, ...]) -> tuple[Entrypoint, ...]:
+    """The entrypoints that say how long somebody is held: no command beside what stays up, no application that nothing serves
+    (``asgi.py``) beside one that is served, and no loop that nothing starts beside what is started."""
+    lasting = tuple(e for e in entrypoints if e.long_running) or entrypoints
+    if not any(e.production for e in lasting):
+        return lasting
+    served = any(e.kind == "service" and e.production for e in lasting)
+    return tuple(e for e in lasting if e.production or not (e.framework == "loop" or (served and e.kind == "service")))
 
 
 def _end(project: Project, entrypoint: Entrypoint) -> End:
     if entrypoint.kind != "service":
         limit = job_limit_holds(project, (entrypoint,))
-        if limit is None:
+        if limit is None or (is_management_command(entrypoint.path) and not entrypoint.production):
             return UNKNOWN
         return End("until the time limit of its job", "job") if limit else FOR_EVER
     if _ended_by_wrapper(entrypoint):

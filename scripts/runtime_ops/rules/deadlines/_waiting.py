@@ -17,10 +17,10 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
-from runtime_ops.project.links import FAMILY
+from runtime_ops.project.links import FAMILY, Edge
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
+from runtime_ops.project.phases import OWN_THREAD, Life, runs_elsewhere
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
@@ -38,6 +38,8 @@ READERS = frozenset({"parse", "read_csv", "read_json", "read_excel", "read_parqu
 ADDRESS = ("url", "uri", "link", "href", "address", "endpoint", "feed")
 HANDED = ("connection_pool", "pool", "transport", "session", "http_client", "creator", "async_creator", "channel", "connection")
 """Parameters that take another client, which has the limit."""
+PLAIN = frozenset((*dir(dict), *dir(list), *dir(set), *dir(str)))
+"""Methods of the language's own types: by their names alone a class of the project is not meant."""
 DEPTH = 4  # project functions followed from a started function to a wait without limit
 
 
@@ -316,13 +318,38 @@ def finding_of(
     elsewhere = [w for w in group if (w.path, w.line) != (place.path, place.line)]
     trace: list[Evidence] = []
     if entrypoints and phase is not None:
-        trace.extend(project.trace(entrypoints[0], group[0].site.function, phase))
+        trace.extend(shown_way(project, entrypoints, group[0].site.function, phase))
     also = tuple(Evidence(w.path, w.line, f"{w.site.text}() waits") for w in elsewhere[:8])
     return rule.finding(
         place.path, place.line, message, remedy, end_line=place.end_line, severity=severity, confidence=confidence,
         phase=phase, entrypoints=entrypoints, trace=trace, anchor=f"{place.function.qualname}:{place.text}",
         count=max(1, len(elsewhere)), also=also,
     )  # fmt: skip
+
+
+def shown_way(project: Project, entrypoints: Sequence[Entrypoint], func: Func, phase: str) -> tuple[Evidence, ...]:
+    """The way to a function from that entrypoint where every step of it is seen; where none has such a way, what is seen of
+    its end: what rests on a method's name alone, or on a function that is named somewhere, may not be how it is reached."""
+    lives = [project.lives[e] for e in entrypoints]
+    for life in lives:
+        if all(map(_seen, life.back(func, phase))):
+            return life.trace(func, phase)
+    edges = list(lives[0].back(func, phase))
+    seen = next(n for n, edge in enumerate(edges) if not _seen(edge))
+    way = lives[0].trace(func, phase)
+    way = way[max(len(way) - seen, 0) :]
+    last = edges[seen]
+    if last.how != "reference":
+        return way
+    return (Evidence(last.site.path, last.site.line, f"{last.callee.name} is named here"), *way)
+
+
+def _seen(edge: Edge) -> bool:
+    """Whether a step of a way is a call that is seen, the start of a thread or job, or a registration."""
+    if edge.how == "reference":
+        registered = surface("handler-registration", edge.via) is not None
+        return registered or runs_elsewhere(edge) or edge.via.endswith(OWN_THREAD) or not edge.site.targets
+    return edge.how != "guess" and not (edge.how == "override" and (len(edge.site.targets) < FAMILY or edge.callee.name in PLAIN))
 
 
 def remedy_for(wait: WaitSite) -> str:

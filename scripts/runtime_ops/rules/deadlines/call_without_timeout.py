@@ -13,6 +13,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
@@ -53,6 +54,7 @@ SERVE_ALL = frozenset(
 )
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 MANY = 5  # functions that call one client
+SOON = 120.0  # seconds after which a server that kills a held worker has limited the harm
 
 
 @RULE.check
@@ -96,15 +98,17 @@ def check(project: Project) -> Iterator[Finding]:
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
+        kept = f"this {holds} from starting, and no retry happens" if holds != "program" else "what this script starts from starting"
         yield RULE.finding(
             path,
             command.line,
-            f"{default}: a peer that accepts and stays silent keeps this {holds} from starting, and no retry happens",
+            f"{default}: a peer that accepts and stays silent keeps {kept}",
             "give wget -T and a try count" if slow else "give curl --max-time (and --connect-timeout)",
             end_line=command.end_line,
             severity="low" if slow else "medium",
             phase="startup",
-            confidence="possible" if command.loops and not slow else "likely",  # a loop that asks until somebody answers
+            # a loop that asks until somebody answers; a supervisor that starts all others meanwhile
+            confidence="possible" if holds == "program" or (command.loops and not slow) else "likely",
             anchor=command.raw[:80],
             count=1 + len(copies),
             also=[Evidence(*copy, "the same") for copy in copies],
@@ -207,7 +211,32 @@ def _way_seen(project: Project, wait: WaitSite) -> bool:
     """Whether some way from what runs to the call is more than a guess, in what is up or runs by itself."""
     found = project.phases(wait.site)
     named = [e for e in found if matters(e)] or list(found)
-    return not found or any(project.lives[e].believed(wait.site.function) for e in named)
+    if not found:
+        return True
+    lives = [project.lives[e] for e in named if project.lives[e].believed(wait.site.function)]
+    return any(not _begins_unread(project, life, wait.site.function) for life in lives)
+
+
+def _begins_unread(project: Project, life: Life, func: Func) -> bool:
+    """Whether the way to a function begins in a property that nothing of the project names, nor any template as a text of its
+    own: that its class is used does not run it."""
+    edges = list(life.back(func))
+    first = edges[-1].caller if edges else func
+    notes = [reach.note for reach in life.reach.get(first, {}).values() if reach.edge is None]
+    if not any(note.startswith("used with ") for note in notes) or first.name.startswith("__"):
+        return False
+    return first.name not in _names_read(project)
+
+
+@cache
+def _names_read(project: Project) -> frozenset[str]:
+    """The attributes that the functions of the project mention, and their literals."""
+    found: set[str] = set()
+    for func in project.functions:
+        found.update(name.rpartition(".")[2] for name in func.inventory.names if "." in name)
+        found.update(func.inventory.attributes)
+        found.update(func.inventory.texts)
+    return frozenset(found)
 
 
 @cache
@@ -244,15 +273,16 @@ def _of_group(
     if limits_connecting(project, first):
         limit = "limits connecting alone: a peer that does not answer later"
     sure = any(project.lives[e].sure(w.site.function) for e in entrypoints for w in group)
-    certain = phase == "serving" and severity == "high" and first.version is not None and sure
+    serious = phase == "serving" and severity == "high"
     job = any(w.site.function in project.jobs.by_func for w in group)
     command = all(is_management_command(w.path) for w in group)
     end = FOR_EVER if command else outer_end(project, entrypoints)
     unit = "this command" if command else f"this {_unit(entrypoints)}"
     if phase is not None and not command and any(handed_over(project.lives[e], w.site.function, phase) for e in entrypoints for w in group):
         end, unit = UNKNOWN, "its caller"  # by whom it is run in the end was not seen
-    if end.by == "job":
-        severity = "low"  # the job fails by itself, and can be seen to
+    certain = serious and first.version is not None and sure and end.by not in ("server", "request")
+    if end.by == "job" or (end.by == "server" and end.seconds <= SOON and not _shared(group)):
+        severity = "low"  # the job or worker is ended by itself, and can be seen to
     elif phase == "import":
         severity = "low"
     elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
@@ -294,7 +324,9 @@ def _hurts(
         return False
     if all(_for_a_command(project, e, w, phase) for e in entrypoints for w in group):
         return False
-    if severity == "low" and end.by != "job":
+    if severity == "low" and end.by not in ("job", "server"):
+        return False
+    if all(_started_by_nothing(project, e, w, phase) for e in entrypoints for w in group):
         return False
     return any(e.kind != "cli" for e in entrypoints) or any(
         x.platform != "packaging" for e in entrypoints for x in e.production
@@ -304,6 +336,15 @@ def _hurts(
 def _deployed(entrypoint: Entrypoint) -> bool:
     """Whether a container, unit or process list starts it as its main program, and keeps it up."""
     return entrypoint.long_running and any(x.role == "main" and x.platform != "packaging" for x in entrypoint.production)
+
+
+def _started_by_nothing(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
+    """Whether the way to the wait begins in a script with a loop of its own that no artifact starts, while others are
+    started: somebody's tool, before which he sits."""
+    if entrypoint.framework != "loop" or entrypoint.production or not project.launches:
+        return False
+    way = project.trace(entrypoint, wait.site.function, phase)
+    return (way[0].path if way else wait.path) == entrypoint.path
 
 
 def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
