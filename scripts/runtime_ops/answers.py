@@ -20,11 +20,11 @@ from runtime_ops.rules.api import Rule
 LARGE = 300
 """Functions from which on a second process pays."""
 SETTINGS = """local-default lazy-config variable-never-read misparsed-flag secret-default unconverted-number
-    unvalidated-config variable-not-provided""".split()
+    unvalidated-config unused-setting variable-not-provided""".split()
 LOGGING = """context-lost lost-log-config no-correlation-id plain-access-log secret-in-log unstructured-logs errors-on-stdout
     reserved-extra-key no-exception-to-log""".split()
 CALLS = """redelivery-window inert-timeout endless-retry wall-clock-deadline unbounded-poll blocking-in-async inert-retry
-    migrate-per-worker unbounded-label counter-as-gauge""".split()
+    migrate-per-worker unbounded-label counter-as-gauge masked-failure""".split()
 ASIDE = frozenset(
     [f"rule {rule}" for rule in (*SETTINGS, *LOGGING, *CALLS)]
     + [f"promise {promise}" for promise in ("startup", "jobs", "logging", "metrics")]
