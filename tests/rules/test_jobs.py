@@ -119,6 +119,15 @@ def test_a_false_that_has_been_logged_is_known(tmp_path: Path, arm: str, fires: 
     assert bool(found(tmp_path, "ignored-outcome", text)) is fires
 
 
+def test_a_short_write_of_a_few_values(tmp_path: Path) -> None:
+    text = CELERY + (
+        "import json, os\n@shared_task\ndef job(x):\n    fd = os.open('/data/.new', os.O_WRONLY)\n    text = json.dumps({{'token': x}})\n"
+        "    os.write(fd, {})\n    os.replace('/data/.new', '/data/all.json')\n"
+    )
+    assert not found(tmp_path, "ignored-outcome", text.format("text.encode()"))
+    assert found(tmp_path, "ignored-outcome", text.format("json.dumps(x).encode()"))
+
+
 @pytest.mark.parametrize(("end", "fires"), [("os.replace('/data/.new', '/data/all.json')", True), ("os.close(fd)", False)])
 def test_a_short_write_matters_in_a_file_that_takes_the_place_of_another(tmp_path: Path, end: str, fires: bool) -> None:
     text = CELERY + (

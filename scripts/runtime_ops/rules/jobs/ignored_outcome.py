@@ -25,6 +25,7 @@ WRITES = re.compile(
     r"^(?:requests|httpx|niquests)\.(?:(?:sessions\.)?(?:Async)?(?:Session|Client)\.)?(post|put|patch|delete)$"
 )
 PARTIAL = {"os.write": "os.write", "socket.socket.send": "send", "io.FileIO.write": "write"}
+STEPS = 4  # names and calls back to what is written
 MOVES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
 LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
@@ -42,7 +43,7 @@ def check(project: Project) -> Iterator[Finding]:
             "much; the rest is lost here "
             "without an error",
             "use a buffered file or sendall(), or loop until everything is written",
-            confidence="likely" if site.dotted == "os.write" and _kept(site) else "possible",
+            confidence="likely" if site.dotted == "os.write" and _kept(site) and not _few_values(site) else "possible",
         )  # fmt: skip
     for func in project.functions:
         yield from _state_not_asked(project, func)
@@ -162,6 +163,23 @@ def _raises_by_itself(project: Project, site: Site) -> bool:
 def _one_byte(site: Site) -> bool:
     data = site.call.argument("data", 1 if site.dotted == "os.write" else 0)
     return isinstance(data, m.Const) and len(str(data.value)) <= 8
+
+
+def _few_values(site: Site) -> bool:
+    """A record of a fixed shape (``json.dumps({"token": token})``, ``f"{pid} {name}"``): so few bytes are written whole."""
+    data: m.Expr | None = site.call.argument("data", 1 if site.dotted == "os.write" else 0)
+    for _ in range(STEPS):
+        if isinstance(data, m.Call) and isinstance(data.func, m.Attr) and data.func.name == "encode":
+            data = data.func.value
+        elif isinstance(data, m.Call) and isinstance(data.func, m.Name) and data.func.id.endswith(".encode"):
+            bound = site.function.bindings.get(data.func.id.removesuffix(".encode"), ())  # ``text.encode()``
+            data = bound[0].expr if len(bound) == 1 else None
+        elif isinstance(data, m.Call) and source_of(data.func).endswith("dumps") and data.args:
+            data = data.args[0]
+        elif isinstance(data, m.Name):
+            bound = site.function.bindings.get(data.id, ())
+            data = bound[0].expr if len(bound) == 1 else None
+    return isinstance(data, m.Format) or (isinstance(data, m.Mapping) and all(isinstance(k, m.Const) for k, _ in data.items))
 
 
 def _kept(site: Site) -> bool:

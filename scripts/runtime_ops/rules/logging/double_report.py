@@ -12,7 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Func, Site
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._failing import hardly_fails
 
 RULE = Rule(
@@ -29,12 +29,12 @@ def check(project: Project) -> Iterator[Finding]:
     arms: dict[int, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
         arms[id(arm.attempt)].append(arm)
-    found = list(_findings(project, arms))
+    found = list(together(_findings(project, arms)))  # those of a file have one mend
     yield from found[: PLACES - 1]
     rest = found[PLACES - 1 :]
     if rest:
         also = tuple(Evidence(f.path, f.line, "the same") for f in rest[1:9])
-        yield replace(rest[0], count=len(rest), also=also)
+        yield replace(rest[0], count=sum(f.count for f in rest), also=also)
 
 
 def _findings(project: Project, arms: dict[int, list[HandlerEffects]]) -> Iterator[Finding]:
