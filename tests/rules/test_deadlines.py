@@ -635,3 +635,15 @@ def test_a_download_holds_the_container_only_where_it_stands_alone(tmp_path: Pat
     (tmp_path / "start.sh").write_text(script)
     found = findings(tmp_path, "call-without-timeout", app__py=HEAD)
     assert [f.count for f in found] == [2] * count
+
+
+def test_a_worker_that_only_imports_a_view_does_not_loosen_its_limit(tmp_path: Path) -> None:
+    view = "import requests\nfrom flask.views import MethodView\nclass RatesView(MethodView):\n"
+    view += "    def get(self):\n        return requests.get('http://a').text\n"
+    web = "from flask import Flask\nfrom rates import RatesView\napp = Flask(__name__)\n"
+    web += "app.add_url_rule('/a', view_func=RatesView.as_view('a'))\n"
+    jobs = "from celery import Celery\nimport rates\napp = Celery('jobs')\n@app.task\ndef note():\n    pass\n"
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12\nCOPY . .\nCMD exec gunicorn web:app\n")
+    (tmp_path / "Procfile").write_text("worker: celery -A jobs worker\n")
+    (found,) = findings(tmp_path, "call-without-timeout", rates__py=view, web__py=web, jobs__py=jobs)
+    assert found.severity == "low" and found.message.endswith("until gunicorn kills its process after 30 s")

@@ -54,6 +54,7 @@ SERVE_ALL = frozenset(
 )
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 MANY = 5  # functions that call one client
+VIEWS = ("View", "ViewSet")  # how the classes are called whose methods answer requests
 SOON = 120.0  # seconds after which a server that kills a held worker has limited the harm
 
 
@@ -76,6 +77,7 @@ def check(project: Project) -> Iterator[Finding]:
                 continue  # every socket of the process has that limit
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
+            entrypoints = _that_ask(project, group, phase, entrypoints)
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
             row = group[0].row
             # of a client that is made once, one mend limits every call
@@ -252,6 +254,26 @@ def _only_files(project: Project) -> bool:
     if not _declares_engine(project) or declared_drivers(project):
         return False
     return any(text.startswith("sqlite:") for func in project.functions for text in func.inventory.texts)
+
+
+def _that_ask(
+    project: Project, group: tuple[WaitSite, ...], phase: str | None, entrypoints: tuple[Entrypoint, ...]
+) -> tuple[Entrypoint, ...]:
+    """The entrypoints without the workers that only import the views from which the way begins, where a service has them."""
+    if phase is None or not any(e.kind == "service" for e in entrypoints):
+        return entrypoints
+    return tuple(
+        e
+        for e in entrypoints
+        if e.kind != "worker" or not all(_begins_in_view(project.lives[e], w.site.function, phase) for w in group)
+    )
+
+
+def _begins_in_view(life: Life, func: Func, phase: str) -> bool:
+    """Whether the way to a function begins in a method of a view's class."""
+    edges = list(life.back(func, phase))
+    first = edges[-1].caller if edges else func
+    return first.cls is not None and any(base.endswith(VIEWS) for base in (first.cls.name, *first.cls.external_bases))
 
 
 def _of_group(
