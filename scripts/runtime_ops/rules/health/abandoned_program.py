@@ -25,6 +25,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="PID 1 goes on when the program it started is gone for good.",
+    lead=True,
 )
 
 
@@ -137,7 +138,8 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     seconds = own.get("startsecs") if own is not None else None
     main = sections.get("supervisord")
     stays = main is not None and (x := main.get("nodaemon")) is not None and x.truth is True
-    place = "as the container's main process" if stays or "-n" in launch.chain[-2].text.split() else "in the background"
+    main_process = stays or "-n" in launch.chain[-2].text.split()
+    place = "as the container's main process" if main_process else "in the background"
     within = f"within {seconds.text} s of its start" if seconds is not None else "right after its start"
     yield RULE.finding(
         config.path,
@@ -152,7 +154,7 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=launch.unit.name,
-        confidence="possible" if launch.optional else "likely",
+        confidence="possible" if launch.optional else "certain" if main_process else "likely",
     )
 
 

@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The health handler answers success although its check failed, or a probe cannot reach it without a login.",
+    lead=True,
 )
 NAMED = re.compile(
     r"((^|[/_\-])(health|healthz|healthcheck|readiness|liveness)|(^|/|is[_\-])(healthy|ready))([/_\-]|$)", re.IGNORECASE
@@ -68,7 +69,7 @@ def _judge(
             "serve health without a login, with no detail in the answer; keep the detailed status behind it",
             severity="medium" if probed else "low", phase="serving", entrypoints=(entrypoint,), anchor=f"{route.path}:login",
             # a page for people that a probe asks may be given a user and a password with the question
-            confidence="likely" if NAMED.search(route.path) else "possible",
+            confidence="certain" if NAMED.search(route.path) else "possible",
         )  # fmt: skip
     fails = _can_fail(func)
     arm = next((e for e in arms if _answers_success(e)), None)
@@ -78,7 +79,7 @@ def _judge(
             f"the check of {route.path} failed here and the answer is a success: probes and monitors see a healthy instance while "
             "the body says otherwise",
             "answer 503 (or NOT_SERVING) when the check fails; the body may say why",
-            severity="high" if probed else None, confidence="certain" if probed else "likely", phase="serving",
+            severity="high" if probed else None, confidence="certain" if probed or looks_like_health(route) else "likely", phase="serving",
             entrypoints=(entrypoint,), anchor=route.path,
         )  # fmt: skip
         return
@@ -90,7 +91,7 @@ def _judge(
             "answer 503 unless the result says that all is well",
             severity="medium" if not probed else "high", phase="serving", entrypoints=(entrypoint,), anchor=route.path,
             # a status in the body may be the contract (green, yellow, red), where nobody is known to ask for the code
-            confidence="likely" if probed or _counts_workers(what) else "possible",
+            confidence="certain" if probed or _counts_workers(what) else "possible",
         )  # fmt: skip
 
 

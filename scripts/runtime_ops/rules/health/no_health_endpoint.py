@@ -19,10 +19,13 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A network service has no health route.",
+    lead=True,
 )
 
 CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad", "fly", "render")
 """Platforms that can ask."""
+SCHEDULERS = frozenset(CONTAINERS) - {"dockerfile", "compose"}
+"""Those that ask by a route, where their manifest is at hand: a container alone is asked by any program that is put into it."""
 
 
 ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
@@ -84,6 +87,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{entrypoint.path} answers {len(http)} route{'s' if len(http) != 1 else ''} and none about its health: a platform can "
             "only ask whether the port is open, which it is also while every request fails",
             "add a liveness route that asks nothing, and a readiness route that asks what requests need",
+            confidence="certain" if any(x.platform in SCHEDULERS for x in launches) else "likely",
             phase="serving",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
@@ -16,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A health check asks a dependency without a time limit, or with one longer than the probe's.",
+    lead=True,
 )
 KUBERNETES_TIMEOUT = 1.0
 """timeoutSeconds of a probe where none is written (Kubernetes API reference, Probe)."""
@@ -37,7 +39,7 @@ def check(project: Project) -> Iterator[Finding]:
                 and (finding := _judge(project, found.entrypoint, func, found.route.path, limit)) is not None
             ):
                 seen.add(func)
-                yield finding
+                yield replace(finding, confidence="certain")  # a platform is seen to ask
     for entrypoint in project.entrypoints:
         if entrypoint.kind != "service" or not entrypoint.production:
             continue

@@ -15,7 +15,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
 
-RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.")
+RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.", lead=True)
 ACKS = frozenset(
     "basic_ack ack acknowledge delete_message delete_message_batch complete_message task_done_and_ack xack".split()
 )
@@ -55,6 +55,7 @@ def _auto_acks(project: Project) -> Iterator[Finding]:
                     "as it sends it, so a failure or a "
                     "stop in the handler loses it, and the whole prefetched buffer with it",
                     "turn it off, acknowledge after the work, and bound the prefetch",
+                    confidence="certain",
                 )  # fmt: skip
 
 
@@ -109,6 +110,7 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                     f"{site.text}() stands in a finally: a message whose work failed is acknowledged like one "
                     "that was done, and is lost",
                     "acknowledge at the end of the try; nack to a dead-letter queue in the arm",
+                    confidence="certain",
                 )  # fmt: skip
             continue
         after = _work_after(project, func, site)
@@ -118,6 +120,7 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                 f"{site.text}() comes before {after.text}(): when that fails or the process is stopped in "
                 "between, the message is gone",
                 f"acknowledge after {after.text}() has returned",
+                confidence="certain",
             )  # fmt: skip
 
 
@@ -180,9 +183,19 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
             "the next run does not do it again",
             "store the mark after the work has succeeded, or write the work into an outbox in the same transaction",
             # a mark that the caller hands over is the outcome of other work, of which the message only tells
-            confidence="possible" if given else "likely",
+            confidence="possible" if given else "certain" if _asked_before(place.steps, target.id.split(".")[0]) else "likely",
         )  # fmt: skip
         return
+
+
+def _asked_before(steps: tuple[Step, ...], owner: str) -> bool:
+    """Whether what bears the mark decides by a test if there is work at all: once marked, it is not done again."""
+    return any(
+        isinstance(step.stmt, m.If)
+        and step.arm == "body"
+        and any(isinstance(n, m.Name) and n.id.partition(".")[0] == owner for n in m.walk(step.stmt.test))
+        for step in steps
+    )
 
 
 def _taken_back(steps: tuple[Step, ...], mark: str) -> bool:

@@ -16,7 +16,7 @@ from runtime_ops.rules.jobs._retries import PACE, Configured, configured, stop_g
 
 RULE = Rule(
     __name__, severity="low", summary="Many retries at a constant pace, without growth or jitter.",
-    yields_to=("endless-retry", "retry-everything", "unsafe-retry"),
+    yields_to=("endless-retry", "retry-everything", "unsafe-retry"), lead=True,
 )  # fmt: skip
 MANY = 4
 OF_PUBLISHING = ("interval_start", "interval_step", "interval_max")
@@ -59,7 +59,7 @@ def _loops(project: Project) -> Iterator[Finding]:
             "and a slow dependency gets "
             "the load several times over",
             "wait between the tries, longer each time, with jitter",
-            end_line=arm.handler.end_line,
+            end_line=arm.handler.end_line, confidence="certain",
         )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             ),
             "let the pause grow and add jitter (wait_random_exponential, retry_backoff=True, interval=[10, 60, 300])",
             # how many come back together, and whether they hurt whom they ask, is seldom seen
-            confidence="likely" if inert else "possible",
+            confidence="certain" if inert else "possible",
         )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def check(project: Project) -> Iterator[Finding]:
         if any(log_call(s) is None and (s.targets or (s.dotted and "." in s.dotted)) for s in arm.calls):
             continue  # the arm itself does something that fails, or waits, when the other side is gone
         work = next((s for s in arm.body_calls if s.targets or (s.dotted is not None and "." in s.dotted)), None)
+        work = next((s for s in arm.body_calls if reaches_outside(project, (s,))), work)
         if work is None or (id(loop) in loops and not has_sleep(loop.body, arm.func, project.links)):
             continue
         yield RULE.in_function(

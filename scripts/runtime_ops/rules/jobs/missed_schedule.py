@@ -12,7 +12,8 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 
 RULE = Rule(
-    __name__, severity="low", summary="A rare scheduled job is skipped for good when the scheduler is a second late."
+    __name__, severity="low", summary="A rare scheduled job is skipped for good when the scheduler is a second late.",
+    lead=True,
 )
 RARE = frozenset({"hours", "days", "weeks", "hour", "day", "day_of_week", "week", "month", "year", "run_date"})
 

@@ -15,13 +15,14 @@ from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._retries import configured
 
 RULE = Rule(
-    __name__, severity="medium", summary="A reconnect-and-resend names only part of the ways a connection is lost."
+    __name__, severity="medium", summary="A reconnect-and-resend names only part of the ways a connection is lost.", lead=True
 )
 RECONNECTS = re.compile(
     r"re_?connect|^_?connect$|^_?(?:open|create|init|new|get)_(?:connection|channel|client|session|conn)$|^_?connect_|^ping$",
     re.I,
 )
 
+SENDS = re.compile(r"(?i)^_*(?:re_?)?(?:send|publish|produce|push|emit)(?:_|$)")
 RETRIES = re.compile(r"(?i)retry|retries|again|attempt|backoff")
 
 
@@ -56,8 +57,18 @@ def check(project: Project) -> Iterator[Finding]:
             f"catch {(row.bases or row.raised)[0]}, and retry connect and send together, a few times with a "
             "growing pause",
             end_line=arm.handler.end_line,
-            confidence="likely" if project.phases_by_entrypoint(arm.func) else "possible",
+            confidence=_confidence(project, arm, again),
         )  # fmt: skip
+
+
+def _confidence(project: Project, arm: HandlerEffects, again: Site) -> str:
+    """Certain only of something that is sent, once more by this arm alone: what is taken, or what a loop or an arm further out
+    comes back to, is not lost."""
+    if not project.phases_by_entrypoint(arm.func):
+        return "possible"
+    outer = [s.stmt for s in arm.steps if s.stmt is not arm.attempt]
+    held = any(isinstance(stmt, m.Try | m.While | m.For) for stmt in outer)
+    return "certain" if SENDS.match(again.method) and not held else "likely"
 
 
 def _tried_again_around(project: Project, func: Func) -> bool:

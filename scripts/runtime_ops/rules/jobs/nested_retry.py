@@ -12,7 +12,7 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._retries import Configured, configured
 
-RULE = Rule(__name__, severity="low", summary="Retries multiply: a retried function calls another retried one.")
+RULE = Rule(__name__, severity="low", summary="Retries multiply: a retried function calls another retried one.", lead=True)
 DEPTH = 3
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 

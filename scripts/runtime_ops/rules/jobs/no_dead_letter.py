@@ -12,7 +12,7 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 
-RULE = Rule(__name__, severity="medium", summary="A queue has no place for messages that fail for good.")
+RULE = Rule(__name__, severity="medium", summary="A queue has no place for messages that fail for good.", lead=True)
 DECLARES = frozenset({"queue_declare", "declare_queue"})
 PLACES = ("x-dead-letter-exchange", "x-delivery-limit", "RedrivePolicy", "deadLetterTargetArn")
 DEAD = re.compile(r"(?i)dead|dlq|dlx|parking|poison")

@@ -9,12 +9,12 @@ from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import sites_in
+from runtime_ops.project.flows import ends, sites_in
 from runtime_ops.project.jobs import Consumer
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.api import Rule
 
-RULE = Rule(__name__, severity="high", summary="A failing item is put back into its queue without a count.")
+RULE = Rule(__name__, severity="high", summary="A failing item is put back into its queue without a count.", lead=True)
 COUNTS = re.compile(r"attempt|retr(?:y|ies)|count|redeliver|x-death|tries|max_|limit|dead|deliveries", re.I)
 PUTS = frozenset("put put_nowait async_put aput lpush rpush appendleft append requeue".split())
 PUTS_BY_NAME = re.compile(r"(?:^|_)(?:re)?(?:queue|enqueue|put)(?:_|$)", re.I)
@@ -39,6 +39,7 @@ def check(project: Project) -> Iterator[Finding]:
                     "at once, for ever, and holds up those behind it",
                     "nack with requeue=False to a dead-letter exchange, or count deliveries (quorum queue with "
                     "x-delivery-limit)",
+                    confidence="certain",
                 )  # fmt: skip
     for consumer in project.jobs.consumers:
         if consumer.take is not None:
@@ -130,7 +131,17 @@ def _put_back(project: Project, consumer: Consumer) -> Iterator[Finding]:
             "worker each time, and nobody is told",
             "carry a count in the item; when it is used up, store the item as failed and tell somebody",
             severity="medium",
+            # what is put back in another place may only be early, and one's own exception may carry the count
+            confidence="certain" if _at_once(failed, func) else "likely",
         )  # fmt: skip
+
+
+def _at_once(failed: Step, func: Func) -> bool:
+    """Whether the loop goes on with it at once: from the arm of a broad handler, or from a branch that ends in ``continue``."""
+    if isinstance(failed.stmt, m.If):
+        return failed.arm == "body" and ends(failed.stmt.body, func) == {"continue"}
+    handler = failed.handler
+    return handler is not None and (not handler.types or bool(set(handler.types) & {"Exception", "BaseException"}))
 
 
 def _asked_for(site: Site) -> bool:

@@ -14,7 +14,7 @@ from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
 
 RULE = Rule(
     __name__, severity="low", summary="Every exception is retried, permanent failures included.",
-    yields_to=("endless-retry", "unsafe-retry"),
+    yields_to=("endless-retry", "unsafe-retry"), lead=True,
 )  # fmt: skip
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 """Their retries are few, minutes apart, and hold no caller."""
@@ -48,7 +48,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             "its pauses before anybody hears of it",
             "name the exceptions that pass by themselves (connection, time-out, 429, 5xx); let the others out at once",
             # a permanent fault that is heard of a few seconds later troubles nobody
-            confidence="likely" if held is not None and held >= LONG else "possible",
+            confidence="certain" if held is not None and held >= LONG else "possible",
         )  # fmt: skip
 
 

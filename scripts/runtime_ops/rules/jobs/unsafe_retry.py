@@ -14,7 +14,7 @@ from runtime_ops.rules.api import Rule
 from runtime_ops.rules.cli._commands import interactive
 from runtime_ops.rules.jobs._retries import configured
 
-RULE = Rule(__name__, severity="medium", summary="Automatic retries include requests that are not idempotent.")
+RULE = Rule(__name__, severity="medium", summary="Automatic retries include requests that are not idempotent.", lead=True)
 UNSAFE = frozenset({"POST", "PATCH"})
 URLLIB3 = frozenset({"urllib3.util.retry.Retry", "urllib3.util.Retry", "urllib3.Retry"})
 METHODS = ("allowed_methods", "method_whitelist")
@@ -46,7 +46,7 @@ def check(project: Project) -> Iterator[Finding]:
             "is sent again, and the "
             "other side does it twice; each try has the full time-out too",
             "leave POST and PATCH out of allowed_methods, or send an idempotency key that the other side honours",
-            confidence="likely" if project.phases(site) else "possible",  # a helper that nothing calls sends nothing
+            confidence="certain" if project.phases(site) else "possible",  # a helper that nothing calls sends nothing
         )  # fmt: skip
     for use in configured(project):
         if (

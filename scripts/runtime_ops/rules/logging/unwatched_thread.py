@@ -22,6 +22,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="Serving work runs in a thread that an exception ends for good, and nothing restarts it, reports it or looks at it.",
+    lead=True,
 )
 KINDS = ("service", "worker")
 TAKES = frozenset(("get", "put", "put_nowait", "get_nowait"))
@@ -40,6 +41,7 @@ FAILING = (
     "builtins.open", "open", "json.load", "shutil.", "subprocess.", "tempfile.", "zipfile.", "tarfile.", "sqlite3.", "socket.", "yaml.",
     "os.remove", "os.unlink", "os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.listdir", "os.scandir", "os.stat", "os.rmdir",
 )  # fmt: skip
+ARCHIVES = ("zipfile.", "tarfile.", "shutil.")
 IN_MEMORY = ("threading.", "queue.", "multiprocessing.", "janus.", "asyncio.", "time.", "logging.")
 DEEP = 6  # calls down to the one that fails
 
@@ -62,7 +64,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def few(found: list[Finding]) -> Iterator[Finding]:
     """Arms that end a loop one by one; of threads that an exception may end, the first and the number of the others."""
-    kinds = [(severity, confidence) for severity in ("high", "medium", "low") for confidence in ("likely", "possible")]
+    kinds = [(severity, confidence) for severity in ("high", "medium", "low") for confidence in ("certain", "likely", "possible")]
     for kind in kinds:
         group = sorted((f for f in found if (f.severity, f.confidence) == kind), key=lambda f: (f.path, f.line))
         yield from group[:SINGLE]
@@ -118,6 +120,7 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
             "ends it for good, while the process stays up and looks healthy",
             "go on with the next item (continue), or stop the process so that the platform restarts it",
             end_line=leaving.body[-1].end_line,
+            confidence="certain",
             phase="serving",
         )
     all_exposed = list(_exposed(target, loop))
@@ -132,8 +135,8 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
         f"An exception of {exposed.text}() ends the loop of thread {target.name} for good: the traceback goes to stderr, the process "
         "stays up and looks healthy, and its work is no longer done",
         "catch and log inside the loop (with a pause), or set threading.excepthook to log and stop the process",
-        None,
-        failing is not None,
+        "medium",
+        "certain" if failing is not None else "possible",
     )
 
 
@@ -251,8 +254,16 @@ def _one_off(project: Project, resource: Resource) -> Finding | None:
         "on stderr, half done, and whoever asked for the work is never told",
         "wrap the target: log with exc_info and record the failure where its state is read",
         "medium",
-        failing is not None and _asked_for(project, resource),
+        _confidence(project, resource, failing),
     )
+
+
+def _confidence(project: Project, resource: Resource, failing: Site | None) -> str:
+    """Certain of files that somebody asked for and that stay half written; whether anybody waits for other work of such a thread
+    is seldom seen."""
+    if failing is None or not _asked_for(project, resource):
+        return "possible"
+    return "certain" if (failing.dotted or "").startswith(ARCHIVES) else "likely"
 
 
 def _asked_for(project: Project, resource: Resource) -> bool:
@@ -279,11 +290,11 @@ def _step_by_step(func: Func) -> bool:
 
 
 def _at_start(
-    project: Project, resource: Resource, exposed: Site, message: str, remedy: str, severity: str | None, sure: bool
+    project: Project, resource: Resource, exposed: Site, message: str, remedy: str, severity: str | None, confidence: str
 ) -> Finding:
     found = RULE.at(project, resource.site, message, remedy, severity=severity, kinds=KINDS)
     return RULE.finding(
         found.path, found.line, message, remedy, end_line=found.end_line, severity=found.severity, phase="serving",
         entrypoints=project.runs_in(resource.site, "serving", "startup", kinds=KINDS), anchor=found.anchor,
-        confidence="likely" if sure else "possible", trace=(*found.trace, Evidence(exposed.path, exposed.line, "can raise")),
+        confidence=confidence, trace=(*found.trace, Evidence(exposed.path, exposed.line, "can raise")),
     )  # fmt: skip

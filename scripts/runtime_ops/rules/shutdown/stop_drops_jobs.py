@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="The stop path drops work: items of a queue in memory, or jobs that the worker cancels at once.",
+    lead=True,
 )
 
 
@@ -44,6 +45,8 @@ def check(project: Project) -> Iterator[Finding]:
                 Evidence(registration.site.path, registration.site.line, "the SIGTERM handler is installed"),
                 Evidence(found.consumer.func.path, found.consumer.line, f"{found.consumer.func.name} takes from it"),
             ),
+            # where the handler has no word about the queue, something further down the way may drain it
+            confidence="certain" if act is not None else "likely",
             anchor=f"drop:{found.queue}",
         )
     for launch in production(project):

@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Shutdown waits without a limit for a thread, task, queue, pool or child: it can outlast the grace period.",
+    lead=True,
 )
 WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
 SERVERS = ("socketserver.", "http.server.", "wsgiref.", "xmlrpc.server.")
@@ -31,7 +32,9 @@ GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_findings(project))
+    found = list(_findings(project))
+    yield from together(f for f in found if f.confidence == "certain")
+    yield from together(f for f in found if f.confidence != "certain")
 
 
 def _findings(project: Project) -> Iterator[Finding]:
@@ -84,10 +87,18 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
         + ", and the process is killed at the end of the grace period",
         _remedy(site),
         severity=None if _held_up(project, site, resource) and not last else "medium",
-        confidence="likely" if hangs is not None or _asked(site) or _serves_on(resource) else "possible",
+        confidence=_confidence(site, resource, hangs),
         phases=("shutdown",),
         kinds=("service", "worker"),
     )
+
+
+def _confidence(site: Site, resource: Resource | None, hangs: Site | None) -> str:
+    """Certain of a thread or pool of this program that is seen to stand in a call without a limit; a process may be ended from
+    outside by then."""
+    if _serves_on(resource) or (hangs is not None and resource is not None and resource.kind in ("thread", "executor")):
+        return "certain"
+    return "likely" if hangs is not None or _asked(site) else "possible"
 
 
 def _beside(project: Project, entrypoint: Entrypoint, site: Site) -> bool:

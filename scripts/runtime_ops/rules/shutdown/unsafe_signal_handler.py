@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A signal handler locks, waits or talks to the network in the middle of whatever it interrupted.",
+    lead=True,
 )
 
 
@@ -83,6 +84,16 @@ def _ends_own_server(site: Site) -> bool:
     )
 
 
+def _confidence(site: Site, wait: WaitSite | None) -> str:
+    """Certain where the handler waits for the very thread that it has interrupted. What a thread, a pool or a child needs of it
+    is seldom seen, and a client takes another connection from its pool."""
+    if _ends_own_server(site):
+        return "certain"
+    if wait is None or wait.kind == "lock":
+        return "likely" if wait is not None and "RLock" in wait.dotted else "certain"
+    return "possible" if wait.inside else "likely"
+
+
 def _finding(project: Project, registration: Registration, site: Site, wait: WaitSite | None, reason: str) -> Finding:
     handler = registration.handler.name if registration.handler is not None else "the lambda"
     signals = "/".join(registration.signals) or "a signal"
@@ -94,8 +105,7 @@ def _finding(project: Project, registration: Registration, site: Site, wait: Wai
         "threading.Thread(target=server.shutdown).start() for a server",
         end_line=site.call.end_line,
         severity="high" if _ends_own_server(site) else None,
-        # what a thread, a pool or a child needs of the interrupted code is seldom seen: most of them end soon
-        confidence="possible" if wait is not None and wait.inside and wait.kind != "lock" and not _ends_own_server(site) else "likely",
+        confidence=_confidence(site, wait),
         phase="shutdown",
         entrypoints=owners(project, registration.site),
         trace=(Evidence(registration.site.path, registration.site.line, "the handler is installed"),),

@@ -19,7 +19,7 @@ from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
 
 RULE = Rule(
     __name__,
-    severity="high",
+    severity="medium",
     summary="What production starts is a development server, a reloader or a debugger.",
 )
 
@@ -58,10 +58,20 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         elif launch.server is not None and "reload" in launch.options:
             option = launch.options["reload"]
             # what a configuration file works out, as from a variable that is off by default, is not known to be on
-            if (option.value or "true").lower() in ("true", "1", "yes", "on") and not _on_demand(project, option):
+            on = (option.value or "true").lower() in ("true", "1", "yes", "on")
+            if on and not _on_demand(project, option) and not _started_otherwise(project, launch):
                 yield _finding(
                     entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on"
                 )
+
+
+def _started_otherwise(project: Project, launch: Launch) -> bool:
+    """Whether another artifact starts the same application without the reloader: that is then what is deployed."""
+    return any(
+        x.server is not None and "reload" not in x.options and x.target.text == launch.target.text and x.platform != "packaging"
+        for e in project.entrypoints
+        for x in e.production
+    )
 
 
 def _on_demand(project: Project, option: Option) -> bool:

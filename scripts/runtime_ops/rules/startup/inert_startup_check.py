@@ -21,6 +21,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A start-up check cannot fail: it connects to nothing, gives up after one try, or lets the start go on.",
+    lead=True,
 )
 SLEEPS = frozenset(("time.sleep", "asyncio.sleep", "gevent.sleep", "anyio.sleep", "trio.sleep"))
 BACKUPS = ("backup", "snapshot")
@@ -30,6 +31,8 @@ IMPORTS = re.compile(
 )
 LOADED_BEFORE = frozenset({"need-app", "need_app", "hook-pre-app", "hook_pre_app"})
 """uWSGI options that make a failed import fatal; a failing pre-app hook ends it too."""
+CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad", "fly", "render")
+"""Where the file that uWSGI is given is seen; a unit of systemd in the source may be installed nowhere."""
 
 
 @RULE.check
@@ -65,11 +68,20 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
             "answers 500 to everything, so the container never exits and nothing restarts it",
             "set need-app = true: uWSGI then ends with an error when the application cannot be loaded",
             severity="medium",
-            confidence="possible" if _imported_before(launch) else "certain",
+            confidence=_sure_of(project, launches, config),
             phase="startup",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,
         )
+
+
+def _sure_of(project: Project, launches: list[Launch], config: a.UwsgiConfig | None) -> str:
+    """Whether uWSGI is seen to be started so: in a container, with the one file of this name."""
+    if _imported_before(launches[0]):
+        return "possible"
+    name = config.path.rpartition("/")[2] if config is not None else ""
+    alike = [c for c in project.artifacts_of(a.UwsgiConfig) if c.path.rpartition("/")[2] == name]
+    return "certain" if any(x.platform in CONTAINERS for x in launches) and len(alike) < 2 else "likely"
 
 
 def _imported_before(launch: Launch) -> bool:
@@ -112,7 +124,7 @@ def _one_try(project: Project, func: Func) -> Iterator[Finding]:
             f"{func.name}() tries once: after a failure it waits, sets {flag} and leaves without another try or an error, so "
             "what needs the dependency runs without it",
             "loop until a deadline on time.monotonic(), log each failed try, and raise when the deadline has passed",
-            severity="medium", phase="startup",
+            severity="medium", phase="startup", confidence="certain",
         )  # fmt: skip
 
 
@@ -133,7 +145,7 @@ def _lost_backup(project: Project, func: Func) -> Iterator[Finding]:
                 f"{func.name}() goes on when {source_of(made.value.func)}() failed: exactly when the disk is full or "
                 "permissions are wrong the stored data are changed with nothing to go back to",
                 "end the start when the backup fails, or let an explicit option allow to go on without one",
-                severity="medium", phase="startup",
+                severity="medium", phase="startup", confidence="certain",
             )  # fmt: skip
 
 
@@ -182,5 +194,5 @@ def _only_constructed(project: Project, effects: HandlerEffects) -> Iterator[Fin
         f"{site.text}() connects to nothing yet, so this check passes while the dependency is down: the message in the "
         "handler can never be logged, and the first request fails instead",
         "ask something of it here (ping(), SELECT 1) with a time limit, and end the process when that fails",
-        severity="medium", confidence="likely" if waits else "possible", phase="startup",
+        severity="medium", confidence="certain" if waits else "possible", phase="startup",
     )  # fmt: skip

@@ -28,6 +28,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A setting that can be missing or malformed is first read while requests or jobs are served.",
+    lead=True,
 )
 READS = (ENVIRONMENT | LIBRARIES | {"secret-file"}) - {"dynaconf"}
 
@@ -163,6 +164,14 @@ def _hurts(project: Project, entrypoint: Entrypoint, read: SettingRead) -> bool:
     )
 
 
+def _confidence(project: Project, reads: list[tuple[SettingRead, tuple[Entrypoint, ...]]], missing: bool) -> str:
+    """Certain of a text that is converted where its failure does harm; that a variable is needed at all may hang on a part of
+    the program that is switched off, or on a default that is kept elsewhere."""
+    if not any(_hurts(project, late[0], read) for read, late in reads):
+        return "possible"
+    return "likely" if missing else "certain"
+
+
 def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[Entrypoint, ...]]]) -> Finding:
     reads.sort(key=lambda pair: pair[0].line)
     first, late = reads[0]
@@ -179,7 +188,7 @@ def _finding(project: Project, func: Func, reads: list[tuple[SettingRead, tuple[
         "comes here",
         f"read and convert {'it' if one else 'them'} once at start-up (module level or a settings object) and end the "
         "process with a message when that fails",
-        confidence="likely" if any(_hurts(project, late[0], r) for r, late in reads) else "possible",
+        confidence=_confidence(project, reads, missing),
         phase="serving",
         entrypoints=late,
         trace=project.trace(late[0], func, "serving"),

@@ -59,7 +59,8 @@ def check(project: Project) -> Iterator[Finding]:
     for (_, name), places in found.items():
         port = _fixed_port(project, places[0][1]) if name == "PORT" else None
         if name != "PORT" or port is not None:
-            sure = _renamed(places[0][1], name, _own_names(project, places[0][1]))
+            own = _own_names(project, places[0][1])
+            sure = _renamed(places[0][1], name, own) and (name == "PORT" or not any(name in _said(x) for x in project.modules))
             findings.append(replace(_finding(name, places, port), confidence="likely" if sure else "possible"))
     yield from together(findings)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from runtime_ops.facts.artifacts import ComposeFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.layout import join
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import ENVIRONMENT, caught, conditional, read_for_development
@@ -17,12 +19,14 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="An artifact starts the program without a variable that it needs.",
+    lead=True,
 )
 PLATFORMS = frozenset(("kubernetes", "compose", "ecs", "nomad", "marathon", "render", "fly", "appengine"))
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    templates = _extended(project)
     found: dict[tuple[str, str], list[tuple[Launch, Entrypoint, SettingRead]]] = defaultdict(list)
     for entrypoint in project.entrypoints:
         launches = [
@@ -34,7 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
             if not _needed(project, read, entrypoint):
                 continue
             for launch in launches:
-                if read.name not in launch.env:
+                if read.name not in launch.env and not _template(launch, templates):
                     found[(entrypoint.id, read.name)].append((launch, entrypoint, read))
     for (_, name), places in found.items():
         launch, entrypoint, read = places[0]
@@ -44,6 +48,7 @@ def check(project: Project) -> Iterator[Finding]:
             f"{launch.chain[0].text} starts {entrypoint.path} without {name}, and nothing else gives it: the start ends in an "
             "error and the platform restarts it for ever",
             f"set {name} here (or by envFrom/env_file), or give it a default that is right for production",
+            confidence="certain" if _started_anew(launch) else "likely",
             phase="startup",
             entrypoints=(entrypoint,),
             trace=(Evidence(read.path, read.line, f"{name} is required here"),),
@@ -51,6 +56,28 @@ def check(project: Project) -> Iterator[Finding]:
             count=len(places),
             also=[Evidence(x.path, x.line, x.chain[0].text) for x, _, _ in places[1:9]],
         )
+
+
+def _extended(project: Project) -> frozenset[tuple[str, str]]:
+    """The compose services, by file and name, that others extend: they are templates, and what starts may give more."""
+    return frozenset(
+        (join(file.path.rpartition("/")[0], service.extends_file) if service.extends_file else file.path, service.extends_service)
+        for file in project.artifacts_of(ComposeFile)
+        for service in file.services
+        if service.extends_service is not None
+    )
+
+
+def _template(launch: Launch, templates: frozenset[tuple[str, str]]) -> bool:
+    return launch.service is not None and (launch.path, launch.service.name) in templates
+
+
+def _started_anew(launch: Launch) -> bool:
+    """Whether the platform starts what ends again: compose does where it is told to."""
+    if launch.platform != "compose":
+        return True
+    restart = launch.service.restart if launch.service is not None else None
+    return restart is not None and restart.text.strip("'\"") not in ("no", "")
 
 
 def _needed(project: Project, read: SettingRead, entrypoint: Entrypoint) -> bool:
