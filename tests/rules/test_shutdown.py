@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from judging import said
 
 from runtime_ops.discover import discover
 from runtime_ops.gather import gather
@@ -313,8 +314,8 @@ def test_daemons_that_are_ended_by_their_pid(tmp_path: Path) -> None:
         "import subprocess\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.post('/start')\ndef start():\n"
         "    subprocess.Popen(['helper'])\n\n\n@app.post('/stop/{pid}')\ndef stop(pid: str):\n    subprocess.run(['kill', pid])\n"
     )
-    assert found(tmp_path, "orphaned-child", {"app.py": app, "Dockerfile": DOCKERFILE}) == []
-    assert found(tmp_path, "orphaned-child", {"app.py": app.replace("'kill', pid", "'ls'"), "Dockerfile": DOCKERFILE})
+    assert said(tmp_path, "orphaned-child", {"app.py": app, "Dockerfile": DOCKERFILE}) == []
+    assert said(tmp_path, "orphaned-child", {"app.py": app.replace("'kill', pid", "'ls'"), "Dockerfile": DOCKERFILE})
 
 
 def test_a_lifespan_starts_before_its_yield_and_stops_after_it(tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ def test_desktop_opener_is_meant_to_outlive(tmp_path: Path) -> None:
         ("['convert', '/data']", 1),
     ):
         files = {"app.py": text.format(command), "Dockerfile": DOCKERFILE}
-        assert len(found(tmp_path, "orphaned-child", files)) == lines, command
+        assert len(said(tmp_path, "orphaned-child", files)) == lines, command
 
 
 def test_exit_after_the_callers_have_stopped_the_program(tmp_path: Path) -> None:
@@ -467,3 +468,22 @@ def test_a_shell_in_the_way_of_a_program_that_would_not_hear(tmp_path: Path, han
     rule = importlib.import_module("runtime_ops.rules.shutdown.signal_blocked_by_shell").RULE
     judged = judge(Project(gathered.modules, gathered.artifacts, gathered.paths), [rule])
     assert [f.confidence for f in judged.findings] == [confidence]
+
+
+def test_children_that_a_service_starts_are_one_habit(tmp_path: Path) -> None:
+    view = "\n\n@app.get('/{0}')\ndef show_{0}():\n    {1}subprocess.Popen(['convert', '/data'])\n"
+    let_go = SERVICE + "import subprocess\n" + "".join(view.format(n, "") for n in range(3))
+    (finding,) = said(tmp_path, "orphaned-child", {"app.py": let_go, "Dockerfile": DOCKERFILE})
+    assert (finding.count, finding.confidence) == (3, "possible")  # the next Popen reaps it
+    kept = SERVICE + "import subprocess\n" + "".join(view.format(n, "app.state.child = ") for n in range(3))
+    assert [f.count for f in said(tmp_path, "orphaned-child", {"app.py": kept, "Dockerfile": DOCKERFILE})] == [3]
+
+
+@pytest.mark.parametrize(("step", "fires"), [("conf.set('a', 'b')", False), ("connect()", True)])
+def test_what_fails_between_a_start_and_its_hand_over(tmp_path: Path, step: str, fires: bool) -> None:
+    app = (
+        "from playwright.sync_api import sync_playwright\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n"
+        f"def browser():\n    driver = sync_playwright().start()\n    driver.{step}\n    return driver\n\n\n"
+        "@app.get('/')\ndef show():\n    return browser()\n"
+    )
+    assert bool(said(tmp_path, "orphaned-child", {"app.py": app, "Dockerfile": DOCKERFILE})) is fires

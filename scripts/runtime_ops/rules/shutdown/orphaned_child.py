@@ -12,7 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Place, Site
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.shutdown._running import escapes, lasting_phases, names_in
 
 RULE = Rule(
@@ -23,15 +23,16 @@ RULE = Rule(
 FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
 LAUNCHERS = frozenset("osascript xdg-open open start sc systemctl launchctl service".split())
 """Desktop openers and service managers: they hand the work to another process and end, or are meant to outlive the caller."""
+CONNECTS = ("connect", "launch", "login", "open", "ping")
+"""What fails after a start because somebody else does not answer; a setter does not."""
 DESK = re.compile(r"(?:^|[._\s(])(?:DEV|DEBUG|DEVELOPMENT)(?:[_\s)]|$)")
 DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    for resource in project.resources:
-        if resource.kind == "process":
-            yield from _process(project, resource)
+    started = (finding for r in project.resources if r.kind == "process" for finding in _process(project, r))
+    yield from as_one(started)  # how children are started is a habit of the code base
     yield from _between_start_and_return(project)
 
 
@@ -69,8 +70,8 @@ def _process(project: Project, resource: Resource) -> Iterator[Finding]:
         "keep it and end it in a finally: terminate(), wait(timeout=…), kill(); or use subprocess.run(…, timeout=…)",
         severity=None if "startup" in phases or resource.kept.scope == "attribute" else "medium",
         kinds=("service", "worker"),
-        # a program that is started once and let go may be meant to live on its own
-        confidence="possible" if resource.kept.scope == "dropped" and "serving" not in phases else "likely",
+        # what is let go may be meant to live on its own, and the next Popen reaps it once it has ended (CPython, subprocess._cleanup)
+        confidence="likely" if resource.kept.scope == "attribute" else "possible",
     )
 
 
@@ -131,7 +132,7 @@ def _between_start_and_return(project: Project) -> Iterator[Finding]:
                     for s in func.sites
                     if s.line > start.line
                     and s.text.startswith(f"{name}.")
-                    and s.method not in ("stop", "close", "quit")
+                    and (s.awaited or s.method.startswith(CONNECTS))
                 ),
                 None,
             )
