@@ -426,3 +426,21 @@ def test_a_loop_around_a_client_that_connects_to_nothing(tmp_path: Path) -> None
 def test_a_text_that_a_command_sends_as_text(tmp_path: Path, call: str, reported: bool) -> None:
     source = f"import os\nimport time\nimport redis\n\nLIMIT = os.getenv('LIMIT', 5)\nclient = redis.Redis()\n{call}\n{APP}"
     assert bool(shown(tmp_path, "unconverted-number", {"app.py": source, "Dockerfile": IMAGE})) is reported
+
+
+@pytest.mark.parametrize(
+    ("asked", "reported"),
+    [
+        ('platform.system() == "Windows"', False),  # somebody's desk
+        ('os.name == "nt"', False),
+        ('sys.platform == "linux"', True),
+        ('os.name != "nt"', True),
+    ],
+)
+def test_a_development_server_for_windows(tmp_path: Path, asked: str, reported: bool) -> None:
+    source = (
+        "import os\nimport platform\nimport sys\n\nimport waitress\nfrom flask import Flask\n\napp = Flask(__name__)\n"
+        f'if __name__ == "__main__":\n    if {asked}:\n        app.run(host="0.0.0.0")\n    else:\n        waitress.serve(app)\n'
+    )
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "app.py"]\n'
+    assert bool(shown(tmp_path, "dev-server", {"app.py": source, "Dockerfile": image})) is reported

@@ -26,6 +26,8 @@ _FOR_THE_DESK = re.compile(
 )
 _PLACE = re.compile(r"<[\w .-]+>")
 _SPLIT = re.compile(r"[^a-z0-9]+")
+WINDOWS = (("system", "Windows"), ("name", "nt"), ("platform", "win32"))
+"""What a program asks of the standard library, and what it hears on Windows."""
 
 
 def development_path(path: str) -> bool:
@@ -87,13 +89,16 @@ def _debug_lines(scope: Func) -> tuple[tuple[int, int], ...]:
 
 
 def _debug_arm(test: m.Expr) -> str:
-    """The arm of a condition that is entered for debugging only; empty where it asks for something else."""
+    """The arm of a condition that is entered at somebody's desk only, for debugging or on Windows; empty where it asks for
+    something else."""
     if isinstance(test, m.UnaryOp) and test.op == "not":
         return "orelse" if _debug_arm(test.operand) == "body" else ""
     if isinstance(test, m.BoolOp) and test.op == "and":
         return "body" if any(_debug_arm(value) == "body" for value in test.values) else ""
     if isinstance(test, m.BoolOp):
         return "body" if all(_debug_arm(value) == "body" for value in test.values) else ""
+    if isinstance(test, m.Compare):
+        return "body" if _asks_for_windows(test) else ""
     if isinstance(test, m.Name):
         owner, _, last = test.id.rpartition(".")
         of_app = last in ("debug", "testing") and owner.rpartition(".")[2] in ("app", "application", "current_app")
@@ -102,6 +107,14 @@ def _debug_arm(test: m.Expr) -> str:
     if isinstance(test, m.Call) and isinstance(test.func, m.Name) and test.func.id.endswith("config.get") and test.args:
         key = test.args[0]
     return "body" if isinstance(key, m.Const) and key.value == "DEBUG" else ""
+
+
+def _asks_for_windows(test: m.Compare) -> bool:
+    """``platform.system() == "Windows"``, ``os.name == "nt"``: somebody's desk; what is deployed here runs elsewhere."""
+    asked = test.left.func if isinstance(test.left, m.Call) else test.left
+    named = asked.id if isinstance(asked, m.Name) else ""
+    right = test.rights[0] if test.ops == ("==",) else None
+    return isinstance(right, m.Const) and (named.rpartition(".")[2], right.value) in WINDOWS
 
 
 def mounts_source(service: a.ComposeService, compose: str, workdir: str | None, tree: Tree) -> bool:

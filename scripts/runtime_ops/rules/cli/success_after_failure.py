@@ -27,6 +27,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
+    lead=True,
 )
 EXPECTED = frozenset(
     "KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split()

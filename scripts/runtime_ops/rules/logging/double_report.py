@@ -20,6 +20,7 @@ RULE = Rule(
     severity="low",
     summary="A failure is logged as an error, raised on, and logged as an error again by the caller.",
     alone=False,
+    lead=True,
 )
 PLACES = 3  # findings of their own; beyond that the habit is one finding
 

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A metric label takes ids, raw paths or messages: each value is a time series of its own that is never freed.",
+    lead=True,
 )
 RECORDS = frozenset(
     ("add", "record", "incr", "increment", "timing", "gauge", "histogram", "set", "count", "distribution")

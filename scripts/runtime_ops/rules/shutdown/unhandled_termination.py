@@ -25,6 +25,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A service or worker does not handle SIGTERM: a stop is a crash, or, as PID 1, is ignored until SIGKILL.",
+    lead=True,
 )
 
 

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_name
+from runtime_ops.project.development import debug_only, development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Option
 from runtime_ops.project.model import Site
@@ -105,7 +105,7 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
     if not launches or entrypoint.app:
         return
     for place in serving_places(project, entrypoint):
-        if place.site is None or place.site.dotted is None or place.how != "call":
+        if place.site is None or place.site.dotted is None or place.how != "call" or debug_only(place.site.steps):
             continue
         server = server_run_by(place.site.dotted)
         if server is None or development_name(place.function.name) or for_debugging(place):
