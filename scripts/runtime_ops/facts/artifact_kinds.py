@@ -216,8 +216,10 @@ def _read_config(path: str, text: str) -> Artifact | None:
         return read_supervisord(path, text)
     if is_uwsgi_ini(text):
         return read_uwsgi(path, text)
-    if is_logging_ini(text) or is_logging_yaml(text):  # the name says nothing of the syntax
-        return read_logging_ini(path, text) if is_logging_ini(text) else read_logging_yaml(path, text)
+    if is_logging_ini(text):
+        return read_logging_ini(path, text)
+    if is_logging_yaml(text):  # the name says nothing of the syntax
+        return read_logging_yaml(path, text)
     return read_nginx(path, text) if is_nginx(text) else None
 
 

@@ -12,14 +12,13 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.plain import dataclass
 from runtime_ops.project import failure_signs as signs
-from runtime_ops.project.flows import ends, resolve_all, sites_in
+from runtime_ops.project.flows import BROAD_EXCEPTIONS, ends, resolve_all, sites_in
 from runtime_ops.project.links import Links
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Func, Place, Site, Step, places_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 
-BROAD = frozenset({"Exception", "BaseException"})
 CANCELLATIONS = frozenset(
     {
         "asyncio.CancelledError",
@@ -182,7 +181,7 @@ def effects_of(
         handler=handler,
         steps=steps,
         catches=catches,
-        broad=not handler.types or bool(tails & BROAD),
+        broad=not handler.types or bool(tails & BROAD_EXCEPTIONS),
         catches_cancellation=not handler.types
         or bool(tails & {"BaseException", "KeyboardInterrupt", "SystemExit"} or set(catches) & CANCELLATIONS),
         logs=logs,

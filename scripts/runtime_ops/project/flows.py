@@ -115,6 +115,11 @@ def _ends_of_loop(stmt: m.While | m.For, func: Func | None, depth: int) -> froze
     return frozenset(out)
 
 
+def takes_anything(handler: m.Handler) -> bool:
+    """A bare ``except``, or one that names Exception or BaseException."""
+    return not handler.types or not BROAD_EXCEPTIONS.isdisjoint([t.rpartition(".")[2] for t in handler.types])
+
+
 def _ends_of_try(stmt: m.Try, func: Func | None, depth: int) -> frozenset[str]:
     out = set(ends(stmt.body, func, depth))
     if "fall" in out and stmt.orelse:

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.flows import ends, place_of, statements_after
+from runtime_ops.project.flows import ends, place_of, statements_after, takes_anything
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.cli._commands import keeps_status
@@ -156,7 +156,6 @@ def _keeps_its_end(target: Func) -> bool:
         stmt = place.stmt
         if isinstance(stmt, m.Try) and not _in_loop(place.steps):
             for handler in stmt.handlers:
-                broad = not handler.types or {"Exception", "BaseException"} & set(handler.types)
-                if broad and any(isinstance(node, m.Assign | m.AugAssign) for node in m.walk(handler.body)):
+                if takes_anything(handler) and any(isinstance(node, m.Assign | m.AugAssign) for node in m.walk(handler.body)):
                     return True
     return False

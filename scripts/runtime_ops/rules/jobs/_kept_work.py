@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.failure_signs import records_failure
-from runtime_ops.project.failures import BROAD, HandlerEffects
-from runtime_ops.project.flows import ends, statements_after
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import ends, statements_after, takes_anything
 from runtime_ops.project.jobs import Consumer
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
@@ -79,7 +79,7 @@ def _guards_deliveries(func: Func) -> bool:
 def _keeps_in(stmt: m.Stmt, func: Func) -> bool:
     """A ``try`` with a broad arm that raises nothing."""
     return isinstance(stmt, m.Try) and any(
-        (not h.types or BROAD.intersection(h.types)) and not ends(h.body, func) & {"raise", "exit"} for h in stmt.handlers
+        takes_anything(h) and not ends(h.body, func) & {"raise", "exit"} for h in stmt.handlers
     )
 
 

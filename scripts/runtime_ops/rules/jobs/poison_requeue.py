@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import ends, sites_in
+from runtime_ops.project.flows import ends, sites_in, takes_anything
 from runtime_ops.project.jobs import Consumer
 from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.api import Rule
@@ -141,7 +141,7 @@ def _at_once(failed: Step, func: Func) -> bool:
     if isinstance(failed.stmt, m.If):
         return failed.arm == "body" and ends(failed.stmt.body, func) == {"continue"}
     handler = failed.handler
-    return handler is not None and (not handler.types or bool(set(handler.types) & {"Exception", "BaseException"}))
+    return handler is not None and takes_anything(handler)
 
 
 def _asked_for(site: Site) -> bool:

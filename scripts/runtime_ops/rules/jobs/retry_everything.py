@@ -8,6 +8,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.project.build import Project
+from runtime_ops.project.flows import BROAD_EXCEPTIONS
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.jobs._retries import Configured, configured, stop_given
@@ -19,7 +20,6 @@ RULE = Rule(
 JOB_SYSTEMS = frozenset(row.distribution for row in all_job_systems())
 """Their retries are few, minutes apart, and hold no caller."""
 HOOKS = frozenset("before after before_sleep on_backoff on_retry logger".split())
-BROAD = frozenset({"Exception", "BaseException"})
 TRIES = ("stop_max_attempt_number", "max_tries", "tries", "attempts")
 LONG = 10.0  # seconds of pauses for which a caller is kept from a fault that is there to stay
 
@@ -70,9 +70,9 @@ def _everything(use: Configured) -> bool:
     if given is None:
         return policy.errors == "Exception"
     names = {source_of(n).rpartition(".")[2] for n in m.walk(given) if isinstance(n, m.Name)}
-    if isinstance(given, m.Call) and "if_" in source_of(given.func) and not names & BROAD:
+    if isinstance(given, m.Call) and "if_" in source_of(given.func) and not names & BROAD_EXCEPTIONS:
         return False
-    return bool(names & BROAD)
+    return bool(names & BROAD_EXCEPTIONS)
 
 
 def _pauses(use: Configured) -> float | None:

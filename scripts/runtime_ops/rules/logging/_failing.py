@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import ends, takes_anything
 from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.jobs._words import catches_all, minds_its_failures
 from runtime_ops.rules.logging.unwatched_thread import tame
 
-BROAD = frozenset({"Exception", "BaseException"})
 MADE = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.get_event_loop", "asyncio.get_running_loop")
 
 
@@ -27,18 +26,15 @@ def _may_fail(site: Site, arm: HandlerEffects) -> bool:
 
 def _taken_inside(site: Site, attempt: m.Try) -> bool:
     at = next((i for i, step in enumerate(site.steps) if step.stmt is attempt), None)
-    return at is not None and any(_takes(step, BROAD) for step in site.steps[at + 1 :])
+    return at is not None and any(_takes(step) for step in site.steps[at + 1 :])
 
 
-def _takes(step: Step, types: frozenset[str]) -> bool:
-    """Whether the step goes into the body of a ``try`` that lets no failure of these types out."""
+def _takes(step: Step) -> bool:
+    """Whether the step goes into the body of a ``try`` that lets no failure out."""
     return (
         step.arm == "body"
         and isinstance(step.stmt, m.Try)
-        and any(
-            (not h.types or types & {t.rpartition(".")[2] for t in h.types}) and "raise" not in ends(h.body)
-            for h in step.stmt.handlers
-        )
+        and any(takes_anything(h) and "raise" not in ends(h.body) for h in step.stmt.handlers)
     )
 
 

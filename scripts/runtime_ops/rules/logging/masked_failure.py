@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import ends, takes_anything
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import delivers, saves
@@ -20,7 +20,6 @@ RULE = Rule(
 )
 OF_VALUES = frozenset(("assign", "with", "unpack", "for", "augment", "annotation"))
 COMPOUND = frozenset((m.If, m.For, m.While, m.Try, m.With, m.Def, m.ClassDef))
-BROAD = frozenset(("Exception", "BaseException"))
 OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "time.", "datetime.", "os.path.", "os.environ", "os.get")
 """Calls that fail on no machine in practice."""
 
@@ -28,8 +27,8 @@ OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "t
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
-        kinds = {type(place.stmt) for place in func.places}
-        if func.is_module or not kinds & {m.Try, m.If} or m.Match in kinds:
+        kinds = func.by_kind
+        if func.is_module or not (m.Try in kinds or m.If in kinds) or m.Match in kinds:
             continue
         candidates = [name for name, bound in func.bindings.items() if all(b.kind in OF_VALUES for b in bound) and _local(func, name)]
         for finding in (*_of_attempts(project, func, candidates), *_of_arms(project, func, candidates)):
@@ -52,12 +51,12 @@ def _local(func: Func, name: str) -> bool:
 
 def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Finding | None]:
     """``try: work(); x = …`` with ``finally: use(x)``: the failure of work() leaves x unbound."""
-    for place in func.places:
+    for place in func.by_kind.get(m.Try, ()):
         attempt = place.stmt
         if not isinstance(attempt, m.Try):
             continue
         arms: list[tuple[m.Block, str]] = [(attempt.final, "finally")] if attempt.final else []
-        arms += [(h.body, f"except {' / '.join(h.types) or ''}".rstrip()) for h in attempt.handlers if _broad(h)]
+        arms += [(h.body, f"except {' / '.join(h.types) or ''}".rstrip()) for h in attempt.handlers if takes_anything(h)]
         first, last = attempt.body[0].line, attempt.body[-1].end_line
         inside = [n for n in names if any(first <= b.line <= last for b in func.bindings[n])] if arms else []
         for block, what in arms:
@@ -66,10 +65,6 @@ def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Fin
                 if found is not None:
                     yield found
                     return  # one a function: the others have the same mend
-
-
-def _broad(handler: m.Handler) -> bool:
-    return not handler.types or bool(BROAD & {t.rpartition(".")[2] for t in handler.types})
 
 
 def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name: str, what: str) -> Finding | None:
@@ -128,7 +123,7 @@ def _out_of(site: Site, attempt: m.Try) -> bool:
 
 
 def _stays(handler: m.Handler) -> bool:
-    return _broad(handler) and "raise" not in ends(handler.body)
+    return takes_anything(handler) and "raise" not in ends(handler.body)
 
 
 def _read(block: m.Block, name: str) -> int | None:

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import ends, takes_anything
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step
@@ -149,7 +149,7 @@ def _leaving_arm(func: Func, loop: Place) -> m.Handler | None:
         inner = place.steps[next(i for i, s in enumerate(place.steps) if s.stmt is loop.stmt) + 1 :]
         nested = any(isinstance(s.stmt, m.While | m.For) for s in inner)
         for handler in stmt.handlers:
-            if not (not handler.types or set(handler.types) & {"Exception", "BaseException"}):
+            if not takes_anything(handler):
                 continue
             ways = ends(handler.body, func)
             only = ways and not ways & {"fall", "continue", "raise", "exit"}
@@ -205,9 +205,7 @@ def _outer_arm(loop: Place) -> bool:
 
 
 def _catches_all(stmt: m.Stmt) -> bool:
-    return isinstance(stmt, m.Try) and any(
-        not h.types or set(h.types) & {"Exception", "BaseException"} for h in stmt.handlers
-    )
+    return isinstance(stmt, m.Try) and any(map(takes_anything, stmt.handlers))
 
 
 def tame(site: Site) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.flows import takes_anything
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.phases import Life
@@ -21,7 +22,6 @@ RULE = Rule(
 )
 FLUSHES = frozenset("flush shutdown force_flush fsync".split())
 STOPS = frozenset("halt shutdown stop cleanup terminate aclose".split())
-ANYTHING = frozenset({"Exception", "BaseException"})
 LIVES = (".is_alive(", ".poll(", ".done(")
 CALLERS = 2  # levels of callers that are looked at
 
@@ -117,8 +117,7 @@ def _watchdog(project: Project, site: Site) -> bool:
 def _after_failure(site: Site) -> bool:
     """In ``except Exception:``, or behind ``if not thread.is_alive():``."""
     for step in site.steps:
-        types = step.handler.types if step.arm == "handler" and step.handler is not None else None
-        if types is not None and (not types or any(t.rpartition(".")[2] in ANYTHING for t in types)):
+        if step.arm == "handler" and step.handler is not None and takes_anything(step.handler):
             return True
         if isinstance(step.stmt, m.If) and any(word in source_of(step.stmt.test) for word in LIVES):
             return True
