@@ -1,7 +1,7 @@
 """celery on redis: `work` takes four seconds, `poison` fails always.
 
 With acks_late a job in flight that is cut goes back; FAULTS=forever retries without a limit, FAULTS=early acknowledges first.
-Commands: put JOB TOKEN, dead TOKEN, kept (whether no job is lost).
+Commands: put JOB TOKEN, dead TOKEN, kept (whether no job is lost). `put work` ends when the job is under way.
 """
 
 import os
@@ -41,6 +41,9 @@ if __name__ == "__main__":
     command, *rest = sys.argv[1:]
     if command == "put":
         {"work": work, "poison": poison}[rest[0]].delay(rest[1])
+        until = time.monotonic() + 10
+        while rest[0] == "work" and not store.sismember("begun", rest[1]) and time.monotonic() < until:
+            time.sleep(0.05)
     elif command == "dead":
         sys.exit(0 if store.sismember("dead", rest[0]) else "not dead")
     elif command == "kept":
