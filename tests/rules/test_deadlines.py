@@ -191,6 +191,15 @@ def test_mail_through_a_back_end_that_is_named(tmp_path: Path, backend: str, fir
     assert bool(findings(tmp_path, "call-without-timeout", app__py=code)) is fires
 
 
+@pytest.mark.parametrize(("settings", "fires"), [("EMAIL_TIMEOUT = 10\n", False), ("SOME_TIMEOUT = 10\n", True)])
+def test_mail_whose_limit_is_a_setting(tmp_path: Path, settings: str, fires: bool) -> None:
+    code = (
+        "from django.core import mail\n" + HEAD + "@app.get('/a')\ndef a():\n"
+        "    connection = mail.get_connection()\n    connection.open()\n    return ''\n"
+    )
+    assert bool(findings(tmp_path, "call-without-timeout", app__py=code, settings__py=settings)) is fires
+
+
 @pytest.mark.parametrize(
     ("inside", "fires"), [("queue.enqueue(function, retry=3)", False), ("function()", True), ("queue.enqueue(print)", True)]
 )
@@ -370,7 +379,7 @@ def test_a_job_that_its_system_ends_is_a_small_matter(tmp_path: Path) -> None:
     code = "import requests\nfrom rq.decorators import job\n@job('low')\ndef ask():\n    return requests.get('http://a').text\n"
     worker = "from rq import Worker\nimport jobs\nif __name__ == '__main__':\n    Worker(['low']).work()\n"
     (found,) = findings(tmp_path, "call-without-timeout", jobs__py=code, worker__py=worker)
-    assert found.severity == "low" and found.message.endswith("until the time limit of its job")
+    assert found.severity == "low" and found.message.endswith("until a time limit of its job, where one is set")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ class Configuration:
     def limit(self, row: Wait) -> Deadline | None:
         """The limit that configuration sets for a row; None when no such name gets a value."""
         for parameter in row.parameters:
+            if "constructor" in row.where and not parameter.isupper():
+                continue  # of both kinds the settings are in capitals
             outer, _, inner = parameter.rpartition(".")
             for found in self.named(outer.rpartition(".")[2] or inner):
                 if "OPTIONS" in parameter.split(".") and found.name != "OPTIONS":

@@ -78,7 +78,7 @@ def _end(project: Project, entrypoint: Entrypoint) -> End:
         limit = job_limit_holds(project, (entrypoint,))
         if limit is None or (is_management_command(entrypoint.path) and not entrypoint.production):
             return UNKNOWN
-        return End("until the time limit of its job", "job") if limit else FOR_EVER
+        return End("until a time limit of its job, where one is set", "job") if limit else FOR_EVER
     if _ended_by_wrapper(entrypoint):
         return End("until a middleware's time-out ends the request", "request")
     limits = _limits(entrypoint)
