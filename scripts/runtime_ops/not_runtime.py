@@ -59,7 +59,9 @@ WELL_KNOWN = frozenset(
     future oauthlib requests_oauthlib setuptools pkg_resources importlib_metadata zipp typing_extensions""".split()
 )
 """Top-level names of packages that everybody has: several of them in one folder came from elsewhere."""
-SEVERAL = 4
+SEVERAL, MANY = 4, 8
+"""How many of them tell that a folder of libraries, by its name, is one; and any other folder."""
+LIBRARIES = re.compile(r"(?:lib|libs|ext|external|deps)\d?")
 TEST_FILE = re.compile(r"^(?:test_\w*|\w+_test|tests?|conftest|noxfile|pytest_plugins?|\.?[\w.]+\.test)\.py$")
 GENERATED_FILE = re.compile(r"_pb2(?:_grpc)?\.py$")
 GENERATED_HEAD = re.compile(
@@ -82,7 +84,7 @@ def folder_reason(name: str, parent: str, children: Collection[str]) -> str | No
         return MIGRATIONS
     if lowered == "vendor":
         return None if APP_FILES & set(children) else VENDORED
-    if lowered in ("lib", "libs", "ext", "external", "deps") and len(WELL_KNOWN & set(children)) >= SEVERAL:
+    if len(WELL_KNOWN & set(children)) >= (SEVERAL if LIBRARIES.fullmatch(lowered) else MANY):
         return VENDORED
     if lowered == "features" and "steps" in children and "environment.py" in children:
         return TESTS  # behave's layout

@@ -75,11 +75,20 @@ def test_folder_that_is_no_runtime_surface_is_one_row(tree: Tree, name: str, rea
     assert name.startswith(row.path) and row.reason == reason
 
 
-def test_folder_of_well_known_packages_is_vendored(tree: Tree) -> None:
-    packages = {f"lib/{name}/__init__.py": "" for name in ("requests", "urllib3", "certifi", "idna")}
-    found = discover(tree({"app.py": "", "src/lib/own.py": "", **packages}))
+PACKAGES = ("requests", "urllib3", "certifi", "idna", "six", "bs4", "pytz", "mako")
+
+
+@pytest.mark.parametrize(("folder", "packages"), [("lib", PACKAGES[:4]), ("lib3", PACKAGES[:4]), ("bundled", PACKAGES)])
+def test_folder_of_well_known_packages_is_vendored(tree: Tree, folder: str, packages: tuple[str, ...]) -> None:
+    theirs = {f"{folder}/{name}/__init__.py": "" for name in packages}
+    found = discover(tree({"app.py": "", "src/lib/own.py": "", **theirs}))
     assert read(found) == {"app.py": "python", "src/lib/own.py": "python"}
-    assert [(row.path, row.reason) for row in found.skipped] == [("lib", "vendored code")]
+    assert [(row.path, row.reason) for row in found.skipped] == [(folder, "vendored code")]
+
+
+def test_folder_of_another_name_needs_more_of_them(tree: Tree) -> None:
+    found = discover(tree({"app.py": "", **{f"plugins/{name}/__init__.py": "" for name in PACKAGES[:4]}}))
+    assert not found.skipped
 
 
 def test_features_of_behave_are_tests(tree: Tree) -> None:
