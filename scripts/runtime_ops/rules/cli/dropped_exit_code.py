@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="main() returns a failing status that nobody passes to sys.exit, so the command always ends with 0.",
+    lead=True,
 )
 RUNNERS = frozenset({"asyncio.run", "anyio.run", "trio.run"})
 

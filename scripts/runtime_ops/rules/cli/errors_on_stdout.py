@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="An error text goes to stdout before a failing exit, where a pipe takes it for output and a log filter misses it.",
+    lead=True,
 )
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})

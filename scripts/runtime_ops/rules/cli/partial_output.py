@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A command writes its result in place over a long time, so an interrupt or a failure leaves half a file.",
+    lead=True,
 )
 OPENS = frozenset({"open", "io.open", "builtins.open", "gzip.open", "bz2.open", "lzma.open"})
 SAFE = frozenset({"replace", "rename", "renames", "move", "NamedTemporaryFile", "mkstemp", "mkdtemp", "TemporaryDirectory", "atomic_write"})

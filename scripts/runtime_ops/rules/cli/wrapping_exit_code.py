@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A count is the exit status: only its last eight bits arrive, so 256 failures look like success.",
+    lead=True,
 )
 EXITS = ("sys.exit", "os._exit", "exit", "quit")
 

@@ -23,6 +23,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A blocking call in a coroutine stops the event loop: every other request, timer and health check waits.",
+    lead=True,
 )
 KINDS = frozenset({"sleep", "network", "database", "process"})
 LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})

@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="An inner timeout is longer than the limit around it, so the outer side gives up first and the work goes on or is killed.",
+    lead=True,
 )
 WRITES = frozenset("post put patch delete publish basic_publish send produce commit enqueue apply_async insert_one save".split())
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})

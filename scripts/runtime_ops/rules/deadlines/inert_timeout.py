@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A timeout is written where it has no effect, so the wait that it should bound is not bounded.",
+    lead=True,
 )
 POOLS = frozenset(
     {"concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor", "concurrent.futures.thread.ThreadPoolExecutor"}

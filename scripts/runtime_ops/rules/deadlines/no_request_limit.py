@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="uWSGI runs without harakiri, so a request that hangs keeps its worker or thread until the next restart.",
+    lead=True,
 )
 NONE = ("0", "false")
 CONDITION = "%(_)"

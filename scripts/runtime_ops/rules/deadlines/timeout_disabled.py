@@ -21,6 +21,7 @@ RULE = Rule(
     severity="medium",
     summary="A timeout is given as None, 0 or -1, which switches off the limit that the client would have.",
     yields_to=("call-without-timeout",),
+    lead=True,
 )
 STREAMS = frozenset({"stream", "ws_connect", "websocket", "sse", "connect_sse", "iter_lines", "aiter_lines"})
 PASSES_ON = frozenset({"StreamResponse", "StreamingResponse", "StreamingHttpResponse"})

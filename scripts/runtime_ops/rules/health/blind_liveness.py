@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Liveness of a worker is answered by a thread that does not look at the loop that works.",
+    lead=True,
 )
 
 

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A container's health check ends in success whatever it finds.",
+    lead=True,
 )
 HEALTH = re.compile(r"health|liveness|readiness|(^|_)(alive|ready|probe)($|_)", re.IGNORECASE)
 ORDER = frozenset(("-lt", "-gt", "-le", "-ge", "-eq", "-ne"))

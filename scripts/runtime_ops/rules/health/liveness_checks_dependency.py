@@ -13,6 +13,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="The liveness probe's handler reaches a database, broker or another service.",
+    lead=True,
 )
 
 

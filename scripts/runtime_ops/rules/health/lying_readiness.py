@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The readiness route answers success without asking any dependency that serving uses.",
+    lead=True,
 )
 READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
 

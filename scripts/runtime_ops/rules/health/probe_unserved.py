@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A health probe asks a path, or a gRPC service, that the program does not serve.",
+    lead=True,
 )
 
 

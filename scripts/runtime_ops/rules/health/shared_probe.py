@@ -13,6 +13,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Liveness and readiness use one route, which asks dependencies.",
+    lead=True,
 )
 
 

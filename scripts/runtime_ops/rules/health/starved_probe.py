@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Health is answered by the same few threads as requests that wait without a limit.",
+    lead=True,
 )
 POOLS = ("concurrent.futures.ThreadPoolExecutor",)
 LARGE = 64

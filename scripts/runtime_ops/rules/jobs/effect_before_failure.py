@@ -24,6 +24,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="An effect that cannot be taken back is followed by a step that fails the whole.",
+    lead=True,
 )
 CONFLICTS = ("WatchError", "SerializationFailure", "StaleDataError", "SerializationError", "OptimisticLockError")
 ENQUEUES = frozenset(

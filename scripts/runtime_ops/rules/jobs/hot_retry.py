@@ -18,7 +18,8 @@ from runtime_ops.rules.deadlines._outside import reaches_outside
 from runtime_ops.rules.jobs._retries import retry_loops
 
 RULE = Rule(
-    __name__, severity="medium", summary="A failure branch loops without any pause.", yields_to=("endless-retry",)
+    __name__, severity="medium", summary="A failure branch loops without any pause.", yields_to=("endless-retry",),
+    lead=True,
 )
 LEAST_PAUSE = 0.1  # seconds; ten tries a second are a busy loop for whoever answers them
 CONFLICTS = (

@@ -20,7 +20,7 @@ from runtime_ops.rules.deadlines._waiting import likely_way
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
-RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.")
+RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.", lead=True)
 WRITES = re.compile(
     r"^(?:requests|httpx|niquests)\.(?:(?:sessions\.)?(?:Async)?(?:Session|Client)\.)?(post|put|patch|delete)$"
 )

@@ -12,7 +12,7 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._retries import configured
 
-RULE = Rule(__name__, severity="medium", summary="A configured retry can never act.")
+RULE = Rule(__name__, severity="medium", summary="A configured retry can never act.", lead=True)
 
 
 @RULE.check

@@ -16,7 +16,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures, optional, words
 
-RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.")
+RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.", lead=True)
 THREADS = ("threading.Thread", "threading.Timer")
 RISKY = frozenset(
     {

@@ -10,7 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func
 from runtime_ops.rules.api import Rule
 
-RULE = Rule(__name__, severity="medium", summary="The visibility or ack timeout is shorter than the job may run.")
+RULE = Rule(__name__, severity="medium", summary="The visibility or ack timeout is shorter than the job may run.", lead=True)
 WINDOWS = frozenset({"visibility_timeout", "VisibilityTimeout"})
 LIMITS = frozenset({"task_time_limit", "CELERY_TASK_TIME_LIMIT", "time_limit"})
 

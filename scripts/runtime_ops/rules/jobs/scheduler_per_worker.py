@@ -13,7 +13,7 @@ from runtime_ops.project.model import Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 
-RULE = Rule(__name__, severity="high", summary="A scheduler starts in every worker process or replica.")
+RULE = Rule(__name__, severity="high", summary="A scheduler starts in every worker process or replica.", lead=True)
 SCHEDULERS = (
     "apscheduler.schedulers.background.",
     "apscheduler.schedulers.asyncio.",

@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A consumer group's reset policy is left at the end of the topic: without a committed offset all that waits is skipped.",
+    lead=True,
 )
 BY_MAPPING = ("confluent_kafka.Consumer", "confluent_kafka.DeserializingConsumer", "confluent_kafka.avro.AvroConsumer")
 BY_KEYWORD = ("kafka.KafkaConsumer", "kafka.consumer.KafkaConsumer", "aiokafka.AIOKafkaConsumer")

@@ -12,7 +12,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import aside, optional
 
-RULE = Rule(__name__, severity="medium", summary="Nothing learns whether the broker took the message.")
+RULE = Rule(__name__, severity="medium", summary="Nothing learns whether the broker took the message.", lead=True)
 KAFKA = {
     "confluent_kafka.Producer.produce": ("on_delivery", "callback"),
     "kafka.KafkaProducer.send": (),

@@ -16,7 +16,8 @@ from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._worker_queues import Taken, sent, taken
 
 RULE = Rule(
-    __name__, severity="high", summary="A queue has producers, and its only consumer is not started, or no worker takes from it."
+    __name__, severity="high", summary="A queue has producers, and its only consumer is not started, or no worker takes from it.",
+    lead=True,
 )
 
 

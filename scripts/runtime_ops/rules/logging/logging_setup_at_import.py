@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A module that is only imported configures logging at import, so the order of imports decides whose set-up holds.",
+    lead=True,
 )
 NAMED_FOR_IT = ("log", "logs", "logger", "logging", "settings", "config", "conf", "gunicorn")
 FLOODS = ("DEBUG", "NOTSET", 10, 0)

@@ -34,6 +34,7 @@ RULE = Rule(
     severity="medium",
     summary="A logging set-up does nothing, or less than it says: records are dropped, written twice, or in the wrong form.",
     alone=False,
+    lead=True,
 )
 DEV_NULL = re.compile(r"(?:2>>?|&>>?|>&)\s*/dev/null|>>?\s*/dev/null\s+2>&1")
 

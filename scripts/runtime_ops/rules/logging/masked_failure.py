@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="What handles a failure reads a name that is not bound by then: the failure becomes a NameError, and the rest is skipped.",
+    lead=True,
 )
 OF_VALUES = frozenset(("assign", "with", "unpack", "for", "augment", "annotation"))
 COMPOUND = frozenset((m.If, m.For, m.While, m.Try, m.With, m.Def, m.ClassDef))

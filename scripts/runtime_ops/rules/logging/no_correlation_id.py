@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="No request, job or trace id is bound to the log records of a service or worker.",
+    lead=True,
 )
 WORDS = (
     "request_id",

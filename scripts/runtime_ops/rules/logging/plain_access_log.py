@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="The application's records are structured, the server's access log is plain text in the same stream.",
+    lead=True,
 )
 # per server: whether it writes an access log by default, options that switch it on, off, or give it a form
 SERVERS: dict[str, tuple[bool, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {

@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A key of extra= is an attribute of LogRecord: the log call raises KeyError at run time.",
+    lead=True,
 )
 # logging.Logger.makeRecord: any key of the record's __dict__, and these two
 RESERVED = frozenset(

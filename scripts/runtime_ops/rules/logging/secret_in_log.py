@@ -23,6 +23,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A secret, an address that carries one, or a whole request body is written to the log or the terminal.",
+    lead=True,
 )
 PRINTS = frozenset(
     ("print", "click.echo", "typer.echo", "rich.print", "pprint.pprint", "sys.stdout.write", "sys.stderr.write")

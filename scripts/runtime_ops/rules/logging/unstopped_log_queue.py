@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A logging QueueListener, or loguru's enqueue=True, is started and never stopped: each exit loses the last records.",
+    lead=True,
 )
 LISTENER = "logging.handlers.QueueListener"
 KINDS = ("service", "worker", "job")

@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A counter is moved up and down: it is reset or refused, so the number in hand is never measured.",
+    lead=True,
 )
 UP, DOWN = ("incr", "increment"), ("decr", "decrement")
 COUNTERS = (

@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="prometheus_client keeps its numbers for each process, and several worker processes answer the scrape in turn.",
+    lead=True,
 )
 KEPT = (
     "prometheus_client.Counter",

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A traced service calls another one by a client that nothing instruments, so the trace ends at the call.",
+    lead=True,
 )
 # OpenTelemetry's instrumentations are named after the library: opentelemetry.instrumentation.<name>
 BOUNDARIES: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (

@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A histogram of bytes or of minutes keeps the default buckets, which end at 10, so that nearly all falls into the last one.",
+    lead=True,
 )
 HISTOGRAMS = ("prometheus_client.Histogram", "prometheus_client.metrics.Histogram")
 SIZES = re.compile(r"(?i)(?:^|_)(?:bytes|sizes?)(?:$|_)")

@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A batch exporter is flushed only by atexit, which the way this program is stopped does not run.",
+    lead=True,
 )
 FLUSHES = ("shutdown", "force_flush", "flush", "close")
 

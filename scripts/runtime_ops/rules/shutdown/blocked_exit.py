@@ -21,6 +21,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="The process waits for a thread at exit that never ends, so a clean stop becomes SIGKILL.",
+    lead=True,
 )
 SHORTEST_GRACE = 10.0  # seconds: Docker, Compose, Cloud Run
 EXECUTORS = ("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor")

@@ -22,6 +22,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="Cleanup stands where a stop does not pass: behind a server that ends by signal, in atexit, in the wrong arm.",
+    lead=True,
 )
 CLEANS = frozenset("cancel rollback terminate kill close quit disconnect release cleanup stop abort".split())
 

@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A function that shutdown (or start-up) calls to do something only logs, passes or returns.",
+    lead=True,
 )
 PROMISES = re.compile(
     r"^_*(?:(?:graceful|async)_)?(?:shutdown|shut_down|close|aclose|stop|flush|drain|cleanup|clean_up|teardown|disconnect|terminate"

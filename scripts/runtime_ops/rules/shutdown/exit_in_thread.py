@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="sys.exit() in a thread ends that thread only: the process stays up without the work it did.",
+    lead=True,
 )
 
 

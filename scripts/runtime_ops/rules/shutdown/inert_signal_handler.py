@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A SIGTERM handler is installed, but nothing that serving looks at changes when it runs.",
+    lead=True,
 )
 TERMINATION = frozenset(("SIGTERM",))
 

@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="SIGTERM is handled only after something was started and a slow step: a stop before that ends nothing in order.",
+    lead=True,
 )
 STARTED = frozenset({"thread", "process", "scheduler", "observer"})
 """Kinds that the way down would have to end; a daemon is given up at any time."""

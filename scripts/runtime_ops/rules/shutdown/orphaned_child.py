@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A child process is started and not ended on every path: it goes on without its parent.",
+    lead=True,
 )
 FORCE = frozenset({"kill", "terminate", "send_signal", "with", "shutdown", "close", "stop", "quit", "cancel"})
 LAUNCHERS = frozenset("osascript xdg-open open start sc systemctl launchctl service".split())

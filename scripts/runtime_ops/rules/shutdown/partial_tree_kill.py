@@ -16,6 +16,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Only a shell is ended: what it started goes on without anybody who stops it.",
+    lead=True,
 )
 RUNS = ("subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output")
 GROUPS = ("start_new_session", "process_group", "preexec_fn", "creationflags")

@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A signal handler, or a server that installs one, is set up in a thread, where Python refuses it.",
+    lead=True,
 )
 THREADS = ("threading.Thread", "asyncio.to_thread", "concurrent.futures.ThreadPoolExecutor.submit", "threading.Timer")
 

@@ -15,6 +15,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A stop request is seen only when a long sleep is over, which can outlast the platform's grace period.",
+    lead=True,
 )
 NOTICEABLE = 10.0  # seconds: the shortest default grace; a shorter sleep alone uses up none
 

@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A temporary file or folder is not removed on every path: each failure leaves one more.",
+    lead=True,
 )
 USERS = frozenset("open io.open os.open os.fdopen os.close os.write os.chmod os.stat print str len pathlib.Path shutil.copy".split())
 """What reads or writes a file and leaves it where it is."""

@@ -21,6 +21,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="What production starts is a development server, a reloader or a debugger.",
+    lead=True,
 )
 
 CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})

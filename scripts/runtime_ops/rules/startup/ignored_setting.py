@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A configuration file sets a name that the server does not know and passes over without a word.",
+    lead=True,
 )
 FILE = re.compile(r"(?:^|/)[\w.-]*gunicorn[\w.-]*\.(?:py|conf)$")
 NEAR = 0.84

@@ -19,6 +19,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The address of a dependency falls back to localhost or a local file without a word.",
+    lead=True,
 )
 LOCAL = re.compile(r"(^|//|@)(localhost|127\.0\.0\.1|\[?::1\]?)(:|/|$)|^sqlite:///", re.IGNORECASE)
 ADDRESS = re.compile(

@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary='A flag is decided by whether a text is empty, so that "false" and "0" turn it on.',
+    lead=True,
 )
 FLAG = re.compile(
     r"(^|_)(ENABLE|DISABLE|IS|SKIP|FORCE|INSECURE|DRY_RUN)_[A-Z]|^(USE|ALLOW)_|(^|_)(DEBUG|VERBOSE|ENABLED?|DISABLED?|INSECURE)$"

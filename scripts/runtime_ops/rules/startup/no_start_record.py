@@ -21,6 +21,7 @@ RULE = Rule(
     severity="low",
     summary="A service never logs which version or build was started.",
     alone=False,
+    lead=True,
 )
 VERSION = re.compile(r"version|revision|commit|build|git_?sha|release", re.IGNORECASE)
 RESOURCE = "OTEL_RESOURCE_ATTRIBUTES"

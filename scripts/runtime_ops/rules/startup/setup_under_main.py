@@ -17,6 +17,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="Settings, checks, logging or signal handlers stand under __main__ of a module that production imports.",
+    lead=True,
 )
 
 SET_UP = frozenset(("setup", "handler", "formatter", "queue"))

@@ -14,6 +14,7 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The text of an environment variable reaches a parameter that needs a number.",
+    lead=True,
 )
 NUMERIC = frozenset(
     """timeout connect_timeout read_timeout socket_timeout socket_connect_timeout request_timeout max_retries retries

@@ -18,6 +18,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A setting is read and nothing uses its value: who sets it believes to have changed something.",
+    lead=True,
 )
 FRAMEWORKS = frozenset("django flask celery scrapy dynaconf quart sanic airflow luigi gunicorn jupyter superset".split())
 """Libraries that take names of a settings module by themselves."""

@@ -25,6 +25,7 @@ RULE = Rule(
     severity="low",
     summary="An artifact sets a variable that neither the code nor a known server or library reads.",
     alone=False,
+    lead=True,
 )
 COMMON = frozenset(
     ("APP", "ENABLE", "DISABLE", "USE", "DEFAULT", "LOG", "MAX", "MIN", "API", "BASE", "SERVICE", "SERVER")
