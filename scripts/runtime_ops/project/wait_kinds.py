@@ -56,6 +56,7 @@ DISTRIBUTIONS = {
         paho-mqtt pulsar-client google-cloud-pubsub azure-servicebus pyzmq kazoo janus""",
     "lock": "filelock portalocker fasteners",
     "child": "sh plumbum invoke pexpect",
+    "file": "watchfiles",
 }
 _KINDS = {name: kind for kind, names in DISTRIBUTIONS.items() for name in names.split()}
 OUTSIDE = frozenset({"http", "database", "broker", "network", "browser"})

@@ -14,10 +14,11 @@ from runtime_ops.libraries.names import spellings
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
+from runtime_ops.project.deadlines import calls_of, scope_of_parameter
 from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
-from runtime_ops.project.links import FAMILY, Edge
+from runtime_ops.project.links import FAMILY, Edge, argument_of
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import OWN_THREAD, Life, runs_elsewhere
@@ -130,7 +131,9 @@ def lasts(project: Project, wait: WaitSite) -> bool:
     receiver = site.text.rpartition(".")[0]
     if receiver.rpartition(".")[2].strip("_").endswith(PIPES) or dotted.startswith("asyncio.StreamWriter."):
         return True
-    if site.method in READERS and not reads_address(wait.call):
+    if site.method in READERS and (not reads_address(wait.call) or _gets_content(project, wait)):
+        return True
+    if dotted.endswith("SSLContext.wrap_socket") and _no_handshake(wait.call):
         return True
     return _sibling_sets_it(wait) or _made_around_another(wait)
 
@@ -152,6 +155,27 @@ def reads_address(call: m.Call) -> bool:
     text = _words(call.args[0]) if call.args else ""
     content = any(word in text for word in ("content", "text", "body", "data", "bytes", "string", "xml", "html", "raw"))
     return not text or (any(word in text for word in ADDRESS) and not content)
+
+
+def _gets_content(project: Project, wait: WaitSite) -> bool:
+    """Whether a reader is given a parameter that is no address: annotated as bytes, or an answer's body in every caller."""
+    given = wait.call.args[0] if wait.call.args else None
+    if not isinstance(given, m.Name):
+        return False
+    scope, param = scope_of_parameter(given.id, wait.site.function)
+    if scope is None or param is None:
+        return False
+    if param.annotation in ("bytes", "bytearray"):
+        return True
+    handed = [argument_of(site, scope, param) for site in calls_of(scope, project.links)]
+    return bool(handed) and all(isinstance(e, m.Attr) and e.name in ("content", "text") for e in handed)
+
+
+def _no_handshake(call: m.Call) -> bool:
+    """Whether wrapping a socket waits for nobody: the handshake is left to later, or the socket is one that listens
+    (Python 3.13, ssl.rst: ``do_handshake_on_connect``)."""
+    later = call.keyword("do_handshake_on_connect")
+    return isinstance(later, m.Const) and later.value is False
 
 
 def _reader(wait: WaitSite) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
-from runtime_ops.findings import Evidence, Finding
+from runtime_ops.findings import SEVERITIES, Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.model import Func
@@ -67,7 +67,7 @@ def check(project: Project) -> Iterator[Finding]:
             (open_ if doubtful(project, wait) or not _way_seen(project, wait) else sure).append(wait)
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
     for waits in (sure, open_):
-        habits: dict[tuple[str, str, str], list[Finding]] = {}
+        told: list[tuple[WaitSite, Finding]] = []
         for every in grouped(waits):
             # what nothing calls waits for nobody, and shall not stand for those that do
             group = tuple(w for w in every if project.phases(w.site)) or every
@@ -79,22 +79,20 @@ def check(project: Project) -> Iterator[Finding]:
                 continue
             entrypoints = _that_ask(project, group, phase, entrypoints)
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
-            row = group[0].row
-            # of a client that is made once, one mend limits every call
-            scope = finding.path if row.distribution in EACH_CALL else ""
-            habits.setdefault((scope, row.versioned_by, finding.confidence), []).append(finding)
-        for (scope, *_), findings in habits.items():
-            yield from together(findings) if scope else _one_client(findings)
+            told.append((group[0], finding))
+        yield from _one_a_mend(told)
     for unset in unset_limits(project):
+        services = project.imported_by(unset.module, "service")
+        end = outer_end(project, services)
         yield RULE.finding(
             unset.module.path,
             unset.line,
             f"{unset.row.name} {unset.row.work} without a limit, since {unset.row.setting} is not set: a provider that accepts and stays "
-            "silent holds each of those requests, and their threads, for ever",
+            f"silent holds each of those requests, and their threads, {end.text}".rstrip(", "),
             f"{unset.row.setting} = 10",
-            severity="medium",
+            severity="low" if end.by == "server" and end.seconds <= SOON else "medium",
             phase="serving",
-            entrypoints=project.imported_by(unset.module, "service"),
+            entrypoints=services,
             anchor=unset.row.setting,
         )
     for path, command, holds, copies in unlimited_downloads(project):
@@ -117,6 +115,46 @@ def check(project: Project) -> Iterator[Finding]:
         )
 
 
+def _one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[Finding]:
+    """The findings of one mend as one: of a library whose calls take their limit one by one those of a file, of a session that
+    several files use all of them, and of a library whose client is made once all that there are."""
+    users: dict[int, set[tuple[str, str]]] = {}
+    for wait, finding in told:
+        users.setdefault(_session(wait), set()).add((finding.path, wait.row.versioned_by))
+    habits: dict[tuple[object, ...], list[Finding]] = {}
+    for wait, finding in told:
+        session = _session(wait)
+        if session and len(users[session]) > 1:
+            key: tuple[object, ...] = ("session", session)
+        elif wait.row.distribution in EACH_CALL:
+            key = ("file", finding.path, wait.row.versioned_by)
+        else:
+            key = ("client", wait.row.versioned_by)
+        habits.setdefault((*key, finding.confidence == "possible"), []).append(finding)
+    for (kind, *_), findings in habits.items():
+        if kind == "file":
+            yield from together(findings)
+        elif kind == "client":
+            yield from _one_client(findings)
+        else:
+            yield _one_session(findings)
+
+
+def _session(wait: WaitSite) -> int:
+    """What tells the calls on one session from others: the call that makes it; 0 where the library is asked without one, and for
+    clients that are made once anyway."""
+    made = wait.construction.origin if wait.construction is not None else wait.site.origin
+    return id(made.call) if made is not None and wait.row.distribution in EACH_CALL else 0
+
+
+def _one_session(findings: list[Finding]) -> Finding:
+    """The heaviest of the calls on one session, which stands for all: where it is made, one limit mends them."""
+    first, *others = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -f.count, f.path, f.line))
+    also = (*first.also, *(Evidence(f.path, f.line, "the same session") for f in others))
+    entrypoints = tuple(dict.fromkeys(e for f in findings for e in f.entrypoints))
+    return replace(first, count=sum(f.count for f in findings), also=also[:8], entrypoints=entrypoints)
+
+
 def _one_client(findings: list[Finding]) -> Iterator[Finding]:
     """One finding a severity for the clients of one library: the place with the most calls stands for all."""
     groups: dict[str, list[Finding]] = {}
@@ -130,9 +168,11 @@ def _one_client(findings: list[Finding]) -> Iterator[Finding]:
 
 
 def _unlimited(project: Project, wait: WaitSite) -> bool:
+    if wait.site.method.startswith("_") and not wait.site.method.startswith("__"):
+        return False  # of a client that answers to any name (``templates._(id)``): it builds, and does not ask
     if not wait.leaves_the_process or _of_own_tasks(wait) or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
-    if _sent_elsewhere(wait) or _set_elsewhere(wait) or _through_adapter(project, wait):
+    if _connects_later(wait) or _sent_elsewhere(wait) or _set_elsewhere(wait) or _through_adapter(project, wait):
         return False
     if set_by_caller(project, wait) or inside_one_process(wait):
         return False
@@ -153,6 +193,21 @@ def _sent_elsewhere(wait: WaitSite) -> bool:
     """``message.connection = connection; message.send()``: the connection that it is given is judged where it is made."""
     receiver = wait.site.text.rpartition(".")[0]
     return wait.dotted.startswith("django.core.mail.") and f"{receiver}.connection" in wait.site.function.bindings
+
+
+def _connects_later(wait: WaitSite) -> bool:
+    """``ftp = FTP_TLS(); ftp.connect(host, timeout=10)``: the connection has that limit for all that follows
+    (ftplib.py, FTP.connect stores it; smtplib is alike)."""
+    if not wait.dotted.startswith(("ftplib.", "smtplib.")):
+        return False
+    made = wait.call if wait.constructs else wait.construction.origin.call if wait.construction is not None else None
+    return made is not None and any(
+        site.method == "connect"
+        and site.origin is not None
+        and site.origin.call is made
+        and any(key == "timeout" and not (isinstance(value, m.Const) and value.value is None) for key, value in site.call.keywords)
+        for site in wait.site.function.sites
+    )
 
 
 def _set_elsewhere(wait: WaitSite) -> bool:
@@ -339,7 +394,8 @@ def _hurts(
     if phase is None:
         return job
     if phase == "import":
-        return all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)
+        # a command alone: its production settings, and who serves beside it, may stand outside of what was read
+        return any(e.long_running for e in entrypoints) and all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)
     if phase == "startup" and not any(_deployed(e) for e in entrypoints):
         return False
     if phase == "shutdown":
