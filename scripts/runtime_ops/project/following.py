@@ -73,7 +73,15 @@ class Follower:
                 return found
         if name in S6_INITS:
             return self._services(way, words, depth)
+        if len(words) > 1 and self._unread_entrypoint(name) and self.programs.known(base_name(words[1].text)):
+            link = way.to(words[0].path, words[0].line, " ".join(texts(words)))
+            return self.follow(replace(link, alone=False), words[1:], depth + 1)
         return self._program(way, words, depth)
+
+    def _unread_entrypoint(self, name: str) -> bool:
+        """Whether a program that was not found is an entry script by its name: such a script runs its arguments in the end (Docker's
+        best practices for ENTRYPOINT); whether it becomes them is not known."""
+        return (name.endswith(".sh") or "entrypoint" in name) and not self.programs.known(name)
 
     def _filled(self, words: Words, way: Way) -> Words:
         """Words with the variables filled in that the platform itself knows (Kubernetes, supervisord, systemd)."""

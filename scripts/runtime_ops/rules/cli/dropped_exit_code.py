@@ -68,9 +68,11 @@ def _failing_status(func: Func) -> int | None:
             else:
                 both = (value, value)
             for part in both:
-                if isinstance(part, m.Const) and isinstance(part.value, int) and not isinstance(part.value, bool):
+                if isinstance(part, m.UnaryOp) and part.op == "-" and isinstance(part.operand, m.Const) and part.operand.value == 1:
+                    codes.append(-1)  # exits with 255
+                elif isinstance(part, m.Const) and isinstance(part.value, int) and not isinstance(part.value, bool):
                     codes.append(part.value)
                 elif not isinstance(part, m.Name | m.Call):
                     return None
     failing = [c for c in codes if c]
-    return failing[0] if failing and all(0 <= c < 256 for c in codes) else None
+    return failing[0] if failing and all(-1 <= c < 256 for c in codes) else None
