@@ -62,6 +62,13 @@ def test_entrypoint_and_cmd_are_joined_and_shell_form_takes_no_arguments() -> No
     assert only(shell).argv == ("python", "job.py")
 
 
+@pytest.mark.parametrize(("entrypoint", "started"), [("/app/entrypoint.sh", True), ("/app/report", False)])
+def test_entry_script_that_is_not_in_the_repository_runs_its_arguments(entrypoint: str, started: bool) -> None:
+    dockerfile = f'FROM python:3\nCOPY . /app\nENTRYPOINT ["{entrypoint}"]\nCMD ["gunicorn", "shop.wsgi:app"]\n'
+    found = launches({"Dockerfile": dockerfile, "shop/__init__.py": "", "shop/wsgi.py": APP})
+    assert [(x.server, x.target.path, x.pid1) for x in found if x.server] == [("gunicorn", "shop/wsgi.py", False)] * started
+
+
 def test_distroless_image_brings_its_interpreter() -> None:
     launch = only(
         {"Dockerfile": 'FROM gcr.io/distroless/python3\nCOPY . /app\nWORKDIR /app\nCMD ["serve.py"]\n', "serve.py": ""}
