@@ -15,25 +15,29 @@ WALL = frozenset(
     """time.time datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today django.utils.timezone.now
     arrow.utcnow arrow.now pendulum.now""".split()
 )
+CLOCKS = frozenset("now utcnow now_datetime".split())
 NAMES = 4  # names of names: a limit is nearer than this
 UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
 
-def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str, bool]]:
-    """``(now - started).seconds`` in a comparison: lines, with the text, and whether the earlier time is kept in a field, where
-    it can grow a day old: a local of a loop and the head of a queue are renewed all the time."""
+def lost_days(project: Project, func: Func) -> Iterator[tuple[int, str, str]]:
+    """``(now - started).seconds`` in a comparison: lines, with the text and how sure it is that the difference grows a day old
+    and somebody cares: likely where the earlier time is kept in a field (a local of a loop and the head of a queue are renewed
+    all the time), certain where it is a record's and is taken from the clock to be compared with a limit."""
     found = func.inventory
     if "seconds" not in found.attributes and not any(name.endswith(".seconds") for name in found.names):
         return
     for place in func.places:
         for expr in own_expressions(place.stmt):
-            text = None
+            text, sure = None, False
             for node in m.walk(expr):
                 if isinstance(node, m.Compare):
                     for part in (node.left, *node.rights):
-                        text = text or _seconds_of_difference(part, func, project)
+                        found_here = _seconds_of_difference(part, func, project)
+                        text = text or found_here
+                        sure = sure or (found_here is not None and _grows_old(part, node, func, project))
             if text is not None and ".days" not in source_of(expr, 400) and not _names_days(func):
-                yield place.stmt.line, text, _keeps_start(expr, func)
+                yield place.stmt.line, text, "certain" if sure else "likely" if _keeps_start(expr, func) else "possible"
 
 
 def _seconds_of_difference(expr: m.Expr, func: Func, project: Project) -> str | None:
@@ -62,6 +66,42 @@ def _keeps_start(expr: m.Expr, func: Func) -> bool:
         )
         for n in m.walk((expr, *bound))
     )
+
+
+def _grows_old(part: m.Expr, compare: m.Compare, func: Func, project: Project) -> bool:
+    """Whether ``.seconds`` is of ``now() - record.started`` and is compared with a limit. What is private to the object that
+    asks is its own memory, mostly renewed all the time; a field that nothing ever sets has no difference."""
+    while isinstance(part, m.Call) and part.args:  # int(delta.seconds)
+        part = part.args[0]
+    difference: m.Expr | None = part.value if isinstance(part, m.Attr) else None
+    if isinstance(part, m.Name):
+        bound = [b.expr for b in func.bindings.get(part.id.rpartition(".")[0], ()) if b.kind in ("assign", "walrus")]
+        difference = bound[0] if len(bound) == 1 else None
+    if not isinstance(difference, m.BinOp) or not isinstance(difference.right, m.Name) or not set(compare.ops) & {"<", ">", "<=", ">="}:
+        return False
+    owner, _, field = difference.right.id.rpartition(".")
+    limits = [side for side in (compare.left, *compare.rights) if isinstance(side, m.Const)]
+    if not owner or field.startswith("_") or any(not limit.value for limit in limits):
+        return False
+    return _reads_clock(difference.left, func) and not _never_set(field, project)
+
+
+def _reads_clock(expr: m.Expr, func: Func) -> bool:
+    """``now()``, or a local that was bound to such a call."""
+    bound = [b.expr for b in func.bindings.get(expr.id, ())] if isinstance(expr, m.Name) else [expr]
+    return bool(bound) and all(isinstance(b, m.Call) and source_of(b.func).rpartition(".")[2] in CLOCKS for b in bound)
+
+
+def _never_set(field: str, project: Project) -> bool:
+    """Whether all that the project ever writes into a field of this name is None."""
+    written = [
+        b.expr
+        for each in project.functions
+        for name, bindings in each.attribute_bindings.items()
+        if name.endswith(f".{field}")
+        for b in bindings
+    ]
+    return bool(written) and all(isinstance(expr, m.Const) and expr.value is None for expr in written)
 
 
 def _names_days(func: Func) -> bool:

@@ -18,7 +18,8 @@ CASTS = frozenset("int float".split())
 
 
 class Unlimited(NamedTuple):
-    """A job limit that is switched off: the place where the value is written, and the call that it reaches."""
+    """A job limit that is switched off: the place where the value is written, and the call that it reaches. ``default``: it is
+    what an environment variable stands for that nobody has set, so what everybody gets who has not asked."""
 
     path: str
     line: int
@@ -26,6 +27,7 @@ class Unlimited(NamedTuple):
     value: str
     system: str
     site: Site
+    default: bool
 
 
 def switched_off(project: Project) -> Iterator[Unlimited]:
@@ -36,9 +38,10 @@ def switched_off(project: Project) -> Iterator[Unlimited]:
         for site in sites if rows else ():
             for row in rows:
                 for expr in _given(site, row):
-                    for path, line, text, value in _ends(project, expr, site.function, site.line, 0):
+                    for path, line, text, value, default in _ends(project, expr, site.function, site.line, 0):
                         if any(type(value) is type(u) and value == u for u in row.unbounded_values) and value is not None:
-                            found.setdefault((path, line), Unlimited(path, line, text, repr(value), row.distribution, site))
+                            limit = Unlimited(path, line, text, repr(value), row.distribution, site, default)
+                            found.setdefault((path, line), limit)
     last: dict[tuple[str, str], Unlimited] = {}
     for limit in found.values():
         known = last.get((limit.path, limit.system))
@@ -61,21 +64,22 @@ def _given(site: Site, row: Wait) -> Iterator[m.Expr]:
                             yield item
 
 
-def _ends(project: Project, expr: m.Expr, func: Func, line: int, depth: int) -> Iterator[tuple[str, int, str, object]]:
-    """The literals that an expression may stand for: path, line, what it is called, value."""
+def _ends(project: Project, expr: m.Expr, func: Func, line: int, depth: int) -> Iterator[tuple[str, int, str, object, bool]]:
+    """The literals that an expression may stand for: path, line, what it is called, value, whether the environment may say else."""
     if depth > DEPTH:
         return
     value = _literal(expr, func, project)
     if value is not None:
-        yield func.path, line, source_of(expr, 60), value[0]
+        asked = any(source_of(call.func) in DEFAULTS for call in m.calls(expr))
+        yield func.path, line, source_of(expr, 60), value[0], asked
         return
     if isinstance(expr, m.IfExp):
         yield from _ends(project, expr.body, func, line, depth + 1)
         yield from _ends(project, expr.orelse, func, line, depth + 1)
     elif isinstance(expr, m.Name | m.Attr):
         for inner, where, at in _bound(project, expr, func):
-            for path, number, text, found in _ends(project, inner, where, at, depth + 1):
-                yield path, number, source_of(expr, 60) if (path, number) == (where.path, at) else text, found
+            for path, number, text, found, asked in _ends(project, inner, where, at, depth + 1):
+                yield path, number, source_of(expr, 60) if (path, number) == (where.path, at) else text, found, asked
     elif isinstance(expr, m.Call):
         callee = project.links.names.value(expr.func, func)
         targets = [callee.target] if callee is not None and isinstance(callee.target, Func) else []

@@ -14,10 +14,10 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import not_blocking
 from runtime_ops.project.links import Edge
 from runtime_ops.project.mains import is_main
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.deadlines._waiting import READERS, matters, reads_address
+from runtime_ops.rules.deadlines._waiting import READERS, likely_way, matters, reads_address
 
 RULE = Rule(
     __name__,
@@ -40,6 +40,8 @@ SHORT_COMMANDS = frozenset(
 )
 """Commands that do not wait, and whose answers do not grow with what is stored."""
 SHORT = 0.1  # seconds of sleep that nobody notices
+LONG = 0.5  # seconds of sleep that everybody who waits does
+ELSEWHERE = ("requests.", "httpx.", "urllib.request.", "multiprocessing.connection.", "multiprocessing.Pipe")
 
 
 @RULE.check
@@ -56,7 +58,7 @@ def check(project: Project) -> Iterator[Finding]:
         for site in sites:
             if site.method in READERS and not reads_address(site.call):
                 continue
-            if not site.awaited and not _returns_at_once(site) and _on_the_loop(project, site):
+            if not site.awaited and not _returns_at_once(site) and _on_the_loop(project, site) and not _in_lambda(site):
                 by_function.setdefault(site.function, []).append((site, row))
     alike: dict[str, list[Finding]] = {}
     database = []
@@ -105,7 +107,7 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
         severity=severity,
         phases=("serving",),
         kinds=("service", "worker"),
-        confidence="likely" if _serves_many(project, site) else "possible",
+        confidence="possible" if not _serves_many(project, site) else "certain" if _lasts(project, site) else "likely",
     )
     if len(blocking) == 1:
         return finding
@@ -124,6 +126,21 @@ def _serves_many(project: Project, site: Site) -> bool:
         return False
     running = project.runs_in(site, "serving", kinds=("service", "worker"))
     return any(e.kind == "service" or e.production for e in running)
+
+
+def _lasts(project: Project, site: Site) -> bool:
+    """Whether the loop is seen to stand while somebody else answers: an HTTP request to another host, a pipe that another
+    process writes to, a sleep of its own; in a coroutine that is reached by calls that are seen."""
+    dotted = site.dotted or ""
+    if dotted == "time.sleep":
+        given = site.call.argument("secs", 0)
+        long = isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value >= LONG
+    else:
+        long = dotted.startswith(ELSEWHERE)
+    if not long or not site.function.facts.is_async:
+        return False
+    running = project.runs_in(site, "serving", kinds=("service", "worker"))
+    return any(likely_way(project.lives[e], site.function) for e in running)
 
 
 def _one_command(site: Site) -> bool:
@@ -148,6 +165,12 @@ def _on_the_loop(project: Project, site: Site) -> bool:
         return False
     edges = project.links.callers.get(func, [])
     return bool(edges) and all(_direct(edge) for edge in edges)
+
+
+def _in_lambda(site: Site) -> bool:
+    """``run_in_executor(None, lambda: requests.get(url))``: who is handed the function calls it, mostly in a thread."""
+    written = (n for expr in own_expressions(site.stmt) for n in m.walk(expr) if isinstance(n, m.Lambda))
+    return any(call is site.call for each in written for call in m.calls(each.body))
 
 
 def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:

@@ -109,9 +109,17 @@ def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ..
     lives = [life for life in reached if likely_way(life, func) and not (jobs and handed_over(life, func, "serving"))]
     if not project.links.callers.get(func):
         lives = [life for life in lives if life.sure(func)]
-    if not lives or _for_operators(func) or _limits_itself(project, wait):
+    if not lives or _for_operators(func) or _limits_itself(project, wait) or _has_ended(wait):
         return False
     return _talks(project, wait) or _chosen_by_user(wait)
+
+
+def _has_ended(wait: WaitSite) -> bool:
+    """``child.stdout.read(); child.wait()``: it has closed its output by then, so it is the read that waits."""
+    owner, _, method = wait.site.text.rpartition(".")
+    return method == "wait" and any(
+        s.text in (f"{owner}.stdout.read", f"{owner}.stderr.read") and s.line < wait.line for s in wait.site.function.sites
+    )
 
 
 def _for_operators(func: Func) -> bool:
@@ -164,6 +172,8 @@ def _chosen_by_user(wait: WaitSite) -> bool:
 
 def _kept_command(node: object, func: Func) -> bool:
     if isinstance(node, m.Subscript):
+        if ".request." in f".{source_of(node.value)}":
+            return False  # who asks for the command waits for it
         return isinstance(node.key, m.Const) and isinstance(node.key.value, str) and SOMEBODYS.search(node.key.value) is not None
     if isinstance(node, m.Name):
         owner, _, last = node.id.rpartition(".")

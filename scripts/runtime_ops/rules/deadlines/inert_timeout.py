@@ -43,7 +43,7 @@ def check(project: Project) -> Iterator[Finding]:
                 yield from _inside_pool(project, site)
             if site.method == "wait":
                 yield from _after_reading(project, site)
-        for line, text, kept in lost_days(project, func):
+        for line, text, how in lost_days(project, func):
             yield RULE.in_function(
                 project,
                 func,
@@ -51,7 +51,8 @@ def check(project: Project) -> Iterator[Finding]:
                 f"{text} leaves out whole days: a difference of 1 day and 5 s counts as 5 s, so the limit is met too early or "
                 "not at all",
                 "use total_seconds()",
-                confidence="likely" if kept else "possible",
+                severity="low",  # true to the letter, and one turn in a day goes wrong
+                confidence=how,
             )
     yield from _default_of_sockets(project)
 
@@ -74,8 +75,20 @@ def _session_attribute(project: Project, func: Func, place: Place) -> Iterator[F
                 place.stmt.line,
                 f"{target.id} is an attribute that requests never reads: its calls still wait without limit",
                 "pass timeout= with each call, or mount an HTTPAdapter whose send() sets it",
-                severity="high",
+                confidence="certain" if _called_without(project, func, target.id.rpartition(".")[0]) else "likely",
             )
+
+
+def _called_without(project: Project, func: Func, session: str) -> bool:
+    """Whether a call on the session gives no limit of its own: in this class for one of an object, else in this module."""
+    return any(
+        wait.row.distribution == "requests"
+        and wait.deadline.state == "unbounded"
+        and wait.site.function.module is func.module
+        and (wait.site.function.cls is func.cls or not session.startswith("self."))
+        and wait.site.text.rpartition(".")[0] == session
+        for wait in project.waits
+    )
 
 
 def _blocking_inside(project: Project, func: Func, stmt: m.With) -> Iterator[Finding]:
@@ -139,6 +152,7 @@ def _inside_pool(project: Project, site: Site) -> Iterator[Finding]:
                 f"the timeout of {site.text}() has no effect: leaving the `with {pool}` block calls shutdown(wait=True), "
                 "which waits for the job without limit",
                 "keep the executor outside the call, or leave it by shutdown(wait=False, cancel_futures=True); bound the job itself",
+                confidence="certain",  # the pool, the job and the way out are all in the block
             )
             return
 
@@ -164,22 +178,25 @@ def _after_reading(project: Project, site: Site) -> Iterator[Finding]:
     if not receiver or given is None or (isinstance(given, m.Const) and not given.value):
         return
     pipes = (f"{receiver}.stdout", f"{receiver}.stderr")
-    before = None
+    before, sure = None, False
     for other in site.function.sites:
         whole = other.method in READERS and other.text.rpartition(".")[0] in pipes and not other.call.args
         if whole and other.line < site.line:
-            before = other.line
+            before, sure = other.line, True
     for place in site.function.places:
         if isinstance(place.stmt, m.For) and place.stmt.line < site.line and source_of(place.stmt.iterable) in pipes:
             before = place.stmt.line
     if before is None or not _reached(project, site.function):
         return
+    # a timer or thread beside may end the child while its output is read
+    beside = any("timer" in name.lower() or "thread" in name.lower() for name in site.function.inventory.names)
     yield RULE.at(
         project,
         site,
         f"{site.text}(timeout=…) comes after the child's output was read to its end (line {before}), which waits for the child "
         "without limit: the timeout never bounds it",
         "use communicate(timeout=…), kill the child on TimeoutExpired and call communicate() again",
+        confidence="certain" if sure and not beside else "likely",
     )
 
 
@@ -199,4 +216,5 @@ def _default_of_sockets(project: Project) -> Iterator[Finding]:
                 f"requests passes its own None to the socket, so this default does not reach {waits[0].site.text}() in line "
                 f"{waits[0].line}",
                 "pass timeout= with each call of requests",
+                confidence="certain",
             )

@@ -176,6 +176,8 @@ def _unknown_receivers(project: Project) -> Iterator[Finding]:
                     "finishes holds this worker for ever",
                     REMEDY,
                     kinds=("service", "worker"),
+                    # ``set(…, timeout=0)`` is many a thing; ``page.goto(url, timeout=0)`` is one
+                    confidence="certain" if len(names[site.method]) == 1 else "likely",
                 )
 
 
@@ -186,7 +188,8 @@ def _of_job(project: Project, limit: Unlimited) -> Finding:
         f"{limit.text} is the time limit that {limit.system} gives its jobs, and {limit.value} switches it off: one job "
         "that hangs occupies a worker for ever",
         "default to a finite limit in seconds; let those who need longer jobs raise it",
-        severity="high",
+        severity="medium",
+        confidence="certain" if limit.default else "likely",  # at one call it may be meant, for one long job
         phase="serving",
         entrypoints=tuple(e for e in project.entrypoints if e.kind == "worker"),
         anchor=limit.text,

@@ -13,6 +13,7 @@ from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Act, Registration
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._launched import grace_of
 from runtime_ops.rules.shutdown._long_running import owners
 from runtime_ops.rules.shutdown._running import lasting_phases, waits_by_call
 from runtime_ops.rules.shutdown.unhandled_termination import handled
@@ -24,6 +25,8 @@ RULE = Rule(
     lead=True,
 )
 SHORTEST_GRACE = 10.0  # seconds: Docker, Compose, Cloud Run
+OPEN = frozenset({"unbounded", "disabled", "expression"})
+UNKNOWN = frozenset({"partly", "unknown"})
 EXECUTORS = ("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor")
 
 
@@ -98,11 +101,12 @@ def _executors(project: Project, registration: Registration) -> Iterator[Finding
     left = next((a for a in acts if a.kind == "call" and a.site is not None and _not_waited(a.site)), None)
     if left is None or left.site is None or any(a.name in ("os._exit", "os.abort") for a in acts):
         return
-    long_job = _long_job(project)
+    long_job, seen = _long_job(project)
     if long_job is None:
         return
     leaves = _exit_of(registration) or left
     place = leaves.site if leaves.site is not None else left.site
+    entrypoints = owners(project, registration.site)
     yield RULE.finding(
         place.path,
         leaves.line,
@@ -110,8 +114,10 @@ def _executors(project: Project, registration: Registration) -> Iterator[Finding
         f"them at exit, and jobs like {long_job.text}() at {long_job.path}:{long_job.line} can outlast the grace period",
         "give the jobs limits below the grace period and a look at the stop flag, cancel_futures=True; as last step, after "
         "flushing, os._exit",
+        severity="medium",
+        confidence="certain" if seen and leaves.kind == "exit" and _short_grace(entrypoints) else "likely",
         phase="shutdown",
-        entrypoints=owners(project, registration.site),
+        entrypoints=entrypoints,
         trace=(
             Evidence(left.site.path, left.line, "the executor is left"),
             Evidence(long_job.path, long_job.line, "a job"),
@@ -136,9 +142,17 @@ def _not_waited(site: Site) -> bool:
     return isinstance(given, m.Const) and given.value is False
 
 
-def _long_job(project: Project) -> Site | None:
-    """A job handed to an executor that can run longer than the shortest grace period."""
+def _short_grace(entrypoints: tuple[Entrypoint, ...]) -> bool:
+    """Whether a program is started by what kills it after the shortest grace period, and nothing says that it has longer."""
+    known = [grace for e in entrypoints for x in e.production if (grace := grace_of(x)) is not None]
+    return any(g.seconds <= SHORTEST_GRACE for g in known) and not any(g.written and g.seconds > SHORTEST_GRACE for g in known)
+
+
+def _long_job(project: Project) -> tuple[Site | None, bool]:
+    """A job handed to an executor that can run longer than the shortest grace period, and whether a call is seen in it whose
+    limit is none, longer, or whatever a setting says."""
     waits = waits_by_call(project)
+    found = None
     for func in project.functions:
         for edge in project.links.callers.get(func, ()):
             handed = edge.how == "reference" and edge.via.rpartition(".")[2] in (
@@ -149,18 +163,20 @@ def _long_job(project: Project) -> Site | None:
             )
             if not handed or "serving" not in lasting_phases(project, edge.site)[1]:
                 continue
-            if _long(func, waits, 0):
-                return edge.site
-    return None
+            if _long(func, waits, 0, UNKNOWN):
+                if _long(func, waits, 0, frozenset()):
+                    return edge.site, True
+                found = found or edge.site
+    return found, False
 
 
-def _long(func: Func, waits: dict[int, WaitSite], depth: int) -> bool:
+def _long(func: Func, waits: dict[int, WaitSite], depth: int, unknown: frozenset[str]) -> bool:
     for site in func.sites:
         wait = waits.get(id(site.call))
         if wait is not None and not wait.constructs and (wait.leaves_the_process or wait.kind == "child"):
             seconds = wait.deadline.seconds
-            if seconds is None or seconds > SHORTEST_GRACE:
+            if seconds > SHORTEST_GRACE if seconds is not None else wait.deadline.state in unknown | OPEN:
                 return True
-        if depth < 3 and not site.weak and any(_long(t, waits, depth + 1) for t in site.targets[:2] if t is not func):
+        if depth < 3 and not site.weak and any(_long(t, waits, depth + 1, unknown) for t in site.targets[:2] if t is not func):
             return True
     return False

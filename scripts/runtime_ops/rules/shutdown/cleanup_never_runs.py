@@ -16,7 +16,7 @@ from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import server_of
 from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
-from runtime_ops.rules.shutdown._running import STOP_NAME, for_developers, function_phases, only_tells, receiver
+from runtime_ops.rules.shutdown._running import STOP_NAME, below, for_developers, function_phases, only_tells, receiver
 
 RULE = Rule(
     __name__,
@@ -192,6 +192,7 @@ def _wrong_arm(project: Project) -> Iterator[tuple[int, Finding]]:
             "end goes on without the worker",
             f"add {name} to the arm, or clean up in an arm for BaseException that re-raises",
             severity="medium",
+            confidence="certain",  # the arm is written for a stop, the project's worker stops otherwise
             phase="shutdown",
         )
         yield weight, finding
@@ -235,7 +236,21 @@ def _abandoned_loop(project: Project) -> Iterator[Finding]:
                 "cancel the task by call_soon_threadsafe(task.cancel) and let run_until_complete() return",
                 end_line=site.call.end_line,
                 severity="medium",
+                confidence="certain" if _leaves_cleanup(project, func, stopped) else "likely",
             )
+
+
+def _leaves_cleanup(project: Project, func: Func, loop: str) -> bool:
+    """Whether the coroutine that is abandoned, or one that it awaits, has something to do on its way out."""
+    driven = (site for f in _family(func) for site in f.sites if site.text == f"{loop}.run_until_complete")
+    handed = {id(call) for site in driven for argument in site.call.args for call in m.calls(argument)}
+    started = [t for f in _family(func) for s in f.sites if id(s.call) in handed for t in s.targets]
+    awaited = (f for each in started for f in below(project, each, 2) if f.facts.is_async)
+    return any(
+        (isinstance(p.stmt, m.Try) and p.stmt.final) or (isinstance(p.stmt, m.With) and p.stmt.is_async)
+        for f in awaited
+        for p in f.places
+    )
 
 
 def _stops_loop(site: Site) -> str | None:

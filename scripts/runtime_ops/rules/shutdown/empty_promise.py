@@ -22,6 +22,7 @@ PROMISES = re.compile(
     r"^_*(?:(?:graceful|async)_)?(?:shutdown|shut_down|close|aclose|stop|flush|drain|cleanup|clean_up|teardown|disconnect|terminate"
     r"|release|dispose|enable|initiali[sz]e|setup)(?:_\w+)?$"
 )
+DONE = re.compile(r"(?i)\b(?:complete|completed|done|finished|stopped|closed|flushed|drained|released|terminated|disconnected|cleaned)\b")
 STANDINS = re.compile(
     r"null|noop|no_op|dummy|fake|mock|stub|abstract|base|interface|protocol|mixin|empty|disabled|memory|local", re.I
 )
@@ -60,9 +61,15 @@ def check(project: Project) -> Iterator[Finding]:
             "do what the name says (and what its caller counts on), or remove it and its call",
             end_line=func.facts.end_line,
             severity="low" if starting or (attached and not phases) else None,
-            confidence="likely" if says is not None else "possible",
+            confidence="possible" if says is None else "certain" if not starting and _says_done(func) else "likely",
             phase="startup" if starting else "shutdown",
         )
+
+
+def _says_done(func: Func) -> bool:
+    """Whether what it logs is that the thing has been done: ``shutdown complete``, ``all events flushed``."""
+    texts = (node.value for site in func.sites if tells(site) for node in m.walk(site.call.args) if isinstance(node, m.Const))
+    return any(isinstance(text, str) and DONE.search(text) is not None for text in texts)
 
 
 def _promises(func: Func) -> bool:

@@ -150,6 +150,9 @@ def _between_start_and_return(project: Project) -> Iterator[Finding]:
                 entrypoints=lasting_phases(project, start)[0],
                 trace=(Evidence(start.path, start.line, f"{start.text}() starts it"),),
                 anchor=f"{func.qualname}:{risky.text}",
+                # somebody else has to answer, and fails to now and then; what else is awaited may hardly ever fail
+                confidence="certain" if risky.method.startswith(CONNECTS) else "likely",
+                severity="medium",
             )
 
 

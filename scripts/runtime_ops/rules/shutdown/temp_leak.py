@@ -10,6 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.kept import kept
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
+from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.shutdown._running import REMOVERS, below, lasting_phases, names_in, waits_by_call
 
@@ -148,7 +149,15 @@ def _before_the_try(project: Project) -> Iterator[Finding]:
                 "removes them: when it fails or is interrupted, they stay (with whatever secrets they hold)",
                 "begin the try right behind the creation",
                 kinds=("service", "worker"),
+                confidence="certain" if any(_waits(project, s, waits) for s in risky if s is not first) else "likely",
             )
+
+
+def _waits(project: Project, site: Site, waits: dict[int, WaitSite]) -> bool:
+    """Whether a call, or what it calls, waits for somebody else, so that it does fail now and then."""
+    calls = [site.call, *(s.call for target in site.targets[:3] for func in below(project, target, 1) for s in func.sites)]
+    found = (waits.get(id(call)) for call in calls)
+    return any(wait is not None and wait.leaves_the_process and not wait.constructs for wait in found)
 
 
 def _cleans(project: Project, func: Func, attempt: m.Try) -> bool:

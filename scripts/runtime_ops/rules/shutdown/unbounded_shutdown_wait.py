@@ -94,9 +94,9 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
 
 
 def _confidence(site: Site, resource: Resource | None, hangs: Site | None) -> str:
-    """Certain of a thread or pool of this program that is seen to stand in a call without a limit; a process may be ended from
-    outside by then."""
-    if _serves_on(resource) or (hangs is not None and resource is not None and resource.kind in ("thread", "executor")):
+    """Certain of a pool of this program whose jobs are seen to stand in a call without a limit. A process may be ended from
+    outside by then, and what a thread waits for mostly answers as long as the others run."""
+    if _serves_on(resource) or (hangs is not None and resource is not None and resource.kind == "executor"):
         return "certain"
     return "likely" if hangs is not None or _asked(site) else "possible"
 

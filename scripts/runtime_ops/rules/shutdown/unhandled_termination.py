@@ -265,7 +265,9 @@ def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *
     if _stopped_otherwise(project, entrypoint):
         return "possible"
     if as_pid1(entrypoint) is not None and (seen or place.how == "call"):
-        return "certain"
+        # where it has a server beside that ends by SIGTERM, the container's arguments may choose that one
+        chosen = all(leaves_sigterm(other) for other in serving_places(project, entrypoint))
+        return "certain" if chosen else "likely"
     if as_pid1(entrypoint) is not None and at_stake(project, entrypoint):
         return "likely"  # the end of its turns is SIGKILL, always
     typed = not entrypoint.launches and bool(project.launches)

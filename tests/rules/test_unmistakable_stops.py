@@ -1,0 +1,215 @@
+"""Limits that do nothing and ways down that do not stop: the shapes whose code is complete evidence, beside their near misses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from judging import said
+
+FLASK = "import flask\nimport requests\n\napp = flask.Flask(__name__)\n\n\n"
+ROUTE = "@app.get('/')\ndef index():\n"
+FAST = (
+    "import asyncio\nimport time\n\nimport requests\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n"
+    "@app.get('/')\nasync def index(url: str):\n"
+)
+
+
+def certain(root: Path, rule: str, files: dict[str, str]) -> bool:
+    """Whether the rule tells of exactly one thing here of which it is certain; else all that it says is a lead."""
+    found = [f.confidence == "certain" for f in said(root, rule, files)]
+    assert found in ([True], [False], [])
+    return found == [True]
+
+
+@pytest.mark.parametrize(
+    ("test", "sure"),
+    [
+        ("(now() - order.paid_at).seconds < 60", True),
+        ("(now() - order.paid_at).seconds > 0", False),  # no limit
+        ("(now() - self._paid_at).seconds < 60", False),  # renewed all the time
+        ("(now() - order.refunded_at).seconds < 60", False),  # nothing ever sets it
+        ("(order.sent_at - order.paid_at).seconds < 60", False),
+        ("(now() - paid).seconds < 60", False),
+    ],
+)
+def test_seconds_of_a_difference_count_where_a_record_is_old(tmp_path: Path, test: str, sure: bool) -> None:
+    code = (
+        FLASK.replace("import flask\n", "import flask\nfrom django.utils.timezone import now\n")
+        + f"class Fresh:\n    def fresh(self, order, paid):\n        order.refunded_at = None\n        return {test}\n\n\n"
+        + ROUTE + "    return str(Fresh().fresh(flask.g.order, None))\n"
+    )  # fmt: skip
+    assert certain(tmp_path, "inert-timeout", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(("call", "sure"), [("session.get('http://a')", True), ("session.get('http://a', timeout=5)", False)])
+def test_a_session_without_a_limit_counts_where_a_call_has_none(tmp_path: Path, call: str, sure: bool) -> None:
+    code = FLASK + f"session = requests.Session()\nsession.timeout = 5\n\n\n{ROUTE}    return {call}.text\n"
+    assert certain(tmp_path, "inert-timeout", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "sure"),
+    [
+        ("", "text = child.stdout.read()", True),
+        ("threading.Timer(5, child.kill).start()", "text = child.stdout.read()", False),
+        ("text = ''", "for line in child.stdout:\n        text += line", False),  # it may look at the time in each turn
+    ],
+)
+def test_a_wait_after_the_whole_output_counts_unless_something_else_ends_it(
+    tmp_path: Path, before: str, read: str, sure: bool
+) -> None:
+    body = ["child = subprocess.Popen(['convert', 'x'], stdout=subprocess.PIPE, text=True)", before, read, "child.wait(timeout=5)"]
+    code = "import subprocess\nimport threading\n" + FLASK + ROUTE + "".join(f"    {line}\n" for line in body if line) + "    return text\n"
+    assert certain(tmp_path, "inert-timeout", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("value", "sure"), [('int(os.environ.get("LIMIT", -1))', True), ('int(os.environ.get("LIMIT", 900))', False), ("-1", False)]
+)
+def test_a_job_limit_that_a_setting_switches_off_counts(tmp_path: Path, value: str, sure: bool) -> None:
+    files = {
+        "settings.py": f"import os\n\nLIMIT = {value}\n",
+        "jobs.py": "from redis import Redis\nfrom rq import Queue\n\nimport settings\n\n"
+        "queue = Queue('a', connection=Redis(socket_timeout=5))\n\n\ndef build(day):\n    return day\n\n\n"
+        "def ask(day):\n    return queue.enqueue(build, day, job_timeout=settings.LIMIT)\n",
+    }
+    assert certain(tmp_path, "timeout-disabled", files) is sure
+
+
+@pytest.mark.parametrize(
+    ("call", "sure"),
+    [
+        ("await page.goto(url, timeout=0)", True),
+        ("await page.goto(url, timeout=5000)", False),
+        ("await store.set(url, timeout=0)", False),
+    ],
+)
+def test_no_limit_for_a_page_counts(tmp_path: Path, call: str, sure: bool) -> None:
+    made = "import kazoo.client\nimport playwright.async_api"
+    code = FAST.replace("import requests", made).replace("(url: str)", "(url: str, page, store)") + f"    {call}\n"
+    assert certain(tmp_path, "timeout-disabled", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("call", "sure"),
+    [
+        ("requests.get(url, timeout=5)", True),
+        ("await asyncio.get_running_loop().run_in_executor(None, lambda: requests.get(url, timeout=5))", None),
+        ("time.sleep(1)", True),
+        ("time.sleep(0.2)", False),
+        ("stripe.Webhook.construct_event(url, '', '')", False),  # a library's call need not go to the network
+    ],
+)
+def test_a_request_and_a_long_sleep_in_a_coroutine_count(tmp_path: Path, call: str, sure: bool | None) -> None:
+    code = FAST.replace("import requests", "import requests\nimport stripe") + f"    {call}\n"
+    if sure is None:
+        assert not said(tmp_path, "blocking-in-async", {"app.py": code})
+    else:
+        assert certain(tmp_path, "blocking-in-async", {"app.py": code}) is sure
+
+
+WORKER = (
+    "import asyncio\nimport signal\nimport threading\n\n\nclass Worker:\n    def __init__(self):\n"
+    "        self.loop = asyncio.new_event_loop()\n        self.thread = threading.Thread(target=self.run, daemon=True)\n\n"
+    "    async def work(self):\n{work}\n"
+    "    def run(self):\n        self.loop.run_until_complete(self.work())\n\n    def stop(self):\n"
+    "        self.loop.call_soon_threadsafe(self.loop.stop)\n\n\ndef main():\n    stopping = threading.Event()\n"
+    "    signal.signal(signal.SIGTERM, lambda *_: stopping.set())\n    worker = Worker()\n    worker.thread.start()\n"
+    "    while not stopping.wait(1):\n        pass\n    worker.stop()\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("work", "sure"),
+    [
+        ("        try:\n            await asyncio.sleep(60)\n        finally:\n            print('released')\n", True),
+        ("        await asyncio.sleep(60)\n", False),  # nothing is left undone
+    ],
+)
+def test_a_loop_that_is_stopped_from_outside_counts_where_its_coroutine_cleans_up(tmp_path: Path, work: str, sure: bool) -> None:
+    assert certain(tmp_path, "cleanup-never-runs", {"worker.py": WORKER.replace("{work}", work)}) is sure
+
+
+@pytest.mark.parametrize(
+    ("between", "sure"),
+    [("requests.get('http://keys', timeout=5)", True), ("print('made')", False)],
+)
+def test_a_file_that_stays_counts_where_what_is_between_fails_now_and_then(tmp_path: Path, between: str, sure: bool) -> None:
+    code = (
+        "import os\nimport tempfile\n" + FLASK + "def write():\n    with tempfile.NamedTemporaryFile('w', delete=False) as file:\n"
+        "        return file.name\n\n\n" + ROUTE + f"    path = write()\n    {between}\n    try:\n        return open(path).read()\n"
+        "    finally:\n        os.remove(path)\n"
+    )
+    assert certain(tmp_path, "temp-leak", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(("says", "sure"), [("all events flushed", True), ("flushing the events", False)])
+def test_an_empty_promise_counts_where_the_log_says_that_it_was_kept(tmp_path: Path, says: str, sure: bool) -> None:
+    code = (
+        "import logging\nimport signal\nimport threading\n\nstop = threading.Event()\n\n\n"
+        f"def flush_events():\n    logging.info('{says}')\n\n\ndef main():\n    signal.signal(signal.SIGTERM, lambda *_: stop.set())\n"
+        "    while not stop.wait(1):\n        pass\n    flush_events()\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert certain(tmp_path, "empty-promise", {"worker.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("second", "sure"), [("driver.chromium.connect_over_cdp(url)", True), ("driver.selectors.register('a', 'b')", False)]
+)
+def test_a_driver_that_stays_counts_where_the_connection_may_fail(tmp_path: Path, second: str, sure: bool) -> None:
+    code = (
+        "from fastapi import FastAPI\nfrom playwright.async_api import async_playwright\n\napp = FastAPI()\n\n\n"
+        f"async def connect(url):\n    driver = await async_playwright().start()\n    browser = await {second}\n"
+        "    return driver, browser\n\n\n@app.get('/')\nasync def index(url: str):\n"
+        "    driver, browser = await connect(url)\n    await driver.stop()\n"
+    )
+    assert certain(tmp_path, "orphaned-child", {"app.py": code}) is sure
+
+
+POOL = (
+    "import signal\nimport sys\nimport time\nfrom concurrent.futures import ThreadPoolExecutor\n\nimport requests\n\n"
+    "pool = ThreadPoolExecutor()\n\n\ndef fetch(url):\n    return requests.get(url, timeout={limit})\n\n\n"
+    "def on_term(signum, frame):\n    pool.shutdown(wait=False)\n"
+    "    sys.exit(0)\n\n\ndef main():\n    signal.signal(signal.SIGTERM, on_term)\n    while True:\n        pool.submit(fetch, 'http://a')\n"
+    "        time.sleep(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+COMPOSE = "services:\n  worker:\n    build: .\n    command: python worker.py\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "more", "sure"), [(60, "", True), (60, "    stop_grace_period: 90s\n", False), (60, None, False), (5, "", False)]
+)
+def test_a_pool_that_holds_the_exit_counts_where_the_platform_kills_before(
+    tmp_path: Path, limit: int, more: str | None, sure: bool
+) -> None:
+    files = {"worker.py": POOL.replace("{limit}", str(limit))}
+    if more is not None:
+        files |= {"compose.yml": COMPOSE + more, "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . .\n"}
+    assert certain(tmp_path, "blocked-exit", files) is sure
+
+
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [
+        ("subprocess.run(['git', 'fetch', 'origin'])", True),
+        ("child = subprocess.Popen(['git', 'fetch'], stdout=subprocess.PIPE)\n    child.stdout.read()\n    child.wait()", False),
+        ("subprocess.run(flask.request.form['command'], shell=True)", False),  # who asks for it waits for it
+    ],
+)
+def test_a_child_counts_where_the_wait_itself_may_last(tmp_path: Path, body: str, sure: bool) -> None:
+    code = "import subprocess\n" + FLASK + ROUTE + f"    {body}\n    return ''\n"
+    assert certain(tmp_path, "child-without-timeout", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("more", "sure"), [("", True), ("    if sys.argv[1:]:\n        cherrypy.quickstart(None)\n        return\n", False)]
+)
+def test_a_loop_beside_a_server_that_ends_by_itself_may_not_be_what_is_started(tmp_path: Path, more: str, sure: bool) -> None:
+    code = (
+        "import multiprocessing\nimport sys\nimport time\n\nimport cherrypy\n\n\ndef work():\n    time.sleep(60)\n\n\ndef main():\n" + more
+        + "    child = multiprocessing.Process(target=work)\n    child.start()\n    while True:\n        time.sleep(1)\n"
+        "\n\nif __name__ == '__main__':\n    main()\n"
+    )  # fmt: skip
+    docker = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n'
+    assert certain(tmp_path, "unhandled-termination", {"main.py": code, "Dockerfile": docker}) is sure
