@@ -44,6 +44,19 @@ SHOP = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("behind", "role"), [("echo ended\nexit 0", "main"), ("echo ended\npython report.py", "init"), ("rm -f state", "init")]
+)
+def test_what_only_talk_stands_behind_is_what_the_script_is_for(behind: str, role: str) -> None:
+    files = {
+        "Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["/run.sh"]\n',
+        "run.sh": f"#!/bin/bash\npython work.py\n{behind}\n",
+        "work.py": "",
+        "report.py": "",
+    }
+    assert role in [x.role for x in launches(files) if x.target.path == "work.py"]
+
+
 def test_arms_of_an_entry_script() -> None:
     found = {(x.role, x.target.path): x for x in launches(SHOP)}
     assert set(found) == {

@@ -62,6 +62,8 @@ class ProgramOptions:
     """A variable that holds more arguments (``GUNICORN_CMD_ARGS``)."""
     settings: tuple[str, ...] = ()
     """Every name that its configuration file may set, where the program passes over all others in silence."""
+    namespaced: tuple[str, ...] = ()
+    """Names that apply only where its application is told the prefix that they begin with."""
     sure: bool = True
 
 

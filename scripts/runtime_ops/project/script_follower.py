@@ -28,6 +28,8 @@ _DEVELOPMENT_WORDS = frozenset(("dev", "debug", "test", "tests", "shell", "bash"
 _AT_THE_DESK = frozenset(("compose", "shell", "procfile"))
 """Platforms whose artifacts may be for developers: what they set for a branch says nothing against that."""
 _STARTERS = frozenset((*SHELLS, *PROCFILE_RUNNERS, *S6_INITS, "su", "runuser", "watchfiles", "supervisord", "busybox"))
+_TALK = frozenset(("echo", "printf", "exit", "true", ":", "date"))
+"""Commands that say something or end the script."""
 
 
 class ScriptFollower:
@@ -156,7 +158,7 @@ class ScriptFollower:
         if not self._may_start(ran, way):
             return []
         link = link_of(ran.path, command.line, command.raw)
-        ends = ran.replaces or ran.last or ran.background or ran.repeated
+        ends = ran.replaces or ran.last or ran.background or ran.repeated or _only_talk_after(code, command)
         inner = replace(way, variables=ran.variables, background=way.background or ran.background)
         inner = inner.to(*link, self.by_path.get(link.path))
         inner = inner.through_shell(self._shell_state(code, ran, only), link)
@@ -221,6 +223,12 @@ class ScriptFollower:
         if code.inline and ran.last and code.interpreter != DASH:
             return "unknown"
         return "parent"
+
+
+def _only_talk_after(code: ShellCode, command: a.ShellCommand) -> bool:
+    """Whether nothing that does anything stands behind a command in its script: it is what the script is for."""
+    later = [c for c in code.commands if c.line > command.line and not c.substitution]
+    return bool(later) and all(c.program in _TALK for c in later)
 
 
 def _tokens(text: str) -> set[str]:

@@ -13,6 +13,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Module, own_expressions
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._running import names_in
+from runtime_ops.rules.startup._celery_names import unprefixed
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -26,12 +27,14 @@ NEAR = 0.84
 """How alike a name must be to a setting to be taken for a misspelling of it (``max_request``, ``access_log``)."""
 ABOUT = re.compile(r"worker|time_?out|request|connection|graceful|keep_?alive|log(?:_|$|file|level)|reload|preload|thread|backlog|spawn")
 """What a name speaks of that is meant for a server, however it is spelled."""
+LIMITS = re.compile(r"TIME_LIMIT|ACKS|REJECT|PREFETCH|BROKER|MAX_TASKS|SCHEDULE$")
 WEIGHTY = frozenset("timeout graceful_timeout keepalive max_requests max_requests_jitter workers threads worker_class preload_app".split())
 """Settings whose loss changes how the server lives, not only what it writes."""
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    yield from _without_namespace(project)
     table = options_of("gunicorn")
     if table is None:
         return
@@ -40,6 +43,23 @@ def check(project: Project) -> Iterator[Finding]:
     for module in project.modules:
         if (module.path in given or FILE.search(module.path)) and not for_development(module.path):
             yield from _unknown(project, module, table)
+
+
+def _without_namespace(project: Project) -> Iterator[Finding]:
+    """Names of celery's settings that its application is not told the prefix of."""
+    for loaded in unprefixed(project):
+        (name, module, line), *others = loaded.names
+        yield RULE.in_function(
+            project,
+            loaded.site.function,
+            loaded.site.line,
+            f"celery is told no namespace, so that it knows its settings by their old names alone: {name} of {module.path}:{line}"
+            + (f" and {', '.join(n for n, _, _ in others[:4])}" if others else "")
+            + f" {'are' if others else 'is'} passed over without a word, and the default applies",
+            'write namespace="CELERY", and look which of the settings change by that; or write the old names',
+            severity="medium" if any(LIMITS.search(n) for n, _, _ in loaded.names) else None,
+            confidence="certain",
+        )
 
 
 def _unknown(project: Project, module: Module, table: ProgramOptions) -> Iterator[Finding]:

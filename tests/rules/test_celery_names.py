@@ -1,0 +1,33 @@
+"""Settings of celery that need a namespace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.rules.judging import shown
+
+APP = "from celery import Celery\napp = Celery('shop')\napp.config_from_object({0})\n@app.task\ndef send():\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "fires"),
+    [
+        ("'django.conf:settings'", "CELERY_TASK_TIME_LIMIT = 60", True),
+        ("'django.conf:settings'", "CELERYD_TASK_TIME_LIMIT = 60", False),
+        ("'django.conf:settings', namespace='CELERY'", "CELERY_TASK_TIME_LIMIT = 60", False),
+        ("'django.conf:settings', False, False, 'CELERY'", "CELERY_TASK_TIME_LIMIT = 60", False),
+        ("'shop.settings'", "CELERY_TASK_TIME_LIMIT = 60", True),
+        ("'elsewhere.settings'", "CELERY_TASK_TIME_LIMIT = 60", False),
+    ],
+)
+def test_names_that_only_a_namespace_makes_settings(tmp_path: Path, given: str, setting: str, fires: bool) -> None:
+    files = {"shop/__init__.py": "", "shop/work.py": APP.format(given), "shop/settings.py": f"INSTALLED_APPS = []\n{setting}\n"}
+    found = shown(tmp_path, "ignored-setting", files)
+    assert [(f.path, f.line, f.confidence) for f in found] == [("shop/work.py", 3, "certain")] * fires
+
+
+def test_a_namespace_given_to_the_application_holds(tmp_path: Path) -> None:
+    work = APP.format("'shop.settings'").replace("Celery('shop')", "Celery('shop', namespace='CELERY')")
+    files = {"shop/__init__.py": "", "shop/work.py": work, "shop/settings.py": "CELERY_TASK_TIME_LIMIT = 60\n"}
+    assert not shown(tmp_path, "ignored-setting", files)
