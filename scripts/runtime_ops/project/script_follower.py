@@ -225,7 +225,7 @@ class ScriptFollower:
         return "parent"
 
 
-def _only_talk_after(code: ShellCode, command: a.ShellCommand) -> bool:
+def _only_talk_after(code: ShellCode, command: a.SimpleCommand) -> bool:
     """Whether nothing that does anything stands behind a command in its script: it is what the script is for."""
     later = [c for c in code.commands if c.line > command.line and not c.substitution]
     return bool(later) and all(c.program in _TALK for c in later)
