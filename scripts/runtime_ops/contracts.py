@@ -21,7 +21,7 @@ from runtime_ops.project.model import Func, Site
 KEEPERS = frozenset({"dockerfile", "compose", "kubernetes", "systemd", "supervisord", "procfile", "nomad", "ecs", "marathon", "fly"})
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map
 WEIGHTY = ("high", "medium")
-ABSENT = frozenset({"missing-signals", "unstructured-logs"})
+ABSENT = frozenset({"lying-readiness", "missing-signals", "unstructured-logs"})
 """Rules whose finding says that the promise as a whole is not kept: light for whoever is on call, and no unknown."""
 OF_CONCERN = {
     "startup": "startup", "shutdown": "shutdown", "jobs": "jobs", "logging": "logging", "health": "health", "metrics": "metrics",

@@ -79,7 +79,9 @@ def _judge(
             f"the check of {route.path} failed here and the answer is a success: probes and monitors see a healthy instance while "
             "the body says otherwise",
             "answer 503 (or NOT_SERVING) when the check fails; the body may say why",
-            severity="high" if probed else None, confidence="certain" if probed or looks_like_health(route) else "likely", phase="serving",
+            severity="high" if probed else None, phase="serving",
+            # ``/status`` may be the status of something else
+            confidence="certain" if probed or NAMED.search(route.path) else "likely",
             entrypoints=(entrypoint,), anchor=route.path,
         )  # fmt: skip
         return

@@ -20,19 +20,26 @@ RULE = Rule(
 )
 HEALTH = re.compile(r"health|liveness|readiness|(^|_)(alive|ready|probe)($|_)", re.IGNORECASE)
 ORDER = frozenset(("-lt", "-gt", "-le", "-ge", "-eq", "-ne"))
+NO_FAIL = "calls curl without -f: an answer of 500 or 503 is a success for curl"
 READS_TEXT = frozenset(("grep", "jq", "python", "python3", "awk", "test", "["))
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
+    images = {artifact.path for artifact in project.artifacts_of(a.Dockerfile)}
     for path, probe in _probes(project):
         if probe.command is None or for_development(path) or (path, probe.line) in seen:
             continue
         seen.add((path, probe.line))
         why = _hides(probe.command.parts)
         if why:
-            yield _finding(path, probe.line, f"the health check {why}", probe.command.raw)
+            # an error page alone: the check still fails when nobody answers, and of an image alone nobody is seen to ask
+            lenient = why == NO_FAIL
+            yield _finding(
+                path, probe.line, f"the health check {why}", probe.command.raw,
+                severity="medium" if lenient else "high", confidence="likely" if lenient and path in images else "certain",
+            )  # fmt: skip
     for script in project.artifacts_of(a.ShellScript):
         if not for_development(script.path):
             yield from _script(script)
@@ -91,7 +98,7 @@ def _hides(parts: Iterable[a.SimpleCommand]) -> str:
             return "ends in `exit 0`, so its failure counts as success"
     for part in found:
         if part.program.rpartition("/")[2] == "curl" and not _fails(part) and part.after not in ("|", "|&"):
-            return "calls curl without -f: an answer of 500 or 503 is a success for curl"
+            return NO_FAIL
         if part.after == "|" and part.program.rpartition("/")[2] in ("curl", "wget"):
             reader = found[found.index(part) + 1] if found.index(part) + 1 < len(found) else None
             if reader is not None and reader.program.rpartition("/")[2] not in READS_TEXT:
@@ -166,12 +173,15 @@ def _success_else(command: a.SimpleCommand, commands: list[a.SimpleCommand]) -> 
     return False
 
 
-def _finding(path: str, line: int, what: str, command: str) -> Finding:
+def _finding(
+    path: str, line: int, what: str, command: str, *, severity: str | None = None, confidence: str = "certain"
+) -> Finding:
     return RULE.finding(
         path,
         line,
         f"{what}: the container counts as healthy while it is not",
         "let the check's own exit status be the result: curl -fsS -m 3 URL, operands with defaults, `exit 1` on every other path",
-        confidence="certain",
+        severity=severity,
+        confidence=confidence,
         anchor=command[:80],
     )

@@ -31,6 +31,9 @@ BALANCER = re.compile(r"(?i)lbheartbeat|load-?balancer")
 NEEDED = 0.5
 """Part of the handlers that must need something before a route that is only named health is asked to look at it."""
 
+EACH = 0.9
+"""Part of the handlers from which it is said that every request needs it (of some it is not seen)."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -46,7 +49,8 @@ def check(project: Project) -> Iterator[Finding]:
             if found is None or (route.file, route.line) in seen:
                 continue
             seen.add((route.file, route.line))
-            used = found[1]
+            used, share = found
+            sure = share >= EACH if not by_name else any(needs_login(r) and _asks(project, r) for r in health)
             manifest = probed.get((route.file, route.line))
             if manifest is not None and any("URLCONF" in name for name in manifest.launch.env):
                 continue  # it serves a part of the routes only, and what that part needs is not known
@@ -60,7 +64,8 @@ def check(project: Project) -> Iterator[Finding]:
                 "counts as ready, keeps its traffic and fails it",
                 "let readiness ask each dependency that every request needs, with a time limit below the probe's, and keep "
                 "liveness apart",
-                severity=severity,
+                severity="low" if sure else severity,  # replicas that share the store are all taken out, or none
+                confidence="certain" if sure else "likely",
                 phase="serving",
                 entrypoints=(entrypoint,),
                 trace=[*trace, Evidence(used.path, used.line, f"{used.site.text}() in serving")],
@@ -92,8 +97,8 @@ def _judge(
     health: list[Route],
     route: Route,
     only_by_name: bool,
-) -> tuple[Func, WaitSite] | None:
-    """The handler and a dependency of other handlers, when the handler itself is a constant."""
+) -> tuple[WaitSite, float] | None:
+    """A dependency of other handlers, and the share of them that need one, when the handler itself is a constant."""
     functions = functions_of(route)
     if BALANCER.search(route.path) or not functions or not all(constant(project, f) for f in functions):
         return None
@@ -104,7 +109,12 @@ def _judge(
     used = [w for w in (_used(project, r) for r in others) if w is not None]
     if not used or (only_by_name and len(used) < len(others) * NEEDED):
         return None
-    return functions[0], min(used, key=lambda w: WEIGHT.get(w.kind, len(WEIGHT)))
+    return min(used, key=lambda w: WEIGHT.get(w.kind, len(WEIGHT))), len(used) / len(others)
+
+
+def _asks(project: Project, route: Route) -> bool:
+    """Whether a status route looks at what serving needs."""
+    return any(dependency(project, func) is not None for func in functions_of(route))
 
 
 def _used(project: Project, route: Route) -> WaitSite | None:

@@ -29,6 +29,7 @@ class Sent(NamedTuple):
     queue: str
     func: Func
     line: int
+    call: bool  # False for the option of a task, which nobody need send
 
 
 class Taken(NamedTuple):
@@ -38,6 +39,7 @@ class Taken(NamedTuple):
     entrypoint: Entrypoint
     place: Link
     launch: Launch
+    named: bool  # each worker is told by name what it takes from
 
 
 def taken(project: Project) -> Iterator[Taken]:
@@ -59,7 +61,8 @@ def taken(project: Project) -> Iterator[Taken]:
         else:
             # the list that is about work, not the one of the scheduler's own worker
             first = min(launches, key=lambda x: ("beat" in x.options, "queues" not in x.options))
-            yield Taken(frozenset(queues), entrypoint, _place(first), first)
+            named_all = all("queues" in x.options or "Q" in x.options for x in launches)
+            yield Taken(frozenset(queues), entrypoint, _place(first), first, named_all)
 
 
 def sent(project: Project, entrypoint: Entrypoint) -> Iterator[Sent]:
@@ -72,14 +75,14 @@ def sent(project: Project, entrypoint: Entrypoint) -> Iterator[Sent]:
             if named is not None and site.method in SENDS:
                 queue = project.names.constant(named, func)
                 if isinstance(queue, str) and project.phases(site):
-                    yield Sent(queue, func, site.line)
+                    yield Sent(queue, func, site.line, True)
     for job in project.jobs.jobs:
         named = job.options.keyword("queue") if job.options is not None else None
         if named is None or job.system is None or job.system.name != "celery" or job.how != "decorator":
             continue
         queue = project.names.constant(named, job.owner)
         if isinstance(queue, str) and job.func.module in entrypoint.modules:
-            yield Sent(queue, job.owner, named.line if isinstance(named, m.Call) else job.line)
+            yield Sent(queue, job.owner, named.line if isinstance(named, m.Call) else job.line, False)
 
 
 def _split(option: Option) -> frozenset[str] | None:

@@ -10,7 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import place_of, statements_after
-from runtime_ops.project.model import Func, Site, Step
+from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
@@ -135,7 +135,7 @@ def _rejects(stmt: m.If) -> bool:
 
 
 def _work_after(project: Project, func: Func, site: Site) -> Site | None:
-    following = statements_after(place_of(site), func)
+    following = tuple(_on_the_way(place_of(site), func))
     loop = next((s.stmt for s in reversed(site.steps) if isinstance(s.stmt, m.While | m.For)), None)
     calls = {id(c) for s in following for c in m.calls(s)}
     for later in func.sites:
@@ -231,8 +231,16 @@ def _next(func: Func, stmt: m.Stmt, test: object) -> Site | None:
     place = next((p for p in func.places if p.stmt is stmt), None)
     if place is None:
         return None
-    calls = {id(c) for s in statements_after(place, func) for c in m.calls(s)}
+    calls = {id(c) for s in _on_the_way(place, func) for c in m.calls(s)}
     return next((s for s in func.sites if id(s.call) in calls and callable(test) and test(s)), None)
+
+
+def _on_the_way(place: Place, func: Func) -> Iterator[m.Stmt]:
+    """The statements behind a place as far as the way goes: not what stands below the branch that it leaves with ``continue``."""
+    for stmt in statements_after(place, func):
+        yield stmt
+        if isinstance(stmt, m.Return | m.Raise | m.Continue | m.Break):
+            return
 
 
 def _given_to_enqueue(site: Site) -> bool:

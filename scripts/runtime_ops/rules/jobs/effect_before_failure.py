@@ -32,6 +32,14 @@ ENQUEUES = frozenset(
 )
 EFFECTS = frozenset("publish enqueue charge pay capture refund basic_publish delay apply_async send_message".split())
 MONEY = re.compile(r"pay(?:ment)?|charge|checkout|billing|gateway", re.I)
+PAID = re.compile(r"pay(?:ment)?s?(?:\b|_)|charge|checkout|billing", re.I)
+CHECKS = re.compile(r"valid|schema|parse|(?:^|[._])load$|clean|check|ensure|require", re.I)
+QUEUES = frozenset({"rq.Queue.enqueue", "rq.Queue.enqueue_call", "arq.ArqRedis.enqueue_job", "celery.Celery.send_task"})
+HANDED = (
+    "BlockingChannel.basic_publish", "rq.Queue.enqueue", "celery.Celery.send_task", "kafka.KafkaProducer.send",
+    "confluent_kafka.Producer.produce",
+)  # fmt: skip
+UUID = re.compile(r"\buuid[14]?\(|uuid\.uuid[147]\(|token_hex\(|token_urlsafe\(")
 HTTP = re.compile(r"^(?:requests|httpx|aiohttp|urllib3)\..*\b(?:get|post|put|patch|delete|request)$")
 KEYED = re.compile(r"idempoten|dedup|get_or_create|on_conflict|update_or_create|already", re.I)
 
@@ -71,6 +79,8 @@ def _optimistic(project: Project) -> Iterator[Finding]:
                     "hand the work out after the transaction has succeeded, or give it a key that makes the "
                     "second one a no-op",
                     severity="low",
+                    # the library's own queue, not one that a wrapper may tie to the transaction
+                    confidence="certain" if (site.dotted or "") in QUEUES and arm.raises == "never" and project.phases(site) else "likely",
                 )  # fmt: skip
 
 
@@ -218,9 +228,40 @@ def _later_call(project: Project, func: Func) -> Iterator[Finding]:
         "failure of the whole: the "
         "caller tries again, and it is done twice",
         "answer success once the effect has happened; log and queue what is left, or make the effect the last step",
-        severity="high",
+        confidence="certain" if _posted(func) and _reaches_broker(effect) and _fresh(func, effect) else "likely",
     )  # fmt: skip
     yield replace(finding, count=len(places), also=tuple(Evidence(func.path, n, "the same") for n, _ in places[:-1]))
+
+
+def _posted(func: Func) -> bool:
+    """Whether the handler answers a POST, which a client does not repeat by itself but a person does."""
+    return any(
+        decorator_name(d).rpartition(".")[2] == "post" or (isinstance(d, m.Call) and "POST" in m.texts(d.keywords))
+        for d in func.facts.decorators
+    )
+
+
+def _reaches_broker(site: Site, depth: int = 3) -> bool:
+    """Whether the call hands a message to a broker or queue of a known library, itself or by calls that are certain."""
+    if (site.dotted or "").endswith(HANDED):
+        return True
+    if not depth or site.weak or len(site.targets) != 1:
+        return False
+    return any(_reaches_broker(inner, depth - 1) for inner in site.targets[0].sites)
+
+
+def _fresh(func: Func, effect: Site) -> bool:
+    """Whether what is handed over goes under an id that this request made up (``uuid4()``): nobody can tell that the second one
+    is the same."""
+    made = {
+        t.id
+        for p in func.places
+        if isinstance(p.stmt, m.Assign) and UUID.search(source_of(p.stmt.value)) and p.stmt.line <= effect.line
+        for t in p.stmt.targets
+        if isinstance(t, m.Name)
+    }  # fmt: skip
+    given = (*effect.call.args, *(v for _, v in effect.call.keywords))
+    return any(isinstance(n, m.Name) and n.id in made for n in m.walk(given)) or any(UUID.search(source_of(g)) for g in given)
 
 
 def _outgoing(site: Site) -> bool:
@@ -284,8 +325,19 @@ def _unguarded_field(project: Project, func: Func) -> Iterator[Finding]:
                 "request that may be missing or no number "
                 f"(line {reckons}): it raises, the caller gets an error, and what was paid for is never handed on",
                 "validate the whole body before the first effect",
+                confidence="certain" if _posted(func) and _is_payment(paid) and not _validates(func, paid.line) else "likely",
             )  # fmt: skip
             return
+
+
+def _is_payment(site: Site) -> bool:
+    """Whether the address speaks of money; a gateway may be one of an API."""
+    return PAID.search(source_of(site.call)) is not None
+
+
+def _validates(func: Func, line: int) -> bool:
+    """Whether a call before the payment looks as if it checked the whole body."""
+    return any(s.line < line and CHECKS.search(s.text) for s in func.sites)
 
 
 def _reckons(func: Func) -> Iterator[int]:

@@ -27,6 +27,8 @@ WRITES = re.compile(
 PARTIAL = {"os.write": "os.write", "socket.socket.send": "send", "io.FileIO.write": "write"}
 STEPS = 4  # names and calls back to what is written
 MOVES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
+BODIES = ("json", "data", "files", "content")
+DUMPS = re.compile(r"\b(?:or|u|simple)?json\.dumps\(|\b(?:pickle|yaml|msgpack|tomli_w)\.(?:safe_)?(?:dumps?|packb)\(")
 LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
@@ -43,7 +45,8 @@ def check(project: Project) -> Iterator[Finding]:
             "much; the rest is lost here "
             "without an error",
             "use a buffered file or sendall(), or loop until everything is written",
-            confidence="likely" if site.dotted == "os.write" and _kept(site) and not _few_values(site) else "possible",
+            confidence="possible" if site.dotted != "os.write" or not _kept(site) or _few_values(site)
+            else "certain" if _replaces(site) and _serialised(site) else "likely",
         )  # fmt: skip
     for func in project.functions:
         yield from _state_not_asked(project, func)
@@ -77,19 +80,37 @@ def _response(project: Project, site: Site) -> Finding | None:
         if is_management_command(func.path) or is_command(func, project.links):
             return None  # who typed it reads the answer
         how = "only logged"
+    minded = how == "dropped" and _hands_over(project, site) and not _in_trial(site) and _minded(project, site)
     return RULE.at(
         project, site,
         f"The answer of {site.text}() is {how}: a 4xx or 5xx raises nothing by itself, so a refused or failed "
         "request counts as done",
         "call raise_for_status() or test the status, and decide what becomes of the work when it failed",
-        severity="low" if how == "only logged" else None,  # there is a record to find it by
-        confidence="likely" if _hands_over(project, site) and not _in_trial(site) else "possible",
+        severity="low" if how == "only logged" or minded == "goes on" else None,  # a record to find it by, or best effort
+        confidence="certain" if minded else "likely" if _hands_over(project, site) and not _in_trial(site) else "possible",
     )  # fmt: skip
 
 
 def _hands_over(project: Project, site: Site) -> bool:
     """Whether something is sent that the other side must have, on a plain way: a DELETE of what is gone is as good as done."""
     return site.method != "delete" and any(likely_way(project.lives[e], site.function) for e in project.phases(site))
+
+
+def _minded(project: Project, site: Site) -> str:
+    """Whether the code shows that the delivery counts: its failure is ``raised``, or logged where the work ``goes on``, or the
+    function is there to deliver (``sends``). A body is handed over, and neither its address nor its arm says that it is optional."""
+    if site.method not in ("post", "put") or not (len(site.call.args) > 1 or any(k in BODIES for k, _ in site.call.keywords)):
+        return ""
+    if any(optional(part) for text in m.texts((site.call.args[:1], site.call.keyword("url"))) for part in re.split(r"\W+", text)):
+        return ""
+    around = [s.stmt for s in site.steps if isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt.handlers]
+    arms = [arm for arm in project.failures if any(arm.attempt is stmt for stmt in around)]
+    if any(arm.raises == "always" for arm in arms):
+        return "raised"
+    if any(log.at_least("warning") for arm in arms for log in arm.logs):
+        return "goes on"
+    own = words(site.function.name)
+    return "sends" if not around and bool(own) and own[0] in (*DELIVERS, "upload", "submit", "push") else ""
 
 
 def _in_trial(site: Site) -> bool:
@@ -187,6 +208,18 @@ def _kept(site: Site) -> bool:
     return any((s.dotted or "") in MOVES for s in site.function.sites)
 
 
+def _replaces(site: Site) -> bool:
+    """Whether the new file takes the place of the old one in one step, which leaves nothing of what was there."""
+    return any((s.dotted or "") in ("os.replace", "os.rename") and s.line > site.line for s in site.function.sites)
+
+
+def _serialised(site: Site) -> bool:
+    """Whether what is written is a program's data (``json.dumps(state)``), which nothing can make again."""
+    data: m.Expr | None = site.call.argument("data", 1)
+    exprs = [b.expr for b in site.function.bindings.get(data.id, ())] if isinstance(data, m.Name) else [data]
+    return bool(exprs) and all(expr is not None and DUMPS.search(source_of(expr)) for expr in exprs)
+
+
 def _to_pipe(site: Site) -> bool:
     """A write to a pipe's own end: small records are written whole (PIPE_BUF)."""
     names = {s.dotted for s in site.function.sites}
@@ -234,6 +267,8 @@ def _state_not_asked(project: Project, func: Func) -> Iterator[Finding]:
             "of a job that failed or was "
             "killed it is None, which passes for success here",
             f"test {failed} first and answer with the failure",
+            # rq's names: celery gives the exception as the result of a task that failed
+            confidence="certain" if failed == f"{owner}.is_failed" and f"{owner}.is_finished" in names else "likely",
         )  # fmt: skip
 
 

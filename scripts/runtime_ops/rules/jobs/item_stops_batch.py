@@ -9,7 +9,9 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import resolve_all, sites_in
+from runtime_ops.project.jobs import Job
 from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step, blocks_of
 from runtime_ops.project.source_text import source_of
@@ -30,6 +32,10 @@ RISKY = frozenset(
         "datetime.datetime.fromisoformat",
     }
 )
+CONVERSIONS = frozenset(
+    "int float json.loads datetime.datetime.strptime datetime.datetime.fromisoformat decimal.Decimal uuid.UUID".split()
+)
+ENDS = re.compile(r"(?i)\b(?:stop|exit|quit|abort|terminat|shut|giv(?:e|ing) up|end(?:s|ing|ed)?\b|fatal|leav)")
 STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
 ENQUEUES = frozenset("delay apply_async send_task enqueue kiq".split())
@@ -52,7 +58,7 @@ def check(project: Project) -> Iterator[Finding]:
             yield from _leaving_arms(project, func)
         job = project.jobs.by_func.get(func)
         if job is not None:
-            yield from _items(project, func)
+            yield from _items(project, func, job)
 
 
 # ---------------------------------------------------------------- threads
@@ -139,8 +145,15 @@ def _leaving_arms(project: Project, func: Func) -> Iterator[Finding]:
             f"The failure of one item returns from {func.name}(): its thread ends, the other items are never "
             "looked at again, and nothing "
             "starts it anew while the process looks healthy",
-            "continue with the next item; log and count the failed one", severity="high", end_line=arm.handler.end_line,
+            "continue with the next item; log and count the failed one",
+            severity="medium" if _says_that_it_ends(arm) else "high", end_line=arm.handler.end_line,
+            confidence="likely" if _says_that_it_ends(arm) or arm.raises != "never" or arm.exits else "certain",
         )  # fmt: skip
+
+
+def _says_that_it_ends(arm: HandlerEffects) -> bool:
+    """``log.error("giving up")``: the thread is meant to end here."""
+    return any(ENDS.search(text) for log in arm.logs for text in m.texts(log.site.call.args))
 
 
 def _blocks(block: m.Block) -> Iterator[m.Try]:
@@ -189,7 +202,7 @@ def _guarded(project: Project, func: Func, steps: tuple[Step, ...]) -> bool:
 # ---------------------------------------------------------------- jobs over items
 
 
-def _items(project: Project, func: Func) -> Iterator[Finding]:
+def _items(project: Project, func: Func, job: Job) -> Iterator[Finding]:
     """``for alert in alerts: state = alert.evaluate(); notify(alert)`` without a guard around one alert."""
     for place in func.places:
         loop = place.stmt
@@ -228,6 +241,7 @@ def _items(project: Project, func: Func) -> Iterator[Finding]:
             f"reached by {sent.text}() in this run, and a retry stops at the same one",
             f"guard the work of one {item}: record its failure, go on, and fail at the end if any failed",
             end_line=loop.line + 1,
+            confidence="certain" if job.system is not None and _converts(own, item) and _stored(loop) else "likely",
         )  # fmt: skip
 
 
@@ -240,6 +254,37 @@ def _transaction(place: Place) -> bool:
         isinstance(s.stmt, m.With) and re.search(r"atomic|transaction|begin", source_of(s.stmt.items[0][0]))
         for s in place.steps
     )
+
+
+def _stored(loop: m.For) -> bool:
+    """Whether the items come out of a store or another object (``query.alerts``, ``Alert.objects.all()``): what they hold was
+    written by somebody else, some time ago."""
+    source = loop.iterable.func if isinstance(loop.iterable, m.Call) else loop.iterable
+    return isinstance(source, m.Attr) or (isinstance(source, m.Name) and "." in source.id)
+
+
+def _converts(own: Site, item: str) -> bool:
+    """Whether the work on one item, the only method of that name, is seen to turn data into numbers or dates without an arm for
+    what is none: ``float(None)`` is a TypeError, which ``except ValueError`` lets through."""
+    if len(own.targets) != 1 or not own.text.startswith(item + "."):
+        return False
+    return any(s.dotted in CONVERSIONS and _of_data(s) and not _minds_conversion(s) for s in own.targets[0].sites)
+
+
+def _of_data(site: Site) -> bool:
+    """A value that is looked up in something (``row["price"]``, ``self.options.get("at")``), not a literal or a count."""
+    return any(isinstance(n, m.Subscript) or (isinstance(n, m.Call) and source_of(n.func).endswith(".get")) for n in m.walk(site.call.args))
+
+
+def _minds_conversion(site: Site) -> bool:
+    caught = {
+        name.rpartition(".")[2]
+        for step in site.steps
+        if isinstance(step.stmt, m.Try) and step.arm == "body"
+        for handler in step.stmt.handlers
+        for name in handler.types or ("BaseException",)
+    }
+    return bool(caught & {"Exception", "BaseException"}) or {"ValueError", "TypeError"} <= caught
 
 
 def _about(site: Site, item: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -19,6 +20,9 @@ KAFKA = {
     "aiokafka.AIOKafkaProducer.send": (),
 }
 COMMITS = ("confluent_kafka.Consumer.commit", "confluent_kafka.DeserializingConsumer.commit")
+KEEPS = ("mandatory", "delivery_mode=2")
+"""What says that a message must not be lost on its way or in the broker."""
+REPLY = re.compile(r"reply_to|correlation_id")
 READS = frozenset("get result add_callback add_errback add_done_callback".split())
 
 
@@ -59,10 +63,7 @@ def _pika(project: Project) -> Iterator[Finding]:
         text = " ".join(source_of(v) for v in (*site.call.args, *(v for _, v in site.call.keywords)))
         lacks = [
             w
-            for w, there in (
-                ("mandatory", site.call.keyword("mandatory") is not None),
-                ("delivery_mode=2", "delivery_mode" in text),
-            )
+            for w, there in zip(KEEPS, (site.call.keyword("mandatory") is not None, "delivery_mode" in text), strict=True)
             if not there
         ]
         also = f" (nor {' nor '.join(lacks)})" if lacks else ""
@@ -73,7 +74,13 @@ def _pika(project: Project) -> Iterator[Finding]:
             "connection or a queue that does not exist drops it while the caller reports success",
             "call channel.confirm_delivery(), publish with mandatory=True and delivery_mode=2, and handle "
             "UnroutableError and NackError",
+            confidence="certain" if _known(site) and len(lacks) == len(KEEPS) else "likely",
         )  # fmt: skip
+
+
+def _known(site: Site) -> bool:
+    """A channel that pika is seen to make, and no answer to a call (RPC), whose caller waits and so learns of the loss."""
+    return (site.dotted or "").startswith("pika.") and not REPLY.search(source_of(site.call))
 
 
 def _kafka(project: Project) -> Iterator[Finding]:

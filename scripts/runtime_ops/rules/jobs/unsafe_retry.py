@@ -46,7 +46,8 @@ def check(project: Project) -> Iterator[Finding]:
             "is sent again, and the "
             "other side does it twice; each try has the full time-out too",
             "leave POST and PATCH out of allowed_methods, or send an idempotency key that the other side honours",
-            confidence="certain" if project.phases(site) else "possible",  # a helper that nothing calls sends nothing
+            # a helper that nothing calls sends nothing; who names POST for requests of its own may know that they can be repeated
+            confidence="possible" if not project.phases(site) else "certain" if _of_anybody(site) else "likely",
         )  # fmt: skip
     for use in configured(project):
         if (
@@ -75,6 +76,16 @@ def check(project: Project) -> Iterator[Finding]:
             "send an idempotency key, or retry only failures that came before the request was sent (connect errors)",
             confidence="likely" if project.phases_by_entrypoint(use.func) else "possible",
         )  # fmt: skip
+
+
+def _of_anybody(site: Site) -> bool:
+    """Whether the same function sends requests whose method is given to it (``session.request(method=…)``): what is repeated is
+    somebody else's, of whom nothing is known."""
+    return any(
+        s.method == "request" and (method := s.call.argument("method", 0)) is not None and isinstance(method, m.Name)
+        and any(k in ("data", "json") for k, _ in s.call.keywords)
+        for s in site.function.sites
+    )  # fmt: skip
 
 
 def _unsafe(project: Project, site: Site, methods: m.Expr | None) -> str | None:

@@ -17,6 +17,7 @@ RULE = Rule(
     lead=True,
 )
 UP, DOWN = ("incr", "increment"), ("decr", "decrement")
+CLIENTS = ("statsd.", "datadog.")
 COUNTERS = (
     "prometheus_client.Counter.inc",
     "prometheus_client.metrics.Counter.inc",
@@ -48,6 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
                 phase="serving",
                 anchor=name,
                 also=(Evidence(down.path, down.line, "and down here"),),
+                confidence="certain" if _in_hand(up, down) and project.phases(up) else "likely",
             )
     for site in project.sites(*COUNTERS):
         amount = site.call.args[0] if site.call.args else site.call.keyword("amount")
@@ -59,7 +61,17 @@ def check(project: Project) -> Iterator[Finding]:
                 site,
                 "A counter is increased by a negative number: prometheus_client raises ValueError, OpenTelemetry drops the value",
                 "use a Gauge or an UpDownCounter",
+                confidence="certain" if project.phases(site) else "likely",
             )
+
+
+def _in_hand(up: Site, down: Site) -> bool:
+    """Up before a piece of work and down in its ``finally``, with a client of a library that is known: what is meant is the
+    number of those under way."""
+    known = all((site.dotted or "").startswith(CLIENTS) for site in (up, down))
+    around = [step.stmt for step in up.steps]
+    ends = any(step.arm == "final" and all(step.stmt is not stmt for stmt in around) for step in down.steps)
+    return known and ends and up.function is down.function and up.line < down.line
 
 
 def metric_client(site: Site) -> bool:

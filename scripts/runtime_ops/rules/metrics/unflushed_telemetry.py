@@ -22,6 +22,7 @@ RULE = Rule(
     summary="A batch exporter is flushed only by atexit, which the way this program is stopped does not run.",
     lead=True,
 )
+BATCHES = ("BatchSpanProcessor", "BatchLogRecordProcessor", "PeriodicExportingMetricReader")
 FLUSHES = ("shutdown", "force_flush", "flush", "close")
 
 
@@ -55,12 +56,19 @@ def check(project: Project) -> Iterator[Finding]:
                 f"{row.call} keeps up to {row.seconds or 5:g} s in memory and nothing flushes it on the stop path; {reason[1]}, so the "
                 "last records before each stop are lost",
                 "call provider.shutdown() (bounded) in the lifespan's shutdown or the SIGTERM path, not only at exit",
+                severity="low",
+                # the file that serves sets it up itself, so this program is known to export
+                confidence="certain" if reason[0].path == site.path and _in_batches(site) else "likely",
                 phase="shutdown",
                 entrypoints=(entrypoint,),
                 trace=(reason[0],),
                 end_line=site.call.end_line,
                 anchor=f"{site.function.qualname}:{row.call}",
             )
+
+
+def _in_batches(site: Site) -> bool:
+    return any((s.dotted or "").endswith(BATCHES) for s in site.function.sites)
 
 
 def _writes_at_once(site: Site) -> bool:
