@@ -98,11 +98,12 @@ PRIVATE = frozenset(
 
 class Told(NamedTuple):
     """What ends in the line: ``kind`` is secret, address, dump, body or content. ``sure``: a real one is seen to come there; else
-    only the name speaks for it."""
+    only the name speaks for it. ``encrypted``: the program itself keeps the value encrypted."""
 
     name: str
     kind: str
     sure: bool = True
+    encrypted: bool = False
 
 
 def told(project: Project, site: Site) -> Told | None:
@@ -175,9 +176,9 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
     if last in BARE and not _about_access(site) and not _handed_in(name, func):
         return None
     if holds_secret(last) and not is_address(last) and not _object(project, node, func) and not _dead_token(last, site):
-        return Told(name, "secret", _proven(name, site))
+        return Told(name, "secret", _proven(name, site), "." in name and _encrypted(project, last))
     if "." in name and _encrypted(project, last):
-        return Told(name, "secret")
+        return Told(name, "secret", encrypted=True)
     if is_address(last):
         return None if _plain_address(name, func) else Told(name, "address", _proven_address(project, name, site))
     return _by_origin(project, node, site)
@@ -450,7 +451,7 @@ def _of_call(project: Project, call: m.Call, site: Site) -> Told | None:
         return Told(f"{text}()", "secret")
     masked = any("mask" in (key or "") for key, _ in call.keywords)
     if method in SERIALISES and not masked and "." in owner and _encrypted(project, owner.rpartition(".")[2]):
-        return Told(f"{text}()", "secret")
+        return Told(f"{text}()", "secret", encrypted=True)
     if method in ("dict", "items") and owner in DUMPED:
         return Told(f"{text}()", "dump")
     return None

@@ -22,6 +22,7 @@ from runtime_ops.rules.logging._setups import (
     asks_otherwise,
     forced,
     is_handler,
+    level_of,
     root_users,
     set_up_by_import,
     unattached,
@@ -36,6 +37,7 @@ RULE = Rule(
     alone=False,
     lead=True,
 )
+NUMBERS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 DEV_NULL = re.compile(r"(?:2>>?|&>>?|>&)\s*/dev/null|>>?\s*/dev/null\s+2>&1")
 
 
@@ -50,7 +52,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _all(project: Project) -> Iterator[Finding]:
     for program in programs(project):
-        yield from _under_main(program)
+        yield from _under_main(project, program)
         yield from _second_set_up(project, program)
         yield from _silenced(project, program)
         yield from _disabled(project, program)
@@ -64,7 +66,7 @@ def _all(project: Project) -> Iterator[Finding]:
     yield from _formatted_without_error(project)
 
 
-def _under_main(program: Program) -> Iterator[Finding]:
+def _under_main(project: Project, program: Program) -> Iterator[Finding]:
     """Set-up under ``__main__`` of the module that production imports as an application."""
     entrypoint = program.entrypoint
     level = entrypoint.main.module.level
@@ -86,6 +88,8 @@ def _under_main(program: Program) -> Iterator[Finding]:
             end_line=places[-1].call.end_line,
             entrypoints=(entrypoint,),
             phase="startup",
+            # what gives the root logger a handler elsewhere may be what production is meant to have
+            confidence="likely" if any(s not in places for s in root_users(project, program.modules)) else "certain",
             anchor="under __main__",
             trace=[Evidence(x.path, x.line, x.text) for launch in entrypoint.production[:1] for x in launch.chain[-1:]],
         )
@@ -113,9 +117,18 @@ def _second_set_up(project: Project, program: Program) -> Iterator[Finding]:
             entrypoints=(entrypoint,),
             phase="startup",
             trace=[Evidence(first.path, first.line, "gives the root logger a handler")],
+            confidence="certain" if _more_wanted(site, first) and main.is_module and not site.steps else "likely",
             anchor="second basicConfig",
         )
         return
+
+
+def _more_wanted(own: Site, first: Site) -> bool:
+    """Whether records of a level that is written out are lost: the second set-up asks for a lower one than the first gives."""
+    levels = [level_of(site) for site in (own, first)]
+    numbers = [NUMBERS.get(str(level)) for level in levels]
+    wanted, given = numbers
+    return first.dotted == "logging.basicConfig" and wanted is not None and wanted < (given or NUMBERS["WARNING"])
 
 
 def _silenced(project: Project, program: Program) -> Iterator[Finding]:
@@ -140,6 +153,7 @@ def _silenced(project: Project, program: Program) -> Iterator[Finding]:
         entrypoints=(program.entrypoint,),
         phase="startup",
         trace=[Evidence(named.path, named.line, "the only handler"), Evidence(server.path, server.line, "the server")],
+        confidence="certain",
         anchor=f"{program.entrypoint.id}:named only",
     )
 
@@ -233,6 +247,7 @@ def _unattached(project: Project) -> Iterator[Finding]:
             end_line=site.call.end_line,
             entrypoints=entrypoints,
             phase="startup",
+            confidence="certain",
             anchor=f"{site.function.qualname}:unattached",
         )
 

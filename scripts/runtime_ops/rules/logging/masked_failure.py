@@ -97,9 +97,18 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
         trace=(Evidence(site.path, site.line, "can fail before it is bound"),),
         # what a finally leaves undone is told beside the failure, which stays in the context of the second error
         severity="low" if alone or what == "finally" else None,
-        confidence="likely" if sure is not None and not alone and not _behind_flag(block, name, read) else "possible",
+        confidence=_confidence(block, name, read, what, sure) if not alone else "possible",
         anchor=f"{func.qualname}:{name}",
     )
+
+
+def _confidence(block: m.Block, name: str, line: int, what: str, failing: Site | None) -> str:
+    """Certain where an arm was to take a failure that does happen, and fails itself instead; an arm that raises anyhow, and a
+    ``finally``, lose a line or a clean-up, and the failure stays in the context of the second error."""
+    if failing is None or _behind_flag(block, name, line):
+        return "possible"
+    handled = what != "finally" and "raise" not in ends(block) and not (failing.dotted or "").startswith("tempfile.")
+    return "certain" if handled else "likely"
 
 
 def _behind_flag(block: m.Block, name: str, line: int) -> bool:
@@ -203,6 +212,7 @@ def _of_arms(project: Project, func: Func, names: list[str]) -> Iterator[Finding
                     f"{name} is bound in line {at[0].stmt.line} only, in another arm of the same condition: this line always raises "
                     "UnboundLocalError in place of what it says",
                     f"use a name that this arm binds, or bind {name} before the condition",
+                    confidence="certain",
                 )
                 break
 

@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterator, Mapping
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import Finding
+from runtime_ops.findings import CONFIDENCES, Finding
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name, development_path
 from runtime_ops.project.entrypoints import Entrypoint, in_main_block, is_command
+from runtime_ops.project.links import argument_of
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
-from runtime_ops.rules.logging._secrets import PASSWORDS, PRIVATE, Told, told
+from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, told
 
 RULE = Rule(
     __name__,
@@ -65,7 +66,7 @@ WITH_PASSWORD = frozenset("database db dsn broker amqp redis mongo mongodb postg
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     found = list(_findings(project))
-    for confidence in ("likely", "possible"):
+    for confidence in CONFIDENCES:
         yield from together(f for f in found if f.confidence == confidence)
     yield from _variables_in_tracebacks(project)
 
@@ -88,8 +89,62 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"{site.text}() {verb} {what.name}, which holds {_holds(what)}: "
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
-                confidence="likely" if what.sure and not _bare(what) and not _excused(project, site, call, what) else "possible",
+                confidence=_confidence(project, site, call, what),
             )
+
+
+def _confidence(project: Project, site: Site, call: LogCall | None, what: Told) -> str:
+    if not what.sure or _bare(what) or _excused(project, site, call, what):
+        return "possible"
+    return "certain" if _proven_in_full(project, site, call, what) else "likely"
+
+
+def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: Told) -> bool:
+    """Whether the line alone shows the harm: what the program itself keeps encrypted; the words or the headers of each caller;
+    the headers of a call that it has just signed; a password that a caller or a client handed in; an address that is a
+    credential."""
+    if what.kind == "secret" and what.encrypted:
+        return True
+    served = any("serving" in found for found in project.phases(site).values())
+    if not served or (call is not None and call.level == "debug" and what.kind != "secret"):
+        return False
+    if what.kind == "content":
+        return True
+    if what.kind == "dump" and what.name.endswith(".request.headers"):
+        return call is not None and _signed_call(site, what.name)
+    if what.kind == "dump" and what.name == "request.headers":
+        return not any(isinstance(step.stmt, m.If | m.Try) for step in site.steps) and _of_flask(site.function)
+    if what.kind == "secret":
+        return call is not None and _given(project, site, what.name)
+    return what.kind == "address" and not MADE_SECRET.isdisjoint(words_of(what.name))
+
+
+def _signed_call(site: Site, name: str) -> bool:
+    """``r = requests.post(…, auth=…)`` with ``r.request.headers`` in the message itself; who reads an ``extra=`` is not known."""
+    made = [b.expr.value if isinstance(b.expr, m.Await) else b.expr for b in site.function.bindings.get(name.partition(".")[0], ())]
+    signed = any(isinstance(expr, m.Call) and (expr.keyword("auth") or expr.keyword("cookies")) is not None for expr in made)
+    return signed and any(isinstance(n, m.Name) and n.id == name for n in m.walk(site.call.args))
+
+
+def _of_flask(func: Func) -> bool:
+    """Whether ``request`` is the one that a client has sent, not that of a browser which a test drives."""
+    return any(b.kind == "import" and b.text == "flask.request" for b in func.module.level.bindings.get("request", ()))
+
+
+def _given(project: Project, site: Site, name: str) -> bool:
+    """Whether it is a password, or a key by a name that means nothing else, that the function is handed: one that a loop, here or in a
+    caller, takes from a list may be a guess."""
+    func, words = site.function, words_of(name)
+    param = func.param(name)
+    if param is None or name in func.bindings or not words or (PASSWORDS.isdisjoint(words) and words[-1] not in WHOLE):
+        return False
+    given = [(e.caller, argument_of(e.site, func, param)) for e in project.links.callers.get(func, ()) if e.how == "call"]
+    return not any(
+        binding.kind in ("for", "unpack")
+        for caller, expr in given
+        if isinstance(expr, m.Name)
+        for binding in caller.bindings.get(expr.id, ())
+    )
 
 
 def _excused(project: Project, site: Site, call: LogCall | None, what: Told) -> bool:

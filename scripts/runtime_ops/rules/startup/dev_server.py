@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import all_servers, server_run_by
@@ -138,6 +139,14 @@ def _of_compose(entrypoint: Entrypoint) -> bool:
     )
 
 
+def _without_code(entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether the image that starts it holds no copy of it: the code is mounted from a desk."""
+    images = [artifact for artifact in launch.artifacts if isinstance(artifact, a.Dockerfile)]
+    sources = [s.removeprefix("./").rstrip("/*") for i in images for stage in i.stages for c in stage.copies for s in c.sources]
+    path = f"/{entrypoint.path}"
+    return bool(images) and not any(s in ("", ".") or f"/{s}/" in path or path.endswith(f"/{s}") or "*" in s or "$" in s for s in sources)
+
+
 def _placed(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether artifacts start another service of the repository, so that a console script need not be what is deployed."""
     return any(
@@ -153,7 +162,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what:
         line,
         f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
         "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
-        confidence="possible" if launch.optional or _of_compose(entrypoint) else "certain",
+        confidence="possible" if launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],

@@ -42,7 +42,7 @@ def check(project: Project) -> Iterator[Finding]:
     given = {option.path for launch in started for name, option in launch.options.items() if name in table.settings}
     for module in project.modules:
         if (module.path in given or FILE.search(module.path)) and not for_development(module.path):
-            yield from _unknown(project, module, table)
+            yield from _unknown(project, module, table, module.path in given)
 
 
 def _without_namespace(project: Project) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def _without_namespace(project: Project) -> Iterator[Finding]:
         )
 
 
-def _unknown(project: Project, module: Module, table: ProgramOptions) -> Iterator[Finding]:
+def _unknown(project: Project, module: Module, table: ProgramOptions, started: bool) -> Iterator[Finding]:
     assigned = _assigned(module)
     if sum(name in table.settings for name in assigned) < 2:
         return  # no configuration, a module that has to do with one
@@ -87,7 +87,7 @@ def _unknown(project: Project, module: Module, table: ProgramOptions) -> Iterato
         + (f"; nor does {', '.join(others[:5])}" if others else ""),
         f"write {meant}, or take the line out" if meant else "take the line out, or look up which setting was meant",
         severity="medium" if any(x in WEIGHTY for _, _, x in found) else None,
-        confidence="certain" if meant else "likely",
+        confidence="certain" if meant or started else "likely",
         phase="startup",
         entrypoints=[e for e in project.entrypoints if any(x.server == "gunicorn" for x in e.production)],
         anchor=",".join(n for n, _, _ in found),

@@ -21,6 +21,8 @@ RULE = Rule(
     summary="The address of a dependency falls back to localhost or a local file without a word.",
     lead=True,
 )
+CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
+"""Platforms that give each container a network of its own."""
 LOCAL = re.compile(r"(^|//|@)(localhost|127\.0\.0\.1|\[?::1\]?)(:|/|$)|^sqlite:///", re.IGNORECASE)
 ADDRESS = re.compile(
     r"(^|_)(HOST|HOSTNAME|URL|URI|DSN|ADDR|ADDRESS|ENDPOINT|SERVER|SERVERS|BROKER|BROKERS|CONNECTION\w*|NODES?|BOOTSTRAP\w*)$",
@@ -71,9 +73,18 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=missing,
             severity="low" if telemetry else None,
-            confidence="likely" if (telemetry or not AGENT.search(read.name)) and _in_a_container(missing, read.name) else "possible",
+            confidence=_confidence(missing, read.name, telemetry, read.name in given),
             anchor=read.name,
         )
+
+
+def _confidence(missing: list[Entrypoint], name: str, telemetry: bool, given: bool) -> str:
+    """Certain is the exporter to which one artifact gives a collector elsewhere and a cluster's artifact none: what it sends is
+    dropped, and no request fails that would tell of it."""
+    if (AGENT.search(name) and not telemetry) or not _in_a_container(missing, name):
+        return "possible"
+    placed = any(x.platform in CLUSTERS and not _given(x, name) for e in missing for x in e.production)
+    return "certain" if telemetry and given and placed else "likely"
 
 
 def _given_somewhere(project: Project) -> frozenset[str]:

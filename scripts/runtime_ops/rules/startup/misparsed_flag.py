@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from runtime_ops.facts import model as m
-from runtime_ops.findings import CONFIDENCES, Evidence, Finding
+from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.settings import SettingRead
@@ -37,11 +37,37 @@ def check(project: Project) -> Iterator[Finding]:
     by_name: dict[str, list[Finding]] = {}
     for finding in _found(project):
         by_name.setdefault(finding.anchor, []).append(finding)
+    by_file: dict[tuple[str, bool], list[Finding]] = {}
     for same in by_name.values():  # one variable is one switch, wherever it is looked at
-        first, *others = sorted(same, key=lambda f: (CONFIDENCES.index(f.confidence), f.path, f.line))
-        also = tuple(Evidence(f.path, f.line, "the same") for f in others[:8])
-        entrypoints = tuple(dict.fromkeys(e for f in same for e in f.entrypoints))
-        yield replace(first, count=len(same), also=also, entrypoints=entrypoints)
+        one = _as_one(same)
+        by_file.setdefault((one.path, one.confidence == "certain"), []).append(one)
+    for same in by_file.values():  # the switches of one file have one mend, a reader of words
+        one = _as_one(same)
+        names = list(dict.fromkeys(f.anchor for f in same if f.anchor != one.anchor))
+        yield replace(one, message=f"{one.message}; so {'is' if len(names) == 1 else 'are'} {', '.join(names[:5])}") if names else one
+
+
+def _as_one(same: list[Finding]) -> Finding:
+    """The findings as one, at the one that matters most."""
+    first, *others = sorted(same, key=lambda f: (CONFIDENCES.index(f.confidence), SEVERITIES.index(f.severity), f.path, f.line))
+    also = tuple(Evidence(f.path, f.line, f"the same: {f.anchor}") for f in others[:8])
+    entrypoints = tuple(dict.fromkeys(e for f in same for e in f.entrypoints))
+    return replace(first, count=sum(f.count for f in same), also=(*first.also, *also), entrypoints=entrypoints)
+
+
+def _of_the_environment(read: SettingRead) -> bool:
+    """Whether the environment of the process itself is asked, not a mapping by that name, which others fill with what they like."""
+    return any(
+        site.call == read.expr and (site.dotted or "") in ("os.environ.get", "os.getenv", "os.environ.pop")
+        for site in read.function.sites
+        if site.line == read.line
+    )
+
+
+def _turned_off(project: Project, read: SettingRead) -> bool:
+    """Whether an artifact already sets it to a word for off, and so turns it on."""
+    given = (x.env[read.name][0].value for x in project.launches if read.name in x.env and not x.development)
+    return any(value is not None and value.text in OFF for value in given)
 
 
 def _meant_as_flag(project: Project, read: SettingRead) -> bool:
@@ -72,8 +98,8 @@ def _found(project: Project) -> Iterator[Finding]:
             f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
             phase="import" if read.function.is_module else "startup",
             entrypoints=tuple(found),
-            severity="low" if re.search(r"PROFIL|TRACE|DEBUG|SILK|TOOLBAR", read.name, re.IGNORECASE) else None,
-            confidence="likely" if _meant_as_flag(project, read) else "possible",
+            severity=None if _turned_off(project, read) else "low",  # nobody is hurt before somebody writes "false"
+            confidence="possible" if not _meant_as_flag(project, read) else "certain" if _of_the_environment(read) else "likely",
             anchor=read.name,
         )
 

@@ -35,6 +35,7 @@ def check(project: Project) -> Iterator[Finding]:
     silent = list(_silent(project))
     if not silent:
         return
+    silent.sort(key=lambda entrypoint: not _rolls_out(entrypoint))
     first, *others = silent
     subject = first.path if not others else f"{first.path} and {len(others)} other services"
     yield RULE.finding(
@@ -44,11 +45,17 @@ def check(project: Project) -> Iterator[Finding]:
         "logs cannot tell which build answered",
         "log one line at start-up with version, commit and the settings that matter (without secrets)",
         phase="startup",
+        confidence="certain" if _rolls_out(first) else "likely",
         entrypoints=silent,
         anchor=first.id,
         count=len(silent),
         also=[Evidence(e.path, e.line, "the same") for e in others[:8]],
     )
+
+
+def _rolls_out(entrypoint: Entrypoint) -> bool:
+    """Whether a cluster replaces its copies one by one, so that two builds do answer at a time."""
+    return any(x.platform == "kubernetes" and x.role != "management" for x in entrypoint.production)
 
 
 def _silent(project: Project) -> Iterator[Entrypoint]:

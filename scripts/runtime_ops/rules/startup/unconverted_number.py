@@ -48,6 +48,8 @@ def check(project: Project) -> Iterator[Finding]:
             phase="serving" if any("serving" in p for p in found.values()) else "startup",
             entrypoints=tuple(found),
             anchor=read.name,
+            # what the standard library does with a text is known; a library may convert what it is given
+            confidence="certain" if flow.to in FIRST_IS_NUMBER else "likely",
         )
 
 

@@ -116,7 +116,7 @@ def _finding(project: Project, read: SettingRead) -> Finding:
         read.line,
         f"{read.name} is read into {read.bound.name} and nothing uses that{also}: who sets it believes to have changed something",
         "use it where it was meant to act, or remove the setting",
-        severity="medium" if given else "low",
+        confidence="certain" if given else "likely",
         phase="startup",
         entrypoints=project.imported_by(read.function.module, "service", "worker", "job"),
         trace=tuple(given[:3]),

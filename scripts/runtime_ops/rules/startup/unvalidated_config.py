@@ -48,12 +48,12 @@ def _converted_late(project: Project) -> Iterator[Finding]:
             f"{read.name} stays text until line {use.line} of {use.function.path} converts it, for each request or job: with a bad value "
             "the program starts, counts as healthy, and fails everything that comes there",
             f"convert it where it is read, so that a bad value ends the start: int(os.environ.get({read.name!r}, …))",
-            severity="medium",
+            severity="low",
             phase="import",
             entrypoints=tuple(serving),
             trace=(Evidence(use.function.path, use.line, "converted here"),),
             anchor=read.name,
-            confidence="certain",
+            confidence="certain" if any(read.name in x.env for e in serving for x in e.production) else "likely",
         )
 
 
@@ -85,11 +85,10 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
             f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} may be missing: {row.name} only asks whether the setting is "
             "bound, and None is: the start succeeds, and the first login is what fails",
             "read them with os.environ[…] where the feature is switched on, so that a deploy without them does not start",
-            severity="medium",
+            severity="low",
             phase="import",
             entrypoints=tuple(phases_of(project, first)),
             anchor=row.name,
-            confidence="certain",
             count=len(missing),
         )
 

@@ -62,8 +62,20 @@ def check(project: Project) -> Iterator[Finding]:
         if name != "PORT" or port is not None:
             own = _own_names(project, places[0][1])
             sure = _renamed(places[0][1], name, own) and (name == "PORT" or not any(name in _said(x) for x in project.modules))
-            findings.append(replace(_finding(name, places, port), confidence="likely" if sure else "possible"))
+            confidence = "possible" if not sure else "likely" if _an_identifier(project, name) else "certain"
+            findings.append(replace(_finding(name, places, port), confidence=confidence))
     yield from together(findings)
+
+
+def _an_identifier(project: Project, name: str) -> bool:
+    """Whether the code has a setting by this name, which some reader of the environment may fill that is not known."""
+    return any(
+        (n.id if isinstance(n, m.Name) else n.name).rpartition(".")[2] == name
+        for module in project.modules
+        for func in module.functions.values()
+        for n in m.walk(func.facts.body)
+        if isinstance(n, m.Name | m.Attr)
+    )
 
 
 def _own_names(project: Project, entrypoint: Entrypoint) -> frozenset[str]:
