@@ -154,7 +154,7 @@ def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore
 
 def kind_by_name(path: str) -> str | None:
     """``python``, an artifact's kind, or None for a file that the audit has no reader for."""
-    return PYTHON if path.endswith((".py", ".pyw")) else artifact_kind(path)
+    return PYTHON if path.endswith((".py", ".pyw", ".wsgi")) else artifact_kind(path)
 
 
 def is_python_script(file: Path, size: int) -> bool:

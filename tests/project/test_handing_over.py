@@ -26,6 +26,22 @@ def test_what_a_program_hands_over_to(code: str, target: str) -> None:
     assert [x.target.path for x in made if x.role == "init"] == (["wait.py"] if target == "web.py" else [])
 
 
+@pytest.mark.parametrize(
+    ("code", "target"),
+    [
+        ("os.execvp('gunicorn', ['gunicorn', '-w2', 'web:app'])", "web.py"),
+        ("args = ['gunicorn'] + ['-b', f':{os.getpid()}']\n    os.execlp('/venv/bin/gunicorn', *args, 'web:app')", "web.py"),
+        ("more = ['--reload'] if len(sys.argv) > 9 else []\n    os.execvp('gunicorn', ['gunicorn'] + more + ['web:app'])", "web.py"),
+        ("os.execvp('true', ['true'])", "wait.py"),
+        ("name = input()\n    os.execvp(name, [name, 'web:app'])", "wait.py"),
+    ],
+)
+def test_server_that_a_program_writes_out_and_becomes(code: str, target: str) -> None:
+    files = {"Dockerfile": DOCKERFILE.rsplit("CMD", 1)[0], "wait.py": WAITS.format(code), "web.py": APP}
+    made = launches(files)
+    assert [x.target.path for x in made if x.role == "main"] == [target]
+
+
 def test_a_program_without_a_command_is_itself_started() -> None:
     files = {"Dockerfile": DOCKERFILE.rsplit("CMD", 1)[0], "wait.py": WAITS.format("os.execvp(sys.argv[1], sys.argv[1:])")}
     assert only(files).target.path == "wait.py"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import field
-from functools import cached_property
+from functools import cache, cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.jobs import all_job_systems
@@ -368,7 +368,7 @@ class EntrypointFinder:
                     key = (module.path, func.qualname)
                     if key in self.found:
                         continue
-                    launches = [x for x in self.launches if command_name(func) in x.argv and self._reaches(x, func)]
+                    launches = [x for x in self.launches if command_name(func, self.links) in x.argv and self._reaches(x, func)]
                     entry = self._add(module, func, None)
                     for launch in launches:
                         entry.launches = (*entry.launches, launch)
@@ -547,9 +547,24 @@ def _is_group(func: Func) -> bool:
     return any(decorator_name(d).rpartition(".")[2] in ("group", "callback") for d in func.facts.decorators)
 
 
-def command_name(func: Func) -> str:
+@cache
+def registrations(links: Links) -> dict[Func, tuple[m.Expr, ...]]:
+    """What is called with a function of the project, as its decorator would be: ``app.command("serve")(serve)``."""
+    found: dict[Func, tuple[m.Expr, ...]] = {}
+    for module in links.index:
+        for site in module.level.sites:
+            if isinstance(site.call.func, m.Call) and len(site.call.args) == 1:
+                value = links.names.value(site.call.args[0], module.level)
+                if value is not None and isinstance(value.target, Func):
+                    decorated_by(site.call.func, module.level, links)  # remembered as what it means there, not where the function stands
+                    found[value.target] = (*found.get(value.target, ()), site.call.func)
+    return found
+
+
+def command_name(func: Func, links: Links | None = None) -> str:
     """The word by which a user calls a command function."""
-    for decorator in func.facts.decorators:
+    registered = () if links is None else registrations(links).get(func, ())
+    for decorator in (*func.facts.decorators, *registered):
         if isinstance(decorator, m.Call) and decorator_name(decorator).rpartition(".")[2] in ("command", "group"):
             given = decorator.argument("name", 0)
             if isinstance(given, m.Const) and isinstance(given.value, str):
@@ -616,7 +631,7 @@ def _applied(func: Func, links: Links) -> Iterable[str]:
 
 def is_command(func: Func, links: Links) -> bool:
     """Whether a user runs the function by its name on a command line."""
-    for decorator in func.facts.decorators:
+    for decorator in (*func.facts.decorators, *registrations(links).get(func, ())):
         dotted = decorated_by(decorator, func, links)
         if dotted is not None and surface("command-decorator", dotted) is not None:
             return True

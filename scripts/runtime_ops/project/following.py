@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project.application_targets import Resolved
-from runtime_ops.project.commands import SHELLS, Unwrapped, Words, base_name, texts, unwrap, words_of
+from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, texts, unwrap, words_of
 from runtime_ops.project.development import development_path
-from runtime_ops.project.handing_over import words_handed_over
+from runtime_ops.project.handing_over import words_handed_over, words_written
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
@@ -122,11 +122,16 @@ class Follower:
         return [self._launch(before, words, found), *started]
 
     def _handed_over(self, words: Words, found: Resolved) -> Words:
-        """The command in the arguments of a program of the repository that replaces itself by it."""
+        """The command that a program of the repository replaces itself by: in its arguments, or in its code."""
         module = self.locator.index.modules.get(found.target.path or "")
-        first = words_handed_over(module.facts) if module is not None and found.target.kind != "app" else None
-        if first is None:
+        if module is None or found.target.kind == "app":
             return ()
+        first = words_handed_over(module.facts)
+        if first is None:
+            written = words_written(module.facts)
+            if written is None or not self.programs.known(base_name(written[0][0])):
+                return ()
+            return tuple(Word(text, module.path, written[1]) for text in written[0])
         own = next((n for n, word in enumerate(words) if word.text == found.target.text), 0)
         return words[own + first :]
 

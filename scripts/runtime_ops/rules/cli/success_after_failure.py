@@ -127,7 +127,7 @@ def _is_called(project: Project, command: Func, commanded: dict[Func, Entrypoint
     entrypoint = commanded.get(command)
     if not _is_started(project, command, commanded) or entrypoint is None or command not in entrypoint.commands:
         return _is_started(project, command, commanded)
-    names = {command.name, command.name.replace("_", "-"), command_name(command)}
+    names = {command.name, command.name.replace("_", "-"), command_name(command, project.links)}
     return len(entrypoint.commands) == 1 or any(names & set(launch.argv) for launch in entrypoint.launches)
 
 
