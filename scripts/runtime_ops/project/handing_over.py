@@ -82,7 +82,7 @@ def _assigned(name: str, function: m.Function) -> list[m.Expr]:
     return [
         node.value
         for node in m.walk(function.body)
-        if isinstance(node, m.Assign)
+        if isinstance(node, m.Assign) and node.value is not None
         if any(isinstance(target, m.Name) and target.id == name for target in node.targets)
     ]
 
