@@ -509,6 +509,40 @@ def test_who_asks_a_lenient_check(tmp_path: Path, place: str, told: list[tuple[s
     assert [(f.confidence, f.severity) for f in said(tmp_path, "healthcheck-cannot-fail", files)] == told
 
 
+GRPC = """\
+from concurrent import futures
+
+import grpc
+
+if __name__ == "__main__":
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=10))
+    server.add_insecure_port("[::]:8080")
+    server.start()
+    server.wait_for_termination()
+"""
+PROBED = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: orders}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: server
+          image: orders
+          command: ["python", "server.py"]
+          ports: [{{containerPort: 8080}}]
+          livenessProbe:
+            {probe}
+"""
+
+
+@pytest.mark.parametrize(("probe", "told"), [("tcpSocket: {port: 8080}", [True]), ("grpc: {port: 8080}", [])])
+def test_a_port_that_the_kernel_answers_for(tmp_path: Path, probe: str, told: list[bool]) -> None:
+    files = {"server.py": GRPC, "k8s/orders.yaml": PROBED.format(probe=probe)}
+    assert certain(tmp_path, "healthcheck-cannot-fail", files) == told
+
+
 TRACED = """\
 import time
 from concurrent import futures

@@ -63,6 +63,7 @@ def _bare_connects(project: Project) -> Iterator[Finding]:
             "answered",
             "register grpc.health.v1.Health in the server and use a grpc probe",
             severity="medium",
+            confidence="certain",  # a manifest asks the port, and a server of gRPC is seen to serve it
             phase="serving",
             entrypoints=(entrypoint,),
             anchor=f"tcp:{path}",
