@@ -10,6 +10,11 @@ from judging import said
 APP = "import os\n\nimport requests\nfrom flask import Flask, request\n\napp = Flask(__name__)\n\n"
 IMAGE = {"Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:app"]\n'}
 TRY = "    try:\n        r = requests.get('http://x', timeout=3)\n"
+SOURCE = (
+    "\n\nclass Source:\n    def __init__(self, options):\n        self.password = options.get('password')\n\n    def run(self):\n"
+    "        app.logger.debug('run as %s', self.password)\n        return requests.connect({given})\n"
+    "\n\n@app.post('/')\ndef index():\n    return Source({{}}).run()\n"
+)
 SERVED = "\n\n@app.post('/')\ndef index():\n    {call}\n    return ''\n"
 
 
@@ -72,6 +77,8 @@ def test_the_flags_of_a_file_are_one_finding(tmp_path: Path) -> None:
             + SERVED.format(call="for guess in ('a', 'b'):\n        enter(guess)"),
             False,
         ),
+        (SOURCE.format(given="password=self.password"), True),
+        (SOURCE.format(given="password=''"), False),  # what it is for is not seen
         (SERVED.format(call="prompt = 'Design: ' + request.json['text']\n    print(prompt)"), True),
     ],
 )

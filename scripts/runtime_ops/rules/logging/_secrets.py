@@ -240,7 +240,7 @@ def _proven(name: str, site: Site) -> bool:
         return False
     if _names_credential(last):
         return True
-    return any(_from_source(b.expr) for b in _bound(name, site.function)) or _opens(name, site.function)
+    return any(_from_source(b.expr) for b in _bound(name, site.function)) or opens(name, site.function)
 
 
 def _malformed(site: Site) -> bool:
@@ -269,7 +269,7 @@ def _from_source(expr: m.Expr | None) -> bool:
     return any(word in text.lower() for text in _texts(expr) for word in SOURCES)
 
 
-def _opens(name: str, func: Func) -> bool:
+def opens(name: str, func: Func) -> bool:
     """Whether the function hands the value on as a credential: ``token=token``, ``{"Authorization": token}``."""
 
     def takes(key: object, value: m.Expr) -> bool:

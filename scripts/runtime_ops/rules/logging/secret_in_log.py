@@ -18,7 +18,7 @@ from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
-from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, told
+from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, opens, told
 
 RULE = Rule(
     __name__,
@@ -132,19 +132,32 @@ def _of_flask(func: Func) -> bool:
 
 
 def _given(project: Project, site: Site, name: str) -> bool:
-    """Whether it is a password, or a key by a name that means nothing else, that the function is handed: one that a loop, here or in a
-    caller, takes from a list may be a guess."""
+    """Whether it is a password, or a key by a name that means nothing else, that the function is handed, or opens something with: one
+    that a loop, here or in a caller, takes from a list may be a guess."""
     func, words = site.function, words_of(name)
+    if name.startswith("self."):  # the connection's own, with which the function opens one
+        return not PASSWORDS.isdisjoint(words_of(name.rpartition(".")[2])) and opens(name, func)
     param = func.param(name)
     if param is None or name in func.bindings or not words or (PASSWORDS.isdisjoint(words) and words[-1] not in WHOLE):
         return False
-    given = [(e.caller, argument_of(e.site, func, param)) for e in project.links.callers.get(func, ()) if e.how == "call"]
-    return not any(
-        binding.kind in ("for", "unpack")
-        for caller, expr in given
-        if isinstance(expr, m.Name)
-        for binding in caller.bindings.get(expr.id, ())
-    )
+    return not _of_a_loop(project, func, name)
+
+
+def _of_a_loop(project: Project, func: Func, name: str, depth: int = 0) -> bool:
+    """Whether some way of calls hands the parameter what a loop goes through."""
+    param = func.param(name)
+    if param is None or depth > 3:
+        return False
+    for edge in project.links.callers.get(func, ()):
+        expr = argument_of(edge.site, func, param) if edge.how == "call" else None
+        if not isinstance(expr, m.Name):
+            continue
+        bound = {binding.line for binding in edge.caller.bindings.get(expr.id, ())}
+        if any(isinstance(p.stmt, m.For) and p.stmt.line in bound for p in edge.caller.places):
+            return True
+        if _of_a_loop(project, edge.caller, expr.id, depth + 1):
+            return True
+    return False
 
 
 def _excused(project: Project, site: Site, call: LogCall | None, what: Told) -> bool:
