@@ -304,13 +304,15 @@ class EntrypointFinder:
             name = (target.attribute or "app").partition("(")[0]
             self._add(module, module.level, name, launch)
         elif target.kind == "console-script":
-            name = (target.attribute or "main").partition(".")[0]
-            value = self.links.names.name(name, module.level)
+            dotted = target.attribute or "main"
+            value = self.links.names.name(dotted, module.level)
             main = value.target if value is not None and isinstance(value.target, Func) else None
-            if main is None and module.level.bindings.get(name):
+            if main is None and module.level.bindings.get(dotted.partition(".")[0]):
                 main = module.level
             if main is not None:
-                self._add(main.module, main, None, launch)
+                entry = self._add(main.module, main, None, launch)
+                if main.module is not module:  # ``shop.worker:Worker.main``, inherited: the class is written there
+                    entry.modules |= self.closure.of(module)
         elif target.kind in ("script", "module"):
             command = managed_worker(launch)
             if command:

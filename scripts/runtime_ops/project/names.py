@@ -355,7 +355,9 @@ class Names:
         if isinstance(callee.target, Func):
             given = _given_back(callee.target, call) if callee.origin is None else None
             handed = self.value(given, function, depth + 1) if given is not None else None
-            return handed if handed is not None and handed.kind == "made" else self.returned_by(callee.target, depth + 1)
+            if handed is not None and handed.kind == "made":
+                return handed
+            return self._of_receiver(self.returned_by(callee.target, depth + 1), callee.target, call, function, depth + 1)
         if callee.name in CASTS and len(call.args) == 2:
             return self.value(call.args[1], function, depth + 1) or self.instance(
                 self.value(call.args[0], function, depth + 1) or callee, None
@@ -363,6 +365,17 @@ class Names:
         if callee.name in ("super",) and function.cls is not None:
             return self.parent_of(function.cls)
         return self.instance(callee, origin)
+
+    def _of_receiver(self, made: Value | None, method: Func, call: m.Call, function: Func, depth: int) -> Value | None:
+        """What ``Sub.make()`` gives, where ``make`` is inherited and ends in ``return cls(…)`` or ``return self``: one of the
+        class that it is called on, not of the class that it is written in."""
+        if made is None or made.kind != "instance" or made.target is not method.cls or not isinstance(call.func, m.Name):
+            return made
+        receiver = self.name(call.func.id.rpartition(".")[0], function, depth)
+        klass = receiver.target if receiver is not None else None
+        if not isinstance(klass, Klass) or klass is method.cls or method.cls not in klass.ancestry or not _gives_own(method):
+            return made
+        return make(Value, ("instance", klass.name, klass, made.origin, None))
 
     def parent_of(self, klass: Klass) -> Value | None:
         for base in klass.bases:
@@ -438,6 +451,14 @@ def _given_back(func: Func, call: m.Call) -> m.Expr | None:
             names = [param.name for param in func.facts.params]
             return call.argument(value.id, names.index(value.id))
     return None
+
+
+def _gives_own(method: Func) -> bool:
+    """Whether a method gives back its own object, or makes one of its own class, by the name of its first parameter."""
+    first = method.facts.params[0].name if method.facts.params and not is_static(method) else None
+    given = [place.stmt.value for place in method.by_kind.get(m.Return, ()) if isinstance(place.stmt, m.Return)]
+    own = [expr.func if isinstance(expr, m.Call) else expr for expr in given]
+    return any(isinstance(expr, m.Name) and expr.id == first for expr in own)
 
 
 def is_static(func: Func) -> bool:
