@@ -9,7 +9,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.api import Rule, as_one
 
 RULE = Rule(
     __name__,
@@ -22,7 +22,7 @@ DEPTH = 3
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_findings(project))
+    yield from as_one(_findings(project))  # a habit of the repository
 
 
 def _findings(project: Project) -> Iterator[Finding]:
