@@ -64,6 +64,7 @@ def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         if place.how not in ("loop", "wait") or len(started) != 1 or _watches(place, started[0]):
             continue
         child = started[0]
+        alone = any(x.platform != "packaging" and not _watched(project, entrypoint, x) for x in entrypoint.production)
         yield RULE.in_function(
             project,
             place.function,
@@ -72,6 +73,7 @@ def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             "it: when the child dies (a bad setting, a port in use, out of memory), the program stays up and counts as running",
             "wait for the child too: leave with its exit code when is_alive() (poll()) says that it ended, or wait on its sentinel",
             phase="serving",
+            confidence="certain" if alone else "likely",  # what production starts, and no health check asks
         )
 
 
