@@ -53,7 +53,7 @@ TABLES: dict[str, tuple[Callable[[], tuple[typing.Any, ...]], str]] = {
     "setting_limits": (setting_limits.all_setting_limits, "name"),
 }
 FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100, "program_options": 15,
-          "setting_limits": 1}  # fmt: skip
+          "setting_limits": 4}  # fmt: skip
 
 CHECKABLE = re.compile(r"\d|\.json|^unverified: ..|^own rule|^environment of|^the signature in|documentation")
 

@@ -16,10 +16,22 @@ class SettingLimit:
     """Its import name, by which settings name it."""
     setting: str
     marks: tuple[str, ...]
-    """Settings that are written where it is used, most telling first."""
+    """Settings that are written where it is used, most telling first; a ``*`` stands for any text."""
     work: str
     """What it does without a limit, as the end of a sentence."""
     source: str
+    remedy: str = ""
+    """The line that sets the limit, where it is more than ``SETTING = 10``."""
+    also: tuple[str, ...] = ()
+    """Other names that set it, or of which what they set cannot be seen; a ``*`` stands for any text."""
+    value: str = ""
+    """An expression that the text given to the mark fits, where other values mean that there is no peer."""
+    distribution: str = ""
+    """Whose version decides, where it has come to have a limit of its own."""
+    limited_since: str = ""
+    """The first version of it that has one."""
+    shared: bool = False
+    """It works in every request, not only in those of a login."""
     required: tuple[str, ...] = ()
     """Settings that it cannot work without, and of which it only asks at start whether the name is bound."""
 

@@ -28,6 +28,12 @@ def bounds_at(wait: Wait, version: str | None) -> frozenset[str]:
     return frozenset(state for candidate in candidates for state in _states(wait, candidate))
 
 
+def older_than(version: str, text: str) -> bool:
+    """Whether every version that ``text``, a pinned version or a specifier, allows is older than ``version``."""
+    candidates = _candidates((Change(version),), text)
+    return bool(candidates) and all(candidate < Version(version) for candidate in candidates)
+
+
 def _states(wait: Wait, version: Version) -> set[str]:
     state, states = wait.bounded, set[str]()
     for change in wait.changed:  # newest first

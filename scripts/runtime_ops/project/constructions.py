@@ -31,7 +31,7 @@ SENDERS = (
     "connect",
     "perform_request",
 )
-SET_OPTION = frozenset({"setsockopt", "set", "set_int"})
+SET_OPTION = frozenset({"setsockopt", "set", "set_int", "set_option"})
 """Methods that take the name of an option and its value."""
 
 
@@ -355,8 +355,21 @@ class Constructions:
             named = site.call.args[0]
             if not (isinstance(named, m.Name | m.Attr) and source_of(named).rpartition(".")[2] == parameter):
                 continue
-            if site.origin is None or site.origin.call is origin.call:
+            receiver = site.text.rpartition(".")[0]
+            # of several that one name is bound to on different ways, the option is set on whichever it is
+            same = any(b.expr is origin.call for b in func.bindings.get(receiver, ()))
+            if site.origin is None or site.origin.call is origin.call or same:
                 return self.judge.given(site.call.args[1], func, row, parameter, "method", site.line)
+        return None
+
+    def set_for_all(self, row: Wait) -> Deadline | None:
+        """``ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, 5)``: an option of the library, which every later object takes."""
+        module = next(iter(row.constructors), "").partition(".")[0]
+        for site in self.links.sites(f"{module}.set_option"):
+            named = site.call.args[0] if len(site.call.args) == 2 else None
+            option = source_of(named).rpartition(".")[2] if isinstance(named, m.Name | m.Attr) else ""
+            if option in row.parameters:
+                return self.judge.given(site.call.args[1], site.function, row, option, "method", site.line)
         return None
 
     def quiet(self, origin: Origin, row: Wait) -> Deadline | None:

@@ -7,6 +7,7 @@ around the call. Nothing is guessed: what cannot be followed is ``unknown``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from runtime_ops.plain import dataclass
 from runtime_ops.project.configured import Configuration, Configured
 from runtime_ops.project.constructions import Construction, Constructions
 from runtime_ops.project.deadlines import Deadline, Judge, loosest, tightest
+from runtime_ops.project.development import development_path
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Origin, Site
 from runtime_ops.project.outer_limits import OuterLimits
@@ -56,6 +58,12 @@ DRIVERS = {
     "django.core.cache.backends.redis.RedisCache": ("redis",),
 }
 """Django's back ends and the distributions that their drivers come from (Django documentation, Databases, Cache)."""
+
+
+PRODUCTION = re.compile(r"(?i)(?:^|[/_.])prod(?:uction)?(?:[/_.]|$)")
+"""The path of settings that are for production alone."""
+BACK_ENDS = ("django.", "django_redis.")
+"""How the names of the back ends begin that rows of Django tell apart."""
 
 
 class ReportPlace(NamedTuple):
@@ -227,6 +235,8 @@ class WaitFinder:
                 continue
             deadline = (
                 self.limits.at_constructor(construction, row)
+                or self.constructions.set_later(construction.origin, row)
+                or (self.constructions.set_for_all(row) if "attribute" in row.where else None)
                 or (self.configuration.limit(row) if "config" in row.where else None)
                 or self.limits.default(row, site.path)
             )
@@ -265,7 +275,7 @@ class WaitFinder:
     def _of_back_end(self, rows: tuple[Wait, ...], site: Site) -> tuple[Wait, ...]:
         """Django's rows by the engine that the settings name, else by the driver that is installed."""
         named = " ".join(str(c.expr.value) for c in self.configuration.django_engines() if isinstance(c.expr, m.Const))
-        words = {w.strip("()") for r in rows for c in r.constructors for w in c.split() if "django." in w}
+        words = {w.strip("()") for r in rows for c in r.constructors for w in c.split() if w.startswith(BACK_ENDS)}
         if not any(word in named for word in words):
             drivers = {d: self.versions.of(d, site.path) is not None for pair in DRIVERS.values() for d in pair}
             named = " ".join(engine for engine, pair in DRIVERS.items() if any(drivers[d] for d in pair))
@@ -273,7 +283,7 @@ class WaitFinder:
             tuple(
                 r
                 for r in rows
-                if any(w.strip("()") in named for c in r.constructors for w in c.split() if "django." in w)
+                if any(w.strip("()") in named for c in r.constructors for w in c.split() if w.startswith(BACK_ENDS))
             )
             or rows
         )
@@ -289,13 +299,20 @@ class WaitFinder:
                 origin.function,
             )
         if "config" in row.where:
-            settings = {w.partition(".")[2] for c in row.constructors for w in c.split() if w.startswith("settings.")}
+            settings = list(dict.fromkeys(w.partition(".")[2] for c in row.constructors for w in c.split() if w.startswith("settings.")))
             chosen = self._back_end(row)
             if chosen is not None:
                 return ReportPlace(chosen.function.path, chosen.line, chosen.line, min(settings, default=chosen.name), chosen.function)
-            for found in (c for setting in settings for c in self.configuration.named(setting)):
+            found = next((c for setting in settings if (c := self._in_production(setting)) is not None), None)
+            if found is not None:
                 return ReportPlace(found.function.path, found.line, found.line, found.name, found.function)
         return ReportPlace(site.path, site.line, call.end_line, source_of(call.func), site.function)
+
+    def _in_production(self, setting: str) -> Configured | None:
+        """Where the settings of production give a setting, as far as the names of their files tell which those are."""
+        given = (c for c in self.configuration.named(setting) if setting != "EMAIL_BACKEND" or _by_smtp(c.expr))
+        ranked = sorted(given, key=lambda c: (development_path(c.function.path), c.name != setting, not PRODUCTION.search(c.function.path)))
+        return ranked[0] if ranked else None
 
     def _other_mail(self, call: m.Call, dotted: str) -> bool:
         """Whether Django's mail goes through another back end than its own: by the call, or because the settings name one of
@@ -305,15 +322,24 @@ class WaitFinder:
         if _names_mail_backend(call, dotted):
             return True
         named = [c.expr.value for c in self.configuration.named("email_backend") if isinstance(c.expr, m.Const)]
-        return any(isinstance(text, str) and "." in text and not text.startswith("django.core.mail.") for text in named)
+        texts = [text for text in named if isinstance(text, str) and "." in text]
+        if any(not text.startswith("django.core.mail.") for text in texts):
+            return True
+        # the console's, say, and no server anywhere
+        return bool(texts) and not any(".smtp." in text for text in texts) and not self.configuration.named("email_host")
 
     def _back_end(self, row: Wait) -> Configured | None:
         """Where the settings name the back end of a row of Django, when they name several and another comes first."""
-        words = {w.strip("()") for c in row.constructors for w in c.split() if w.startswith("django.")}
+        words = {w.strip("()") for c in row.constructors for w in c.split() if w.startswith(BACK_ENDS)}
         engines = self.configuration.django_engines()
         named = [c for c in engines if isinstance(c.expr, m.Const) and str(c.expr.value) in words]
         others = [c for c in engines if c not in named and c.name == "BACKEND"]
         return named[0] if named and any(c.line < named[0].line and c.function is named[0].function for c in others) else None
+
+
+def _by_smtp(expr: m.Expr) -> bool:
+    """Whether a mail back end of the settings is SMTP's."""
+    return any(isinstance(node, m.Const) and isinstance(node.value, str) and ".smtp." in node.value for node in m.walk(expr))
 
 
 def _names_mail_backend(call: m.Call, dotted: str) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.names import pattern
 from runtime_ops.libraries.setting_limits import SettingLimit, all_setting_limits
+from runtime_ops.libraries.versions import older_than
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_name, development_path
 from runtime_ops.project.model import Module
 from runtime_ops.rules.startup._reads import for_development
 
@@ -23,18 +27,61 @@ class Unset(NamedTuple):
 def unset_limits(project: Project) -> Iterator[Unset]:
     """One for each library whose limit no settings module gives."""
     for row in all_setting_limits():
-        if any(row.setting in module.level.bindings or _names(module, row.setting) for module in project.modules):
+        if not _uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
             continue
         for module in sorted(project.modules, key=lambda x: x.path):
-            marks = [module.level.bindings[name][0].line for name in row.marks if name in module.level.bindings]
-            if marks and not for_development(module.path) and _uses(project, row):
-                yield Unset(row, module, marks[0])
+            if for_development(module.path) or development_path(module.path):
+                continue
+            lines = [line for mark in row.marks for line in _marked(module, mark, row.value)]
+            if lines and _without_limit(project, row, module):
+                yield Unset(row, module, lines[0])
                 break
+
+
+def _without_limit(project: Project, row: SettingLimit, module: Module) -> bool:
+    """Whether the version that is installed is one that has no limit of its own."""
+    if not row.limited_since:
+        return True
+    held = project.versions.of(row.distribution, module.path)
+    return held is not None and older_than(row.limited_since, held.text)
+
+
+def _marked(module: Module, mark: str, value: str) -> Iterator[int]:
+    """Where a module gives the setting of a mark a value that switches its library on."""
+    expression = pattern(mark)
+    for name, expr, line in _given(module):
+        if not expression.match(name) or (isinstance(expr, m.Const) and not expr.value):
+            continue
+        if not value or any(re.search(value, text) for text in _texts(expr)):
+            yield line
+
+
+def _given(module: Module) -> Iterator[tuple[str, m.Expr, int]]:
+    """The settings that a module gives at its top level, and in the bodies of its classes that are not for the desk."""
+    for name, bindings in module.level.bindings.items():
+        yield from ((name, b.expr, b.line) for b in bindings if b.kind == "assign" and b.expr is not None)
+    for klass in module.classes.values():
+        if development_name(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", klass.name)):
+            continue
+        for stmt in (node for top in klass.facts.body for node in m.walk(top) if isinstance(node, m.Assign)):
+            if stmt.value is not None:
+                yield from ((t.id, stmt.value, stmt.line) for t in stmt.targets if isinstance(t, m.Name))
+
+
+def _texts(expr: m.Expr) -> Iterator[str]:
+    """The literals of an expression: its value, or the default for it."""
+    return (node.value for node in m.walk(expr) if isinstance(node, m.Const) and isinstance(node.value, str))
 
 
 def _names(module: Module, setting: str) -> bool:
     """Whether any text or name of the module is the setting: settings may be made in a loop, or read from a mapping."""
-    return any(setting in func.inventory.texts or setting in func.inventory.names for func in module.functions.values())
+    if "*" not in setting and setting in module.level.bindings:
+        return True
+    fits = pattern(setting).match
+    return any(
+        setting in func.inventory.texts or any(fits(name.rpartition(".")[2]) for name in func.inventory.names)
+        for func in module.functions.values()
+    ) or any(fits(name) for name in module.level.bindings) or any(fits(name) for name, _, _ in _given(module))
 
 
 def _uses(project: Project, row: SettingLimit) -> bool:

@@ -299,7 +299,7 @@ def grouped(found: Iterable[WaitSite]) -> Iterator[tuple[WaitSite, ...]]:
         scope = first.place.function if first.row.parameters else first.place.path
         shared: tuple[object, ...] = key if own else (scope, first.row.distribution)
         if first.row.where == ("config",):  # written once, in the settings
-            shared = (first.row.distribution, "config")
+            shared = (first.row.name, "config")
         merged.setdefault(shared, []).extend(groups[key])
     for group in merged.values():
         counts = Counter(w.place.function for w in group)
@@ -311,6 +311,7 @@ def _at_its_mend(wait: WaitSite) -> WaitSite:
     limit that is no argument of the call the call that made the client."""
     place = wait.place
     own = "call" in wait.row.where or not wait.row.where
+    own = own or ("config" in wait.row.where and (place.path, place.line) != (wait.path, wait.line))  # at the setting already
     if not own and wait.construction is None and not wait.constructs and wait.site.origin is not None and not wait.via:
         origin = wait.site.origin
         func, call = origin.function, origin.call

@@ -17,6 +17,7 @@ from runtime_ops.project.phases import Life
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import (
     ENGINES,
     declared_drivers,
@@ -27,7 +28,7 @@ from runtime_ops.rules.deadlines._doubts import (
 )
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end
-from runtime_ops.rules.deadlines._settings import unset_limits
+from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._waiting import (
     finding_of,
     grouped,
@@ -52,6 +53,11 @@ SERVE_ALL = frozenset(
     """grpcio grpclib SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python
     mysqlclient peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
 )
+LIMITS = {
+    "postgresql": "\"OPTIONS\": {\"connect_timeout\": 5, \"options\": \"-c statement_timeout=30000\"}",
+    "mysql": "\"OPTIONS\": {\"connect_timeout\": 5, \"read_timeout\": 30, \"write_timeout\": 30}",
+}
+"""What a database of Django's settings is given, by kind of server."""
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 MANY = 5  # functions that call one client
 VIEWS = ("View", "ViewSet")  # how the classes are called whose methods answer requests
@@ -82,19 +88,9 @@ def check(project: Project) -> Iterator[Finding]:
             told.append((group[0], finding))
         yield from _one_a_mend(told)
     for unset in unset_limits(project):
-        services = project.imported_by(unset.module, "service")
-        end = outer_end(project, services)
-        yield RULE.finding(
-            unset.module.path,
-            unset.line,
-            f"{unset.row.name} {unset.row.work} without a limit, since {unset.row.setting} is not set: a provider that accepts and stays "
-            f"silent holds each of those requests, and their threads, {end.text}".rstrip(", "),
-            f"{unset.row.setting} = 10",
-            severity="low" if end.by == "server" and end.seconds <= SOON else "medium",
-            phase="serving",
-            entrypoints=services,
-            anchor=unset.row.setting,
-        )
+        yield _of_setting(project, unset)
+    for database in unlimited_databases(project):
+        yield _of_database(project, database)
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
@@ -155,6 +151,46 @@ def _one_session(findings: list[Finding]) -> Finding:
     return replace(first, count=sum(f.count for f in findings), also=also[:8], entrypoints=entrypoints)
 
 
+def _of_setting(project: Project, unset: Unset) -> Finding:
+    entrypoints = project.imported_by(unset.module, "service")
+    end = outer_end(project, entrypoints)
+    soon = end.by == "server" and end.seconds <= SOON
+    peer = "server" if unset.row.shared else "provider"
+    return RULE.finding(
+        unset.module.path,
+        unset.line,
+        f"{unset.row.name} {unset.row.work} without a limit, since {unset.row.setting} is not set: a {peer} that accepts and stays silent "
+        f"holds each of those requests, and their threads, {end.text}".rstrip(" ,"),
+        unset.row.remedy or f"{unset.row.setting} = 10",
+        severity="low" if soon else "medium",
+        phase="serving",
+        entrypoints=entrypoints,
+        anchor=unset.row.setting,
+    )
+
+
+def _of_database(project: Project, database: Database) -> Finding:
+    entrypoints = project.imported_by(database.module, "service", "worker")
+    statements = ", and neither does a statement, since no limit on those is set" if database.statements else ""
+    what = (
+        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query for ever"
+        if database.connects
+        else f"no connect_timeout, and {database.driver} has none by default: connecting to a server that accepts and stays silent never "
+        f"ends{statements}"
+    )
+    return RULE.finding(
+        database.module.path,
+        database.line,
+        f"DATABASES gives {what}",
+        LIMITS[database.kind],
+        severity="low",
+        phase="serving",
+        entrypoints=entrypoints,
+        confidence="likely" if database.sure and entrypoints else "possible",
+        anchor="DATABASES",
+    )
+
+
 def _one_client(findings: list[Finding]) -> Iterator[Finding]:
     """One finding a severity for the clients of one library: the place with the most calls stands for all."""
     groups: dict[str, list[Finding]] = {}
@@ -170,6 +206,8 @@ def _one_client(findings: list[Finding]) -> Iterator[Finding]:
 def _unlimited(project: Project, wait: WaitSite) -> bool:
     if wait.site.method.startswith("_") and not wait.site.method.startswith("__"):
         return False  # of a client that answers to any name (``templates._(id)``): it builds, and does not ask
+    if wait.row.name.startswith("django:django.db."):
+        return False  # told once, at the settings
     if not wait.leaves_the_process or _of_own_tasks(wait) or wait.deadline.state != "unbounded" or lasts(project, wait):
         return False
     if _connects_later(wait) or _sent_elsewhere(wait) or _set_elsewhere(wait) or _through_adapter(project, wait):
