@@ -1,0 +1,105 @@
+"""Whether a wait without a limit is seen to happen, in something that nobody watches."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.deadlines._doubts import ENGINES
+from runtime_ops.rules.deadlines._outer import End
+from runtime_ops.rules.deadlines._waiting import matters
+
+
+def way_seen(project: Project, wait: WaitSite) -> bool:
+    """Whether some way from what runs to the call is more than a guess, in what is up or runs by itself."""
+    found = project.phases(wait.site)
+    named = [e for e in found if matters(e)] or list(found)
+    if not found:
+        return True
+    lives = [project.lives[e] for e in named if project.lives[e].believed(wait.site.function)]
+    return any(not _begins_unread(project, life, wait.site.function) for life in lives)
+
+
+def _begins_unread(project: Project, life: Life, func: Func) -> bool:
+    """Whether the way to a function begins in a property that nothing of the project names, nor any template as a text of its
+    own: that its class is used does not run it."""
+    edges = list(life.back(func))
+    first = edges[-1].caller if edges else func
+    notes = [reach.note for reach in life.reach.get(first, {}).values() if reach.edge is None]
+    if not any(note.startswith("used with ") for note in notes) or first.name.startswith("__"):
+        return False
+    return first.name not in _names_read(project)
+
+
+@cache
+def _names_read(project: Project) -> frozenset[str]:
+    """The attributes that the functions of the project mention, and their literals."""
+    found: set[str] = set()
+    for func in project.functions:
+        found.update(name.rpartition(".")[2] for name in func.inventory.names if "." in name)
+        found.update(func.inventory.attributes)
+        found.update(func.inventory.texts)
+    return frozenset(found)
+
+
+def hurts(
+    project: Project,
+    group: tuple[WaitSite, ...],
+    severity: str,
+    phase: str | None,
+    entrypoints: tuple[Entrypoint, ...],
+    end: End,
+    *,
+    job: bool,
+) -> bool:
+    """Whether it is seen when the wait happens, and in something that nobody watches: without a phase a module is only
+    imported; a call found at import alone is one that some registration was not followed to; a start that hangs is seen by
+    who started it, unless it is the main program of a deployment; a command has its user before it."""
+    if phase is None:
+        return job
+    if phase == "import":
+        # a command alone: its production settings, and who serves beside it, may stand outside of what was read
+        return any(e.long_running for e in entrypoints) and all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)
+    if phase == "startup" and not any(_deployed(e) for e in entrypoints):
+        return False
+    if phase == "shutdown":
+        return False
+    if all(_for_a_command(project, e, w, phase) for e in entrypoints for w in group):
+        return False
+    if severity == "low" and end.by not in ("job", "server"):
+        return False
+    if all(_started_by_nothing(project, e, w, phase) for e in entrypoints for w in group):
+        return False
+    return any(e.kind != "cli" for e in entrypoints) or any(
+        x.platform != "packaging" for e in entrypoints for x in e.production
+    )
+
+
+def _deployed(entrypoint: Entrypoint) -> bool:
+    """Whether a container, unit or process list starts it as its main program, and keeps it up."""
+    return entrypoint.long_running and any(x.role == "main" and x.platform != "packaging" for x in entrypoint.production)
+
+
+def _started_by_nothing(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
+    """Whether the way to the wait begins in a script with a loop of its own that no artifact starts, while others are
+    started: somebody's tool, before which he sits."""
+    if entrypoint.framework != "loop" or entrypoint.production or not project.launches:
+        return False
+    way = project.trace(entrypoint, wait.site.function, phase)
+    return (way[0].path if way else wait.path) == entrypoint.path
+
+
+def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
+    """Whether the way to the wait begins in a management command that no schedule starts: somebody types it."""
+    way = project.trace(entrypoint, wait.site.function, phase)
+    own = is_management_command(wait.path) or bool(way and is_management_command(way[0].path) and way[0].note.startswith("command "))
+    if not own:
+        return False
+    name = (wait.path if is_management_command(wait.path) else way[0].path).rpartition("/")[2].removesuffix(".py")
+    return not any(
+        name in x.argv and not x.development and (x.role == "job" or x.platform in ("crontab", "heroku")) for x in project.launches
+    )

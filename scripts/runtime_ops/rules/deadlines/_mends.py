@@ -1,0 +1,68 @@
+"""Findings of one mend made one: of a file, of a session, of a client that is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runtime_ops.findings import SEVERITIES, Evidence, Finding
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.api import together
+
+EACH_CALL = frozenset(
+    """stdlib requests requests-futures requests-toolbelt CacheControl httpx httpx2 urllib3 niquests aiohttp curl_cffi pycurl treq
+    tornado feedparser GitPython zeep websocket-client websockets paramiko""".split()
+)
+"""Libraries whose calls take their limit one by one, each to another host; the others are clients that are made once."""
+
+
+def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[Finding]:
+    """The findings of one mend as one: of a library whose calls take their limit one by one those of a file, of a session that
+    several files use all of them, and of a library whose client is made once all that there are."""
+    users: dict[int, set[tuple[str, str]]] = {}
+    for wait, finding in told:
+        users.setdefault(_session(wait), set()).add((finding.path, wait.row.versioned_by))
+    habits: dict[tuple[object, ...], list[Finding]] = {}
+    for wait, finding in told:
+        session = _session(wait)
+        if session and len(users[session]) > 1:
+            key: tuple[object, ...] = ("session", session)
+        elif wait.row.distribution in EACH_CALL:
+            key = ("file", finding.path, wait.row.versioned_by)
+        else:
+            key = ("client", wait.row.versioned_by)
+        habits.setdefault((*key, finding.confidence == "possible"), []).append(finding)
+    for (kind, *_), findings in habits.items():
+        if kind == "file":
+            yield from together(findings)
+        elif kind == "client":
+            yield from _one_client(findings)
+        else:
+            yield _one_session(findings)
+
+
+def _session(wait: WaitSite) -> int:
+    """What tells the calls on one session from others: the call that makes it; 0 where the library is asked without one, and for
+    clients that are made once anyway."""
+    made = wait.construction.origin if wait.construction is not None else wait.site.origin
+    return id(made.call) if made is not None and wait.row.distribution in EACH_CALL else 0
+
+
+def _one_session(findings: list[Finding]) -> Finding:
+    """The heaviest of the calls on one session, which stands for all: where it is made, one limit mends them."""
+    first, *others = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -f.count, f.path, f.line))
+    also = (*first.also, *(Evidence(f.path, f.line, "the same session") for f in others))
+    entrypoints = tuple(dict.fromkeys(e for f in findings for e in f.entrypoints))
+    return replace(first, count=sum(f.count for f in findings), also=also[:8], entrypoints=entrypoints)
+
+
+def _one_client(findings: list[Finding]) -> Iterator[Finding]:
+    """One finding a severity for the clients of one library: the place with the most calls stands for all."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in together(findings):
+        groups.setdefault(finding.severity, []).append(finding)
+    for group in groups.values():
+        first, *others = sorted(group, key=lambda f: (-f.count, f.path, f.line))
+        also = (*(Evidence(f.path, f.line, "the same") for f in others[:8]), *first.also)
+        entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
+        yield replace(first, count=sum(f.count for f in group), also=also[:8], entrypoints=entrypoints)
