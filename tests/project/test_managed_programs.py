@@ -97,3 +97,59 @@ def test_a_command_of_flask_script_is_a_command(tmp_path: Path) -> None:
     project = built(tmp_path, {"main.py": main, "tool.py": tool})
     func = project.index.modules["tool.py"].functions["Load.run"]
     assert project.function_runs_in(func, "serving", kinds=("cli",))
+
+
+WSGI = (
+    'import os\n\nfrom django.core.wsgi import get_wsgi_application\n\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")\n'
+    "application = get_wsgi_application()\n"
+)
+PACKAGED = {
+    "shop/__init__.py": "",
+    "shop/wsgi.py": WSGI,
+    "settings/__init__.py": "",
+    "settings/common.py": (
+        'import os\nimport sys\n\nAPPS = os.path.join(os.path.dirname(__file__), "..", "apps")\nsys.path.append(APPS)\n'
+        'ROOT_URLCONF = "shop.urls"\n'
+    ),
+    "settings/prod.py": "from .common import *\n\nDEBUG = False\n",
+    "settings/dev.py": "from .common import *\n\nDEBUG = True\n",
+    "shop/urls.py": 'from django.urls import include, path\n\nurlpatterns = [path("", include("orders.urls"))]\n',
+    "apps/__init__.py": "",
+    "apps/orders/__init__.py": "",
+    "apps/orders/urls.py": 'from django.urls import path\n\nfrom orders import views\n\nurlpatterns = [path("x", views.x)]\n',
+    "apps/orders/views.py": "def x(request):\n    return None\n",
+    "Procfile": "web: gunicorn shop.wsgi:application\n",
+}
+
+
+def test_of_a_package_that_only_holds_settings_those_of_production_are_loaded(tmp_path: Path) -> None:
+    project = built(tmp_path, PACKAGED)
+    (service,) = project.entrypoints
+    loaded = {module.path for module in service.modules}
+    assert {"settings/prod.py", "settings/common.py", "shop/urls.py", "apps/orders/views.py"} <= loaded
+    assert "settings/dev.py" not in loaded
+
+
+@pytest.mark.parametrize(("name", "loads"), [("Dockerfile", True), ("Dockerfile.dev", False)])
+def test_the_environment_of_a_launch_names_the_settings(tmp_path: Path, name: str, loads: bool) -> None:
+    image = "FROM python:3.12\nENV DJANGO_SETTINGS_MODULE=shop.production\nWORKDIR /app\nCOPY . /app\n"
+    files = {
+        "shop/__init__.py": "",
+        "shop/wsgi.py": WSGI.replace('"settings"', '"shop.local"'),
+        "shop/local.py": 'ROOT_URLCONF = "shop.urls"\n',
+        "shop/production.py": "import shop.extra\n",
+        "shop/extra.py": "",
+        name: image + 'CMD ["gunicorn", "shop.wsgi:application"]\n',
+    }
+    (service,) = built(tmp_path, files).entrypoints
+    loaded = {module.path for module in service.modules}
+    assert "shop/local.py" in loaded
+    assert ("shop/extra.py" in loaded) is loads
+
+
+def test_a_server_behind_manage_py_loads_the_settings_that_main_names(tmp_path: Path) -> None:
+    files = {k: v for k, v in FILES.items() if k != "start.sh"} | {
+        "start.sh": "#!/bin/sh\nset -e\nexec python manage.py runserver 0.0.0.0:8000\n",
+    }
+    service = next(e for e in built(tmp_path, files).entrypoints if e.kind == "service")
+    assert "shop/settings.py" in {module.path for module in service.modules}

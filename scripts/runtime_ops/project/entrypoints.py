@@ -16,7 +16,7 @@ from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
-from runtime_ops.project.development import desk_program
+from runtime_ops.project.development import desk_program, development_file
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site, Step
@@ -147,17 +147,40 @@ class Closure:
                 if config is not None and not rest:
                     yield config
 
-    def settings_of(self, module: Module) -> frozenset[Module]:
-        """What a Django process loads besides: the settings that a function of ``manage.py`` names, and all that they name
-        in turn. No statement imports them."""
-        named = (
-            self.links.names.constant(site.call.args[1], func)
+    def settings_of(self, module: Module, launches: Iterable[Launch] = ()) -> frozenset[Module]:
+        """What a Django process loads besides: the settings that its file or the environment of its launches names, and all
+        that they name in turn. No statement imports them."""
+        named = {
+            text
             for func in module.functions.values()
             for site in func.sites
             if site.method == "setdefault" and len(site.call.args) == 2 and _is_text(site.call.args[0], DJANGO_SETTINGS)
+            for text in (self.links.names.constant(site.call.args[1], func),)
+        }
+        if not named:
+            return frozenset()
+        for launch in launches:
+            given = launch.env.get(DJANGO_SETTINGS)
+            if given is not None and given[0].value is not None and not launch.development:
+                named.add(given[0].value.text)
+        found = (
+            self.links.index.find(module, text)
+            for text in sorted(t for t in named if isinstance(t, str))
+            if DOTTED.match(f"x.{text}")
         )
-        found = (self.links.index.find(module, text) for text in named if isinstance(text, str) and DOTTED.match(text))
-        return frozenset(part for start, rest in found if start is not None and not rest for part in self.of(start))
+        starts = {part for start, rest in found if start is not None and not rest for part in self._settings_in(start)}
+        return frozenset(part for start in starts for part in self.of(start))
+
+    def _settings_in(self, module: Module) -> tuple[Module, ...]:
+        """A settings module; for a package that only holds them (``settings/`` with ``prod.py``), which the platform names one
+        of, those that are not for development."""
+        if not module.path.endswith("/__init__.py") or any("ROOT_URLCONF" in part.level.bindings for part in self.of(module)):
+            return (module,)
+        return tuple(
+            other
+            for path, other in self.links.index.modules.items()
+            if path.rpartition("/")[0] == module.folder and not development_file(path)
+        )
 
     def _imports_of(self, func: Func) -> Iterable[Module]:
         """Modules that the import statements of one function, or of a module's top level, name."""
@@ -272,6 +295,8 @@ class EntrypointFinder:
             entry.launches = (*entry.launches, launch)
         entry.commands = self._commands(entry)
         entry.kind, entry.framework = self._classify(entry)
+        if entry.kind in ("service", "worker"):
+            entry.modules |= self.closure.settings_of(module, () if launch is None else (launch,))
         return entry
 
     def _spine_places(self, main: Func, guarded: bool) -> tuple[ServingPlace, ...]:
@@ -329,7 +354,7 @@ class EntrypointFinder:
             entry = self.found[module.path, command] = Entrypoint(
                 id=f"{module.path} {command}", kind="worker", path=module.path, line=block.line if block is not None else 1,
                 framework=launch.server or "", main=module.level, guarded=block is not None,
-                modules=self.closure.of(module) | self.closure.settings_of(module),
+                modules=self.closure.of(module) | self.closure.settings_of(module, (launch,)),
             )  # fmt: skip
         entry.launches = (*entry.launches, launch)
 

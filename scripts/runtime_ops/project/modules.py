@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.model import Module
@@ -19,6 +20,22 @@ def begin(facts: m.ModuleFacts) -> Module:
     for func in module.functions.values():
         _ = func.sites, func.bindings
     return module
+
+
+def _last_text(expr: m.Expr, module: Module) -> str:
+    """The last folder of a path that is put together from texts, directly or by a name of the module; empty when there is none."""
+    if isinstance(expr, m.Name):
+        bound = [b.expr for b in module.level.bindings.get(expr.id, ()) if b.expr is not None]
+        if len(bound) != 1 or isinstance(bound[0], m.Name):
+            return ""
+        expr = bound[0]
+    called = expr.func.id.rpartition(".")[2] if isinstance(expr, m.Call) and isinstance(expr.func, m.Name) else ""
+    if isinstance(expr, m.Call) and expr.args and called in ("str", "abspath", "normpath", "realpath", "join"):
+        return _last_text(expr.args[-1], module)
+    if isinstance(expr, m.BinOp):  # BASE_DIR / "apps"
+        return _last_text(expr.right, module)
+    text = expr.value if isinstance(expr, m.Const) else None
+    return text.rstrip("/").rpartition("/")[2] if isinstance(text, str) and not text.endswith(".") else ""
 
 
 class ModuleIndex:
@@ -65,8 +82,23 @@ class ModuleIndex:
                 for child in sorted(self._children.get(f, ()))
                 if child not in self._packages and child not in chain
             ]
-            self._roots[folder] = tuple(dict.fromkeys((*plain, *beside, *chain)))
+            told = [
+                child for f in plain for child in sorted(self._children.get(f, ())) if child.rpartition("/")[2] in self._told_roots
+            ]
+            self._roots[folder] = tuple(dict.fromkeys((*plain, *beside, *told, *chain)))
         return self._roots[folder]
+
+    @cached_property
+    def _told_roots(self) -> frozenset[str]:
+        """Names of folders that a module's own level adds to the import path: ``sys.path.append(join(BASE_DIR, "apps"))``."""
+        return frozenset(
+            name
+            for module in self.modules.values()
+            for site in module.level.sites
+            if site.method in ("append", "insert") and site.text in ("sys.path.append", "sys.path.insert") and site.call.args
+            for name in (_last_text(site.call.args[-1], module),)
+            if name
+        )
 
     def _file(self, stem: str) -> Module | None:
         return self.modules.get(f"{stem}.py") or self.modules.get(f"{stem}/__init__.py")
