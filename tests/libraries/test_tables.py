@@ -45,6 +45,7 @@ TABLES: dict[str, tuple[Callable[[], tuple[typing.Any, ...]], str]] = {
     "retries": (retries.all_retry_policies, "name"),
     "connection_errors": (errors.all_connection_errors, "library"),
     "interrupts": (errors.all_interrupts, "exception"),
+    "exceptions": (errors.all_exceptions, "name"),
     "constructors": (resources.all_constructors, "call"),
     "children": (resources.all_children, "call"),
     "surface": (surface.all_surfaces, "role name"),

@@ -1,5 +1,7 @@
-"""Exceptions with a meaning at run time: a lost connection (``data/connection_errors.json``), a limit or a stop (``interrupts.json``)."""
+"""Exceptions with a meaning at run time: a lost connection (``data/connection_errors.json``), a limit or a stop (``interrupts.json``),
+and what stands above them (``exceptions.json``)."""
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cache
@@ -46,6 +48,49 @@ class Interrupt:
     delivered_by: str = ""
     """Only in jobs of this worker class; empty = of every worker, or not in jobs."""
     sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExceptionType:
+    """An exception of a library, and the classes that it is one of."""
+
+    name: str
+    bases: tuple[str, ...]
+    """In every version since Python 3.8, or of the library: what a change of versions moved elsewhere has no row."""
+    source: str
+    also: tuple[str, ...] = ()
+    """Other dotted names of it."""
+    sure: bool = True
+
+
+@cache
+def all_exceptions() -> tuple[ExceptionType, ...]:
+    """Every row."""
+    return load("exceptions", ExceptionType)
+
+
+@cache
+def _exception_index() -> dict[str, ExceptionType]:
+    return {name: row for row in all_exceptions() for name in (row.name, *row.also)}
+
+
+@cache
+def above(name: str) -> frozenset[str]:
+    """An exception and every class that it is one of, so far as they are known; each under one name, whatever it is written as."""
+    own = getattr(builtins, name, None)
+    if isinstance(own, type) and issubclass(own, BaseException):  # IOError is OSError
+        return frozenset(kind.__name__ for kind in own.__mro__ if kind is not object)
+    row = _exception_index().get(name)
+    if row is None:
+        return frozenset((name,))
+    return frozenset((row.name,)).union(*map(above, row.bases))
+
+
+def one_name(name: str) -> str:
+    """The name under which `above` gives an exception."""
+    own = getattr(builtins, name, None)
+    row = _exception_index().get(name)
+    return own.__name__ if isinstance(own, type) else row.name if row is not None else name
 
 
 @cache
