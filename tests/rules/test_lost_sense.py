@@ -28,9 +28,20 @@ CLOSE = "        try:\n            r.close()\n        except Exception:\n       
         (f"    try:\n        a = {POST}\n        r = {POST}\n    finally:\n        if r:\n            r.close()", True),
         (f"    try:\n        r = {POST}\n    except ValueError:\n        print(r.text)", False),
         (f"    try:\n        r = {POST}\n    except Exception:\n        if 'r' in locals():\n            print(r.text)", False),
+        (f"    try:\n        r = {POST}\n    except requests.RequestException:\n        print(r.text)", True),
+        (f"    try:\n        r = {POST}\n    except requests.HTTPError:\n        print(r.text)", False),
+        ("    try:\n        r = open('x')\n    except requests.RequestException:\n        print(r)", False),
+        (f"    import sys\n    if sys.argv:\n        r = {POST}\n    else:\n        try:\n            r = {POST}\n"
+         "        except requests.RequestException:\n            print(r)", True),
+        ("    raise 'no such order'", True),
+        ("    raise f'no such order {app}'", True),
+        ("    raise 'no such order %s' % app", True),
+        ("    raise 'no such order {}'.format(app)", True),
+        ("    raise ValueError('no such order')", False),
+        ("    raise app.error", False),
     ],
 )
-def test_a_name_that_a_failure_leaves_unbound(tmp_path: Path, body: str, reported: bool) -> None:
+def test_what_handles_a_failure_fails_itself(tmp_path: Path, body: str, reported: bool) -> None:
     assert bool(shown(tmp_path, "masked-failure", {"app.py": "import requests\n" + APP.format(body=body)})) is reported
 
 
@@ -52,6 +63,14 @@ def test_a_name_that_a_failure_leaves_unbound(tmp_path: Path, body: str, reporte
 def test_places_and_arguments(tmp_path: Path, call: str, reported: bool) -> None:
     source = "import logging\n\nlog = logging.getLogger(__name__)\nargs = (1,)\n" + APP.format(body=f"    {call}")
     assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+def test_what_is_certain_of_a_name_that_a_failure_leaves_unbound(tmp_path: Path) -> None:
+    """Of an arm that raises anyhow the failure stays in the context of the second error."""
+    body = f"    try:\n        r = {POST}\n    except requests.RequestException:\n        print(r.text)"
+    for number, (more, confidence) in enumerate([("", "certain"), ("\n        raise", "likely")]):
+        found = shown(tmp_path / str(number), "masked-failure", {"app.py": "import requests\n" + APP.format(body=body + more)})
+        assert [f.confidence for f in found] == [confidence]
 
 
 CONSUMER = (

@@ -1,4 +1,4 @@
-"""A failure whose place another one takes: what handles it reads a name that nothing bound."""
+"""A failure whose place another one takes: what handles it reads a name that nothing bound, or raises what is no exception."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.errors import connection_errors
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import ends, takes_anything
+from runtime_ops.project.flows import ends, resolve_all, takes_anything
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import delivers, saves
@@ -29,6 +30,7 @@ OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "t
 def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         kinds = func.by_kind
+        yield from _of_texts(project, func)
         if func.is_module or not (m.Try in kinds or m.If in kinds) or m.Match in kinds:
             continue
         candidates = [name for name, bound in func.bindings.items() if all(b.kind in OF_VALUES for b in bound) and _local(func, name)]
@@ -47,6 +49,36 @@ def _local(func: Func, name: str) -> bool:
     )
 
 
+# ---------------------------------------------------------------- raised texts
+
+
+def _of_texts(project: Project, func: Func) -> Iterator[Finding]:
+    """``raise "no such file"``: what is raised is a TypeError that says nothing of it."""
+    for place in func.by_kind.get(m.Raise, ()):
+        stmt = place.stmt
+        if isinstance(stmt, m.Raise) and _is_text(stmt.exc) and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+            handling = any(isinstance(s.stmt, m.Try) and s.arm.startswith("handler") for s in place.steps)
+            yield RULE.in_function(
+                project,
+                func,
+                stmt.line,
+                'this raises a text: Python raises "TypeError: exceptions must derive from BaseException" in its place, so the text is '
+                "never shown, and no arm for the failure that is meant takes it",
+                "raise an exception that carries the text: RuntimeError(…)",
+                severity="medium" if handling else "low",
+                confidence="certain",
+            )
+
+
+def _is_text(expr: m.Expr | None) -> bool:
+    """Whether an expression can only be a text: a literal, one with values filled in, or one that is added to."""
+    if isinstance(expr, m.BinOp) and expr.op in ("+", "%"):
+        return _is_text(expr.left)
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name == "format":
+        return _is_text(expr.func.value)
+    return isinstance(expr, m.Format) or (isinstance(expr, m.Const) and isinstance(expr.value, str))
+
+
 # ---------------------------------------------------------------- attempts
 
 
@@ -56,24 +88,41 @@ def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Fin
         attempt = place.stmt
         if not isinstance(attempt, m.Try):
             continue
-        arms: list[tuple[m.Block, str]] = [(attempt.final, "finally")] if attempt.final else []
-        arms += [(h.body, f"except {' / '.join(h.types) or ''}".rstrip()) for h in attempt.handlers if takes_anything(h)]
+        arms: list[tuple[m.Block, str, str]] = [(attempt.final, "finally", "")] if attempt.final else []
+        for h in attempt.handlers:
+            library = "" if takes_anything(h) else _losses_of(project, func, h)
+            if library or takes_anything(h):
+                arms.append((h.body, f"except {' / '.join(h.types) or ''}".rstrip(), library))
         first, last = attempt.body[0].line, attempt.body[-1].end_line
         inside = [n for n in names if any(first <= b.line <= last for b in func.bindings[n])] if arms else []
-        for block, what in arms:
+        for block, what, library in arms:
             for name in inside:
-                found = _unbound(project, func, attempt, block, name, what)
+                found = _unbound(project, func, place, attempt, block, name, what, library)
                 if found is not None:
                     yield found
                     return  # one a function: the others have the same mend
 
 
-def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name: str, what: str) -> Finding | None:
+def _losses_of(project: Project, func: Func, handler: m.Handler) -> str:
+    """The library of which an arm takes every lost connection (``except requests.RequestException``); empty for any other arm."""
+    for caught in resolve_all(func, project.links, handler.types):
+        row = connection_errors(caught)
+        if row is not None and caught.rpartition(".")[2] in {base.rpartition(".")[2] for base in row.bases}:
+            return row.library
+    return ""
+
+
+def _unbound(
+    project: Project, func: Func, place: Place, attempt: m.Try, block: m.Block, name: str, what: str, library: str
+) -> Finding | None:
+    """``library``: of which the arm takes the failures; empty where it takes all."""
     read = _read(block, name)
     if read is None:
         return None
     first, last = attempt.body[0].line, attempt.body[-1].end_line
+    elsewhere = [p.stmt.line for p in func.places if name in _bound_by(p.stmt) and _apart(place, p)]
     lines = [b.line for b in func.bindings[name]] + [p.stmt.line for p in func.places if name in _bound_by(p.stmt)]
+    lines = [line for line in lines if line not in elsewhere]
     if any(not first <= line <= last and line < read for line in lines):
         return None  # bound before, or by an arm
     inside = sorted(line for line in lines if first <= line <= last)
@@ -81,6 +130,8 @@ def _unbound(project: Project, func: Func, attempt: m.Try, block: m.Block, name:
         return None
     before = [s for s in func.sites if first <= s.line <= inside[0] and not tame(s) and _out_of(s, attempt)]
     failing = [s for s in before if not (s.dotted or s.text).startswith(OF_THIS_HOST) and not _only_made(s)]
+    if library:
+        failing = [s for s in failing if s.dotted and can_fail(s) and (row := connection_errors(s.dotted)) and row.library == library]
     sure = next((s for s in failing if can_fail(s) or s.awaited or saves(s) or delivers(s)), None)
     site = sure or next(iter(failing), None)
     if site is None:
