@@ -58,6 +58,8 @@ def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) 
         # what is handed over (a job for a queue, a thread's function) may run outside the request
         and not project.runs_in(w.site, "serving", kinds=("worker",))
     ]
+    routes = (r.func for r in project.routes if r.kind == "http" and r.func is not None and r.func.module in entrypoint.modules)
+    handled = {f for handler in routes for f in _below(project, handler)} if longer else set()
     for group in grouped(longer):
         first = group[0]
         finding = finding_of(
@@ -67,11 +69,13 @@ def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) 
             f"{first.place.text}() may wait {first.deadline.seconds:g} s, but {limit.who} ends the request after {limit.seconds:g} s and "
             "kills the worker: the timeout and its handling never run",
             f"set a limit below {limit.seconds:g} s here, or raise the server's",
-            severity="high",
+            severity="medium",
             phase="serving",
             entrypoints=(entrypoint,),
         )
-        yield replace(finding, trace=(*finding.trace, limit.at))
+        # a number that is written at a call of a handler is meant to act there; one from elsewhere may be meant for other callers
+        sure = any(w.deadline.how == "call" and w.kind != "child" and w.site.function in handled for w in group)
+        yield replace(finding, trace=(*finding.trace, limit.at), confidence="certain" if sure else finding.confidence)
 
 
 def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:

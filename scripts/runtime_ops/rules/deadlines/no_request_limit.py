@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import command_link, option
@@ -47,6 +48,7 @@ def check(project: Project) -> Iterator[Finding]:
             "long after the proxy gave up, and a few of them stop the service",
             "set harakiri to a little more than the slowest request that is right (with master = true, which enforces it)",
             phase="serving",
+            confidence="certain" if held.deadline.bounded is False and _all_seen(launch) else "likely",
             entrypoints=(entrypoint,),
             trace=[Evidence(held.path, held.line, "a request waits here")],
             anchor=entrypoint.id,
@@ -56,6 +58,14 @@ def check(project: Project) -> Iterator[Finding]:
 def _asks_others(project: Project, entrypoint: Entrypoint) -> WaitSite | None:
     """A place where a request waits for another process or host."""
     life = project.lives[entrypoint]
-    return next(
-        (w for w in project.waits if w.leaves_the_process and "serving" in life.at(w.site.function, w.line, w.site.steps)), None
-    )
+    held = (w for w in project.waits if w.leaves_the_process and "serving" in life.at(w.site.function, w.line, w.site.steps))
+    return min(held, key=lambda w: (w.deadline.bounded is not False, w.kind == "child", not life.sure(w.site.function)), default=None)
+
+
+def _all_seen(launch: Launch) -> bool:
+    """Whether the artifacts show how the server of a container runs: it listens, its workers take one request at a time, and no
+    variable may hold further options."""
+    words = launch.argv
+    listens = any(option(launch, *names) for names in (("http",), ("http_socket",), ("socket", "s"), ("https",), ("http11_socket",)))
+    loops = any(option(launch, name) for name in ("gevent", "asyncio", "async", "ugreen", "tornado", "emperor"))
+    return launch.stage is not None and listens and not loops and not any(word.startswith("$") or "EXTRA" in word for word in words)

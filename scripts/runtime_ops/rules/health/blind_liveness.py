@@ -104,6 +104,7 @@ def _at_probe(entrypoint: Entrypoint, probe: a.Probe, path: str, server: Route, 
         "let the loop write a time stamp at each turn, and probe what fails when it is too old (a file's age by exec, or a route "
         "that answers 503)",
         phase="serving",
+        confidence="certain" if probe.role == "liveness" and probe.method == "http" else "likely",
         entrypoints=(entrypoint,),
         trace=(Evidence(server.file, server.line, "answers the probe"), Evidence(loop_path, loop_line, "the loop that works")),
         anchor=f"{path}:{probe.role}",

@@ -39,7 +39,22 @@ def check(project: Project) -> Iterator[Finding]:
             "have expired in an outage, or when they point at what was deleted, all messages that wait are skipped without an error",
             'set it: "auto.offset.reset": "earliest" with work that may be repeated, or "error" to be told; "latest" where only news count',
             end_line=site.call.end_line,
+            confidence="certain" if _commits(project, site) else "likely",
         )
+
+
+def _commits(project: Project, site: Site) -> bool:
+    """Whether the program itself says when a message is done: it means to lose none."""
+    if site.dotted in BY_KEYWORD:
+        given = site.call.keyword("enable_auto_commit")
+    else:
+        mapping = _mapping(site.call.args[0] if site.call.args else site.call.keyword("conf"), site.function)
+        items = mapping.items if mapping is not None else ()
+        given = next((v for k, v in items if isinstance(k, m.Const) and k.value == "enable.auto.commit"), None)
+    # a setting that says who commits is there for the mode in which the program does
+    off = given is not None and not (isinstance(given, m.Const) and given.value not in (False, "false", "False"))
+    clients = tuple(f"{name}.commit" for name in (*BY_MAPPING, *BY_KEYWORD))
+    return off and any(True for _ in project.sites(*clients))
 
 
 def _line(site: Site) -> int:

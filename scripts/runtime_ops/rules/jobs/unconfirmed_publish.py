@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import aside, optional
@@ -23,6 +23,8 @@ COMMITS = ("confluent_kafka.Consumer.commit", "confluent_kafka.DeserializingCons
 KEEPS = ("mandatory", "delivery_mode=2")
 """What says that a message must not be lost on its way or in the broker."""
 REPLY = re.compile(r"reply_to|correlation_id")
+KEEPING = frozenset("append add put set put_nowait set_exception set_result exit _exit kill abort seek produce send".split())
+"""What a delivery callback keeps a failure by, or ends the process."""
 READS = frozenset("get result add_callback add_errback add_done_callback".split())
 
 
@@ -138,7 +140,34 @@ def _committed_anyway(project: Project) -> Iterator[Finding]:
             "let the delivery callback keep the failure, and commit only when flush(timeout) gives 0 and none was kept; else seek "
             "back or end the process",
             severity="medium",
+            confidence="certain" if _told_to_nobody(project) else "likely",
         )  # fmt: skip
+
+
+def _told_to_nobody(project: Project) -> bool:
+    """Whether no delivery callback does more than count and log: none raises, ends the process or keeps the failure."""
+    given = [
+        (func, callback)
+        for func in project.functions
+        for site in func.sites
+        if site.method == "produce"
+        for name in ("on_delivery", "callback")
+        if (callback := site.call.keyword(name)) is not None
+    ]
+    for func, callback in given:
+        value = project.links.names.value(callback, func)
+        target = value.target if value is not None else None
+        if not isinstance(target, Func) or _keeps(target):
+            return False
+    return True
+
+
+def _keeps(callback: Func) -> bool:
+    return any(s.method in KEEPING for s in callback.sites) or any(
+        isinstance(p.stmt, m.Raise)
+        or (isinstance(p.stmt, m.Assign) and any(not isinstance(t, m.Name) or "." in t.id for t in p.stmt.targets))
+        for p in callback.places
+    )
 
 
 def _after(flush: Site, commit: Site) -> bool:

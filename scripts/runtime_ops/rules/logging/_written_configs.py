@@ -96,6 +96,7 @@ def shut_access_log(project: Project, rule: Rule) -> Iterator[Finding]:
                     + ": no request is logged, neither its status nor its time",
                     "give the logger the level INFO and a handler, or leave it out of the configuration",
                     end_line=logger.end_line,
+                    confidence="certain" if logger.propagate is False and not logger.handlers else "likely",
                     entrypoints=(entrypoint,),
                     phase="startup",
                     trace=[Evidence(asked.path, asked.line, "asks for the access log")],
@@ -131,7 +132,8 @@ def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
                 "stdout_logfile=/dev/fd/1 with stdout_logfile_maxbytes=0, and redirect_stderr=true or the same for stderr_logfile",
                 entrypoints=(entrypoint,),
                 phase="serving",
-                confidence="possible" if launch.optional else "likely",
+                # a file of its own name was meant, and is nowhere kept; a temporary one may be only what nobody thought of
+                confidence="possible" if launch.optional else "certain" if kept is not None and kept.text.upper() != "AUTO" else "likely",
                 trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
                 anchor=f"inside:{launch.unit.name}",
             )

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import ComposeFile, KubernetesFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import Instrument, all_instruments, instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import WORKER_PROGRAMS, Entrypoint
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import Program, components, deployed, programs, traced_around, unread_imports
 
@@ -35,8 +36,16 @@ UNREAD = re.compile(
     r"|opencensus|honeycomb|logfire|scout_apm|skywalking|appsignal|azure\.monitor|applicationinsights|xray"
 )
 """Packages that measure, by name."""
+SENTRY = "sentry_sdk.init"
+SAMPLED = ("traces_sample_rate", "traces_sampler", "enable_tracing", "profiles_sample_rate", "profile_session_sample_rate")
+"""Arguments by which Sentry also records how long things take (sentry-sdk 2.75.0)."""
+SETTINGS = re.compile(r"(?i)(?:^|[/_.])(?:settings?|conf|config)(?:[/_.]|$)")
+"""Modules that hold settings, by path: of several, production may take another than the one that the code names."""
+EXPORTERS = re.compile(r"(?i)(?:celery|rq)[\w-]*exporter|(?:^|[/-])flower(?:[:@-]|$)")
+"""Images that measure a job system from outside."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 NOTHING = ("records no metric", "has traces, but no metric")
+DEPTH_BESIDE = "is traced and tracked, and nothing records its queue depth"
 DEPTH_ONLY = "has metrics, but none of queue depth"
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -78,17 +87,22 @@ def check(project: Project) -> Iterator[Finding]:
 
 def what_is_missing(project: Project, program: Program) -> str:
     """What a program does not measure, in words; empty when it measures, or something around it does."""
-    if traced_around(program) or named_in_settings(program) or serves_metrics(project, program):
+    if traced_around(program) or named_in_settings(project, program) or serves_metrics(project, program):
         return ""
     uses = instruments_of(project, program)
     missing = missing_of(program.entrypoint, uses)
+    if missing == ["queue depth"] and not measures(uses):
+        # an error tracker that also samples tells how long jobs take and which fail, and not how many wait
+        return DEPTH_BESIDE if program.entrypoint.framework in WORKER_PROGRAMS else ""
+    if counts_outcomes(program):
+        missing = [name for name in missing if name != "errors"]
     if not missing:
         return ""
     if records_by_own_means(program):
         return ""
     if measures(uses):
         return "has metrics, but none of " + ", ".join(missing)
-    if measured_elsewhere(project, program):
+    if measured_elsewhere(project, program) or exported_by_another(project, program):
         return ""
     traced = any(row.role in RECORDS and traces_only(row) for row, _ in uses)
     return NOTHING[1] if traced else NOTHING[0]
@@ -97,6 +111,30 @@ def what_is_missing(project: Project, program: Program) -> str:
 def measures(uses: list[tuple[Instrument, Site]]) -> bool:
     """Whether any of the calls records a metric; spans and an error tracker do not."""
     return any(row.role in RECORDS and not traces_only(row) and not row.call.startswith("sentry_sdk.") for row, _ in uses)
+
+
+def counts_outcomes(program: Program) -> bool:
+    """Whether an instrument of the project's own is made with a label for the outcome:
+    ``RequestCounter("api_requests", "…", ("method", "status_code"))``."""
+    for module in program.modules:
+        for site in module.level.sites:
+            kind = site.text.rpartition(".")[2].lower()
+            if not kind.endswith(("counter", "histogram", "summary")):
+                continue
+            given = (*site.call.args[2:], *(value for _, value in site.call.keywords))
+            words = {n.value.lower() for each in given for n in m.walk(each) if isinstance(n, m.Const) and isinstance(n.value, str)}
+            if words & OUTCOMES:
+                return True
+    return False
+
+
+def exported_by_another(project: Project, program: Program) -> bool:
+    """Whether an exporter beside the program asks its job system: ``danihodovic/celery-exporter`` in a compose file or a chart."""
+    if program.entrypoint.framework not in WORKER_PROGRAMS:
+        return False
+    images = [s.image for file in project.artifacts_of(ComposeFile) for s in file.services]
+    images += [c.image for file in project.artifacts_of(KubernetesFile) for w in file.workloads for c in w.containers]
+    return any(EXPORTERS.search(str(getattr(image, "text", image) or "")) for image in images)
 
 
 def beside_measured(project: Project, program: Program) -> bool:
@@ -142,25 +180,37 @@ def serves_metrics(project: Project, program: Program) -> bool:
     ) and not instruments_of(project, program)
 
 
-def named_in_settings(program: Program) -> bool:
-    """Whether settings name a library that measures the framework by itself (``django_prometheus`` in INSTALLED_APPS)."""
+def named_in_settings(project: Project, program: Program) -> bool:
+    """Whether settings name a library that measures the framework by itself (``django_prometheus`` in INSTALLED_APPS): any settings
+    of the project, where the program reads some."""
     measuring = {row.call.partition(".")[0] for row in all_instruments() if row.role == "instrument" and row.covers}
     measuring -= {"opentelemetry", "sentry_sdk", "prometheus_client"}  # imported for other reasons as well
-    for module in program.modules:
+    for module in program.modules | settings_of(project, program):
         for node in m.walk(module.level.facts.body):
             if isinstance(node, m.Const) and isinstance(node.value, str) and node.value.partition(".")[0] in measuring:
                 return True
     return False
 
 
+def settings_of(project: Project, program: Program) -> frozenset[Module]:
+    """All settings modules of a project whose program reads some: which of them production takes is told from outside."""
+    found = frozenset(x for x in project.modules if SETTINGS.search(x.path))
+    return found if program.entrypoint.framework == "django" or found & program.modules else frozenset()
+
+
 def instruments_of(project: Project, program: Program) -> list[tuple[Instrument, Site]]:
     """Metric and trace calls in the modules that the program imports."""
     modules = program.modules
+    settings = settings_of(project, program) - modules
     found: list[tuple[Instrument, Site]] = []
     for dotted, sites in project.links.by_dotted.items():
         row = instrument(dotted)
         if row is not None:
-            found.extend((row, site) for site in sites if site.function.module in modules)
+            found.extend(
+                (row, site)
+                for site in sites
+                if site.function.module in modules or (dotted == SENTRY and site.function.module in settings)
+            )
     return found
 
 
@@ -168,6 +218,8 @@ def missing_of(entrypoint: Entrypoint, uses: list[tuple[Instrument, Site]]) -> l
     """Which of latency, errors and (for workers) queue depth nothing records."""
     metrics = any(row.call.startswith(METRIC_READERS) for row, _ in uses)
     covered = {signal for row, _ in uses for signal in row.covers if metrics or not traces_only(row)}
+    if any(row.call == SENTRY and (site.call.expands or any(k in SAMPLED for k, _ in site.call.keywords)) for row, site in uses):
+        covered.add("latency")
     texts = [_name_of(site).lower() for row, site in uses if row.role in RECORDS]
     wanted = {"latency": "latency", "errors": "errors"}
     if entrypoint.kind == "worker":

@@ -25,6 +25,8 @@ KEPT = (
     "prometheus_client.Histogram",
     "prometheus_client.Summary",
 )
+GAUGES = ("prometheus_client.Gauge",)
+"""What is set to a value that may come from outside, alike in every process (a count that Redis keeps): nothing jumps."""
 SERVED = (
     "prometheus_client.generate_latest", "prometheus_client.make_wsgi_app", "prometheus_client.make_asgi_app",
     "prometheus_client.start_http_server", "prometheus_client.exposition.generate_latest",
@@ -35,6 +37,11 @@ VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 REMOVES = ("shutil.rmtree", "os.remove", "os.unlink", "os.rmdir")
 REGISTRY_AT = {"start_http_server": 2}
 """Where a call takes the registry, if not first."""
+AT_BOOT = frozenset({
+    "before_worker_boot", "after_worker_boot", "before_process_boot", "after_process_boot", "post_fork", "post_worker_init",
+    "lifespan", "startup", "on_startup",
+})  # fmt: skip
+"""Hooks that run in a process which has loaded the application and begins to serve."""
 BEFORE_LOADING = frozenset({"on_starting", "child_exit", "worker_exit", "on_exit"})
 """Hooks of gunicorn's master that run before a worker has loaded the application, or when one has ended."""
 
@@ -54,7 +61,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         collected = bool(_in(project, modules, *COLLECTOR)) or any(v in launch.env for v in VARIABLES)
         link = launch.chain[-1]
-        if not collected and _in(project, modules, *SERVED):
+        if not collected and _in(project, modules, *SERVED) and any(s.dotted not in GAUGES for s in kept):
             yield RULE.finding(
                 link.path,
                 link.line,
@@ -90,6 +97,7 @@ def _own_registry(project: Project, modules: frozenset[Module], kept: list[Site]
         "to another one: what child processes and other workers count never reaches whoever scrapes here, so it stays at 0",
         f"give it the registry of the collector: {served[0].text}(…, registry=REGISTRY)",
         severity="medium",
+        confidence="certain",
     )
 
 
@@ -100,7 +108,8 @@ def _never_marked(entrypoint: Entrypoint, link: Link, kept: list[Site]) -> Findi
         live.line,
         "The gauge counts live processes, and nothing calls mark_process_dead: the value of each worker that ended is exported for ever",
         "call multiprocess.mark_process_dead(worker.pid) in gunicorn's child_exit hook",
-        severity="medium",
+        severity="low",
+        confidence="certain",
         entrypoints=(entrypoint,),
         phase="serving",
         trace=[Evidence(link.path, link.line, link.text)],
@@ -173,7 +182,7 @@ def _emptied_too_late(project: Project, modules: frozenset[Module], kept: list[S
         func = site.function
         if func.is_module or func.name in BEFORE_LOADING or func in told or not _values_folder(site, func):
             continue
-        if made.function.module not in project.closure.at_import(func.module):
+        if made.function.module not in project.closure.at_import(func.module) or _at_exit(func):
             continue
         told.add(func)
         yield RULE.at(
@@ -183,7 +192,18 @@ def _emptied_too_late(project: Project, modules: frozenset[Module], kept: list[S
             "exist: their files are unlinked while they are open, so what is counted from then on is never scraped",
             "empty it before anything imports a module with metrics: in the start script, or in the module that sets "
             "PROMETHEUS_MULTIPROC_DIR",
+            severity="medium",
+            confidence="certain" if func.name in AT_BOOT else "likely",
         )
+
+
+def _at_exit(func: Func) -> bool:
+    """Whether the function is what the process does last: ``atexit.register(clean_up)``."""
+    return any(
+        s.dotted == "atexit.register" and s.call.args and isinstance(s.call.args[0], m.Name) and s.call.args[0].id == func.name
+        for other in func.module.functions.values()
+        for s in other.sites
+    )
 
 
 def _values_folder(site: Site, func: Func) -> bool:

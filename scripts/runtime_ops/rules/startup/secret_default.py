@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import ShellScript
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import (
     all_secret_names,
@@ -18,8 +19,9 @@ from runtime_ops.libraries.credentials import (
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Module, Site
 from runtime_ops.project.settings import SettingRead
+from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one, together
 from runtime_ops.rules.startup._reads import for_development, place, read_for_development
 
@@ -46,6 +48,10 @@ OTHERS = re.compile(
     r"|AMQP|BROKER|KAFKA|SMTP|EMAIL|MAIL|LDAP|AWS|S3|MINIO)(_|$)|DSN$"
 )
 """Whose credential it is: a server that checks it itself, so that a known value opens nothing here."""
+TAKEN_IN = frozenset({"exec", "execfile", "include", "yaml.safe_load", "yaml.load", "json.load", "toml.load", "tomllib.load"})
+"""How a settings module takes in a file of the operator's."""
+SESSIONS = re.compile(r"^flask\.session$|^(?:flask_dance|flask_login|authlib\.integrations\.flask_client)(?:\.|$)")
+"""What keeps users' logins in Flask's signed cookie."""
 PRETENDED = re.compile(r"(?i)(?:^|_)(?:fake|mock|dummy|stub|anonymous)(?:_|$)")
 
 
@@ -99,16 +105,75 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
     entrypoints = [e for e in project.phases_by_entrypoint(read.function, read.line, read.steps) if e.kind != "cli"]
     if not entrypoints:
         return
+    sure = read.default_text is not None and _signs(project, read, entrypoints)
     yield RULE.finding(
         path,
         line,
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
-        severity=severity,
-        confidence="possible" if shown or _provided(project, read, entrypoints) else "likely",
+        severity="medium" if sure else severity,
+        confidence="certain" if sure else "possible" if shown or _provided(project, read, entrypoints) else "likely",
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,
+    )
+
+
+def _signs(project: Project, read: SettingRead, entrypoints: list[Entrypoint]) -> bool:
+    """Whether it is the key by which a served web application signs what its users bring back (sessions, links to reset a
+    password), and nothing of the repository gives, replaces or asks for it: who knows the default logs in as anybody."""
+    served = [x for e in entrypoints if e.kind == "service" for x in e.production if x.platform not in ("packaging", "shell")]
+    if not served or any(read.name in x.env for x in project.launches if not x.development):
+        return False
+    if any(isinstance(s.stmt, m.If | m.Try) for s in read.steps) or _asked_by_a_script(project, read.name):
+        return False
+    module = read.function.module
+    name = (read.bound.name if read.bound is not None else "").rpartition(".")[2]
+    if read.function.is_module and name == "SECRET_KEY" and "INSTALLED_APPS" in module.level.bindings:
+        return not _replaced(project, module)
+    into_sessions = any(
+        f.kind == "argument" and f.parameter == "secret_key" and f.call is not None and "SessionMiddleware" in source_of(f.call)
+        for f in (*read.flows, *(f for u in project.settings.uses(read) for f in u.flows))
+    )
+    return into_sessions or any(_into_flask(project, e, read, name) for e in entrypoints)
+
+
+def _replaced(project: Project, settings: Module) -> bool:
+    """Whether other settings may be what production runs with: a module that binds the key once more, or one beside it that takes
+    in what a file says."""
+    folder = settings.path.rpartition("/")[0]
+    for module in project.modules:
+        if module is not settings and "SECRET_KEY" in module.level.bindings and not for_development(module.path):
+            return True
+        if module.path.rpartition("/")[0] == folder and any(s.text in TAKEN_IN or s.dotted in TAKEN_IN for s in module.level.sites):
+            return True
+    local = (b.text for found in settings.level.bindings.values() for b in found if b.kind == "import")
+    return any(text.rpartition(".")[2].startswith("local") for text in local)
+
+
+def _asked_by_a_script(project: Project, name: str) -> bool:
+    """Whether a script looks at the variable: it may set it, or end the start without it."""
+    return any(
+        any(name in c.raw for c in script.commands) or any(use.name == name for use in script.other_uses)
+        for script in project.artifacts_of(ShellScript)
+    )
+
+
+def _into_flask(project: Project, entrypoint: Entrypoint, read: SettingRead, name: str) -> bool:
+    """Whether a Flask application that keeps its users' sessions takes the value: ``app.secret_key = secret_key``."""
+    stored = any(
+        isinstance(p.stmt, m.Assign)
+        and any(isinstance(t, m.Name) and t.id.endswith(".secret_key") for t in p.stmt.targets)
+        and isinstance(p.stmt.value, m.Name)
+        and p.stmt.value.id.rpartition(".")[2].lower() in (name.lower(), read.name.lower())
+        for func in read.function.module.functions.values()
+        for p in func.places
+    )
+    return stored and any(
+        b.kind == "import" and SESSIONS.search(b.text)
+        for module in entrypoint.modules
+        for found in module.level.bindings.values()
+        for b in found
     )
 
 

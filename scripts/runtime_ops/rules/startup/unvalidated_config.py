@@ -89,6 +89,7 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
             phase="import",
             entrypoints=tuple(phases_of(project, first)),
             anchor=row.name,
+            confidence="certain",
             count=len(missing),
         )
 
