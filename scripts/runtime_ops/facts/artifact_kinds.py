@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from runtime_ops.facts.apache import is_apache_wsgi, read_apache
 from runtime_ops.facts.artifacts import Artifact, KubernetesFile, Unread
 from runtime_ops.facts.compose import read_compose
 from runtime_ops.facts.dockerfile import read_dockerfile
@@ -54,7 +55,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, kind in (
         (r"(?:dockerfile|containerfile)(?:[._-].*)?\Z", "dockerfile"),
         (r".+\.(?:dockerfile|containerfile)\Z", "dockerfile"),
-        (r"procfile[._-].+\Z", "procfile"),
+        (r"procfile[._-](?!sh\Z).+\Z", "procfile"),
         (r"fly\.[\w.-]+\.toml\Z", "fly"),
         (r"pylock\.[\w.-]+\.toml\Z", "toml-lock"),
         (r"(?:docker-)?(?:compose|stack)(?:[._-].*)?\.ya?ml\Z", "compose"),
@@ -216,6 +217,8 @@ def _read_config(path: str, text: str) -> Artifact | None:
         return read_supervisord(path, text)
     if is_uwsgi_ini(text):
         return read_uwsgi(path, text)
+    if is_apache_wsgi(text):
+        return read_apache(path, text)
     if is_logging_ini(text):
         return read_logging_ini(path, text)
     if is_logging_yaml(text):  # the name says nothing of the syntax

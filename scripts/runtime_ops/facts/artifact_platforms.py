@@ -43,9 +43,9 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFile(Artifact):
-    """Programs of a Procfile, render.yaml, fly.toml, app.yaml, heroku.yml, Marathon, ECS, Nomad or crontab file;
+    """Programs of a Procfile, render.yaml, fly.toml, app.yaml, heroku.yml, Marathon, ECS, Nomad or crontab file, or of Apache;
     ``platform`` is ``procfile``, ``render``, ``fly``, ``appengine``, ``heroku``, ``marathon``, ``ecs``, ``nomad``,
-    ``crontab``."""
+    ``crontab``, ``apache``."""
 
     platform: str
     programs: tuple[Program, ...] = ()

@@ -20,6 +20,12 @@ from runtime_ops.facts.ini_sections import read_sections
 _PROGRAM = re.compile(r"(program|eventlistener|fcgi-program):(.+)\Z")
 _PAIR = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+=\s*+(\"(?:\\.|[^\"\\])*\"|'[^']*'|[^,\n]*)")
 _EXPANSION = re.compile(r"%\(ENV_([A-Za-z_]\w*)\)s")
+_TEXT = r"(?:[^{]|\{(?!%))*+"
+_CHOICE = re.compile(
+    rf"\{{%-?\s*if\s+(?P<test>[^%]*)%\}}(?P<one>{_TEXT})\{{%-?\s*else\s*-?%\}}(?P<other>{_TEXT})\{{%-?\s*endif\s*-?%\}}"
+)
+"""One of two texts in a template."""
+_AT_THE_DESK = re.compile(r"(?i)reload|debug|(?<![a-z])dev")
 _INTERESTING = re.compile(r"^[ \t]*\[(?:supervisord|program:|eventlistener:|fcgi-program:|group:)", re.MULTILINE)
 
 
@@ -30,7 +36,7 @@ def is_supervisord(text: str) -> bool:
 
 def read_supervisord(path: str, text: str) -> SupervisordConfig:
     """The programs and sections of a configuration. Never raises; lines that are no option are in ``unread``."""
-    sections, unread = read_sections(text, inline_comments=True)
+    sections, unread = read_sections(_CHOICE.sub(_chosen, text) if "{%" in text else text, inline_comments=True)
     programs = []
     env: tuple[EnvironmentVariable, ...] = ()
     includes: list[Value] = []
@@ -52,6 +58,12 @@ def read_supervisord(path: str, text: str) -> SupervisordConfig:
         env=env,
         includes=tuple(includes),
     )
+
+
+def _chosen(choice: re.Match[str]) -> str:
+    """The text that production gets of two: the first, unless what it asks for is for developers. As many lines as both."""
+    kept = (choice["other"] if _AT_THE_DESK.search(choice["test"]) else choice["one"]).strip()
+    return kept + "\n" * (choice[0].count("\n") - kept.count("\n"))
 
 
 def _program(section: OptionSection, kind: str, name: str) -> Program:

@@ -92,6 +92,9 @@ class Applications:
             return self._application(text, SERVERS_OF_APPLICATIONS[program], options, where)
         if program in ("taskiq", "fastapi", "functions-framework") or program in OPTION_OF_APPLICATION:
             return self._by_subcommand(program, options, rest, where)
+        if program == "mod_wsgi" and rest:
+            path, attribute = self.locator.application(rest[0].text, where)
+            return Target("app" if path else "program", rest[0].text, path, attribute)
         if program == "awslambdaric" and rest:
             module, _, function = rest[0].text.rpartition(".")
             path = self.locator.module(module.replace("/", "."), where)
@@ -99,7 +102,7 @@ class Applications:
         if program in RUNNERS_OF_FILES:
             name, default = RUNNERS_OF_FILES[program]
             option = options.get(name) if name else None
-            words = [w.text for w in rest if w.text.endswith(".py")]
+            words = [w.text for w in rest if w.text.endswith((".py", ".wsgi"))]
             text = option.value if option is not None and option.value else (words[0] if words else default)
             path = self.locator.file(text.split(",")[0], where) if text else None
             return Target("script" if path else "program", text or program, path)

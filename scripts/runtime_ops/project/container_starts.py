@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -24,6 +25,8 @@ from runtime_ops.project.locations import Surroundings
 from runtime_ops.project.variables import Variables
 from runtime_ops.project.way import Way, link_of
 
+_ARGUMENTS = re.compile(r"\$\{?[@*]")
+"""Where a shell text asks for its arguments."""
 _DEVELOPMENT_PROFILES = frozenset(("dev", "development", "debug", "test", "tests", "testing", "ci"))
 
 
@@ -103,7 +106,7 @@ class ContainerStarts:
         """What a container starts, ``entrypoint`` and ``command`` given from outside or None.
 
         As Docker and Kubernetes do: an entrypoint from outside takes the image's CMD away; an ENTRYPOINT in shell form
-        takes no arguments.
+        takes no arguments, unless its text asks for them: ``/start.sh $0 $@`` (the shell gets the words as its own).
         """
         own_entrypoint = own_command = None
         stage = image.stage if image is not None else None
@@ -120,6 +123,7 @@ class ContainerStarts:
             and stage is not None
             and stage.entrypoint is not None
             and stage.entrypoint.form == "shell"
+            and not _ARGUMENTS.search(stage.entrypoint.raw)
         ):
             command = ()
         words = (*(first or ()), *(command or ()))

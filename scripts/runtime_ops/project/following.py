@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project.application_targets import Resolved
-from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, texts, unwrap, words_of
+from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, split_word, texts, unwrap, words_of
 from runtime_ops.project.development import development_path
 from runtime_ops.project.handing_over import words_handed_over, words_written
 from runtime_ops.project.launch import Launch, Link
@@ -14,12 +15,14 @@ from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
 from runtime_ops.project.script_follower import ScriptFollower
 from runtime_ops.project.shell_code import code_of_script, code_of_text
-from runtime_ops.project.supervisors import PROCFILE_RUNNERS, S6_INITS, Supervisors, goes_to_background
+from runtime_ops.project.supervisors import APACHE, PROCFILE_RUNNERS, S6_INITS, Supervisors, goes_to_background
 from runtime_ops.project.variables import Variables, fill, fill_platform
 from runtime_ops.project.way import Way
 
 _MAX_DEPTH = 12
 _FOR_DEVELOPERS = frozenset(("compose", "shell", "procfile"))
+_UNKNOWN = re.compile(r"\$\{?\w+\}?\Z|.* .*\$")
+"""A variable that nothing sets, before a program: some wrapper of it, or nothing (``$LIMIT uvicorn shop:app``)."""
 _ITSELF = ("$0", "${0}", "$BASH_SOURCE", "${BASH_SOURCE[0]}")
 """A script that starts itself anew, as another user or with another environment."""
 
@@ -49,11 +52,13 @@ class Follower:
         way = self._unwrapped(way, bare)
         if bare.shell_text is not None:
             return self.scripts.run(way, code_of_text(bare.shell_text, "sh"), (), depth + 1)
-        words = bare.words
+        words = self._opened(bare.words)
         if not words or not words[0].text or words[0].text.startswith("-"):
             return []  # arguments of an image's own entrypoint that nobody knows
         if words[0].text in _ITSELF or "\n" in words[0].text:
             return []
+        if len(words) > 1 and _UNKNOWN.match(words[0].text) and self.programs.known(base_name(words[1].text)):
+            return self.follow(replace(way, alone=False), words[1:], depth + 1)
         name = base_name(words[0].text)
         if name in SHELLS or (name == "busybox" and len(words) > 1 and words[1].text in SHELLS):
             return self.scripts.shell(way, words[1:] if name == "busybox" else words, depth)
@@ -73,10 +78,22 @@ class Follower:
                 return found
         if name in S6_INITS:
             return self._services(way, words, depth)
-        if len(words) > 1 and self._unread_entrypoint(name) and self.programs.known(base_name(words[1].text)):
+        if name in APACHE:
+            found = self._apache(way, words, depth)
+            if found:
+                return found
+        if name == "parallel":
+            return self._beside_each_other(way, words, depth)
+        given = self._opened(words[1:])
+        if given and self._unread_entrypoint(name) and self.programs.known(base_name(given[0].text)):
             link = way.to(words[0].path, words[0].line, " ".join(texts(words)))
-            return self.follow(replace(link, alone=False), words[1:], depth + 1)
+            return self.follow(replace(link, alone=False), given, depth + 1)
         return self._program(way, words, depth)
+
+    def _opened(self, words: Words) -> Words:
+        """A command line that is one word is for an entrypoint that splits it (``sh -c "$@"``), where it names a program."""
+        parts = split_word(words[0]) if len(words) == 1 and " " in words[0].text.strip() else ()
+        return parts if parts and self.programs.known(base_name(parts[0].text)) else words
 
     def _unread_entrypoint(self, name: str) -> bool:
         """Whether a program that was not found is an entry script by its name: such a script runs its arguments in the end (Docker's
@@ -181,6 +198,16 @@ class Follower:
 
     # ------------------------------------------------------------ supervisors
 
+    def _beside_each_other(self, way: Way, words: Words, depth: int) -> list[Launch]:
+        """The command lines that GNU parallel runs: those behind ``:::``, where no command stands before it."""
+        at = next((n for n, word in enumerate(words) if word.text == ":::"), len(words))
+        if any(not w.text.startswith("-") and not words[n].text.startswith("-") for n, w in enumerate(words[1:at])):
+            return []
+        link = Link(words[0].path, words[0].line, "parallel")
+        inner = replace(way, alone=False, background=True).through_shell("parent", link)
+        lines = (code_of_text(word, "sh") for word in words[at + 1 :])
+        return [launch for line in lines for launch in self.scripts.run(inner, line, (), depth + 1)]
+
     def _supervised(self, way: Way, words: Words, depth: int) -> list[Launch]:
         config = self.supervisors.supervisord(words, way.where)
         if config is None:
@@ -235,6 +262,18 @@ class Follower:
                 supervisor=base_name(words[0].text), unit=program, alone=False,
             )  # fmt: skip
             made.extend(self.follow(inner, words_of(program.command, file.path) or (), depth + 1))
+        return made
+
+    def _apache(self, way: Way, words: Words, depth: int) -> list[Launch]:
+        """The applications that Apache's mod_wsgi runs in processes of its own."""
+        made: list[Launch] = []
+        way = way.to(words[0].path, words[0].line, " ".join(texts(words)), self.by_path.get(words[0].path))
+        for file in self.supervisors.apache_files(way.where):
+            for program in file.programs:
+                if program.command is not None:
+                    inner = way.to(file.path, program.line, f"{program.name}: {program.command.raw}", file)
+                    inner = replace(inner, supervisor="apache", unit=program, alone=False)
+                    made.extend(self.follow(inner, words_of(program.command, file.path) or (), depth + 1))
         return made
 
     def _services(self, way: Way, words: Words, depth: int) -> list[Launch]:

@@ -22,6 +22,8 @@ _DIGEST_OR_TAG = re.compile(r"(?:@sha256:.*|:[^/]*)\Z")
 _GENERIC_FOLDERS = frozenset(
     ("docker", "src", "build", "app", "container", "images", "image", "deploy", "deployment", ".docker")
 )
+_ASIDE = frozenset(("contrib", "example", "examples", "docs", "test", "tests"))
+"""Folders of programs beside the project: an image that is built from one of them is not the project's own."""
 _COMMON_FOLDERS = frozenset(("tests", "test", "docs", "scripts", "app", "src"))
 
 # Images whose /bin/sh is dash (Debian and what is built on it), busybox ash, or bash. Sources: the images' own
@@ -218,7 +220,7 @@ class Images:
             d for p, d in self.dockerfiles.items() if "/" not in p and p.lower() in ("dockerfile", "containerfile")
         ]
         if not at_root and len(self.dockerfiles) == 1:
-            at_root = list(self.dockerfiles.values())
+            at_root = [d for d in self.dockerfiles.values() if self.context(d).partition("/")[0] not in _ASIDE]
         return self.default(at_root[0]) if len(at_root) == 1 else None
 
 

@@ -54,7 +54,7 @@ class Launch:
 
     platform: str
     """dockerfile, compose, kubernetes, procfile, systemd, supervisord, render, fly, appengine, heroku, marathon, ecs,
-    nomad, crontab, shell, packaging."""
+    nomad, crontab, apache, shell, packaging."""
     chain: tuple[Link, ...]
     """Outermost artifact first; the last link is the command of the program itself."""
     argv: tuple[str, ...]

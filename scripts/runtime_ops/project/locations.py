@@ -56,9 +56,19 @@ class Locator:
                 path = join(folder, tail)
                 if path in self.tree.files and (start < len(parts) - 1 or folder or not text.startswith("/")):
                     return path
-        if text.startswith(_SYSTEM_FOLDERS) or ("/bin/" in text and "." not in parts[-1]):
-            return None  # an installed program, whatever else has its name
+        beside = join(self._working_folder(where), relative) if not text.startswith("/") else ""
+        if beside in self.tree.files:
+            return beside
+        if (text.startswith(_SYSTEM_FOLDERS) and not text.endswith(".sh")) or ("/bin/" in text and "." not in parts[-1]):
+            return None  # an installed program, whatever else has its name; no distribution names one ``run_worker.sh``
         return self._unique(relative)
+
+    def _working_folder(self, where: Surroundings) -> str:
+        """The repository's folder that a working directory ends with, where nothing tells how it came there: a unit's
+        ``WorkingDirectory=/opt/shop/web`` is ``web``."""
+        parts = [] if where.layout.placed or not where.workdir else where.workdir.strip("/").split("/")
+        tails = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((tail for tail in tails if tail in self.tree.folders), "")
 
     def _unique(self, relative: str) -> str | None:
         relative = join(relative)
@@ -89,6 +99,10 @@ class Locator:
             for end in ends:
                 if join(folder, end) in self.index.modules:
                     return join(folder, end)
+        beside_it = self._working_folder(where)
+        for end in ends if beside_it else ():
+            if join(beside_it, end) in self.index.modules:
+                return join(beside_it, end)
         for folders in self._more_bases(where):
             found_here = {join(f, end) for f in folders for end in ends} & self.index.modules.keys()
             if found_here:
@@ -130,7 +144,14 @@ class Locator:
         if found is None and not attribute and "." in name:
             name, _, attribute = name.rpartition(".")
             found = self.module(name, where)
+        if found is None and attribute and name.isidentifier():
+            found = self._holding(name, attribute.partition("(")[0])
         return found, attribute or None
+
+    def _holding(self, name: str, attribute: str) -> str | None:
+        """The only file of that name anywhere, where it binds the attribute: the folder it is run from is not known."""
+        found = [path for path in self._suffixes.get(f"{name}.py", ()) if attribute in self.index.modules[path].level.bindings]
+        return found[0] if len(found) == 1 else None
 
 
 def package_roots(artifacts: Iterable[a.Artifact]) -> list[str]:

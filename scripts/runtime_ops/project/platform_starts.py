@@ -19,6 +19,8 @@ from runtime_ops.project.variables import Variables
 from runtime_ops.project.way import Way, link_of
 
 _CONTAINERS = frozenset(("fly", "marathon", "ecs", "nomad"))
+_STARTED_BY_ANOTHER = frozenset(("procfile", "apache"))
+"""Platforms whose files a container may start by a program of its own."""
 _INIT_KINDS = frozenset(("release", "predeploy"))
 _INSTALLED = frozenset(("console_scripts", "gui_scripts", "scripts", "flask.commands"))
 """Groups of entry points whose target is called with a command line: a program of its own, or a command of ``flask``."""
@@ -48,7 +50,7 @@ class PlatformStarts:
         made: list[Launch] = []
         for artifact in self.artifacts:
             if isinstance(artifact, a.PlatformFile):
-                if artifact.platform != "procfile" or artifact.path not in self._used:
+                if artifact.platform not in _STARTED_BY_ANOTHER or artifact.path not in self._used:
                     for program in artifact.programs:
                         made.extend(self.program(artifact, artifact.platform, program))
             elif isinstance(artifact, a.SystemdUnit) and artifact.program is not None:

@@ -25,6 +25,7 @@ from runtime_ops.project.run_calls import run_call
 from runtime_ops.project.variables import Variables
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?\Z")
+_OF_A_PYTHON = re.compile(r"-?[23](?:\.\d+)?\Z")
 _PYTHON_VALUES = ("-W", "-X", "--check-hash-based-pycs")
 
 _MORE_RUNNERS = frozenset(
@@ -55,10 +56,16 @@ class Programs:
 
     def known(self, name: str) -> bool:
         """Whether a program of that name may run code of the repository."""
+        name = self._unversioned(name)
         return (
             name in self._heads or name in self.console or name in RUNNERS_OF_FILES or name in OPTION_OF_APPLICATION
             or name in SERVERS_OF_APPLICATIONS or name in _MORE_RUNNERS or _PYTHON.match(name) is not None
         )  # fmt: skip
+
+    def _unversioned(self, name: str) -> str:
+        """``celery`` for ``celery-3`` and ``celery-3.12``, as distributions name the programs of one of their Pythons."""
+        cut = _OF_A_PYTHON.sub("", name)
+        return cut if cut != name and name not in self.console and (cut in self._heads or cut in OPTION_OF_APPLICATION) else name
 
     def resolve(self, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         """What ``words`` (wrappers taken off) run."""
@@ -82,7 +89,7 @@ class Programs:
 
     def _resolve(self, words: Words, where: Surroundings, variables: Variables) -> Resolved:
         path_text = words[0].text
-        name = base_name(path_text)
+        name = self._unversioned(base_name(path_text))
         if _PYTHON.match(name):
             return self._python(words, where, variables)
         if path_text.endswith(".py") or "/" in path_text:

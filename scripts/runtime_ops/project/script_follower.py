@@ -86,7 +86,8 @@ class ScriptFollower:
             interpreter = "bash" if shell == "bash" else shell_of_image(way.image_text, shell)
             word = words[index]
             way = way.to(word.path, word.line, word.text, self.by_path.get(word.path))
-            return self.run(way, code_of_text(word, interpreter), words[index + 2 :], depth + 1)
+            zero = words[index + 1].text if index + 1 < len(words) else None
+            return self.run(way, code_of_text(word, interpreter, zero), words[index + 2 :], depth + 1)
         script = self.named(words[index].text, way) or self.named(f"./{words[index].text}", way)
         if script is None:
             return []

@@ -23,6 +23,8 @@ class ShellCode:
     functions: frozenset[str]
     cases: tuple[a.Case, ...]
     inline: bool = False
+    zero: str | None = None
+    """What ``$0`` stands for: the word behind the text of ``sh -c``."""
 
     @property
     def forwards_signals(self) -> bool:
@@ -48,8 +50,8 @@ def code_of_script(script: a.ShellScript) -> ShellCode:
     return ShellCode(script.path, script.interpreter, script.commands, names, script.cases)
 
 
-def code_of_text(word: Word, interpreter: str) -> ShellCode:
-    """The text of ``sh -c``."""
+def code_of_text(word: Word, interpreter: str, zero: str | None = None) -> ShellCode:
+    """The text of ``sh -c``, and the word behind it."""
     facts = read_text(word.text, word.line)
     names = frozenset(f.name for f in facts.functions)
-    return ShellCode(word.path, interpreter, tuple(facts.commands), names, tuple(facts.cases), inline=True)
+    return ShellCode(word.path, interpreter, tuple(facts.commands), names, tuple(facts.cases), inline=True, zero=zero)

@@ -21,6 +21,8 @@ _EMPTY = re.compile(
 )
 
 
+_BEFORE_STAR = re.compile(r"""(["'])([\w.=/-]+)\1(?=\*)""")
+_BEHIND_STAR = re.compile(r"""(?<=\*)(["'])([\w.=/-]+)\1""")
 _NOT = re.compile(r"^(\[\[? |test )?! ")
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))
 _OFF = frozenset(("0", "false", "no", "off", "n", "f", ""))
@@ -76,6 +78,22 @@ def opted_for(branch: a.Branch) -> str | None:
     return asked.variable if asked is not None and (not asked.word or asked.word.lower() in _ON) else None
 
 
+def _without_quotes(test: str) -> str:
+    """The test without the quotes beside a star: ``*'.py'`` is the pattern ``*.py``."""
+    return _BEFORE_STAR.sub(r"\2", _BEHIND_STAR.sub(r"\2", test)) if "*" in test else test
+
+
+def _joined(test: str) -> tuple[bool, list[str]] | None:
+    """The tests that ``&&`` or ``||`` joins, within ``[[ … ]]`` or between commands, and the answer of one that decides all
+    (False for ``&&``); None for a test that is not joined, or by both."""
+    if (" && " in test) == (" || " in test) or "(" in test:
+        return None
+    decides = " || " in test
+    whole = test.startswith("[[ ") and test.endswith(" ]]") and test.count("[[ ") == 1
+    parts = (test[3:-3] if whole else test).split(" || " if decides else " && ")
+    return decides, [f"[[ {part} ]]" for part in parts] if whole else parts
+
+
 class Choice(NamedTuple):
     """A word that a text compares with: ``subject`` is ``1`` … for an argument, else a variable's name."""
 
@@ -103,7 +121,11 @@ class Conditions:
 
     def holds(self, test: str, arguments: Words | None) -> bool | None:
         """Whether a condition is true; None when that is not known."""
-        test = " ".join(test.split())
+        test = _without_quotes(" ".join(test.split()))
+        joined = _joined(test)
+        if joined is not None:
+            decides, answers = joined[0], [self.holds(part, arguments) for part in joined[1]]
+            return decides if decides in answers else None if None in answers else not decides
         if test.startswith("! "):
             inner = self.holds(test[2:], arguments)
             return None if inner is None else not inner

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.plain import dataclass
-from runtime_ops.project.commands import Words
+from runtime_ops.project.commands import Words, split_word
 from runtime_ops.project.shell_code import ShellCode
 from runtime_ops.project.shell_conditions import TESTS, Choice, Conditions
 from runtime_ops.project.shell_values import ALL_ARGUMENTS, ShellValues
@@ -66,6 +66,8 @@ class _Frame:
     """For each depth of ``if``: the branch, whether it is taken, whether an earlier one of its ``if`` was."""
     groups: dict[int, bool | None] = field(default_factory=dict)
     """Number of a group to whether it runs."""
+    loops: dict[a.Loop, bool] = field(default_factory=dict)
+    """Whether a loop may run at all."""
     chosen: dict[int, int | None] = field(default_factory=dict)
     """Line of a ``case`` to the index of its arm, None when the subject is not known."""
 
@@ -81,7 +83,7 @@ class Walk:
         source: Callable[[str], ShellCode | None],
     ) -> None:
         self.code = code
-        self.values = ShellValues(variables)
+        self.values = ShellValues(variables, code.zero)
         self.conditions = Conditions(self.values)
         self._moves: list[tuple[a.SimpleCommand, str, bool]] = []
         """Each ``cd``, where it goes, and whether it is certain to have run."""
@@ -122,6 +124,15 @@ class Walk:
         if not command.branches:
             frame.chains.clear()
         return state
+
+    def _looped(self, command: a.SimpleCommand, frame: _Frame) -> bool:
+        """Whether the loops around a command may run: one over leading words (``while [[ "$1" == *=* ]]``) does not without any."""
+        for loop in command.loops:
+            if loop not in frame.loops:  # what the loop does changes what it asks
+                frame.loops[loop] = loop.kind != "while" or self.conditions.holds(loop.test, frame.arguments) is not False
+            if not frame.loops[loop]:
+                return False
+        return True
 
     def _arms(self, command: a.SimpleCommand, code: ShellCode, frame: _Frame) -> bool:
         for arm in command.arms:
@@ -171,7 +182,7 @@ class Walk:
             linked = self._linked(command, previous, frame)
             previous = command
             taken = self._branches(command, frame)
-            if taken is False or linked is False or not self._arms(command, code, frame):
+            if taken is False or linked is False or not self._arms(command, code, frame) or not self._looped(command, frame):
                 continue
             certain = frame.certain and taken is True and linked is True and not command.loops
             if command.tested and command.program in TESTS:
@@ -239,7 +250,8 @@ class Walk:
         replaces = command.exec
         while words[0].text in _PREFIXES and len(words) > 1:
             replaces = replaces or words[0].text == "exec"
-            words = words[1:]
+            again = words[0].text == "eval" and not any("$(" in word.text or "`" in word.text for word in words)
+            words = (tuple(part for word in words[1:] for part in split_word(word)) if again else ()) or words[1:]
         environment = self.values.environment_of(command, code.path, frame.arguments)
         return Ran(
             command, code.path, words, environment, self._directory(command), replaces, inner.background, inner.last,

@@ -16,14 +16,17 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\"']*$")
 _ARRAY = re.compile(r"\$\{(\w+)\[[@*]\]\}\Z")
 _FIRST_LETTER = re.compile(r"\$\{(\d):0:1\}\Z")
 _WITHOUT_PREFIX = re.compile(r"\$\{(\d)##?([^}*?\[]+)\}\Z")
+_PLACE_OF_PROGRAM = re.compile(r"\$\((?:which|command -v|type -p) ([\w./-]+)\)")
+_QUOTED_ARGUMENTS = re.compile(r"""\$\(printf\s+(['"])\s*%q\s*\1\s+"\$@"\)""")
 _DECLARING = frozenset(("export", "local", "readonly", "declare", "typeset"))
 
 
 class ShellValues:
-    """The state of one shell. ``variables`` is its environment; ``arguments`` None: not known."""
+    """The state of one shell. ``variables`` is its environment; ``arguments`` None: not known; ``zero``: its ``$0``."""
 
-    def __init__(self, variables: Variables) -> None:
+    def __init__(self, variables: Variables, zero: str | None = None) -> None:
         self.variables = variables
+        self.zero = zero
         self.locals: dict[str, str | None] = {}
         self._partial: dict[str, str] = {}
         """Texts of variables that are not known to the end (``${PORT:-80}``), to show in their place."""
@@ -36,7 +39,9 @@ class ShellValues:
 
         def look(name: str) -> str | None:
             if name.isdigit():
-                if arguments is None or name == "0":
+                if name == "0":
+                    return self.zero
+                if arguments is None:
                     return None
                 return arguments[int(name) - 1].text if int(name) <= len(arguments) else ""
             if name in ("@", "*"):
@@ -51,6 +56,7 @@ class ShellValues:
 
     def fill(self, text: str, arguments: Words | None) -> tuple[str, bool]:
         """The text with its variables filled in; second, whether all of them are known."""
+        text = told(text) if "$(" in text else text
         if "`" in text or "$(" in text:
             return text, False
         special = self._special(text, arguments)
@@ -85,9 +91,10 @@ class ShellValues:
         used = {use.word: use for use in command.variables if use.word >= 0}
         for index, text in enumerate(command.argv):
             use = used.get(index)
-            word = Word(text, path, command.line)
+            plain = told(text) if "$(" in text else text
+            word = Word(plain, path, command.line)
             if use is None:
-                made.append(word)
+                made.append(word if plain == text else word._replace(text=self.fill(plain, arguments)[0]))
                 continue
             array = _ARRAY.match(text)
             if text in ALL_ARGUMENTS or text.startswith("${@:"):
@@ -96,7 +103,7 @@ class ShellValues:
             elif array is not None and array.group(1) in self._arrays:
                 made.extend(self._arrays[array.group(1)])
             else:
-                filled, complete = self.fill(text, arguments)
+                filled, complete = self.fill(plain, arguments)
                 word = word._replace(text=filled)
                 if complete and not use.quoted:
                     made.extend(split_word(word))
@@ -148,6 +155,12 @@ class ShellValues:
             text, complete = self.fill(assignment.value, arguments)
             made.append(variable_of(assignment, text, complete))
         return self.variables.plus(made, path)
+
+
+def told(text: str) -> str:
+    """The text with the substitutions told whose answer is written in them: ``$(which shop)`` is ``shop``, and
+    ``$(printf ' %q' "$@")`` the arguments, quoted for a second shell."""
+    return _QUOTED_ARGUMENTS.sub("$@", _PLACE_OF_PROGRAM.sub(r"\1", text))
 
 
 def variable_of(assignment: a.Assignment, text: str, complete: bool) -> a.EnvironmentVariable:

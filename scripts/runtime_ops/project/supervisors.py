@@ -12,6 +12,7 @@ from runtime_ops.project.layout import join
 from runtime_ops.project.locations import Locator, Surroundings
 
 PROCFILE_RUNNERS = frozenset(("honcho", "foreman", "forego", "hivemind", "overmind", "goreman"))
+APACHE = frozenset(("httpd", "apache2", "apachectl", "apache2ctl", "httpd-foreground", "apache2-foreground"))
 S6_INITS = frozenset(("init", "my_init", "s6-svscan", "runsvdir", "runit"))
 # Places of service folders: s6-overlay v3 and v2 (its README), runit (runsvdir(8)).
 _SERVICE = re.compile(r"(?:^|/)(?:s6-rc\.d|services\.d|service|sv|runit)/(?P<name>[^/]+)/(?P<file>run|up)\Z")
@@ -35,6 +36,7 @@ class Supervisors:
         self.procfiles = {
             x.path: x for x in artifacts if isinstance(x, a.PlatformFile) and x.platform == "procfile"
         }  # fmt: skip
+        self.apache = {x.path: x for x in artifacts if isinstance(x, a.PlatformFile) and x.platform == "apache"}
         self.scripts = tuple(x for x in artifacts if isinstance(x, a.ShellScript))
         self.paths = {x.path: x for x in artifacts}
 
@@ -46,7 +48,7 @@ class Supervisors:
             name = text.partition("=")[2] if text.startswith("--configuration=") else name
             name = text[2:] if text.startswith("-c") and len(text) > 2 else name
             if name:
-                return self.configs.get(self.locator.file(name, where) or "")
+                return self.configs.get(self.locator.file(name, where) or "") or self._template(name)
         for place in (
             "supervisord.conf",
             "etc/supervisord.conf",
@@ -63,6 +65,12 @@ class Supervisors:
         if placed:
             return self.configs[placed[-1]]
         return next(iter(self.configs.values())) if len(self.configs) == 1 else None
+
+    def _template(self, name: str) -> a.SupervisordConfig | None:
+        """The template that a configuration is made from as the container starts: ``supervisord.conf.j2``."""
+        start = f"{name.rpartition('/')[2]}."
+        found = [x for path, x in self.configs.items() if path.rpartition("/")[2].startswith(start)]
+        return found[0] if len(found) == 1 else None
 
     def included(self, config: a.SupervisordConfig) -> Iterator[a.SupervisordConfig]:
         """The configurations that one includes, by the names of their files."""
@@ -88,6 +96,12 @@ class Supervisors:
                 names.append(text)
             index += 1
         return self.procfiles.get(self.locator.file(file, where) or ""), tuple(names)
+
+    def apache_files(self, where: Surroundings) -> list[a.PlatformFile]:
+        """The configurations that Apache reads in a container: those that a line of its own copies there, else the only one."""
+        sources = [entry.source for entry in where.layout.placed if entry.source]
+        found = [x for path, x in self.apache.items() if any(path == s or path.startswith(f"{s}/") for s in sources)]
+        return found or (list(self.apache.values()) if len(self.apache) == 1 else [])
 
     def services(self, where: Surroundings) -> Iterator[tuple[a.ShellScript, bool]]:
         """The start scripts of service folders that stand in the container; second, whether one runs once only."""
