@@ -151,3 +151,26 @@ def test_apache_serves_what_its_configuration_names() -> None:
 def test_apache_without_a_container() -> None:
     web = only({**SHOP, "apache/shop.conf": APACHE})
     assert (web.platform, web.target.path) == ("apache", "shop/app.py")
+
+
+@pytest.mark.parametrize("subject", ["SERVICE=$1\nshift", 'SERVICE="${1}"', "SERVICE=${SERVICE:=$1}"])
+def test_arms_of_a_script_that_needs_an_argument(subject: str) -> None:
+    script = f"""
+if [ -z "$*" ]; then echo "usage: start.sh SERVICE"; exit 1; fi
+{subject}
+case ${{SERVICE}} in
+  web) exec gunicorn shop.app:app ;;
+  worker) exec celery -A shop.tasks worker ;;
+esac
+"""
+    found = launches({**SHOP, **image('ENTRYPOINT ["/start.sh"]', script)})
+    assert [(x.role, x.target.path) for x in found] == [("management", "shop/app.py"), ("management", "shop/tasks.py")]
+
+
+def test_arm_that_only_a_developer_names_stays_one_of_the_image() -> None:
+    files = image('ENTRYPOINT ["/start.sh"]', 'case "$1" in\n  web) exec gunicorn shop.app:app ;;\nesac')
+    compose = "services:\n  web:\n    build: .\n    command: web\n    volumes: [.:/]\n"
+    found = launches({**SHOP, **files, "compose.yaml": compose})
+    assert sorted((x.platform, x.role, x.development) for x in found) == [
+        ("compose", "main", True), ("dockerfile", "management", False),
+    ]  # fmt: skip

@@ -70,6 +70,31 @@ def test_kind_of_a_program(tmp_path: Path, body: str, kind: str) -> None:
     assert entrypoint.kind == kind
 
 
+ANSWERING = """
+import select
+from wsgiref.simple_server import WSGIServer
+
+
+class Server(WSGIServer):
+    pass
+
+
+def main():
+    servers = {s.socket: s for s in (Server(("", 80), None), Server(("", 81), None))}
+    while True:
+        ready, _, _ = select.select(servers, [], [])
+        for socket in ready:
+            servers[socket].handle_request()
+"""
+
+
+def test_a_loop_that_answers_requests_is_a_service(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(ANSWERING + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == "service"
+
+
 STARTED = """
 import time
 from concurrent import futures

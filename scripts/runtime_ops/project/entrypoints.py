@@ -39,6 +39,7 @@ CLI_LIBRARIES = (
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
 DJANGO_SETTINGS = "DJANGO_SETTINGS_MODULE"
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
+SERVER_MODULES = frozenset(("socketserver", "http.server", "wsgiref.simple_server", "xmlrpc.server"))
 WORKER_PROGRAMS = (
     "celery",
     "rq",
@@ -499,6 +500,8 @@ class EntrypointFinder:
             # a server that runs in threads of its own while main sleeps in a loop
             if last.how in ("loop", "wait") and framework and self._serves(entry):
                 kind = "service"
+            if last.how == "loop" and any(_answers(site) for site in last.function.sites):
+                kind = "service"
             own = _of_place(last)
             return kind, own if kind == "worker" and last.how == "call" else framework or own
         if any(x.role in ("job", "init") for x in entry.launches):
@@ -543,6 +546,13 @@ class EntrypointFinder:
 
 def _is_text(expr: m.Expr, text: str) -> bool:
     return isinstance(expr, m.Const) and expr.value == text
+
+
+def _answers(site: Site) -> bool:
+    """Whether a call answers one request of a server of the standard library whose class the module extends."""
+    return site.method == "handle_request" and any(
+        base.rpartition(".")[0] in SERVER_MODULES for klass in site.function.module.classes.values() for base in klass.external_bases
+    )
 
 
 def _of_place(place: ServingPlace) -> str:

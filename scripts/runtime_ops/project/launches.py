@@ -39,9 +39,12 @@ def find_launches(artifacts: Sequence[a.Artifact], index: ModuleIndex, files: Co
 
 
 def _started_elsewhere(launch: Launch, found: Sequence[Launch]) -> bool:
-    """Whether some artifact starts what an arm of a script starts."""
+    """Whether some artifact starts what an arm of a script starts; one for development says nothing of production."""
     last = launch.chain[-1]
-    return any(x.role != "management" and x.chain[-1] == last and x.target == launch.target for x in found)
+    return any(
+        x.role != "management" and x.chain[-1] == last and x.target == launch.target and x.development <= launch.development
+        for x in found
+    )
 
 
 def _order(launch: Launch) -> tuple[object, ...]:

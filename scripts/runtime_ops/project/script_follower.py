@@ -111,6 +111,8 @@ class ScriptFollower:
         walk, made = self._walk(way, code, given, way.variables, depth)
         if not way.explore:
             return made
+        if not made and not arguments and not walk.choices:  # without any, it tells how it is called, and ends
+            walk = self._walk(way, code, None, way.variables, depth)[0]
         seen = {(x.chain[-1], x.argv) for x in made}
         for choice in list(walk.choices)[:_MAX_CHOICES]:
             for launch in self._chosen(way, code, choice, depth):

@@ -147,7 +147,7 @@ class Conditions:
         operator = found["operator"]
         subject = subject_of(found["left"])
         if subject is not None and right_known and operator in ("=", "==") and plain(right):
-            self.choices[Choice(subject, right)] = None
+            self.choices[Choice(self.values.named.get(subject, subject), right)] = None
         if not left_known or not right_known:
             return None
         if operator in ("=", "==", "!="):
@@ -167,7 +167,7 @@ class Conditions:
         if name is not None:
             for pattern in (p for arm in case.arms for p in arm.patterns):
                 if plain(pattern):
-                    self.choices[Choice(name, pattern)] = None
+                    self.choices[Choice(self.values.named.get(name, name), pattern)] = None
         value, known = self.values.fill(case.subject, arguments)
         if not known or "{{" in value:
             return None

@@ -225,6 +225,7 @@ class Walk:
         elif program == "shift":
             count = int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1
             frame.arguments = frame.arguments[count:] if frame.arguments is not None else None
+            values.shifted = True
         elif program == "cd" and len(words) > 1:
             self._moves.append((command, words[1].text, inner.certain))
         elif program in ("source", ".") and len(words) > 1:

@@ -18,6 +18,8 @@ _FIRST_LETTER = re.compile(r"\$\{(\d):0:1\}\Z")
 _WITHOUT_PREFIX = re.compile(r"\$\{(\d)##?([^}*?\[]+)\}\Z")
 _PLACE_OF_PROGRAM = re.compile(r"\$\((?:which|command -v|type -p) ([\w./-]+)\)")
 _QUOTED_ARGUMENTS = re.compile(r"""\$\(printf\s+(['"])\s*%q\s*\1\s+"\$@"\)""")
+_AN_ARGUMENT = re.compile(r"(?:^|:?[-=])[\"']?\$\{?([1-9])(?:\}|:?-[^}]*\})?[\"']?\}?\Z")
+"""``$1``, ``${1:-web}``, and ``${SERVICE:-$1}``."""
 _DECLARING = frozenset(("export", "local", "readonly", "declare", "typeset"))
 
 
@@ -28,6 +30,9 @@ class ShellValues:
         self.variables = variables
         self.zero = zero
         self.locals: dict[str, str | None] = {}
+        self.named: dict[str, str] = {}
+        """Variables that hold an argument as it was first given, by its number: ``SERVICE=$1``."""
+        self.shifted = False
         self._partial: dict[str, str] = {}
         """Texts of variables that are not known to the end (``${PORT:-80}``), to show in their place."""
         self._arrays: dict[str, Words] = {}
@@ -121,6 +126,9 @@ class ShellValues:
             if assignment.value.startswith("(") and assignment.value.endswith(")"):
                 self._assign_array(assignment, command, path, arguments, certain)
                 continue
+            argument = _AN_ARGUMENT.search(assignment.value)
+            if argument is not None and not self.shifted:
+                self.named.setdefault(assignment.name, argument.group(1))
             text, complete = self.fill(assignment.value, arguments)
             self.locals[assignment.name] = text if complete else None
             if not complete and f"${assignment.name}" not in text and f"${{{assignment.name}" not in text:
