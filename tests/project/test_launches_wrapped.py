@@ -34,6 +34,7 @@ def test_program_of_one_python(program: str) -> None:
     "script",
     [
         "$LIMIT uvicorn shop.app:app",
+        'LIMIT=${LIMIT:-""}\nexec ${LIMIT} uvicorn shop.app:app',
         'LIMIT=""\nif [ -n "$SECONDS_UP" ]; then LIMIT="timeout -k 5 $SECONDS_UP"; fi\n${LIMIT} uvicorn shop.app:app',
         'exec $(command -v uvicorn) shop.app:app',
         'SERVER="$(which uvicorn)"\nexec "$SERVER" shop.app:app',
@@ -174,3 +175,12 @@ def test_arm_that_only_a_developer_names_stays_one_of_the_image() -> None:
     assert sorted((x.platform, x.role, x.development) for x in found) == [
         ("compose", "main", True), ("dockerfile", "management", False),
     ]  # fmt: skip
+
+
+def test_variable_that_a_branch_may_leave_empty_ends_nothing() -> None:
+    script = """
+if command -v python3; then PYTHON="$(command -v python3)"; else PYTHON=""; fi
+if [[ -z "${PYTHON}" ]] || [[ ! -x "${PYTHON}" ]]; then exit 1; fi
+exec gunicorn shop.app:app
+"""
+    assert started(image('CMD ["/start.sh"]', script)) == [("gunicorn", "shop/app.py")]

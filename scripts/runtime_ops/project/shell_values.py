@@ -33,6 +33,8 @@ class ShellValues:
         self.named: dict[str, str] = {}
         """Variables that hold an argument as it was first given, by its number: ``SERVICE=$1``."""
         self.shifted = False
+        self._perhaps_empty: set[str] = set()
+        """Variables that a branch which may not run leaves empty."""
         self._partial: dict[str, str] = {}
         """Texts of variables that are not known to the end (``${PORT:-80}``), to show in their place."""
         self._arrays: dict[str, Words] = {}
@@ -84,7 +86,8 @@ class ShellValues:
     def settled(self, text: str, arguments: Words | None) -> tuple[str, bool]:
         """As `fill`, but a variable that neither the text nor an artifact sets is not known: somebody may set it."""
         for name in re.findall(r"\$\{?([A-Za-z_]\w*)", text):
-            if name not in self.locals and self.variables.constant(name) is None:
+            unset = name not in self.locals and self.variables.constant(name) is None
+            if unset or name in self._perhaps_empty:
                 return text, False
         return self.fill(text, arguments)
 
@@ -131,6 +134,10 @@ class ShellValues:
                 self.named.setdefault(assignment.name, argument.group(1))
             text, complete = self.fill(assignment.value, arguments)
             self.locals[assignment.name] = text if complete else None
+            if complete and not text and not certain:
+                self._perhaps_empty.add(assignment.name)
+            else:
+                self._perhaps_empty.discard(assignment.name)
             if not complete and f"${assignment.name}" not in text and f"${{{assignment.name}" not in text:
                 self._partial[assignment.name] = text
             if assignment.exported or assignment.name in self.variables.known:

@@ -94,6 +94,7 @@ def fill(text: str, lookup: Lookup, depth: int = 0) -> tuple[str, bool]:
             complete = False
             return found.group()
         if operator in (":-", ":=", "-", "=") and not value:
+            operand = "" if operand in ('""', "''") else operand
             inner, known = fill(operand, lookup, depth + 1) if depth < _MAX_DEPTH else (operand, False)
             complete = complete and known
             return inner
