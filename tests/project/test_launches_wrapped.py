@@ -184,3 +184,13 @@ if [[ -z "${PYTHON}" ]] || [[ ! -x "${PYTHON}" ]]; then exit 1; fi
 exec gunicorn shop.app:app
 """
     assert started(image('CMD ["/start.sh"]', script)) == [("gunicorn", "shop/app.py")]
+
+
+def test_image_pulled_by_its_name_is_no_stage_for_developers() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12 AS runtime\nCOPY . /\nCMD ["gunicorn", "shop.app:app"]\nFROM runtime AS runtime-dev\n',
+        "docker/dev-compose.yml": "services:\n  web:\n    image: shop/web\n    build: {context: .., target: runtime-dev}\n",
+        "compose.yaml": "services:\n  web:\n    image: shop/web\n",
+    }
+    found = [x for x in launches({**SHOP, **files}) if x.path == "compose.yaml"]
+    assert [(x.target.path, x.development) for x in found] == [("shop/app.py", False)]

@@ -194,11 +194,13 @@ class Images:
             return None
         for found in (self._by_name.get(name), self._by_last.get(last) if "*" not in last else None):
             images = {i.dockerfile.path: i for i in found or ()}
-            if len(images) == 1:
-                return next(iter(images.values()))
             if images:
-                return self._most_plain(images)
+                return self._for_production(self._most_plain(images))
         return self._by_folder(last) or self._by_project(name)
+
+    def _for_production(self, image: Image) -> Image:
+        """What is pulled under a name: a file for developers may build its own stage under the same one."""
+        return self.default(image.dockerfile) if development_name(image.stage.name or "") else image
 
     def _most_plain(self, images: dict[str, Image]) -> Image:
         """Of several Dockerfiles of one name the plain one (``Dockerfile`` before ``Dockerfile.dev``)."""
