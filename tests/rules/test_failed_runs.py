@@ -37,6 +37,56 @@ def test_a_status_that_nobody_asks_for(tmp_path: Path, line: str, fires: bool) -
     assert said(tmp_path, "success-after-failure", files)
 
 
+SET_UP = (
+    "import logging\nfrom mail import send\n{more}\ndef main():\n    try:\n        send()\n        send()\n    except Exception:\n"
+    "        logging.exception('cannot set up')\n{after}\nif __name__ == '__main__':\n    main()\n"
+)
+SERVES = "exec gunicorn site.wsgi"
+
+
+@pytest.mark.parametrize(
+    ("script", "after", "confidence"),
+    [
+        (f"set -e\npython set_up.py\n{SERVES}", "", ["certain"]),
+        (f"python set_up.py && {SERVES}", "", ["certain"]),
+        (f"python set_up.py\n{SERVES}", "", ["likely"]),
+        (f"set -e\npython set_up.py || true\n{SERVES}", "", ["likely"]),
+        (f"set -e\npython set_up.py\n{SERVES}", "    raise SystemExit(1)\n", []),
+    ],
+    ids=["set -e", "and", "nothing looks", "dropped", "exits behind"],
+)
+def test_a_step_of_a_start_script_that_tells_of_its_failure_alone(
+    tmp_path: Path, script: str, after: str, confidence: list[str]
+) -> None:
+    files = {
+        "set_up.py": SET_UP.format(more="", after=after), "mail.py": SEND, "Dockerfile": IMAGE, "start.sh": f"#!/bin/sh\n{script}\n",
+    }  # fmt: skip
+    assert [f.confidence for f in said(tmp_path, "success-after-failure", files)] == confidence
+
+
+def test_a_finally_that_gives_the_status(tmp_path: Path) -> None:
+    code = SET_UP.format(more="import sys\ncode = 1\n", after="    finally:\n        sys.exit(code)\n")
+    files = {"set_up.py": code, "mail.py": SEND, "Dockerfile": IMAGE, "start.sh": f"#!/bin/sh\nset -e\npython set_up.py\n{SERVES}\n"}
+    assert not said(tmp_path, "success-after-failure", files)
+
+
+def test_a_step_that_what_follows_can_do_without(tmp_path: Path) -> None:
+    files = {
+        "clear_cache.py": SET_UP.format(more="", after=""), "mail.py": SEND, "Dockerfile": IMAGE,
+        "start.sh": f"#!/bin/sh\nset -e\npython clear_cache.py\n{SERVES}\n",
+    }  # fmt: skip
+    assert [f.confidence for f in said(tmp_path, "success-after-failure", files)] == ["likely"]
+
+
+@pytest.mark.parametrize(("program", "certain"), [("set_up.py", True), ("other.py", False)], ids=["the unit runs it", "nothing runs it"])
+def test_a_unit_that_runs_a_command(tmp_path: Path, program: str, certain: bool) -> None:
+    files = {
+        "set_up.py": SET_UP.format(more="", after=""), "mail.py": SEND,
+        "mail.service": f"[Service]\nType=oneshot\nExecStart=/usr/bin/python /app/{program}\n",
+    }  # fmt: skip
+    assert any(f.confidence == "certain" for f in said(tmp_path, "success-after-failure", files)) is certain
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fires"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import shown
+from tests.rules.judging import said, shown
 
 from runtime_ops.facts.kubernetes import read_kubernetes
 
@@ -34,6 +34,25 @@ def test_a_main_that_catches_everything(tmp_path: Path, arm: str, after: str, re
     assert [f.severity for f in shown(tmp_path, "success-after-failure", files)] == ["medium"] * reported
 
 
+COMPOSE = "services:\n  worker:\n    build: .\n    restart: {restart}\n"
+
+
+@pytest.mark.parametrize(
+    ("arm", "restart", "told"),
+    [
+        ("log.exception('failed')", "on-failure", [("certain", "medium")]),
+        ("log.exception('failed')", "always", [("certain", "low")]),
+        ("log.exception('failed')\n        time.sleep(30)", "on-failure", [("likely", "medium")]),
+        ("log.info('end')", "on-failure", [("likely", "medium")]),
+    ],
+    ids=["a crash", "started again after any end", "it slows the restart down", "no word of a failure"],
+)
+def test_a_crash_that_looks_like_a_wanted_stop(tmp_path: Path, arm: str, restart: str, told: list[tuple[str, str]]) -> None:
+    code = WORKER.format(arm=f"    except Exception:\n        {arm}\n", after="")
+    files = {"worker.py": code, "Dockerfile": IMAGE, "docker-compose.yml": COMPOSE.format(restart=restart)}
+    assert [(f.confidence, f.severity) for f in said(tmp_path, "success-after-failure", files)] == told
+
+
 THREAD = (
     "import threading\nimport time\n\nimport requests\n\n{hook}\n"
     "def run():\n    while True:\n        requests.get('http://h', timeout=5).raise_for_status()\n        time.sleep(1)\n\n\n"
@@ -53,6 +72,29 @@ THREAD = (
 def test_a_main_that_joins_the_thread_that_serves(tmp_path: Path, hook: str, after: str, reported: bool) -> None:
     files = {"worker.py": THREAD.format(hook=hook, after=after), "Dockerfile": IMAGE}
     assert bool(shown(tmp_path, "success-after-failure", files)) is reported
+
+
+ENDING = (
+    "    try:\n        while True:\n            try:\n                requests.get('http://h', timeout=5).raise_for_status()\n"
+    "            except BlockingIOError:\n                pass\n            time.sleep(1)\n    except Exception:\n"
+    "        print('the end')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "confidence"),
+    [
+        ("requests.get('http://h', timeout=5).raise_for_status()", "certain"),
+        ("try:\n            requests.get('http://h', timeout=5)\n        except OSError:\n            continue", "likely"),
+        ("ASK", "certain"),
+    ],
+    ids=["nothing takes it", "some of its failures are taken", "an arm says that the thread ends"],
+)
+def test_what_ends_a_thread_that_main_joins(tmp_path: Path, call: str, confidence: str) -> None:
+    code = THREAD.format(hook="", after="").replace("requests.get('http://h', timeout=5).raise_for_status()", call)
+    code = code.replace("    while True:\n        ASK\n        time.sleep(1)\n", ENDING)
+    found = said(tmp_path, "success-after-failure", {"worker.py": code, "Dockerfile": IMAGE})
+    assert [f.confidence for f in found] == [confidence]
 
 
 METRICS = (

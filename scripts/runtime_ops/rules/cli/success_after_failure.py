@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, command_name, is_management_command
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.flows import statements_after
+from runtime_ops.project.flows import statements_after, takes_anything
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
@@ -22,6 +23,8 @@ from runtime_ops.project.source_text import arguments_text, literal_words, sourc
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
+from runtime_ops.rules.jobs._words import optional
+from runtime_ops.rules.logging.unwatched_thread import can_fail
 
 RULE = Rule(
     __name__,
@@ -29,6 +32,9 @@ RULE = Rule(
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
     lead=True,
 )
+UNREAD = frozenset({"crontab", "shell", "packaging"})
+"""Platforms that let the status go, or leave it to whoever typed the command."""
+PAUSES = frozenset({"sleep"})
 EXPECTED = frozenset(
     "KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split()
 )
@@ -46,6 +52,8 @@ TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|de
 """Commands that tell how things are."""
 COLLECTS = re.compile(r"(?i)(?:^|_)(?:fail(?:ed|ures?|s)?|errors?|problems)(?:_|$)")
 """Names of what a function collects of the items that it could not deal with."""
+EXITS = frozenset("sys.exit exit quit os._exit".split())
+NOTICES = re.compile(r"(?i)notif|slack|telegram|(?:^|_)tell(?:_|$)|announce|telemetry|statistics|ping")
 HABIT = 6  # more are how the commands of this code base are written
 DEPTH = 2  # functions below the command that work for it alone
 
@@ -145,14 +153,36 @@ def _naming(project: Project, path: str) -> list[Launch]:
 def _nobody_asks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether everything that starts the command lets its status go: a script that goes on beside it (``&``), or cron, which
     looks at the output alone."""
-    if is_management_command(command.path):
-        launches = _naming(project, command.path)
-    else:
-        entrypoint = commanded.get(command)
-        launches = [x for x in entrypoint.launches if x.platform != "packaging"] if entrypoint is not None else []
-        names = {command.name, command.name.replace("_", "-")}
-        launches = [x for x in launches if names & set(x.argv)] or launches
+    launches = _runs(project, command, commanded)
     return bool(launches) and all(x.background or x.platform == "crontab" for x in launches)
+
+
+def _runs(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> list[Launch]:
+    """The launches that run the command."""
+    if is_management_command(command.path):
+        return _naming(project, command.path)
+    entrypoint = commanded.get(command)
+    launches = [x for x in entrypoint.launches if x.platform != "packaging"] if entrypoint is not None else []
+    names = {command.name, command.name.replace("_", "-")}
+    return [x for x in launches if names & set(x.argv)] or launches
+
+
+def _goes_by_status(launch: Launch) -> bool:
+    """Whether what starts the command does otherwise when it fails: the script stops (``set -e``, ``&&``), the platform takes
+    the container, the Job or the unit for failed."""
+    if launch.background or launch.development or launch.optional or launch.role not in ("main", "init", "job"):
+        return False
+    if launch.platform in UNREAD:
+        return False
+    link = launch.chain[-1]
+    script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == link.path), None)
+    if script is None:
+        return launch.role != "init" or launch.shell == "none"
+    ran = [x for x in script.commands if x.line == link.line and x.argv[-1:] == launch.argv[-1:]]
+    if any(x.after == "||" or x.negated or x.substitution for x in ran):
+        return False
+    stops = any(option.name == "errexit" and option.on for option in script.options)
+    return launch.role != "init" or stops or any(x.after == "&&" for x in ran)
 
 
 def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
@@ -191,6 +221,24 @@ def _goes_on(project: Project, func: Func, command: Func) -> bool:
     return False
 
 
+def _is_last(project: Project, func: Func, command: Func) -> bool:
+    """Whether the work that failed is the last of the command, or the one that it has its name from."""
+    if func is command or func.name == command.path.rpartition("/")[2].removesuffix(".py"):
+        return True
+    edges = [e for e in project.links.callers.get(func, ()) if e.how == "call"]
+    return bool(edges) and all(
+        not any(_works(s) for stmt in statements_after(Place(e.site.stmt, e.site.steps), e.caller) for s in _sites(stmt, e.caller))
+        and _is_last(project, e.caller, command)
+        for e in edges
+    )
+
+
+def _beside(*funcs: Func) -> bool:
+    """Whether a command only makes things better or tells of them (a cache, a notice): what starts behind it can do without."""
+    named = [part for func in funcs for part in (func.name, func.path.rpartition("/")[2].removesuffix(".py"))]
+    return any(optional(name) or NOTICES.search(name) for name in named)
+
+
 def _is_item(project: Project, effects: HandlerEffects, owners: dict[Func, Func]) -> bool:
     """Whether the function deals with one item of a command's loop: each call of it stands in a ``for``."""
     edges = [e for e in project.links.callers.get(effects.func, ()) if e.how == "call"]
@@ -215,6 +263,8 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False
     if any(e.success and e.code != "unknown" for e in effects.exits):
         return False  # it says that this is a success
+    if any(node.func.id in EXITS for node in m.calls(effects.attempt.final) if isinstance(node.func, m.Name)):
+        return False  # ``finally: sys.exit(code)``: the status is made there
     tails = {c.rpartition(".")[2] for c in effects.catches}
     if tails & EXPECTED or effects.stores or interactive(effects.func):
         return False
@@ -301,6 +351,8 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     recorded = not effects.prints and bool(effects.tracebacks)
     started = _is_called(project, command, commanded)
     excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
+    whole = effects.loop is None and effects.broad and _is_last(project, effects.func, command) and not _beside(effects.func, command)
+    looked_at = started and any(_goes_by_status(x) for x in _runs(project, command, commanded))
     finding = RULE.in_function(
         project,
         effects.func,
@@ -310,7 +362,7 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
         end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
         severity=None if started and not (recorded and effects.loop is not None) else "low",  # else a person runs it
         # a record with the traceback is how such failures are followed where no artifact reads the status
-        confidence="possible" if excused else "likely",
+        confidence="possible" if excused else "certain" if whole and looked_at else "likely",
         phase="serving",
     )
     also = tuple(Evidence(arm.path, arm.line, "the same") for arm in others[:8])
@@ -345,6 +397,7 @@ def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> It
                 "whatever could not be done",
                 "look at the answer: tell how many failed, and end with a non-zero status when there are any",
                 severity=None if _is_called(project, command, commanded) else "low",
+                confidence="certain",
             )
 
 
@@ -451,12 +504,38 @@ def _of_caught_end(project: Project, end: CaughtEnd) -> Finding:
         project,
         end.effects.func,
         end.effects.line,
-        f"{end.effects.func.name}() catches {what} around the {end.entrypoint.kind}'s whole life, {told}ends with status 0: a crash or "
-        "a failed start looks like a wanted stop, and what restarts on failure (systemd, compose, a Job) does nothing",
+        f"{end.effects.func.name}() catches {what} around the {end.entrypoint.kind}'s whole life, {told}ends with status 0: "
+        + _taken_for(end.entrypoint),
         "let it pass, or end with a non-zero status after the log line: raise, or raise SystemExit(1)",
-        severity="medium" if end.entrypoint.production else "low",
+        severity=_severity_of_end(end.entrypoint),
+        confidence="certain" if _is_crash(end) else "likely",
         phase="serving",
     )
+
+
+def _is_crash(end: CaughtEnd) -> bool:
+    """Whether the arm takes a failure of the program's own loop for its end: an error that is told of as one, with no pause by
+    which a restart is meant to be slowed down. What a server library raises may be an end that somebody asked for."""
+    loud = end.effects.loudest in ("error", "critical") or bool(end.effects.tracebacks)
+    if not end.entrypoint.production or not loud or end.effects.counts or end.serving.how == "call":
+        return False
+    paces = any(site.method in PAUSES for site in end.effects.calls)
+    return not paces and any(can_fail(site) for site in end.effects.body_calls)
+
+
+def _taken_for(entrypoint: Entrypoint) -> str:
+    if _started_again((entrypoint,)):
+        return (
+            "the platform starts it again, but as after a wanted stop: the record of the end says completed, and what counts failed "
+            "containers sees none"
+        )
+    return (
+        "a crash or a failed start looks like a wanted stop, and what restarts on failure (systemd, compose, a Job) does nothing"
+    )
+
+
+def _severity_of_end(entrypoint: Entrypoint) -> str:
+    return "medium" if entrypoint.production and not _started_again((entrypoint,)) else "low"
 
 
 def _of_joined_end(project: Project, end: JoinedEnd) -> Finding:
@@ -468,5 +547,17 @@ def _of_joined_end(project: Project, end: JoinedEnd) -> Finding:
         f"the {end.entrypoint.kind} lives in the thread of {inner.name}(), which an exception of {end.failing.text}() "
         f"(line {end.failing.line}) ends; join() then returns as after a wanted stop, and the program ends with status 0",
         "serve in the main thread, or keep the failure in the thread's target and end with a non-zero status after join()",
-        severity="medium" if end.entrypoint.production else "low",
+        severity=_severity_of_end(end.entrypoint),
+        confidence="certain" if end.entrypoint.production and not _minded(end.failing) else "likely",
     )
+
+
+def _minded(site: Site) -> bool:
+    """Whether a ``try`` within the loop takes some failures of a call, perhaps those that there are, and no arm around the loop
+    says that another one is the thread's end."""
+    loop = next((i for i, step in enumerate(site.steps) if isinstance(step.stmt, m.While | m.For)), 0)
+    around, within = site.steps[:loop], site.steps[loop:]
+    ends_it = any(
+        isinstance(step.stmt, m.Try) and step.arm == "body" and any(map(takes_anything, step.stmt.handlers)) for step in around
+    )
+    return not ends_it and any(isinstance(step.stmt, m.Try) and step.arm == "body" and step.stmt.handlers for step in within)
