@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from tests.rules.judging import said
 
 from runtime_ops.discover import discover
 from runtime_ops.findings import Finding
@@ -139,6 +140,36 @@ def test_child_that_an_administrator_starts_and_a_method_that_makes_the_command(
     run += "@app.get('/')\ndef go():\n    Run().go()\n"
     made = "    def build_command(self):\n        return [self.name]"
     assert not findings(tmp_path, "child-without-timeout", app__py=run.format(made, "self.build_command()"))
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "confidence"),
+    [
+        ("os.getenv('SCRIPT')", "", "certain"),
+        ("config.get('hooks', 'command')", "", "certain"),
+        ("settings.EXTRA_SCRIPTS[0].split()", "", "certain"),
+        ("os.getenv('FOLDER')", "", "possible"),
+        ("['/opt/app/report.sh']", "", "possible"),
+        ("os.getenv('SCRIPT')", "    threading.Timer(60, end, (child,)).start()\n", "possible"),
+    ],
+    ids=["environment", "configuration", "settings", "another variable", "a program of its own", "a timer has the child"],
+)
+def test_scripts_that_come_out_of_settings(tmp_path: Path, given: str, more: str, confidence: str) -> None:
+    code = (
+        "import os, subprocess, threading\nfrom conf import config, settings\n" + HEAD + "def end(child):\n    pass\n"
+        f"def execute(path):\n    child = subprocess.Popen(path)\n{more}    child.communicate()\n"
+        f"def told():\n    script = {given}\n    execute(script)\n@app.get('/')\ndef show():\n    told()\n    return ''\n"
+    )
+    assert [f.confidence for f in said(tmp_path, "child-without-timeout", {"app.py": code})] == [confidence]
+
+
+@pytest.mark.parametrize(("part", "lines"), [("ls-remote", [9]), ("status", [])])
+def test_the_words_of_a_command_that_is_spread(tmp_path: Path, part: str, lines: list[int]) -> None:
+    code = (
+        "import asyncio\n" + HEAD + "@app.get('/')\nasync def show():\n    command = ['git', '" + part + "', 'origin']\n"
+        "    child = await asyncio.create_subprocess_exec(*command)\n    await child.communicate()\n    return ''\n"
+    )
+    assert [f.line for f in findings(tmp_path, "child-without-timeout", app__py=code)] == lines
 
 
 def test_child_that_is_killed_through_an_attribute_is_supervised(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ REMOTE = frozenset(
 GIT_REMOTE = frozenset("clone fetch pull push ls-remote submodule lfs".split())
 SOMEBODYS = re.compile(r"(?i)(?:^|_)(?:commands?|cmd|scripts?|hooks?|handler|executable)$")
 """Settings and fields in which the user of the program keeps a command of his own."""
+SHELLS = frozenset({"sh", "bash", "/bin/sh", "/bin/bash"})
+OF_TEXTS = frozenset("split rsplit strip format replace expandvars".split())
+SETTINGS = re.compile(r"(?i)(?:^|[._])(?:settings?|config|conf|cfg|environ|getenv|options|preferences)(?:$|\.)")
+FOLLOWED = 6  # names and calls between a setting and the call that starts its program
 TELLS = frozenset("version --version --help --list-langs --list -V".split())
 """Options by which a program only tells about itself, and ends."""
 OPERATORS = re.compile(r"(?i)is_?superuser|is_?staff|is_?admin|admin_required|superuser_required|staff_member_required")
@@ -111,7 +115,7 @@ def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ..
         lives = [life for life in lives if life.sure(func)]
     if not lives or _for_operators(func) or _limits_itself(project, wait) or _has_ended(wait):
         return False
-    return _talks(project, wait) or _chosen_by_user(wait)
+    return _talks(project, wait) or _chosen_by_user(wait) or _kept_script(project, wait)
 
 
 def _has_ended(wait: WaitSite) -> bool:
@@ -170,6 +174,91 @@ def _chosen_by_user(wait: WaitSite) -> bool:
     return any(_kept_command(node, func) for node in m.walk(written) if id(node) not in called)
 
 
+def _kept_script(project: Project, wait: WaitSite) -> bool:
+    """Whether the program comes out of the environment or the settings under a name that says that it is somebody's own, however
+    many names and calls it passes on the way: ``for script in settings.EXTRA_SCRIPTS``, ``execute(os.getenv("SCRIPT"))``."""
+    func = wait.site.function
+    if _handed_on(wait):
+        return False
+    first = _command(wait)
+    return first is not None and any(_is_setting(expr, place) for expr, place in _sources(project, first, func, FOLLOWED))
+
+
+def _handed_on(wait: WaitSite) -> bool:
+    """Whether the child is given to something else, a timer for example, that may end it."""
+    child = wait.site.text.rpartition(".")[0]
+    given = (a for s in wait.site.function.sites for a in (*s.call.args, *(v for _, v in s.call.keywords)))
+    return bool(child) and any(isinstance(n, m.Name) and n.id == child for n in m.walk(tuple(given)))
+
+
+def _sources(project: Project, expr: m.Expr, func: Func, depth: int) -> Iterator[tuple[m.Expr, Func]]:
+    """The expressions that the program of a command comes from: through names, the head of a list, what a loop runs over, and
+    what the callers give."""
+    head = _head(expr)
+    if head is None:
+        return
+    yield head, func
+    if depth == 0:
+        return
+    for name in sorted(_names_in_head(head)):
+        for binding in func.bindings.get(name, ()):
+            if binding.expr is not None and binding.kind in ("assign", "for"):
+                yield from _sources(project, binding.expr, func, depth - 1)
+        param = func.param(name) if name not in func.bindings else None
+        calls = [e for e in project.links.callers.get(func, ()) if e.how == "call" and not e.site.weak] if param is not None else []
+        for edge in calls:
+            given = argument_of(edge.site, func, param) if param is not None else None
+            if given is not None:
+                yield from _sources(project, given, edge.caller, depth - 1)
+
+
+def _head(expr: m.Expr) -> m.Expr | None:
+    """The part of a command that names its program: of ``["sh", script]`` the script, of ``cmd + options`` the first."""
+    if isinstance(expr, m.Star):
+        return _head(expr.value)
+    if isinstance(expr, m.BinOp):
+        return _head(expr.left)
+    if isinstance(expr, m.Format):
+        return _head(expr.parts[0]) if expr.parts else None
+    if isinstance(expr, m.Sequence):
+        items = expr.items[1:] if expr.items and isinstance(expr.items[0], m.Const) and expr.items[0].value in SHELLS else expr.items
+        return _head(items[0]) if items else None
+    if isinstance(expr, m.Subscript) and isinstance(expr.key, m.Const) and isinstance(expr.key.value, int):
+        return _head(expr.value)
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name in OF_TEXTS:
+        return _head(expr.func.value)
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Name):
+        owner, _, method = expr.func.id.rpartition(".")
+        return m.Name(owner, expr.line) if owner and method in OF_TEXTS else expr
+    return expr
+
+
+def _names_in_head(head: m.Expr) -> set[str]:
+    """The names that a head is made of: of a call those of its first argument."""
+    if isinstance(head, m.Call):
+        return _names_in_head(head.args[0]) if head.args else set()
+    return {n.id for n in m.walk(head) if isinstance(n, m.Name) and "." not in n.id}
+
+
+def _is_setting(expr: m.Expr, func: Func) -> bool:
+    """``settings.EXTRA_SCRIPTS``, ``os.getenv("SCRIPT")``, ``config.get("hooks", "command")``."""
+    if isinstance(expr, m.Name):
+        owner, _, last = expr.id.rpartition(".")
+        return SETTINGS.search(owner) is not None and SOMEBODYS.search(last) is not None
+    if not isinstance(expr, m.Call | m.Subscript):
+        return False
+    asked = expr.func if isinstance(expr, m.Call) else expr.value
+    keys = expr.args if isinstance(expr, m.Call) else (expr.key,)
+    return SETTINGS.search(source_of(asked)) is not None and any(_named_somebodys(key, func) for key in keys)
+
+
+def _named_somebodys(key: object, func: Func) -> bool:
+    if isinstance(key, m.Name):
+        bound = func.module.level.bindings.get(key.id, ())
+        key = bound[0].expr if len(bound) == 1 else None
+    return isinstance(key, m.Const) and isinstance(key.value, str) and SOMEBODYS.search(key.value) is not None
+
+
 def _kept_command(node: object, func: Func) -> bool:
     if isinstance(node, m.Subscript):
         if ".request." in f".{source_of(node.value)}":
@@ -199,7 +288,8 @@ def _command(wait: WaitSite) -> m.Expr | None:
     origin = wait.site.origin
     made = origin.call if origin is not None and wait.site.method in ("wait", "communicate") else None
     call = made or wait.call
-    return call.args[0] if call.args else None
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, m.Star) else first
 
 
 def _written(first: m.Expr | None, func: Func) -> m.Expr | None:
