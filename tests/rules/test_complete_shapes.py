@@ -152,6 +152,7 @@ def test_a_consumer_that_means_to_lose_nothing(tmp_path: Path, more: str, after:
 
 FORWARDS = """\
 import logging
+from functools import partial
 
 from confluent_kafka import Consumer, Producer
 
@@ -169,7 +170,7 @@ def main():
     producer = Producer({{}})
     while True:
         message = consumer.poll(1.0)
-        producer.produce("out", message.value(), on_delivery=delivered)
+        producer.produce("out", message.value(), on_delivery={given})
         producer.flush()
         consumer.commit()
 
@@ -179,9 +180,10 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.parametrize("given", ["delivered", "partial(delivered, message=message)"])
 @pytest.mark.parametrize(("told", "sure"), [('log.error("lost: %s", error)', True), ("failed.append(message)", False)])
-def test_an_offset_that_is_committed_though_a_delivery_failed(tmp_path: Path, told: str, sure: bool) -> None:
-    assert certain(tmp_path, "unconfirmed-publish", {"worker.py": FORWARDS.format(told=told)}) == [sure]
+def test_an_offset_that_is_committed_though_a_delivery_failed(tmp_path: Path, given: str, told: str, sure: bool) -> None:
+    assert certain(tmp_path, "unconfirmed-publish", {"worker.py": FORWARDS.format(given=given, told=told)}) == [sure]
 
 
 SIZES = """\

@@ -155,6 +155,8 @@ def _told_to_nobody(project: Project) -> bool:
         if (callback := site.call.keyword(name)) is not None
     ]
     for func, callback in given:
+        if isinstance(callback, m.Call) and source_of(callback.func).endswith("partial") and callback.args:
+            callback = callback.args[0]
         value = project.links.names.value(callback, func)
         target = value.target if value is not None else None
         if not isinstance(target, Func) or _keeps(target):
