@@ -162,6 +162,13 @@ def test_compose_for_development(name: str, extra: str) -> None:
     assert not only({**SHOP, name: compose}, platform="dockerfile").development
 
 
+@pytest.mark.parametrize(("folder", "development"), [("models", False), ("shop", True)])
+def test_mounted_folder_is_source_where_it_is_a_package(folder: str, development: bool) -> None:
+    compose = f"services:\n  web:\n    build: .\n    volumes: ['./{folder}:/srv/{folder}']\n"
+    files = {**SHOP, "models/manage.py": "", "docker-compose.yml": compose}
+    assert only(files, platform="compose").development is development
+
+
 def test_reloader_of_an_image_is_no_development() -> None:
     files = {"Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["uvicorn", "--reload", "web:app"]\n', "web.py": APP}
     launch = only(files)

@@ -128,6 +128,8 @@ def mounts_source(service: a.ComposeService, compose: str, workdir: str | None, 
         over = workdir is None or target == workdir.rstrip("/") or target.startswith(f"{workdir.rstrip('/')}/") or (
             workdir.startswith(f"{target}/") and target != "/"
         )  # fmt: skip
-        if over and source in tree.folders and tree.holds_python(source):
+        # below it a package is code; a folder of models or data may hold a script as well
+        part = workdir is not None and target.startswith(f"{workdir.rstrip('/')}/")
+        if over and source in tree.folders and (f"{source}/__init__.py" in tree.files if part else tree.holds_python(source)):
             return True
     return False
