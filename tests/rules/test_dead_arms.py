@@ -23,6 +23,7 @@ def confidences(root: Path, rule: str, body: str) -> list[str]:
     [
         (("Gone", "Moved"), ["certain"]),
         (("Moved", "Gone"), []),
+        (("(Gone, KeyError)", "Gone"), ["likely"]),
         (("Exception", "json.JSONDecodeError"), ["certain"]),
         (("ValueError", "json.decoder.JSONDecodeError"), ["certain"]),
         (("ValueError", "(json.JSONDecodeError, KeyError)"), []),  # a part of the arm is reached
