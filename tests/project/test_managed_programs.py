@@ -153,3 +153,19 @@ def test_a_server_behind_manage_py_loads_the_settings_that_main_names(tmp_path: 
     }
     service = next(e for e in built(tmp_path, files).entrypoints if e.kind == "service")
     assert "shop/settings.py" in {module.path for module in service.modules}
+
+
+@pytest.mark.parametrize("release", ["", "release: flask tasks sweep\n"])
+@pytest.mark.parametrize("made", ["from flask import Blueprint\n\nbp = Blueprint('tasks', __name__)", "from blue import bp"])
+def test_the_commands_of_a_flask_application_are_a_program_beside_it(tmp_path: Path, made: str, release: str) -> None:
+    files = {
+        "blue.py": "from apiflask import APIBlueprint\n\nbp = APIBlueprint('tasks', __name__, cli_group='tasks')\n",
+        "tasks.py": f"{made}\n\n\n@bp.cli.command('sweep')\ndef sweep():\n    print('sweep')\n\n\n@bp.get('/')\ndef home():\n    pass\n",
+        "app.py": "from flask import Flask\n\nfrom tasks import bp\n\napp = Flask(__name__)\napp.register_blueprint(bp)\n",
+        "Procfile": f"web: gunicorn app:app\n{release}",
+    }
+    project = built(tmp_path, files)
+    kind = "job" if release else "cli"
+    assert {e.kind for e in project.entrypoints} == {"service", kind}
+    phases = {f.name: {e.kind for e in project.phases_by_entrypoint(f)} for f in project.functions if f.name in ("sweep", "home")}
+    assert phases == {"sweep": {kind}, "home": {"service"}}

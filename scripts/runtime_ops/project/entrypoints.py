@@ -268,6 +268,7 @@ class EntrypointFinder:
         self._commands_that_serve()
         self._unstarted_apps()
         self._unstarted_jobs()
+        self._commands_of_flask()
         started = {e.main.module for e in self.found.values() if e.app and e.launches}
         for key, entry in list(self.found.items()):
             # ``if __name__ == "__main__": app.run()`` beside an application that a server loads: the desk's way to run it
@@ -455,6 +456,26 @@ class EntrypointFinder:
                     continue  # what no worker loads, and nothing else imports or names, no worker runs
                 entry = self._add(module, module.level, func.name)
                 entry.kind = "worker"
+
+    def _commands_of_flask(self) -> None:
+        """The commands that the modules of a flask application register with it are a program beside it, where no launch of
+        ``flask`` made one."""
+        made = [
+            func
+            for module in self.links.index
+            for func in module.functions.values()
+            if not _is_group(func) and any(of_flask_group(d) for d in func.facts.decorators)
+        ]
+        for entry in [e for e in self.found.values() if e.kind == "service" and made]:
+            told = {func for other in self.found.values() if other.kind in ("cli", "job") for func in other.commands}
+            commands = tuple(f for f in made if f.module in entry.modules and f not in told)
+            key = (entry.path, "flask")
+            if not commands or key in self.found:
+                continue
+            self.found[key] = Entrypoint(
+                id=f"{entry.path} flask", kind="cli", path=entry.path, line=entry.line, framework="click",
+                main=entry.main.module.level, modules=entry.modules, commands=commands,
+            )  # fmt: skip
 
     @cached_property
     def _imported(self) -> frozenset[Module]:
@@ -672,7 +693,7 @@ def is_command(func: Func, links: Links) -> bool:
         dotted = decorated_by(decorator, func, links)
         if dotted is not None and surface("command-decorator", dotted) is not None:
             return True
-        if dotted is None and decorator_name(decorator).rpartition(".")[2] == "command":
+        if (dotted is None and decorator_name(decorator).rpartition(".")[2] == "command") or of_flask_group(decorator):
             return True
     if func.cls is not None and func.name in ("handle", "run"):
         rows = [surface("handler-base", base) for base in func.cls.external_bases]
@@ -680,6 +701,11 @@ def is_command(func: Func, links: Links) -> bool:
             row is not None and row.kind == "cli" and (func.name == "run") is row.name.startswith("flask_script.") for row in rows
         )
     return False
+
+
+def of_flask_group(decorator: m.Expr) -> bool:
+    """``@blueprint.cli.command("sweep")``: ``flask sweep`` runs it in a process of its own (flask 3.1.3, app.py, blueprints.py)."""
+    return decorator_name(decorator).endswith((".cli.command", ".cli.group"))
 
 
 def is_job(func: Func, links: Links) -> bool:

@@ -27,6 +27,7 @@ from runtime_ops.project.entrypoints import (
     is_command,
     is_job,
     main_block,
+    of_flask_group,
     under_main,
 )
 from runtime_ops.project.handed import uses
@@ -317,7 +318,7 @@ class Phases:
             return None
         for decorator in func.facts.decorators:
             dotted = decorated_by(decorator, func, self.links)
-            row = surface("handler-decorator", dotted) if dotted is not None else None
+            row = surface("handler-decorator", dotted) if dotted is not None and not of_flask_group(decorator) else None
             if row is not None:
                 return row.kind, f"handler {func.name}"
             if dotted is None and _looks_like_route(decorator):
