@@ -166,6 +166,29 @@ def test_a_migration_whose_failure_the_script_passes_over(tmp_path: Path, before
 
 
 @pytest.mark.parametrize(
+    ("path", "text", "fires"),
+    [
+        ("bin/post_compile", "flask db upgrade\necho done", True),
+        ("bin/pre_compile", "flask db upgrade\necho done", True),
+        ("bin/post_compile", "set -e\nflask db upgrade\necho done", False),
+        ("bin/post_compile", "set -eo pipefail\nflask db upgrade\necho done", False),
+        ("bin/post_compile", "echo begins\nflask db upgrade", False),  # the hook ends with its status
+        ("bin/post_compile", "flask db upgrade || exit 1\necho done", False),
+        ("bin/post_compile", "flask assets build\necho done", False),
+        ("bin/by_hand", "flask db upgrade\necho done", False),
+    ],
+)
+def test_a_migration_whose_failure_a_build_hook_passes_over(tmp_path: Path, path: str, text: str, fires: bool) -> None:
+    files = {"app.py": APP, "Procfile": "web: gunicorn app:app\n", path: f"#!/usr/bin/env bash\n{text}\n"}
+    assert told(tmp_path, "startup/fragile-start-script", files) is fires
+
+
+def test_a_build_hook_of_no_platform_is_run_by_nobody(tmp_path: Path) -> None:
+    files = {"app.py": APP, "Dockerfile": IMAGE, "bin/post_compile": "#!/bin/bash\nflask db upgrade\necho done\n"}
+    assert not told(tmp_path, "startup/fragile-start-script", files)
+
+
+@pytest.mark.parametrize(
     ("work", "call", "fires"),
     [
         ("requests.get('http://h', timeout=3)", "pool.apply_async(work, (1,))", True),

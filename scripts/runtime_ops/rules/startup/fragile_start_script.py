@@ -29,6 +29,8 @@ PREPARES = re.compile(
     r"|\b(?:airflow|superset) db (?:upgrade|migrate|init)\b|\bpiccolo migrations forwards\b|\baerich upgrade\b"
 )
 """Steps that bring the schema of the database to what the program needs."""
+HOOKS = frozenset(("bin/pre_compile", "bin/post_compile"))
+"""Run by the buildpack, which ends the build where they end with a failure (heroku-buildpack-python 022d6061, lib/hooks.sh run_hook)."""
 GIVEN = frozenset("@ * # ? ! $ 0 1 2 3 4 5 6 7 8 9 HOME PATH PWD USER HOSTNAME UID EUID SHELL LANG".split())
 DEFAULTS = frozenset((":-", "-", ":=", "=", ":?", "?", ":+", "+"))
 
@@ -47,6 +49,7 @@ def check(project: Project) -> Iterator[Finding]:
                 if key not in seen:
                     seen.add(key)
                     yield finding
+    yield from _hooks(project)
 
 
 def _commands(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
@@ -193,6 +196,34 @@ def _unchecked(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
                 anchor=f"unchecked:{text[:40]}",
             )
             return
+
+
+def _hooks(project: Project) -> Iterator[Finding]:
+    """The hook of Heroku's Python buildpack, whose status decides about the release: a failed migration that it passes over."""
+    if not any(launch.platform in ("procfile", "heroku") for launch in project.launches):
+        return
+    for script in project.artifacts_of(a.ShellScript):
+        if script.path not in HOOKS or any(o.name == "errexit" and o.on for o in script.options) or _stops_on_error(script):
+            continue
+        last = max((c.line for c in script.commands), default=0)
+        for command in script.commands:
+            text = " ".join(command.argv)
+            if PREPARES.search(text) and _goes_on(command) and command.line < last and not command.function:
+                following = next((c for c in script.commands if c.line > command.line), None)
+                if following is not None and any(use.name == "?" for use in following.variables):
+                    continue
+                yield RULE.finding(
+                    script.path,
+                    command.line,
+                    f"nothing looks at the status of {text[:60]!r}: it has no set -e and ends with the status of its last command, so "
+                    "after a migration that fails the build counts as good, and the new code is released against a database that does not fit",
+                    "begin the hook with set -e: the build then fails and the release that runs stays",
+                    phase="startup",
+                    confidence="certain",
+                    entrypoints=tuple(e for e in project.entrypoints if e.long_running and e.production),
+                    anchor=f"unchecked:{text[:40]}",
+                )
+                break
 
 
 def _goes_on(command: a.SimpleCommand) -> bool:
