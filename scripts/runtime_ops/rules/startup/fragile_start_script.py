@@ -216,7 +216,7 @@ def _hooks(project: Project) -> Iterator[Finding]:
                     script.path,
                     command.line,
                     f"nothing looks at the status of {text[:60]!r}: it has no set -e and ends with the status of its last command, so "
-                    "after a migration that fails the build counts as good, and the new code is released against a database that does not fit",
+                    "after a migration that fails the build counts as good, and the new code goes live on a database that does not fit",
                     "begin the hook with set -e: the build then fails and the release that runs stays",
                     phase="startup",
                     confidence="certain",
