@@ -41,7 +41,8 @@ DJANGO = {
 )
 def test_the_key_that_django_signs_with(tmp_path: Path, more: dict[str, str], sure: bool) -> None:
     found = [f for f in said(tmp_path, "secret-default", {**DJANGO, **more}) if f.path == "shop/settings/base.py"]
-    assert [(f.confidence == "certain", f.severity) for f in found] == [(sure, "medium" if sure else "high")]
+    # a cluster may refuse to start without it: where artifacts were not read, nothing is certain
+    assert [(f.confidence == "certain", f.severity) for f in found] == [(False, "medium" if sure else "high")]
 
 
 MIDDLEWARE = (
@@ -54,7 +55,7 @@ MIDDLEWARE = (
 def test_the_key_of_a_session_middleware(tmp_path: Path, added: str, sure: bool) -> None:
     conf = 'import os\n\nKEY = os.environ.get("SESSION_SECRET_KEY", "change it")\n'
     files = {"app.py": MIDDLEWARE.format(added=added), "conf.py": conf, **SERVED}
-    assert certain(tmp_path, "secret-default", files) == [sure]
+    assert [f.severity == "medium" for f in said(tmp_path, "secret-default", files)] == [sure]
 
 
 UWSGI = """\
@@ -349,7 +350,8 @@ SUPERVISED = {
 }
 
 
-@pytest.mark.parametrize(("log", "sure"), [("stdout_logfile=work.log", True), ("user=www", False)])
-def test_what_supervisord_writes_inside_the_container(tmp_path: Path, log: str, sure: bool) -> None:
+@pytest.mark.parametrize(("log", "told"), [("stdout_logfile=work.log", 1), ("user=www", 1), ("stdout_logfile=/dev/fd/1", 0)])
+def test_what_supervisord_writes_inside_the_container_is_a_lead(tmp_path: Path, log: str, told: int) -> None:
+    """Its folder may be one that users are told to mount."""
     config = f"[supervisord]\nnodaemon=true\n\n[program:work]\ncommand=python worker.py\n{log}\n"
-    assert certain(tmp_path, "lost-log-config", {**SUPERVISED, "s.conf": config}) == [sure]
+    assert certain(tmp_path, "lost-log-config", {**SUPERVISED, "s.conf": config}) == [False] * told

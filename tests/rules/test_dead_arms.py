@@ -21,13 +21,13 @@ def confidences(root: Path, rule: str, body: str) -> list[str]:
 @pytest.mark.parametrize(
     ("arms", "found"),
     [
-        (("Gone", "Moved"), ["certain"]),
+        (("Gone", "Moved"), ["likely"]),
         (("Moved", "Gone"), []),
         (("(Gone, KeyError)", "Gone"), ["likely"]),
-        (("Exception", "json.JSONDecodeError"), ["certain"]),
-        (("ValueError", "json.decoder.JSONDecodeError"), ["certain"]),
+        (("Exception", "json.JSONDecodeError"), ["likely"]),
+        (("ValueError", "json.decoder.JSONDecodeError"), ["likely"]),
         (("ValueError", "(json.JSONDecodeError, KeyError)"), []),  # a part of the arm is reached
-        (("requests.exceptions.ConnectionError", "requests.ConnectTimeout"), ["certain"]),
+        (("requests.exceptions.ConnectionError", "requests.ConnectTimeout"), ["likely"]),
         (("requests.ConnectionError", "requests.ReadTimeout"), []),
         (("ConnectionError", "requests.ConnectionError"), []),
         (("TimeoutError", "socket.timeout"), []),  # two classes until Python 3.9

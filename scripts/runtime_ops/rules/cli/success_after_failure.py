@@ -397,7 +397,6 @@ def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> It
                 "whatever could not be done",
                 "look at the answer: tell how many failed, and end with a non-zero status when there are any",
                 severity=None if _is_called(project, command, commanded) else "low",
-                confidence="certain",
             )
 
 

@@ -182,6 +182,10 @@ def _of_group(
     unit = "this command" if command else f"this {_unit(entrypoints)}"
     if phase is not None and not command and any(handed_over(project.lives[e], w.site.function, phase) for e in entrypoints for w in group):
         end, unit = UNKNOWN, "its caller"  # by whom it is run in the end was not seen
+    elif phase is not None and end.by in ("server", "request") and any(
+        project.lives[e].own_thread(w.site.function, phase) for e in entrypoints for w in group
+    ):
+        end, unit = UNKNOWN, "a thread that is started for it"  # which no server watches
     certain = serious and first.version is not None and sure and end.by not in ("server", "request")
     if end.by == "job" or (end.by == "server" and end.seconds <= SOON and not _shared(group)):
         severity = "low"  # the job or worker is ended by itself, and can be seen to

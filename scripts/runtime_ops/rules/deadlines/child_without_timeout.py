@@ -115,7 +115,14 @@ def _is_seen(project: Project, wait: WaitSite, entrypoints: tuple[Entrypoint, ..
         lives = [life for life in lives if life.sure(func)]
     if not lives or _for_operators(func) or _limits_itself(project, wait) or _has_ended(wait):
         return False
-    return _talks(project, wait) or _chosen_by_user(wait) or _kept_script(project, wait)
+    return not _only_lists(wait) and (_talks(project, wait) or _chosen_by_user(wait) or _kept_script(project, wait))
+
+
+def _only_lists(wait: WaitSite) -> bool:
+    """``mount``, ``ps``: a command without arguments that says what the kernel knows, and waits for nobody."""
+    first = _command(wait)
+    head = first.items[0] if isinstance(first, m.Sequence) and first.items else first
+    return isinstance(head, m.Const) and head.value in ("mount", "ps", "hostname", "uname", "id", "whoami", "date", "uptime", "env")
 
 
 def _has_ended(wait: WaitSite) -> bool:

@@ -81,7 +81,7 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not pauses or not loop_ends(loop, func):
         return False
     literal = isinstance(loop.test, m.Const)
-    if _told_otherwise(loop, func):
+    if _told_otherwise(loop, func) or _empties(loop):
         return False
     if "connect" in source_of(loop.test).lower():
         return False  # as long as the peer is there: the life of a stream
@@ -103,6 +103,13 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not literal and not _outside(loop, func):
         return False
     return all(project.outer_limits.around(s, s.awaited) is None for s in pauses)
+
+
+def _empties(loop: m.While) -> bool:
+    """``while not queue.empty(): queue.get(False)``: the loop takes out what it asks for, and ends when nothing is left."""
+    owners = {n.id.rpartition(".")[0] for n in m.walk(loop.test) if isinstance(n, m.Name) and n.id.endswith((".empty", ".qsize"))}
+    taken = {n.id for n in m.walk(loop.body) if isinstance(n, m.Name)}
+    return any(f"{owner}.{method}" in taken for owner in owners for method in ("get", "get_nowait"))
 
 
 def _leased(site: Site) -> bool:

@@ -69,11 +69,12 @@ def _kubernetes(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Find
     if not bare:
         return
     places = source_first(place for group in bare.values() for place in group)
-    yield _bare(entrypoint, *places[0], "Kubernetes", places[1:])
+    asked = any(x.container is not None and x.container.ports for x in launches)  # others get no traffic by its ports
+    yield _bare(entrypoint, *places[0], "Kubernetes", places[1:], asked=asked)
 
 
 def _bare(
-    entrypoint: Entrypoint, path: str, line: int, platform: str, others: list[tuple[str, int]] | None = None
+    entrypoint: Entrypoint, path: str, line: int, platform: str, others: list[tuple[str, int]] | None = None, *, asked: bool = True
 ) -> Finding:
     service = entrypoint.kind == "service"
     others = others or []
@@ -90,8 +91,8 @@ def _bare(
         "add a readinessProbe on a route that asks what serving needs, and a livenessProbe on one that asks nothing else"
         if service
         else "let the loop touch a file or heartbeat and add an exec livenessProbe that looks at its age",
-        severity="medium" if service else "low",
-        confidence="certain" if service else "likely",
+        severity="medium" if service and asked else "low",
+        confidence="certain" if service and asked else "likely",
         entrypoints=(entrypoint,),
         anchor=entrypoint.id,
         count=len(others) + 1,

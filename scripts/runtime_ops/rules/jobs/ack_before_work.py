@@ -110,7 +110,8 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                     f"{site.text}() stands in a finally: a message whose work failed is acknowledged like one "
                     "that was done, and is lost",
                     "acknowledge at the end of the try; nack to a dead-letter queue in the arm",
-                    confidence="certain",
+                    # an arm that takes the failure itself decides that it is done with
+                    confidence="likely" if final.stmt.handlers or _takes_failures(final.stmt.body) else "certain",
                 )  # fmt: skip
             continue
         after = _work_after(project, func, site)
@@ -122,6 +123,23 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                 f"acknowledge after {after.text}() has returned",
                 confidence="certain",
             )  # fmt: skip
+
+
+def _never_fails(sent: Site) -> bool:
+    """Whether every function that a call can mean takes all its failures itself: the message is a courtesy."""
+    quiet = (m.ExprStmt, m.Assign, m.Import)
+    return bool(sent.targets) and all(
+        _takes_failures(tuple(s for s in target.facts.body if not isinstance(s, quiet)) or target.facts.body)
+        for target in sent.targets
+    )
+
+
+def _takes_failures(body: tuple[m.Stmt, ...]) -> bool:
+    """Whether a statement of a body has an arm for every failure of its own."""
+    return any(
+        isinstance(s, m.Try) and any(not h.types or "Exception" in h.types or "BaseException" in h.types for h in s.handlers)
+        for s in body
+    )
 
 
 def _rejects(stmt: m.If) -> bool:
@@ -183,7 +201,10 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
             "the next run does not do it again",
             "store the mark after the work has succeeded, or write the work into an outbox in the same transaction",
             # a mark that the caller hands over is the outcome of other work, of which the message only tells
-            confidence="possible" if given else "certain" if _asked_before(place.steps, target.id.split(".")[0]) else "likely",
+            confidence=(
+                "possible" if given
+                else "certain" if _asked_before(place.steps, target.id.split(".")[0]) and not _never_fails(sent) else "likely"
+            ),
         )  # fmt: skip
         return
 

@@ -59,8 +59,14 @@ def _loops(project: Project) -> Iterator[Finding]:
             "and a slow dependency gets "
             "the load several times over",
             "wait between the tries, longer each time, with jitter",
-            end_line=arm.handler.end_line, confidence="certain",
+            end_line=arm.handler.end_line, confidence="likely" if _waited_itself(arm) else "certain",
         )  # fmt: skip
+
+
+def _waited_itself(arm: HandlerEffects) -> bool:
+    """Whether time-outs alone are tried again: each try has waited by then."""
+    names = [name.lower() for name in (*arm.catches, *arm.handler.types)]
+    return bool(names) and all("timeout" in name for name in names)
 
 
 def _passing(arm: HandlerEffects) -> bool:

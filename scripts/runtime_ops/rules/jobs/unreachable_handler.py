@@ -54,9 +54,8 @@ def _finding(project: Project, func: Func, handler: m.Handler, first: tuple[str,
         f"except {names} is never reached: except {', '.join(earlier.types)} in line {earlier.line} "
         + ("catches the same" if same else f"catches it already, for {handler.types[0]} is below {first[0]}"),
         "write the narrower arm first" if not same else "make one arm of the two, or catch what was meant here",
-        severity="low" if same or _alike(handler, earlier) else None,
         # the same class once more is a remnant, as IOError behind OSError is: somebody decided what the first arm does
-        confidence="likely" if same or _alike(handler, earlier) or _old(handler, earlier) else "certain",
+        severity="low" if same or _alike(handler, earlier) or _old(handler, earlier) else None,
     )
     where = Evidence(func.path, earlier.line, "catches it first")
     return replace(found, trace=(*found.trace, where), anchor=f"{func.qualname}:{names}:{first[0]}")

@@ -132,8 +132,7 @@ def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
                 "stdout_logfile=/dev/fd/1 with stdout_logfile_maxbytes=0, and redirect_stderr=true or the same for stderr_logfile",
                 entrypoints=(entrypoint,),
                 phase="serving",
-                # a file of its own name was meant, and is nowhere kept; a temporary one may be only what nobody thought of
-                confidence="possible" if launch.optional else "certain" if kept is not None and kept.text.upper() != "AUTO" else "likely",
+                confidence="possible" if launch.optional else "likely",  # somebody may mount the folder, or be told to
                 trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
                 anchor=f"inside:{launch.unit.name}",
             )

@@ -90,9 +90,22 @@ def _hears(project: Project, entrypoint: Entrypoint, launch: Launch) -> bool:
     return known or any(row.site.function.module in entrypoint.modules for row in project.registrations)
 
 
+def _only_beats(launch: Launch) -> bool:
+    """``celery beat``, alone: it has no job in hand."""
+    return launch.program == "celery" and "beat" in launch.argv and "worker" not in launch.argv
+
+
+def _drained_before(launch: Launch) -> bool:
+    """Whether Kubernetes' ``preStop`` pauses until the grace is over: no request is left when the signal comes."""
+    hook = launch.container.pre_stop if launch.container is not None else None
+    grace = launch.grace.seconds if launch.grace is not None and launch.grace.seconds is not None else 30.0
+    return hook is not None and hook.seconds is not None and hook.seconds >= grace
+
+
 def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
     link = launch.shell_link or launch.chain[-1]
-    headless = entrypoint.framework == "locust"  # load that is made, not work that is done
+    # load that is made, not work that is done; a clock that puts work into queues; a pause as long as the grace, before the signal
+    idle = entrypoint.framework == "locust" or _only_beats(launch) or _drained_before(launch)
     how = (
         "is started with & and waited for"
         if launch.background
@@ -104,7 +117,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
         f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
         "runs until SIGKILL at the end of the grace period",
         'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
-        severity="low" if headless else None,
+        severity="low" if idle else None,
         confidence=("certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely") if sure else "possible",
         phase="shutdown",
         entrypoints=(entrypoint,),

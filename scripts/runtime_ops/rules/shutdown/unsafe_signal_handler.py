@@ -85,12 +85,12 @@ def _ends_own_server(site: Site) -> bool:
 
 
 def _confidence(site: Site, wait: WaitSite | None) -> str:
-    """Certain where the handler waits for the very thread that it has interrupted. What a thread, a pool or a child needs of it
-    is seldom seen, and a client takes another connection from its pool."""
+    """Certain where the handler waits for the very thread that it has interrupted. Which kind of lock it is, what a thread, a pool
+    or a child needs of it is seldom seen, and a client takes another connection from its pool."""
     if _ends_own_server(site):
         return "certain"
     if wait is None or wait.kind == "lock":
-        return "likely" if wait is not None and "RLock" in wait.dotted else "certain"
+        return "likely"
     return "possible" if wait.inside else "likely"
 
 
@@ -104,7 +104,6 @@ def _finding(project: Project, registration: Registration, site: Site, wait: Wai
         "let the handler only set an Event (or raise SystemExit) and do the work in the main flow; "
         "threading.Thread(target=server.shutdown).start() for a server",
         end_line=site.call.end_line,
-        severity="high" if _ends_own_server(site) else None,
         confidence=_confidence(site, wait),
         phase="shutdown",
         entrypoints=owners(project, registration.site),

@@ -77,8 +77,8 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
 
 def _sure_of(project: Project, launches: list[Launch], config: a.UwsgiConfig | None) -> str:
     """Whether uWSGI is seen to be started so: in a container, with the one file of this name."""
-    if _imported_before(launches[0]):
-        return "possible"
+    if _imported_before(launches[0]) or any(p.method == "http" for x in launches for p, _ in x.probes):
+        return "possible"  # or a probe gets the 500 and has it restarted
     name = config.path.rpartition("/")[2] if config is not None else ""
     alike = [c for c in project.artifacts_of(a.UwsgiConfig) if c.path.rpartition("/")[2] == name]
     return "certain" if any(x.platform in CONTAINERS for x in launches) and len(alike) < 2 else "likely"

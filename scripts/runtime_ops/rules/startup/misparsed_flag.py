@@ -99,7 +99,10 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=tuple(found),
             severity=None if _turned_off(project, read) else "low",  # nobody is hurt before somebody writes "false"
-            confidence="possible" if not _meant_as_flag(project, read) else "certain" if _of_the_environment(read) else "likely",
+            confidence=(
+                "possible" if not _meant_as_flag(project, read)
+                else "certain" if _of_the_environment(read) and _turned_off(project, read) else "likely"
+            ),
             anchor=read.name,
         )
 

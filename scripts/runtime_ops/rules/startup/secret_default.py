@@ -112,7 +112,7 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
         severity="medium" if sure else severity,
-        confidence="certain" if sure else "possible" if shown or _provided(project, read, entrypoints) else "likely",
+        confidence="possible" if shown or _provided(project, read, entrypoints) else "likely",
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,

@@ -1,0 +1,66 @@
+"""Look-alikes that readers of real findings refuted: what makes each of them harmless, or less sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.rules.judging import said
+
+WEB = "from flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a():\n    {}\n    return ''\n"
+IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "app:app"]\n'
+
+
+@pytest.mark.parametrize(("asked", "fires"), [("jobs.empty()", False), ("store.exists('lock')", True)])
+def test_loop_that_takes_out_what_it_asks_for(tmp_path: Path, asked: str, fires: bool) -> None:
+    code = "import queue, redis, time\njobs = queue.Queue()\nstore = redis.Redis()\n" + WEB.format(
+        f"while not {asked}:\n        time.sleep(jobs.get(False))"
+    )
+    assert bool(said(tmp_path, "unbounded-poll", {"app.py": code, "Dockerfile": IMAGE})) is fires
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        ("ask()", "this request's thread or task until gunicorn"),
+        ("threading.Thread(target=ask).start()", "a thread that is started for it"),
+    ],
+)
+def test_whom_a_wait_in_a_thread_of_its_own_holds(tmp_path: Path, start: str, text: str) -> None:
+    code = "import threading, requests\ndef ask():\n    requests.get('http://a')\n" + WEB.format(start)
+    (found,) = said(tmp_path, "call-without-timeout", {"app.py": code, "Dockerfile": IMAGE})
+    assert text in found.message
+
+
+@pytest.mark.parametrize(
+    ("command", "severity"), [("celery -A app beat", "low"), ("celery -A app worker", "high"), ("celery -A app worker --beat", "high")]
+)
+def test_shell_around_a_clock_or_a_worker(tmp_path: Path, command: str, severity: str) -> None:
+    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
+    files = {"app.py": code, "run.sh": f"#!/bin/bash\n{command}\n", "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n'}
+    assert {f.severity for f in said(tmp_path, "signal-blocked-by-shell", files)} == {severity}
+
+
+@pytest.mark.parametrize(
+    ("inner", "confidence"),
+    [("work(body)", "certain"), ("try:\n            work(body)\n        except Exception:\n            log.exception('no')", "likely")],
+)
+def test_acknowledgement_of_what_an_arm_has_taken(tmp_path: Path, inner: str, confidence: str) -> None:
+    code = (
+        "import logging\nfrom kombu.mixins import ConsumerMixin\nlog = logging.getLogger()\ndef work(body):\n    raise ValueError\n"
+        "class Watcher(ConsumerMixin):\n    def get_consumers(self, Consumer, channel):\n"
+        "        return [Consumer(queues=[], callbacks=[self.on_message])]\n"
+        f"    def on_message(self, body, message):\n      try:\n        {inner}\n      finally:\n        message.ack()\n"
+        "if __name__ == '__main__':\n    Watcher().run()\n"
+    )
+    assert [f.confidence for f in said(tmp_path, "ack-before-work", {"app.py": code})] == [confidence]
+
+
+@pytest.mark.parametrize(("ports", "confidence"), [("ports: [{containerPort: 8000}]", "certain"), ("", "likely")])
+def test_pod_that_gets_no_traffic(tmp_path: Path, ports: str, confidence: str) -> None:
+    manifest = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n"
+        f"      - name: web\n        image: shop\n        command: [gunicorn, 'app:app']\n        {ports}\n"
+    )
+    files = {"app.py": WEB.format("pass"), "Dockerfile": IMAGE, "k8s/web.yaml": manifest}
+    assert [f.confidence for f in said(tmp_path, "missing-probe", files)] == [confidence]
