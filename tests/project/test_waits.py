@@ -125,6 +125,23 @@ def test_clients_handed_on_and_chains() -> None:
     assert next(w for w in found if w.dotted == "psycopg2.connect").deadline.seconds == 3
 
 
+def test_subclass_whose_parameter_has_the_limit_by_default() -> None:
+    found = waits("""
+        import requests
+        class Base:
+            def request(self, method, url, timeout=12, **kwargs):
+                return super().request(method=method, url=url, timeout=timeout, **kwargs)
+        class Client(Base, requests.Session):
+            pass
+        class Patient(Base, requests.Session):
+            def request(self, method, url, timeout=None, **kwargs):
+                return super().request(method, url, timeout, **kwargs)
+        def f():
+            Client().get("x")
+    """)
+    assert {(w.deadline.state, w.deadline.seconds) for w in found if w.dotted.endswith(".get")} == {("seconds", 12)}
+
+
 def test_subclass_adapter_and_patched_session() -> None:
     subclass = waits("""
         import requests

@@ -252,6 +252,12 @@ def test_who_learns_of_a_request_that_fails(tmp_path: Path, told: str, fires: bo
             "        logging.exception('no price')\n        raise\n\n\ndef count_stock():\n    return ''\n",
             False,
         ),
+        (
+            "view_0",
+            "import logging\n\n\ndef price(n):\n    return asked(n)\n\n\ndef asked(n):\n    try:\n        return open(n).read()\n"
+            "    except OSError:\n        logging.exception('no price')\n        raise\n\n\ndef count_stock():\n    return ''\n",
+            False,
+        ),
     ],
 )
 def test_a_failure_that_was_told_before_it_is_answered(tmp_path: Path, name: str, own: str, fires: bool) -> None:

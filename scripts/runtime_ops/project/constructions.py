@@ -280,6 +280,9 @@ class Constructions:
         for site in method.sites:
             given = site.call.keyword(parameter)
             if given is not None and _is_super(site.call):
+                own = method.param(given.id) if isinstance(given, m.Name) else None
+                if own is not None and own.default is not None:
+                    given = own.default  # the library's own get() and post() call it without; others say what they want
                 return self.judge.given(given, method, row, parameter, "subclass", site.line)
         return None
 

@@ -77,6 +77,8 @@ def _other_cache(project: Project, wait: WaitSite) -> bool:
 
 @cache
 def _caches_here(project: Project) -> bool:
+    if project.modules and not any("CACHES" in module.level.bindings for module in project.modules):
+        return True  # Django's default is the program's own memory; what sets another was not read
     return any(
         text in LOCAL_CACHES and not development_path(func.path)
         for func in project.functions

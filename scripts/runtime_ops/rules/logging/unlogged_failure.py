@@ -60,10 +60,16 @@ def _answers_server_error(arm: HandlerEffects) -> bool:
 
 
 def _told_before(project: Project, arm: HandlerEffects) -> bool:
-    """Whether what the body calls logs its failures itself and raises them on."""
+    """Whether what the body calls logs its failures itself and raises them on; of an object that was not followed any method
+    of that name may be meant."""
     called = {target for site in arm.body_calls for target in site.targets if isinstance(target, Func)}
+    called |= {target for func in called for site in func.sites if not site.weak for target in site.targets}
+    names = {site.method for site in arm.body_calls if (site.weak or not site.targets) and site.dotted is None and "." in site.text}
     return any(
-        other.func in called and other.raises != "never" and (other.logs or other.tracebacks) for other in project.failures
+        (other.func in called or (other.func.cls is not None and other.func.name in names))
+        and other.raises != "never"
+        and (other.logs or other.tracebacks)
+        for other in project.failures
     )
 
 

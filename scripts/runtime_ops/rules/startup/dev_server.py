@@ -62,8 +62,10 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             # what a configuration file works out, as from a variable that is off by default, is not known to be on
             on = (option.value or "true").lower() in ("true", "1", "yes", "on")
             if on and not _on_demand(project, option) and not _started_otherwise(project, launch):
+                # of a command that a script puts together the branch that adds it may be one for developers
+                unsure = option.path == link.path and option.line == link.line and "reload" not in link.text and "$" in link.text
                 yield _finding(
-                    entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on"
+                    entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on", unsure=unsure
                 )
 
 
@@ -156,13 +158,13 @@ def _placed(project: Project, entrypoint: Entrypoint) -> bool:
     )
 
 
-def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what: str) -> Finding:
+def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what: str, *, unsure: bool = False) -> Finding:
     return RULE.finding(
         path,
         line,
         f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
         "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
-        confidence="possible" if launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) else "certain",
+        confidence="possible" if unsure or launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],
