@@ -49,6 +49,7 @@ OF_REQUESTS = frozenset({"before-request", "after-request", "error-handler", "mi
 INERT_DECORATORS = (
     "property", "staticmethod", "classmethod", "functools.", "contextlib.", "abc.", "typing.", "dataclasses.", "enum.",
     "overload", "cached_property", "pytest.", "unittest.", "warnings.", "deprecated", "attr.", "attrs.", "typing_extensions.",
+    "backoff.", "tenacity.", "stamina.", "retrying.", "cachetools.", "wrapt.",
 )  # fmt: skip
 PLAIN_BASES = (
     "object", "Exception", "BaseException", "abc.ABC", "ABC", "enum.", "Enum", "typing.", "dict", "list", "set", "str",
