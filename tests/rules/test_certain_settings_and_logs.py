@@ -199,3 +199,15 @@ def test_a_status_that_is_dropped_is_certain(tmp_path: Path, last: str, reported
     )
     found = said(tmp_path, "cli/dropped-exit-code", {"tool.py": text})
     assert [f.confidence for f in found] == (["certain"] if reported else [])
+
+DIALS = (
+    "import os\nfrom concurrent import futures\nimport grpc\n\ndef main():\n"
+    "    address = os.environ.get('CATALOG_ADDR', 'localhost:8081')\n    channel = grpc.insecure_channel({handed})\n"
+    "    server = grpc.server(futures.ThreadPoolExecutor(2))\n    server.start()\n    server.wait_for_termination()\n\n\nmain()\n"
+)
+
+
+@pytest.mark.parametrize(("handed", "sure"), [("address", True), ("'unix:' + address", False)])
+def test_address_that_a_channel_is_made_of(tmp_path: Path, handed: str, sure: bool) -> None:
+    image = 'FROM python:3.12\nCOPY app.py /\nCMD ["python", "/app.py"]\n'
+    assert certain(tmp_path, "startup/local-default", {"Dockerfile": image, "app.py": DIALS.format(handed=handed)}) is sure

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
@@ -21,6 +22,7 @@ RULE = Rule(
     summary="The address of a dependency falls back to localhost or a local file without a word.",
     lead=True,
 )
+CHANNELS = frozenset({"grpc.insecure_channel", "grpc.secure_channel", "grpc.aio.insecure_channel", "grpc.aio.secure_channel"})
 CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
 """Platforms that give each container a network of its own."""
 LOCAL = re.compile(r"(^|//|@)(localhost|127\.0\.0\.1|\[?::1\]?)(:|/|$)|^sqlite:///", re.IGNORECASE)
@@ -73,18 +75,33 @@ def _found(project: Project) -> Iterator[Finding]:
             phase="import" if read.function.is_module else "startup",
             entrypoints=missing,
             severity="low" if telemetry else None,
-            confidence=_confidence(missing, read.name, telemetry, read.name in given),
+            confidence=_confidence(project, read, missing, telemetry, read.name in given),
             anchor=read.name,
         )
 
 
-def _confidence(missing: list[Entrypoint], name: str, telemetry: bool, given: bool) -> str:
-    """Certain is the exporter to which one artifact gives a collector elsewhere and a cluster's artifact none: what it sends is
-    dropped, and no request fails that would tell of it."""
-    if (AGENT.search(name) and not telemetry) or not _in_a_container(missing, name):
+def _confidence(project: Project, read: SettingRead, missing: list[Entrypoint], telemetry: bool, given: bool) -> str:
+    """Certain is the service whose address is handed to gRPC's channel, which connects at the first call and says UNAVAILABLE,
+    without the setting's name; and the exporter to which one artifact gives a collector elsewhere and a cluster's artifact
+    none: what it sends is dropped, and no request fails that would tell of it."""
+    if (AGENT.search(read.name) and not telemetry) or not _in_a_container(missing, read.name):
         return "possible"
-    placed = any(x.platform in CLUSTERS and not _given(x, name) for e in missing for x in e.production)
+    if not telemetry and _dials(read):
+        return "certain"
+    placed = any(x.platform in CLUSTERS and not _given(x, read.name) for e in missing for x in e.production)
     return "certain" if telemetry and given and placed else "likely"
+
+
+def _dials(read: SettingRead) -> bool:
+    """Whether the name that the setting is bound to is what a gRPC channel is made of, in the same function."""
+    assigned = [
+        p.stmt for p in read.function.places if isinstance(p.stmt, m.Assign) and p.stmt.line <= read.line <= p.stmt.end_line
+    ]
+    names = {t.id for stmt in assigned for t in stmt.targets if isinstance(t, m.Name)}
+    return any(
+        site.dotted in CHANNELS and site.call.args and isinstance(site.call.args[0], m.Name) and site.call.args[0].id in names
+        for site in read.function.sites
+    )
 
 
 def _given_somewhere(project: Project) -> frozenset[str]:
