@@ -209,5 +209,5 @@ DIALS = (
 
 @pytest.mark.parametrize(("handed", "sure"), [("address", True), ("'unix:' + address", False)])
 def test_address_that_a_channel_is_made_of(tmp_path: Path, handed: str, sure: bool) -> None:
-    image = 'FROM python:3.12\nCOPY app.py /\nCMD ["python", "/app.py"]\n'
-    assert certain(tmp_path, "startup/local-default", {"Dockerfile": image, "app.py": DIALS.format(handed=handed)}) is sure
+    files = {"deploy.yaml": DEPLOYMENT.replace("[gunicorn, app:app]", "[python, app.py]"), "app.py": DIALS.format(handed=handed)}
+    assert certain(tmp_path, "startup/local-default", files) is sure
