@@ -64,3 +64,12 @@ def test_pod_that_gets_no_traffic(tmp_path: Path, ports: str, confidence: str) -
     )
     files = {"app.py": WEB.format("pass"), "Dockerfile": IMAGE, "k8s/web.yaml": manifest}
     assert [f.confidence for f in said(tmp_path, "missing-probe", files)] == [confidence]
+
+
+def test_stream_that_the_program_fills_itself_is_a_lead(tmp_path: Path) -> None:
+    code = (
+        "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/a')\nasync def a():\n"
+        "    reader = asyncio.StreamReader()\n    return await reader.read(10)\n"
+    )
+    found = said(tmp_path, "call-without-timeout", {"app.py": code, "Dockerfile": IMAGE.replace("gunicorn", "uvicorn")})
+    assert [f.confidence for f in found] == ["possible"]

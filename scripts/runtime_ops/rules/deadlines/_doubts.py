@@ -57,6 +57,7 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or limits_connecting(project, wait)
         or _peer_is_here(project, wait)
         or _receiver_unknown(wait)
+        or _fed_here(wait)
         or (wait.row.name.startswith("stdlib:socket.") and wait.site.method in FILLS_BUFFERS)
         or (wait.constructs and "call" in wait.row.where)
         or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait)))
@@ -261,6 +262,15 @@ def _receiver_unknown(wait: WaitSite) -> bool:
     head = wait.site.text.partition(".")[0]
     scope, param = scope_of_parameter(head, wait.site.function)
     return "." in wait.site.text and scope is not None and param is not None
+
+
+def _fed_here(wait: WaitSite) -> bool:
+    """Whether a stream is one that the program makes and fills itself (``asyncio.StreamReader()``, a class of its own below it),
+    not one end of a connection: how long what fills it may take is told elsewhere."""
+    if not wait.dotted.startswith("asyncio.StreamReader."):
+        return False
+    made = wait.site.origin.call if wait.site.origin is not None else None
+    return source_of(wait.call.func).startswith("super()") or (made is not None and source_of(made.func).endswith("StreamReader"))
 
 
 def inside_one_process(wait: WaitSite) -> bool:
