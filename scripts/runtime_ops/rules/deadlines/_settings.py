@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -56,8 +57,13 @@ def _marked(module: Module, mark: str, value: str) -> Iterator[int]:
             yield line
 
 
-def _given(module: Module) -> Iterator[tuple[str, m.Expr, int]]:
+@cache
+def _given(module: Module) -> tuple[tuple[str, m.Expr, int], ...]:
     """The settings that a module gives at its top level, and in the bodies of its classes that are not for the desk."""
+    return tuple(_assigned(module))
+
+
+def _assigned(module: Module) -> Iterator[tuple[str, m.Expr, int]]:
     for name, bindings in module.level.bindings.items():
         yield from ((name, b.expr, b.line) for b in bindings if b.kind == "assign" and b.expr is not None)
     for klass in module.classes.values():
@@ -85,13 +91,14 @@ def _names(module: Module, setting: str) -> bool:
 
 
 def _uses(project: Project, row: SettingLimit) -> bool:
-    return any(
-        isinstance(node, m.Const) and isinstance(node.value, str) and node.value.startswith(row.module)
-        for module in project.modules
-        for place in module.level.places
-        for node in m.walk(place.stmt)
-    ) or any(
-        isinstance(place.stmt, m.Import) and place.stmt.target.split(".")[0] == row.module
-        for module in project.modules
-        for place in module.level.places
-    )
+    return any(name.startswith(row.module) for name in _named_at_top(project))
+
+
+@cache
+def _named_at_top(project: Project) -> frozenset[str]:
+    """The texts at the top level of the modules, and the packages that they import there."""
+    found: set[str] = set()
+    for module in project.modules:
+        found.update(module.level.inventory.texts)
+        found.update(p.stmt.target.split(".")[0] for p in module.level.places if isinstance(p.stmt, m.Import))
+    return frozenset(found)
