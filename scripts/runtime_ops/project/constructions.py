@@ -367,6 +367,8 @@ class Constructions:
 
     def set_for_all(self, row: Wait) -> Deadline | None:
         """``ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, 5)``: an option of the library, which every later object takes."""
+        if "attribute" not in row.where:
+            return None
         module = next(iter(row.constructors), "").partition(".")[0]
         for site in self.links.sites(f"{module}.set_option"):
             named = site.call.args[0] if len(site.call.args) == 2 else None

@@ -464,7 +464,7 @@ class EntrypointFinder:
             func
             for module in self.links.index
             for func in module.functions.values()
-            if not _is_group(func) and any(of_flask_group(d) for d in func.facts.decorators)
+            if any(of_flask_group(d) for d in func.facts.decorators) and not _is_group(func)
         ]
         for entry in [e for e in self.found.values() if e.kind == "service" and made]:
             told = {func for other in self.found.values() if other.kind in ("cli", "job") for func in other.commands}
@@ -619,10 +619,14 @@ def registrations(links: Links) -> dict[Func, tuple[m.Expr, ...]]:
     return found
 
 
-def command_name(func: Func, links: Links | None = None) -> str:
+def _decorations(func: Func, links: Links) -> tuple[m.Expr, ...]:
+    """The decorators of a function, and what is called with it as one would be."""
+    return (*func.facts.decorators, *registrations(links).get(func, ()))
+
+
+def command_name(func: Func, links: Links) -> str:
     """The word by which a user calls a command function."""
-    registered = () if links is None else registrations(links).get(func, ())
-    for decorator in (*func.facts.decorators, *registered):
+    for decorator in _decorations(func, links):
         if isinstance(decorator, m.Call) and decorator_name(decorator).rpartition(".")[2] in ("command", "group"):
             given = decorator.argument("name", 0)
             if isinstance(given, m.Const) and isinstance(given.value, str):
@@ -689,7 +693,7 @@ def _applied(func: Func, links: Links) -> Iterable[str]:
 
 def is_command(func: Func, links: Links) -> bool:
     """Whether a user runs the function by its name on a command line."""
-    for decorator in (*func.facts.decorators, *registrations(links).get(func, ())):
+    for decorator in _decorations(func, links):
         dotted = decorated_by(decorator, func, links)
         if dotted is not None and surface("command-decorator", dotted) is not None:
             return True

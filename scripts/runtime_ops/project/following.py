@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
@@ -249,31 +250,31 @@ class Follower:
         return made
 
     def _procfile(self, way: Way, words: Words, depth: int) -> list[Launch]:
-        made: list[Launch] = []
         file, names = self.supervisors.procfile(words, way.where)
         if file is None:
             return []
+        programs = [p for p in file.programs if (not names or p.name in names) and p.kind != "release"]
         way = way.to(words[0].path, words[0].line, " ".join(texts(words)), self.by_path.get(words[0].path))
-        for program in file.programs:
-            if program.command is None or (names and program.name not in names) or program.kind == "release":
-                continue
-            inner = replace(
-                way.to(file.path, program.line, f"{program.name}: {program.command.raw}", file),
-                supervisor=base_name(words[0].text), unit=program, alone=False,
-            )  # fmt: skip
-            made.extend(self.follow(inner, words_of(program.command, file.path) or (), depth + 1))
-        return made
+        return self._programs(way, base_name(words[0].text), file, programs, depth)
 
     def _apache(self, way: Way, words: Words, depth: int) -> list[Launch]:
         """The applications that Apache's mod_wsgi runs in processes of its own."""
         made: list[Launch] = []
         way = way.to(words[0].path, words[0].line, " ".join(texts(words)), self.by_path.get(words[0].path))
         for file in self.supervisors.apache_files(way.where):
-            for program in file.programs:
-                if program.command is not None:
-                    inner = way.to(file.path, program.line, f"{program.name}: {program.command.raw}", file)
-                    inner = replace(inner, supervisor="apache", unit=program, alone=False)
-                    made.extend(self.follow(inner, words_of(program.command, file.path) or (), depth + 1))
+            made.extend(self._programs(way, "apache", file, file.programs, depth))
+        return made
+
+    def _programs(
+        self, way: Way, supervisor: str, file: a.PlatformFile, programs: Iterable[a.Program], depth: int
+    ) -> list[Launch]:
+        """What a supervisor starts of the programs of its file."""
+        made: list[Launch] = []
+        for program in programs:
+            if program.command is not None:
+                inner = way.to(file.path, program.line, f"{program.name}: {program.command.raw}", file)
+                inner = replace(inner, supervisor=supervisor, unit=program, alone=False)
+                made.extend(self.follow(inner, words_of(program.command, file.path) or (), depth + 1))
         return made
 
     def _services(self, way: Way, words: Words, depth: int) -> list[Launch]:

@@ -14,6 +14,10 @@ from typing import NamedTuple
 from runtime_ops.facts import artifacts as a
 from runtime_ops.plain import dataclass
 
+CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
+"""Platforms that give each container a network of its own, and whose artifacts are written to be deployed, unlike a compose
+file, which also serves the desk."""
+
 
 class Link(NamedTuple):
     """One step of the way: the place and the text that stands there (at most 160 characters)."""

@@ -63,7 +63,7 @@ class ShellValues:
 
     def fill(self, text: str, arguments: Words | None) -> tuple[str, bool]:
         """The text with its variables filled in; second, whether all of them are known."""
-        text = told(text) if "$(" in text else text
+        text = told(text)
         if "`" in text or "$(" in text:
             return text, False
         special = self._special(text, arguments)
@@ -99,7 +99,7 @@ class ShellValues:
         used = {use.word: use for use in command.variables if use.word >= 0}
         for index, text in enumerate(command.argv):
             use = used.get(index)
-            plain = told(text) if "$(" in text else text
+            plain = told(text)
             word = Word(plain, path, command.line)
             if use is None:
                 made.append(word if plain == text else word._replace(text=self.fill(plain, arguments)[0]))
@@ -175,6 +175,8 @@ class ShellValues:
 def told(text: str) -> str:
     """The text with the substitutions told whose answer is written in them: ``$(which shop)`` is ``shop``, and
     ``$(printf ' %q' "$@")`` the arguments, quoted for a second shell."""
+    if "$(" not in text:
+        return text
     return _QUOTED_ARGUMENTS.sub("$@", _PLACE_OF_PROGRAM.sub(r"\1", text))
 
 

@@ -70,10 +70,9 @@ class Limits:
             )
             if given is not None:
                 return given
-        if "attribute" in row.where:
-            given = self.constructions.set_for_all(row)
-            if given is not None:
-                return given
+        given = self.constructions.set_for_all(row)
+        if given is not None:
+            return given
         if "method" in row.where:
             given = self.constructions.handed_on(chain, origin, row) or self._kept_from_start(chain)
             if given is not None:

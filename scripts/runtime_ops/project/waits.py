@@ -236,7 +236,7 @@ class WaitFinder:
             deadline = (
                 self.limits.at_constructor(construction, row)
                 or self.constructions.set_later(construction.origin, row)
-                or (self.constructions.set_for_all(row) if "attribute" in row.where else None)
+                or self.constructions.set_for_all(row)
                 or (self.configuration.limit(row) if "config" in row.where else None)
                 or self.limits.default(row, site.path)
             )
@@ -275,18 +275,11 @@ class WaitFinder:
     def _of_back_end(self, rows: tuple[Wait, ...], site: Site) -> tuple[Wait, ...]:
         """Django's rows by the engine that the settings name, else by the driver that is installed."""
         named = " ".join(str(c.expr.value) for c in self.configuration.django_engines() if isinstance(c.expr, m.Const))
-        words = {w.strip("()") for r in rows for c in r.constructors for w in c.split() if w.startswith(BACK_ENDS)}
+        words = frozenset[str]().union(*(_engines_of(r) for r in rows))
         if not any(word in named for word in words):
             drivers = {d: self.versions.of(d, site.path) is not None for pair in DRIVERS.values() for d in pair}
             named = " ".join(engine for engine, pair in DRIVERS.items() if any(drivers[d] for d in pair))
-        return (
-            tuple(
-                r
-                for r in rows
-                if any(w.strip("()") in named for c in r.constructors for w in c.split() if w.startswith(BACK_ENDS))
-            )
-            or rows
-        )
+        return tuple(r for r in rows if any(word in named for word in _engines_of(r))) or rows
 
     def _place(self, site: Site, call: m.Call, row: Wait, construction: Construction | None) -> ReportPlace:
         if construction is not None and at_construction(row):
@@ -330,16 +323,21 @@ class WaitFinder:
 
     def _back_end(self, row: Wait) -> Configured | None:
         """Where the settings name the back end of a row of Django, when they name several and another comes first."""
-        words = {w.strip("()") for c in row.constructors for w in c.split() if w.startswith(BACK_ENDS)}
+        words = _engines_of(row)
         engines = self.configuration.django_engines()
         named = [c for c in engines if isinstance(c.expr, m.Const) and str(c.expr.value) in words]
         others = [c for c in engines if c not in named and c.name == "BACKEND"]
         return named[0] if named and any(c.line < named[0].line and c.function is named[0].function for c in others) else None
 
 
+def _engines_of(row: Wait) -> frozenset[str]:
+    """The back ends of Django that a row names among its constructors."""
+    return frozenset(w.strip("()") for c in row.constructors for w in c.split() if w.startswith(BACK_ENDS))
+
+
 def _by_smtp(expr: m.Expr) -> bool:
     """Whether a mail back end of the settings is SMTP's."""
-    return any(isinstance(node, m.Const) and isinstance(node.value, str) and ".smtp." in node.value for node in m.walk(expr))
+    return any(".smtp." in text for text in m.texts(expr))
 
 
 def _names_mail_backend(call: m.Call, dotted: str) -> bool:

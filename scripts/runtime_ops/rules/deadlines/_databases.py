@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import development_path
 from runtime_ops.project.model import Module
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import PRODUCTION
 from runtime_ops.rules.deadlines._doubts import LOOPBACK, SOCKET_FILE, declared_drivers
-from runtime_ops.rules.startup._reads import conditional, for_development
+from runtime_ops.rules.deadlines._settings import for_the_desk
+from runtime_ops.rules.startup._reads import conditional
 
 ENGINE = re.compile(r"^[\w.]*(?:postgres|postgis|psqlextra|mysql)[\w.]*$")
 OTHER_ENGINE = re.compile(r"^[\w.]*\.(?:sqlite3|spatialite|oracle|dummy)$")
@@ -46,7 +46,7 @@ class Database(NamedTuple):
 
 def unlimited_databases(project: Project) -> Iterator[Database]:
     """The first database without a limit on connecting, of the settings that production uses."""
-    modules = [x for x in project.modules if "DATABASES" in x.level.bindings and not _for_the_desk(x.path)]
+    modules = [x for x in project.modules if "DATABASES" in x.level.bindings and not for_the_desk(x.path)]
     # of settings in several files the one for production decides, else the one that a service imports
     chosen = sorted(modules, key=lambda x: (not PRODUCTION.search(x.path), not project.imported_by(x, "service"), x.path))
     if not chosen or _limited_outside(project):
@@ -58,10 +58,6 @@ def unlimited_databases(project: Project) -> Iterator[Database]:
         if found is not None:
             yield found
             return
-
-
-def _for_the_desk(path: str) -> bool:
-    return for_development(path) or development_path(path)
 
 
 def _limited_outside(project: Project) -> bool:
@@ -84,7 +80,7 @@ def _entries(module: Module) -> Iterator[tuple[m.Mapping | m.Call, bool]]:
             continue
         if not any(isinstance(t, m.Name) and t.id == "DATABASES" for t in stmt.targets):
             continue
-        other = any(OTHER_ENGINE.match(text) for text in _literals(stmt.value))
+        other = any(OTHER_ENGINE.match(text) for text in m.texts(stmt.value))
         for key, value in stmt.value.items:
             given = _bound(module, value)
             if key is None or not isinstance(given, m.Mapping | m.Call):
@@ -98,10 +94,6 @@ def _bound(module: Module, expr: m.Expr) -> m.Expr:
     return bindings[0].expr if len(bindings) == 1 and bindings[0].expr is not None else expr
 
 
-def _literals(expr: m.Expr) -> Iterator[str]:
-    return (node.value for node in m.walk(expr) if isinstance(node, m.Const) and isinstance(node.value, str))
-
-
 def _of_entry(project: Project, module: Module, entry: m.Mapping | m.Call, *, conditioned: bool) -> Database | None:
     if isinstance(entry, m.Call):
         return _of_address(project, module, entry)
@@ -111,7 +103,7 @@ def _of_entry(project: Project, module: Module, entry: m.Mapping | m.Call, *, co
     given = {key.value: value for key, value in entry.items if isinstance(key, m.Const)}
     if any(key is None for key, _ in entry.items) or "ENGINE" not in given:
         return None
-    engines = [text for text in _literals(given["ENGINE"]) if ENGINE.match(text)]
+    engines = [text for text in m.texts(given["ENGINE"]) if ENGINE.match(text)]
     options = _bound(module, given["OPTIONS"]) if "OPTIONS" in given else None
     if not engines or (options is not None and not isinstance(options, m.Mapping)):
         return None

@@ -31,12 +31,17 @@ def unset_limits(project: Project) -> Iterator[Unset]:
         if not _uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
             continue
         for module in sorted(project.modules, key=lambda x: x.path):
-            if for_development(module.path) or development_path(module.path):
+            if for_the_desk(module.path):
                 continue
             lines = [line for mark in row.marks for line in _marked(module, mark, row.value)]
             if lines and _without_limit(project, row, module):
                 yield Unset(row, module, lines[0])
                 break
+
+
+def for_the_desk(path: str) -> bool:
+    """Whether a settings module's path says that production does not take it."""
+    return for_development(path) or development_path(path)
 
 
 def _without_limit(project: Project, row: SettingLimit, module: Module) -> bool:
@@ -53,7 +58,7 @@ def _marked(module: Module, mark: str, value: str) -> Iterator[int]:
     for name, expr, line in _given(module):
         if not expression.match(name) or (isinstance(expr, m.Const) and not expr.value):
             continue
-        if not value or any(re.search(value, text) for text in _texts(expr)):
+        if not value or any(re.search(value, text) for text in m.texts(expr)):
             yield line
 
 
@@ -72,11 +77,6 @@ def _assigned(module: Module) -> Iterator[tuple[str, m.Expr, int]]:
         for stmt in (node for top in klass.facts.body for node in m.walk(top) if isinstance(node, m.Assign)):
             if stmt.value is not None:
                 yield from ((t.id, stmt.value, stmt.line) for t in stmt.targets if isinstance(t, m.Name))
-
-
-def _texts(expr: m.Expr) -> Iterator[str]:
-    """The literals of an expression: its value, or the default for it."""
-    return (node.value for node in m.walk(expr) if isinstance(node, m.Const) and isinstance(node.value, str))
 
 
 def _names(module: Module, setting: str) -> bool:

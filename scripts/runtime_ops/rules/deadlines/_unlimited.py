@@ -12,20 +12,14 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
-from runtime_ops.rules.deadlines._doubts import (
-    ENGINES,
-    declared_drivers,
-    inside_one_process,
-    set_by_caller,
-)
-from runtime_ops.rules.deadlines._waiting import (
-    lasts,
-)
+from runtime_ops.rules.deadlines._doubts import ENGINES, declared_drivers, inside_one_process, set_by_caller
+from runtime_ops.rules.deadlines._waiting import lasts
 
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 
 
 def unlimited(project: Project, wait: WaitSite) -> bool:
+    """Whether a call may wait for another process for ever: False also where it is told, or judged, at another place."""
     if wait.site.method.startswith("_") and not wait.site.method.startswith("__"):
         return False  # of a client that answers to any name (``templates._(id)``): it builds, and does not ask
     if wait.row.name.startswith("django:django.db."):

@@ -12,10 +12,7 @@ from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
-from runtime_ops.rules.deadlines._doubts import (
-    doubtful,
-    limits_connecting,
-)
+from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._mends import one_a_mend

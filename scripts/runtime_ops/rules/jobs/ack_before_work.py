@@ -9,7 +9,7 @@ from functools import partial
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.flows import place_of, statements_after
+from runtime_ops.project.flows import place_of, statements_after, takes_anything
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -137,7 +137,7 @@ def _never_fails(sent: Site) -> bool:
 def _takes_failures(body: tuple[m.Stmt, ...]) -> bool:
     """Whether a statement of a body has an arm for every failure of its own."""
     return any(
-        isinstance(s, m.Try) and any(not h.types or "Exception" in h.types or "BaseException" in h.types for h in s.handlers)
+        isinstance(s, m.Try) and any(takes_anything(h) for h in s.handlers)
         for s in body
     )
 

@@ -122,7 +122,7 @@ def counts_outcomes(program: Program) -> bool:
             if not kind.endswith(("counter", "histogram", "summary")):
                 continue
             given = (*site.call.args[2:], *(value for _, value in site.call.keywords))
-            words = {n.value.lower() for each in given for n in m.walk(each) if isinstance(n, m.Const) and isinstance(n.value, str)}
+            words = {text.lower() for each in given for text in m.texts(each)}
             if words & OUTCOMES:
                 return True
     return False

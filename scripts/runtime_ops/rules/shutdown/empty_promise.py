@@ -68,8 +68,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _says_done(func: Func) -> bool:
     """Whether what it logs is that the thing has been done: ``shutdown complete``, ``all events flushed``."""
-    texts = (node.value for site in func.sites if tells(site) for node in m.walk(site.call.args) if isinstance(node, m.Const))
-    return any(isinstance(text, str) and DONE.search(text) is not None for text in texts)
+    return any(DONE.search(text) is not None for site in func.sites if tells(site) for text in m.texts(site.call.args))
 
 
 def _promises(func: Func) -> bool:

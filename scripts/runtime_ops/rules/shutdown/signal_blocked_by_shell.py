@@ -11,6 +11,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.shutdown._launched import DEFAULT_GRACE
 
 RULE = Rule(
     __name__,
@@ -98,7 +99,7 @@ def _only_beats(launch: Launch) -> bool:
 def _drained_before(launch: Launch) -> bool:
     """Whether Kubernetes' ``preStop`` pauses until the grace is over: no request is left when the signal comes."""
     hook = launch.container.pre_stop if launch.container is not None else None
-    grace = launch.grace.seconds if launch.grace is not None and launch.grace.seconds is not None else 30.0
+    grace = launch.grace.seconds if launch.grace is not None and launch.grace.seconds is not None else DEFAULT_GRACE["kubernetes"]
     return hook is not None and hook.seconds is not None and hook.seconds >= grace
 
 

@@ -12,7 +12,7 @@ from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import debug_only, development_name
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.launch import Launch, Option
+from runtime_ops.project.launch import CLUSTERS, Launch, Option
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import serving_places
@@ -24,9 +24,6 @@ RULE = Rule(
     summary="What production starts is a development server, a reloader or a debugger.",
     lead=True,
 )
-
-CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
-"""Platforms whose artifacts are written to be deployed, unlike a compose file, which also serves the desk."""
 
 
 @RULE.check

@@ -11,7 +11,7 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.launch import Launch
+from runtime_ops.project.launch import CLUSTERS, Launch
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.startup._reads import ENVIRONMENT, LIBRARIES, phases_of, place, read_for_development
@@ -23,8 +23,6 @@ RULE = Rule(
     lead=True,
 )
 CHANNELS = frozenset({"grpc.insecure_channel", "grpc.secure_channel", "grpc.aio.insecure_channel", "grpc.aio.secure_channel"})
-CLUSTERS = frozenset({"kubernetes", "nomad", "ecs", "marathon"})
-"""Platforms that give each container a network of its own."""
 LOCAL = re.compile(r"(^|//|@)(localhost|127\.0\.0\.1|\[?::1\]?)(:|/|$)|^sqlite:///", re.IGNORECASE)
 ADDRESS = re.compile(
     r"(^|_)(HOST|HOSTNAME|URL|URI|DSN|ADDR|ADDRESS|ENDPOINT|SERVER|SERVERS|BROKER|BROKERS|CONNECTION\w*|NODES?|BOOTSTRAP\w*)$",
