@@ -42,6 +42,17 @@ def test_shell_around_a_clock_or_a_worker(tmp_path: Path, command: str, severity
 
 
 @pytest.mark.parametrize(
+    ("command", "count"),
+    [("celery -A app beat", 0), ("celery -A app worker", 1), ("celery -A app worker --beat", 1), ("taskiq scheduler app:app", 0)],
+)
+def test_stop_signal_of_a_clock_or_a_worker(tmp_path: Path, command: str, count: int) -> None:
+    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
+    compose = f"services:\n  jobs:\n    image: shop\n    build: .\n    command: {command}\n    stop_signal: SIGQUIT\n"
+    files = {"app.py": code, "compose.yml": compose, "Dockerfile": "FROM python:3.12\nCOPY . /\n"}
+    assert len(said(tmp_path, "wrong-stop-signal", files)) == count
+
+
+@pytest.mark.parametrize(
     ("inner", "confidence"),
     [("work(body)", "certain"), ("try:\n            work(body)\n        except Exception:\n            log.exception('no')", "likely")],
 )

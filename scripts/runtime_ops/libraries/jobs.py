@@ -44,6 +44,8 @@ class JobSystem:
     """Worker commands, subcommand included."""
     modules: tuple[str, ...] = ()
     """For ``python -m``."""
+    clocks: tuple[str, ...] = ()
+    """Those of the programs and modules that only put jobs into queues when it is time: such a process has none in hand."""
     value_options: tuple[str, ...] = ()
     """Options that take a word and may stand before the subcommand."""
     runs: tuple[str, ...] = ()
@@ -142,3 +144,8 @@ def worker_program(words: tuple[str, ...]) -> JobSystem | None:
     found = [(matched(words, row.programs, row.modules, row.value_options), row) for row in all_job_systems()]
     length, best = max(found, key=lambda pair: pair[0])
     return best if length else None
+
+
+def is_clock(words: tuple[str, ...]) -> bool:
+    """Whether a command line only puts jobs into queues on time (``celery -A proj beat``)."""
+    return any(matched(words, row.clocks, row.clocks, row.value_options) for row in all_job_systems() if row.clocks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from runtime_ops.libraries.jobs import JobSystem, all_job_systems, worker_program
+from runtime_ops.libraries.jobs import JobSystem, all_job_systems, is_clock, worker_program
 from runtime_ops.libraries.servers import Server, all_servers, worker_class
 from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch, Link, Option
@@ -54,7 +54,12 @@ def server_of(launch: Launch) -> Server | None:
 
 
 def system_of(launch: Launch) -> JobSystem | None:
-    """The job system whose worker the launch starts, also through a program of the project (``manage.py rq worker``)."""
+    """The job system whose worker the launch starts, also through a program of the project (``manage.py rq worker``).
+
+    None for a clock (``celery beat``): what its row says about jobs in hand holds for no job of that process.
+    """
+    if is_clock(launch.argv):
+        return None
     row = next((s for s in all_job_systems() if s.name == launch.server), None)
     if row is not None:
         return row

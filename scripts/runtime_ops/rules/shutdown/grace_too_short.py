@@ -113,8 +113,6 @@ def _jobs(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findin
     system = system_of(launch)
     if system is None or system.sigterm != "drain" or launch.supervisor != "supervisord" or grace.written:
         return None
-    if "beat" in launch.argv:
-        return None  # celery's clock: it runs no job
     limit = system.time_limit
     if system.drain_seconds is not None and system.drain_seconds <= grace.seconds:
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
-from runtime_ops.libraries.jobs import worker_program
+from runtime_ops.libraries.jobs import is_clock, worker_program
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
@@ -91,11 +91,6 @@ def _hears(project: Project, entrypoint: Entrypoint, launch: Launch) -> bool:
     return known or any(row.site.function.module in entrypoint.modules for row in project.registrations)
 
 
-def _only_beats(launch: Launch) -> bool:
-    """``celery beat``, alone: it has no job in hand."""
-    return launch.program == "celery" and "beat" in launch.argv and "worker" not in launch.argv
-
-
 def _drained_before(launch: Launch) -> bool:
     """Whether Kubernetes' ``preStop`` pauses until the grace is over: no request is left when the signal comes."""
     hook = launch.container.pre_stop if launch.container is not None else None
@@ -106,7 +101,7 @@ def _drained_before(launch: Launch) -> bool:
 def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
     link = launch.shell_link or launch.chain[-1]
     # load that is made, not work that is done; a clock that puts work into queues; a pause as long as the grace, before the signal
-    idle = entrypoint.framework == "locust" or _only_beats(launch) or _drained_before(launch)
+    idle = entrypoint.framework == "locust" or is_clock(launch.argv) or _drained_before(launch)
     how = (
         "is started with & and waited for"
         if launch.background
