@@ -18,8 +18,8 @@ PROMISES = ("startup", "shutdown", "jobs", "logging", "health", "metrics")
 PHASES = ("import", "startup", "serving", "shutdown")
 VERDICTS = ("met", "broken", "unknown", "n/a")
 MAP_KINDS = (
-    *("setting", "outbound", "thread", "task", "process", "pool", "signal", "loop", "retry", "probe", "exit"),
-    *("except", "log", "metric", "resource"),
+    *("start", "setting", "outbound", "job", "thread", "task", "process", "pool", "signal", "loop", "retry", "probe", "exit"),
+    *("except", "log", "metric", "file", "resource"),
 )
 MAP_VERDICTS = ("ok", "finding", "question", "unknown")
 

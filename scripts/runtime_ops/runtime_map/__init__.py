@@ -12,12 +12,15 @@ from dataclasses import replace
 from runtime_ops.findings import Finding, MapRow
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.runtime_map import code, failures, settings, started, waiting
+from runtime_ops.runtime_map import code, failures, jobs, settings, started, starts, waiting, written
 
 SOURCES: dict[str, Callable[[Project, Entrypoint], Iterator[MapRow]]] = {
+    "starts": starts.rows,
     "settings": settings.rows,
     "waiting": waiting.rows,
     "started": started.rows,
+    "jobs": jobs.rows,
+    "files": written.rows,
     "signals": code.signals,
     "loops": code.loops,
     "probes": code.probes,

@@ -14,6 +14,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
 from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.api import worst_phase
+from runtime_ops.runtime_map.reach import of_place
 
 EXITS = ("sys.exit", "os._exit", "os.abort", "exit", "quit")
 
@@ -68,14 +69,13 @@ def _endless(project: Project) -> tuple[_Loop, ...]:
 
 def loops(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """Endless loops and retries, with what ends and paces them."""
-    life = project.lives[entrypoint]
     for func, loop, steps, what, bounded, text in _endless(project):
-        phases = life.at(func, loop.line, steps)
-        if not phases:
+        where = of_place(project, entrypoint, func, loop.line, steps)
+        if where is None:
             continue
         test = "while True" if isinstance(loop.test, m.Const) else "while on a flag"
         verdict = "ok" if bounded else "unknown"
-        yield MapRow(what, f"{test} in {func.name}", func.path, loop.line, worst_phase(phases), verdict, text)
+        yield MapRow(what, f"{test} in {func.name}", func.path, loop.line, where.phase, verdict, text)
 
 
 def probes(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:

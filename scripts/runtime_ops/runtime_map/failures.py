@@ -1,4 +1,4 @@
-"""Swallowed exceptions: arms after which the program goes on."""
+"""Handled exceptions: arms after which the program goes on, or fails in another way."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from runtime_ops.findings import MapRow
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.rules.api import worst_phase
+from runtime_ops.runtime_map.reach import of_place
 
 OPTIONAL = {"ImportError", "ModuleNotFoundError"}
 """An optional library that is not there is no failure at run time."""
 
 
 def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
-    """One row an ``except`` arm that lets the program go on as if nothing had happened."""
-    life = project.lives[entrypoint]
+    """One row an ``except`` arm, but those that only pass the failure on: what became of it is in no other row."""
     for arm in project.failures:
-        if not arm.swallows or arm.raises == "always" or (set(arm.handler.types) <= OPTIONAL and arm.handler.types):
+        if _passes_on(arm) or (set(arm.handler.types) <= OPTIONAL and arm.handler.types):
             continue
-        phases = life.at(arm.func, arm.line, arm.steps)
-        if not phases:
+        where = of_place(project, entrypoint, arm.func, arm.line, arm.steps)
+        if where is None:
             continue
-        phase = worst_phase(phases)
+        phase = where.phase
         caught = " | ".join(arm.handler.types) or "everything"
         told = _told(arm)
         work = next((s.text for s in arm.body_calls), "the body")
         verdict, question = ("ok" if told else "unknown"), ""
         if (
-            arm.broad
+            arm.swallows
+            and arm.raises != "always"
+            and arm.broad
             and phase in ("serving", "shutdown", "startup")
             and arm.body_statements >= 3
             and entrypoint.kind != "cli"
@@ -40,9 +41,15 @@ def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
         )
 
 
+def _passes_on(arm: HandlerEffects) -> bool:
+    return arm.raises == "always" and bool(arm.raised) and all(raised.same for raised in arm.raised)
+
+
 def _told(arm: HandlerEffects) -> str:
     """What the arm does about the failure, in a few words."""
-    parts = []
+    parts = [f"raising {name} instead" for name in dict.fromkeys(r.name for r in arm.raised if not r.same and r.name)]
+    if arm.tells_caller:
+        parts.append("returning the failure")
     if arm.logs:
         parts.append(f"logging at {arm.loudest}{' with traceback' if arm.tracebacks else ''}")
     for name, present in (

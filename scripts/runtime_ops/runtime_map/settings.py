@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from runtime_ops.findings import Evidence, MapRow
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.rules.api import worst_phase
+from runtime_ops.runtime_map.reach import of_place
 
 
 def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """One row a read of the entrypoint."""
-    life = project.lives[entrypoint]
     given = {name: place for launch in entrypoint.production for name, place in launch.env.items()}
     for read in project.settings:
-        phases = life.at(read.function, read.line, read.steps)
-        if not phases:
+        where = of_place(project, entrypoint, read.function, read.line, read.steps)
+        if where is None:
             continue
-        phase = "startup" if phases & {"startup", "import"} else worst_phase(phases)
+        phase = "startup" if where.phases & {"startup", "import"} else where.phase
         source = []
         if read.name in given:
             variable, path = given[read.name]

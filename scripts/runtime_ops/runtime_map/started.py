@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.findings import Evidence, MapRow
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.rules.api import worst_phase
+from runtime_ops.runtime_map.reach import of_site
 
 KINDS = {
     "thread": "thread",
@@ -22,14 +22,13 @@ LIVING = ("thread", "task", "process", "pool")
 
 def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """One row a resource that the entrypoint makes."""
-    life = project.lives[entrypoint]
     for resource in project.resources:
         site = resource.site
-        phases = life.at(site.function, site.line, site.steps)
-        if not phases:
+        where = of_site(project, entrypoint, site)
+        if where is None:
             continue
         what = KINDS.get(resource.kind, "resource")
-        phase = worst_phase(phases)
+        phase = where.phase
         stops = resource.stops
         source = tuple(Evidence(s.path, s.line, s.how) for s in stops[:3])
         bound = (

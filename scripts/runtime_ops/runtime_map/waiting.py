@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from runtime_ops.findings import MapRow
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.rules.api import worst_phase
+from runtime_ops.runtime_map.reach import of_site
 
 
 def rows(project: Project, entrypoint: Entrypoint) -> Iterator[MapRow]:
     """One row a call that leaves the process or waits for a child, thread or queue."""
-    life = project.lives[entrypoint]
     for wait in project.waits:
         site = wait.site
-        phases = life.at(site.function, site.line, site.steps)
-        if not phases or not (wait.leaves_the_process or wait.inside):
+        if not (wait.leaves_the_process or wait.inside):
             continue
-        phase = worst_phase(phases)
+        where = of_site(project, entrypoint, site)
+        if where is None:
+            continue
+        phase = where.phase
         deadline = wait.deadline
         what = "outbound" if wait.leaves_the_process else "resource"
         bounded = deadline.bounded

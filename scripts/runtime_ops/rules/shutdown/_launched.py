@@ -1,29 +1,13 @@
-"""What the rules about artifacts ask of a launch: its grace period, its server or job system, where a mend would stand."""
+"""What the rules about artifacts ask of a launch: its server or job system, where a mend would stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, is_clock, worker_program
 from runtime_ops.libraries.servers import Server, all_servers, worker_class
 from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch, Link, Option
-
-DEFAULT_GRACE = {
-    "compose": 10.0, "dockerfile": 10.0, "kubernetes": 30.0, "ecs": 30.0, "heroku": 30.0, "procfile": 30.0,
-    "supervisord": 10.0, "systemd": 90.0, "fly": 5.0,
-}  # fmt: skip
-"""Seconds between the stop signal and SIGKILL where nothing is set (see the table of platforms in the guide)."""
-
-
-class Grace(NamedTuple):
-    """Seconds, and whether an artifact says so (then ``path`` and ``line`` tell where)."""
-
-    seconds: float
-    written: bool
-    path: str
-    line: int
 
 
 def production(project: Project) -> Iterator[Launch]:
@@ -31,16 +15,6 @@ def production(project: Project) -> Iterator[Launch]:
     for launch in project.launches:
         if not launch.development and launch.role in ("main", "management"):
             yield launch
-
-
-def grace_of(launch: Launch) -> Grace | None:
-    """The grace period, or None where it is unknown (templated, a platform without a known default)."""
-    if launch.grace is not None:
-        seconds = launch.grace.seconds
-        return Grace(seconds, True, launch.path, launch.grace.line) if seconds is not None else None
-    name = launch.supervisor if launch.supervisor in DEFAULT_GRACE else launch.platform
-    known = DEFAULT_GRACE.get(name or "")
-    return Grace(known, False, launch.path, launch.line) if known is not None else None
 
 
 def server_of(launch: Launch) -> Server | None:

@@ -8,12 +8,12 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.grace import grace_of
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Act, Registration
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._launched import grace_of
 from runtime_ops.rules.shutdown._long_running import owners
 from runtime_ops.rules.shutdown._running import lasting_phases, waits_by_call
 from runtime_ops.rules.shutdown.unhandled_termination import handled

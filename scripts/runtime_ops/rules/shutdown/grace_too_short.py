@@ -8,14 +8,12 @@ from dataclasses import replace
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.grace import DEFAULT_GRACE, Grace, grace_of
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import (
-    DEFAULT_GRACE,
-    Grace,
     command_link,
-    grace_of,
     option,
     production,
     seconds_in,

@@ -9,9 +9,9 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.jobs import is_clock, worker_program
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.grace import DEFAULT_GRACE
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.shutdown._launched import DEFAULT_GRACE
 
 RULE = Rule(
     __name__,
