@@ -15,8 +15,7 @@ def source_of(expr: m.Expr | None, limit: int = LIMIT) -> str:
 
 def literal_words(call: m.Call) -> str:
     """The literal text in the arguments of a call: what a print or log call says."""
-    nodes = (node for expr in call.args for node in m.walk(expr))
-    return " ".join(node.value for node in nodes if isinstance(node, m.Const) and isinstance(node.value, str))
+    return " ".join(m.texts(call.args))
 
 
 def arguments_text(call: m.Call) -> str:

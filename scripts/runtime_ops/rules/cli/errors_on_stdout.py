@@ -90,7 +90,7 @@ def _is_data(site: Site) -> bool:
         return any(isinstance(a, m.Name) and a.id == "sys.stdout" for a in given)
     if (site.dotted or site.text) not in PRINTS or to_stderr(site) or len(given) != 1:
         return False
-    said = any(isinstance(n, m.Const) and isinstance(n.value, str) and " " in n.value.strip() for n in m.walk(given[0]))
+    said = any(" " in text.strip() for text in m.texts(given[0]))
     return isinstance(given[0], m.Name | m.Call | m.Attr) and not said and not FAILURE_NAME.search(source_of(given[0]))
 
 

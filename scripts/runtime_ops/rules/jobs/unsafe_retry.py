@@ -93,17 +93,12 @@ def _unsafe(project: Project, site: Site, methods: m.Expr | None) -> str | None:
         return None
     if isinstance(methods, m.Const) and methods.value in (None, False):
         return "every method (POST and PATCH too)"
-    names = {n.value.upper() for n in m.walk(methods) if isinstance(n, m.Const) and isinstance(n.value, str)}
+    names = {text.upper() for text in m.texts(methods)}
     if isinstance(methods, m.Name):
         value = project.names.value(methods, site.function)
         bound = site.function.bindings.get(methods.id) or site.function.module.level.bindings.get(methods.id) or ()
         if value is None or not names:
-            names = {
-                n.value.upper()
-                for b in bound
-                for n in m.walk(b.expr or ())
-                if isinstance(n, m.Const) and isinstance(n.value, str)
-            }
+            names = {text.upper() for b in bound for text in m.texts(b.expr or ())}
     found = sorted(names & UNSAFE)
     return " and ".join(found) if found else None
 
@@ -126,12 +121,10 @@ def _names(func: Func) -> list[str]:
 
 def _asks(post: Site) -> bool:
     """A POST whose address says that it asks: ``/search``, ``/v1/chat/completions``."""
-    texts = [n.value for n in m.walk(post.call.args) if isinstance(n, m.Const) and isinstance(n.value, str)]
-    return any(QUERIES.search(t) for t in texts)
+    return any(QUERIES.search(text) for text in m.texts(post.call.args))
 
 
 def _keyed(func: Func) -> bool:
     """Whether the function speaks of a key that makes the call repeatable."""
-    return any(
-        isinstance(n, m.Const) and isinstance(n.value, str) and KEY.search(n.value) for n in m.walk(func.facts.body)
-    ) or any(isinstance(n, m.Name) and KEY.search(n.id) for n in m.walk(func.facts.body))
+    names = (n.id for n in m.walk(func.facts.body) if isinstance(n, m.Name))
+    return any(KEY.search(text) for text in (*m.texts(func.facts.body), *names))

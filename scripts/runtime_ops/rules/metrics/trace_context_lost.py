@@ -61,7 +61,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _internal(site: Site) -> bool:
     """Whether a call names a host of its own network: ``http://stock/items``, ``stock:50051``."""
-    texts = [n.value for a in site.call.args[:1] for n in m.walk(a) if isinstance(n, m.Const) and isinstance(n.value, str)]
+    texts = m.texts(site.call.args[:1])
     host = texts[0].split("//")[-1].split("/")[0].split(":")[0] if texts else ""
     return bool(host) and "." not in host
 
