@@ -89,6 +89,7 @@ def test_the_address_that_alembic_is_given(tmp_path: Path, url: str, settings: s
         ('try:\n    LIMIT = int(os.environ["LIMIT"])\nexcept KeyError:\n    LIMIT = 20', False),
         ('try:\n    LIMIT = int(os.environ["LIMIT"])\nexcept ValueError:\n    print("bad LIMIT")\n    LIMIT = 20', False),
         ('try:\n    LIMIT = int(os.environ["LIMIT"])\nexcept ValueError as e:\n    raise SystemExit("bad LIMIT") from e', False),
+        ('environ = dict(LIMIT="x")\ntry:\n    LIMIT = int(environ.get("LIMIT"))\nexcept ValueError:\n    LIMIT = 20', False),
         ('try:\n    with open("secret.txt") as f:\n        SECRET_KEY = f.read()\nexcept:\n    SECRET_KEY = os.urandom(20)', True),
         ('try:\n    with open("secret.txt") as f:\n        SECRET_KEY = f.read()\nexcept FileNotFoundError:\n    SECRET_KEY = ""', False),
         (

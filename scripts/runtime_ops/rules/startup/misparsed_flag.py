@@ -13,7 +13,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import own_expressions
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, read_for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, of_the_process, read_for_development
 
 RULE = Rule(
     __name__,
@@ -57,15 +57,6 @@ def _as_one(same: list[Finding]) -> Finding:
     return replace(first, count=sum(f.count for f in same), also=(*first.also, *also), entrypoints=entrypoints)
 
 
-def _of_the_environment(read: SettingRead) -> bool:
-    """Whether the environment of the process itself is asked, not a mapping by that name, which others fill with what they like."""
-    return any(
-        site.call == read.expr and (site.dotted or "") in ("os.environ.get", "os.getenv", "os.environ.pop")
-        for site in read.function.sites
-        if site.line == read.line
-    )
-
-
 def _turned_off(project: Project, read: SettingRead) -> bool:
     """Whether an artifact already sets it to a word for off, and so turns it on."""
     given = (x.env[read.name][0].value for x in project.launches if read.name in x.env and not x.development)
@@ -103,7 +94,7 @@ def _found(project: Project) -> Iterator[Finding]:
             severity=None if _turned_off(project, read) else "low",  # nobody is hurt before somebody writes "false"
             confidence=(
                 "possible" if not _meant_as_flag(project, read)
-                else "certain" if _of_the_environment(read) and _turned_off(project, read) else "likely"
+                else "certain" if of_the_process(read) and _turned_off(project, read) else "likely"
             ),
             anchor=read.name,
         )
@@ -112,7 +103,9 @@ def _found(project: Project) -> Iterator[Finding]:
 def _unless_spelled(project: Project) -> Iterator[Finding]:
     """``DEBUG = os.environ.get("DEBUG", "False") != "False"``: every other word for off turns it on."""
     for read in project.settings:
-        if read.how not in ENVIRONMENT or read.conversion != "flag" or read_for_development(read) or FOR_TESTS.search(read.name):
+        if read.how not in ENVIRONMENT or read.conversion != "flag" or not of_the_process(read):
+            continue
+        if read_for_development(read) or FOR_TESTS.search(read.name):
             continue
         word = _unequal(read)
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)

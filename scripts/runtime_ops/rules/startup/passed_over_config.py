@@ -14,8 +14,8 @@ from runtime_ops.project.model import Func, Site
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import UNKNOWN, bound_expression
-from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, read_for_development
+from runtime_ops.rules.api import Rule, as_one, together
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, of_the_process, read_for_development
 
 RULE = Rule(
     __name__,
@@ -35,26 +35,31 @@ DEPTH = 3
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    yield from together(_found(project))
+    found = list(_found(project))
+    yield from as_one(finding for finding in found if finding.confidence == "certain")  # one habit of converting
+    yield from together(finding for finding in found if finding.confidence != "certain")
 
 
 def _found(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
-        if arm.raises != "never" or arm.exits or for_development(arm.path) or not _runs(project, arm.func):
+        if arm.raises != "never" or arm.exits or for_development(arm.path):
+            continue
+        phases = _phases(project, arm.func)
+        if not phases:
             continue
         read = _converted(project, arm)
         if read is not None:
             yield _malformed(project, arm, read)
             continue
-        opened = _opened(project, arm)
+        opened = _opened(project, arm) if phases & {"import", "startup"} else None
         if opened is not None:
             yield _unread(project, arm, opened)
 
 
-def _runs(project: Project, func: Func) -> bool:
-    """Whether a long-running program comes to it before it serves."""
+def _phases(project: Project, func: Func) -> set[str]:
+    """When long-running programs come to it."""
     found = project.phases_by_entrypoint(func, func.line, ()) if func.is_module else project.phases_by_entrypoint(func)
-    return any(e.long_running and phases & {"import", "startup"} for e, phases in found.items())
+    return {phase for e, phases in found.items() if e.long_running for phase in phases}
 
 
 def _told(arm: HandlerEffects) -> bool:
@@ -74,7 +79,7 @@ def _converted(project: Project, arm: HandlerEffects) -> SettingRead | None:
         return None
     for read in project.settings.reads_in(arm.func):
         if stmt.line <= read.line <= stmt.end_line and read.how in ENVIRONMENT and read.conversion in CONVERTED:
-            return None if read_for_development(read) else read
+            return read if of_the_process(read) and not read_for_development(read) else None
     return None
 
 
@@ -88,8 +93,8 @@ def _malformed(project: Project, arm: HandlerEffects, read: SettingRead) -> Find
         project,
         arm.func,
         read.line,
-        f"{named} is no {'number' if read.conversion in ('int', 'float') else 'valid text'} is replaced in silence: the start "
-        "succeeds with another value than the one that was given",
+        f"{named} is no {'number' if read.conversion in ('int', 'float') else 'valid text'} is replaced in silence: the "
+        "program runs with another value than the one that was given",
         "give the default for a variable that is not set only, and let the conversion of one that is set fail at start, or log it",
         confidence="certain",
     )
