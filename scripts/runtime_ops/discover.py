@@ -97,6 +97,10 @@ def _folder(
         reason = not_runtime.folder_reason(relative.rpartition("/")[2], parent.rpartition("/")[2], names)
         if reason is not None:
             walk.skipped.append(Skipped(relative, reason))
+            if reason == not_runtime.MIGRATIONS and not_runtime.ALEMBIC_RUNNER in names:
+                # no revision: each run of the migrations begins with it, in the container that starts
+                runner = next(entry for entry in entries if entry.name == not_runtime.ALEMBIC_RUNNER)
+                _file(walk, f"{relative}/{runner.name}", runner, ignores)
             return []
     if ".gitignore" in names:
         own = ignore.read(walk.root / relative / ".gitignore", f"{relative}/.gitignore".lstrip("/"), relative)

@@ -19,6 +19,8 @@ TESTS = "tests"
 EXAMPLES = "examples"
 DOCS = "docs"
 MIGRATIONS = "migrations"
+ALEMBIC_RUNNER = "env.py"
+"""The file beside alembic's revisions that connects and runs them."""
 VENDORED = "vendored code"
 ENVIRONMENT = "virtual environment"
 CI = "scripts of CI"
@@ -106,7 +108,7 @@ def folder_reason(name: str, parent: str, children: Collection[str]) -> str | No
 
 def is_migrations(name: str, parent: str, children: Collection[str]) -> bool:
     """Whether a folder holds database revisions (Django, alembic, Flask-Migrate, Flyway), not code about migrating."""
-    if "script.py.mako" in children or ("env.py" in children and "versions" in children):
+    if "script.py.mako" in children or (ALEMBIC_RUNNER in children and "versions" in children):
         return True
     if name in ("migrations", "alembic", "versions") and any(REVISION.match(child) for child in children):
         return True

@@ -11,6 +11,7 @@ from runtime_ops.project.development import development_name
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Step
 from runtime_ops.project.settings import SettingRead
+from runtime_ops.project.texts import spelled
 
 ENVIRONMENT = frozenset(("environ", "environ.get", "environ.pop", "getenv"))
 """Ways to read that hand over the bare text."""
@@ -49,6 +50,17 @@ def phases_of(
     """The phases in which a read is made, by entrypoint of the kinds."""
     found = project.phases_by_entrypoint(read.function, read.line, read.steps)
     return {e: phases for e, phases in found.items() if e.kind in kinds}
+
+
+def of_the_process(read: SettingRead) -> bool:
+    """Whether the environment of the process itself is asked, not a mapping by that name (WSGI's ``environ``)."""
+    if isinstance(read.expr, m.Subscript):
+        return spelled(read.expr.value) == "os.environ"
+    return any(
+        site.call == read.expr and (site.dotted or "") in ("os.environ.get", "os.getenv", "os.environ.pop")
+        for site in read.function.sites
+        if site.line == read.line
+    )
 
 
 def caught(steps: tuple[Step, ...]) -> bool:

@@ -10,9 +10,10 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
+from runtime_ops.project.model import own_expressions
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, read_for_development
+from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, of_the_process, read_for_development
 
 RULE = Rule(
     __name__,
@@ -29,13 +30,14 @@ OPT_OUT = re.compile(r"(^|_)(DISABLE|SKIP)_(\w+_)?(TRACKING|TELEMETRY|ANALYTICS|
 """Set to be left alone: by custom any value will do, and a wrong one errs on the private side."""
 FOR_TESTS = re.compile(r"(^|_)(UNIT|IN)?_?(TEST|TESTS|TESTING|PYTEST)(_|$)", re.IGNORECASE)
 """Set by a test suite, which has no reason to set it to "false"."""
+ONLY_OFF = frozenset(("False", "false", "FALSE"))
 OFF = frozenset("0 false no off False FALSE No Off".split())
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     by_name: dict[str, list[Finding]] = {}
-    for finding in _found(project):
+    for finding in (*_found(project), *_unless_spelled(project)):
         by_name.setdefault(finding.anchor, []).append(finding)
     by_file: dict[tuple[str, bool], list[Finding]] = {}
     for same in by_name.values():  # one variable is one switch, wherever it is looked at
@@ -53,15 +55,6 @@ def _as_one(same: list[Finding]) -> Finding:
     also = tuple(Evidence(f.path, f.line, f"the same: {f.anchor}") for f in others[:8])
     entrypoints = tuple(dict.fromkeys(e for f in same for e in f.entrypoints))
     return replace(first, count=sum(f.count for f in same), also=(*first.also, *also), entrypoints=entrypoints)
-
-
-def _of_the_environment(read: SettingRead) -> bool:
-    """Whether the environment of the process itself is asked, not a mapping by that name, which others fill with what they like."""
-    return any(
-        site.call == read.expr and (site.dotted or "") in ("os.environ.get", "os.getenv", "os.environ.pop")
-        for site in read.function.sites
-        if site.line == read.line
-    )
 
 
 def _turned_off(project: Project, read: SettingRead) -> bool:
@@ -101,10 +94,47 @@ def _found(project: Project) -> Iterator[Finding]:
             severity=None if _turned_off(project, read) else "low",  # nobody is hurt before somebody writes "false"
             confidence=(
                 "possible" if not _meant_as_flag(project, read)
-                else "certain" if _of_the_environment(read) and _turned_off(project, read) else "likely"
+                else "certain" if of_the_process(read) and _turned_off(project, read) else "likely"
             ),
             anchor=read.name,
         )
+
+
+def _unless_spelled(project: Project) -> Iterator[Finding]:
+    """``DEBUG = os.environ.get("DEBUG", "False") != "False"``: every other word for off turns it on."""
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or read.conversion != "flag" or not of_the_process(read):
+            continue
+        if read_for_development(read) or FOR_TESTS.search(read.name):
+            continue
+        word = _unequal(read)
+        found = project.phases_by_entrypoint(read.function, read.line, read.steps)
+        if word is None or not any(e.long_running or e.production for e in found):
+            continue
+        others = " or ".join(f'"{text}"' for text in ("false" if word != "false" else "False", "0"))
+        yield RULE.finding(
+            read.path,
+            read.line,
+            f'{read.name} is off for "{word}" alone: setting it to {others} turns it on',
+            f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
+            phase="import" if read.function.is_module else "startup",
+            entrypoints=tuple(found),
+            severity="medium" if read.name.upper().endswith("DEBUG") else "low",
+            confidence="certain",
+            anchor=read.name,
+        )
+
+
+def _unequal(read: SettingRead) -> str | None:
+    """The one spelling that the value, as it was given, is compared with by ``!=``."""
+    for place in read.function.places:
+        if place.stmt.line <= read.line <= place.stmt.end_line:
+            for expr in own_expressions(place.stmt):
+                for node in m.walk(expr):
+                    if isinstance(node, m.Compare) and node.left == read.expr and node.ops == ("!=",):
+                        word = node.rights[0]
+                        return word.value if isinstance(word, m.Const) and word.value in ONLY_OFF else None
+    return None
 
 
 def _below_debug(read: SettingRead) -> bool:

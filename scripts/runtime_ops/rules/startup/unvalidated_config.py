@@ -53,7 +53,7 @@ def _converted_late(project: Project) -> Iterator[Finding]:
             entrypoints=tuple(serving),
             trace=(Evidence(use.function.path, use.line, "converted here"),),
             anchor=read.name,
-            confidence="certain" if any(read.name in x.env for e in serving for x in e.production) else "likely",
+            confidence="certain",
         )
 
 
