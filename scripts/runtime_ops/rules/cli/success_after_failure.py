@@ -23,6 +23,7 @@ from runtime_ops.project.source_text import arguments_text, literal_words, sourc
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
+from runtime_ops.rules.cli._shell_exits import shell_findings
 from runtime_ops.rules.jobs._words import optional
 from runtime_ops.rules.logging.unwatched_thread import can_fail
 
@@ -86,6 +87,7 @@ def check(project: Project) -> Iterator[Finding]:
     yield from as_one(found) if len(found) > HABIT else found
     yield from _dropped_failures(project, commanded)
     yield from _bare_exit(project)
+    yield from shell_findings(project, RULE)
     yield from _signals_itself(project)
     joined = list(joined_ends(project))
     yield from (_of_joined_end(project, end) for end in joined)

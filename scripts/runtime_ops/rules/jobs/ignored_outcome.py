@@ -17,6 +17,7 @@ from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import likely_way
+from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
@@ -51,6 +52,20 @@ def check(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         yield from _state_not_asked(project, func)
     yield from _told_by_result(project)
+    yield from together(_batch(project, site, batch) for site, batch in dropped_batches(project) if _runs(project, site.function))
+
+
+def _batch(project: Project, site: Site, batch: Batch) -> Finding:
+    left = "is lost" if batch.lost else "stays where it is"
+    return RULE.at(
+        project,
+        site,
+        f"{site.method}() answers with success when a part of the items failed, and tells in {batch.failed} which: nobody looks, so "
+        f"what was refused or throttled {left} without a word",
+        f"look at {batch.failed}: send those again a few times with a pause, and raise or report what is left",
+        severity=None if batch.lost else "low",
+        confidence="certain",
+    )
 
 
 def _written(project: Project) -> Iterator[Site]:

@@ -16,6 +16,7 @@ from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step, blocks_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._ending_loops import ending_loops
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures, optional, words
 
 RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.", lead=True)
@@ -59,6 +60,17 @@ def check(project: Project) -> Iterator[Finding]:
         job = project.jobs.by_func.get(func)
         if job is not None:
             yield from _items(project, func, job)
+    for end in ending_loops(project):
+        yield RULE.in_function(
+            project,
+            end.func,
+            end.loop.line,
+            f"Nothing takes a failure of {end.failing.text}() (line {end.failing.line}) in the loop that the worker lives in: one such "
+            f"failure ends the process, and {end.compose.path} gives its service no restart policy, so it stays down",
+            "guard one turn: log the failure, pause, go on; and give the service restart: unless-stopped",
+            confidence="certain" if end.meant else "possible",
+            phase="serving",
+        )
 
 
 # ---------------------------------------------------------------- threads

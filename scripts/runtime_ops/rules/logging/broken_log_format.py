@@ -18,6 +18,7 @@ RULE = Rule(
     summary="A log call has more or fewer arguments than its text has places, so the record is lost or the call raises.",
 )
 PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsa])")
+DATE_PART = re.compile(r"(?<!%)(?:%%)*(?:%0\d?d|%f)")
 RAISES = ("structlog.",)
 """structlog 26.1.0, _native.py: ``event % args`` is done in the call itself. The standard library (CPython 3.13, Handler.handleError)
 writes the traceback of the failed formatting to stderr and drops the record."""
@@ -33,6 +34,31 @@ CUT = 1_900  # longer literals are cut by the reader
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
+    yield from together(_date_formats(project))
+
+
+def _date_formats(project: Project) -> Iterator[Finding]:
+    """``datefmt="%H:%M:%S.%f"``: a record's time is written by time.strftime, which knows no part of a second."""
+    for func in project.functions:
+        if not any("%03d" in text or "%f" in text for text in func.inventory.texts):
+            continue
+        given = [(pair[1], display.expr.line) for display in func.inventory.displays if isinstance(display.expr, m.Mapping)
+                 for pair in display.expr.items if isinstance(pair[0], m.Const) and pair[0].value == "datefmt"]  # fmt: skip
+        given += [(value, site.line) for site in func.sites if (value := site.call.keyword("datefmt")) is not None]
+        for value, line in given:
+            text = value.value if isinstance(value, m.Const) and isinstance(value.value, str) else ""
+            wrong = DATE_PART.search(text)
+            if wrong is None or not (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+                continue
+            what = "the day of the month" if wrong.group().endswith("d") else "what the C library makes of it (with glibc the two signs)"
+            yield RULE.in_function(
+                project,
+                func,
+                line,
+                f"datefmt goes to time.strftime, which has no part of a second: {wrong.group()} gives {what}, not milliseconds",
+                "leave the milliseconds to the record: %(asctime)s.%(msecs)03d in the format, and out of datefmt",
+                confidence="certain",
+            )
 
 
 def _findings(project: Project) -> Iterator[Finding]:

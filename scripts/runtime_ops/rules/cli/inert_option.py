@@ -1,0 +1,64 @@
+"""A command-line option that changes nothing, or that only ever says yes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.model import Site
+from runtime_ops.rules.api import Rule
+
+RULE = Rule(
+    __name__,
+    severity="medium",
+    summary="An option of argparse is declared so that giving it, or giving it another value, changes nothing.",
+)
+FLAGS = {"store_true": True, "store_false": False}
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        for site in func.sites:
+            if site.method != "add_argument" or site.targets or site.call.expands:
+                continue
+            name = _option(site)
+            wrong = _wrong(project, site) if name is not None else None
+            if wrong is None or not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            what, mend, severity = wrong
+            yield RULE.at(project, site, f"{name} {what}", mend, severity=severity, confidence="certain")
+
+
+def _option(site: Site) -> str | None:
+    """The longest name of an option."""
+    given = [a.value for a in site.call.args if isinstance(a, m.Const) and isinstance(a.value, str) and a.value.startswith("-")]
+    return max(given, key=len) if given else None
+
+
+def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
+    action = site.call.keyword("action")
+    known = action.value if isinstance(action, m.Const) else None
+    if known == "store_const" and site.call.keyword("const") is None:
+        return (
+            "is store_const without const: it stores None, as if it had not been given (before Python 3.11 add_argument raises TypeError)",
+            "say what it stores: const=True",
+            None,
+        )
+    default = site.call.keyword("default")
+    if known in FLAGS and isinstance(default, m.Const) and default.value is FLAGS[known]:
+        return (
+            f"stores {FLAGS[known]}, which is its default: giving it changes nothing, and nothing can give the other value",
+            f"default={not FLAGS[known]}, or action=argparse.BooleanOptionalAction",
+            "low",
+        )
+    kind = site.call.keyword("type")
+    if action is None and isinstance(kind, m.Name) and kind.id == "bool" and site.call.keyword("nargs") is None:
+        return (
+            "has type=bool, which is True for every text but the empty one: --option false and --option 0 say yes",
+            "action=argparse.BooleanOptionalAction, or a function that reads the words",
+            None,
+        )
+    return None

@@ -1,0 +1,71 @@
+"""A text with a name in braces that nothing fills in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.findings import Finding
+from runtime_ops.project.build import Project
+from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.model import Func, Site
+from runtime_ops.rules.api import Rule, together
+
+RULE = Rule(
+    __name__,
+    severity="low",
+    summary="The text of a log line or an error holds {name} and is no f-string, so the one thing that was to be told is not.",
+)
+PLACE = re.compile(r"(?<![{$%/])\{([A-Za-z_]\w*)(?:\.\w+|\[\w+\]|\(\))*(?:![rsa])?(?::[^{}\s]*)?\}(?!\})")
+FILLS = ("loguru.", "logbook.", "eliot.")
+"""They fill braces from what the call is given, or from a context."""
+
+
+@RULE.check
+def check(project: Project) -> Iterator[Finding]:
+    yield from together(_findings(project))
+
+
+def _findings(project: Project) -> Iterator[Finding]:
+    for func in project.functions:
+        if not any("{" in text for text in func.inventory.texts):
+            continue
+        raised = {id(p.stmt.exc) for p in func.by_kind.get(m.Raise, ()) if isinstance(p.stmt, m.Raise)}
+        for site in func.sites:
+            name = _unfilled(func, site, raised)
+            if name is None or not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            yield RULE.at(
+                project,
+                site,
+                f"the text is no f-string: it says {{{name}}} as it is written, and not what {name} is",
+                "put an f before the text",
+                confidence="certain",
+            )
+
+
+def _unfilled(func: Func, site: Site, raised: set[int]) -> str | None:
+    """The name in braces, when the text is logged or raised as it is, and the name is one of the function or its module."""
+    if id(site.call) in raised:
+        given = site.call.args[0] if site.call.args else None
+    else:
+        call = log_call(site)
+        given = site.call.args[0] if call is not None and call.sure and len(site.call.args) == 1 else None
+        if (site.dotted or "").startswith(FILLS) or any(k not in ("exc_info", "stack_info") for k, _ in site.call.keywords):
+            return None
+    if not isinstance(given, m.Const) or not isinstance(given.value, str):
+        return None
+    found = PLACE.search(given.value)
+    if found is None or not _known(func, found.group(1)):
+        return None
+    return found.group(1)
+
+
+def _known(func: Func, name: str) -> bool:
+    scopes: Func | None = func
+    while scopes is not None:
+        if name in scopes.params or name in scopes.bindings:
+            return True
+        scopes = scopes.parent
+    return name in func.module.level.bindings
