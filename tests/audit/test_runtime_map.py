@@ -88,7 +88,8 @@ def test_a_start_says_what_restarts_probes_and_stops_it(shop: list[MapRow]) -> N
 
 def test_a_start_behind_a_deaf_shell_is_not_in_order(tmp_path: Path) -> None:
     image = 'FROM python:3.12\nCOPY . .\nCMD ["sh", "run.sh"]\n'
-    found = rows(tmp_path, {"worker.py": WORKER, "plugins.py": PLUGINS, "run.sh": "celery -A worker worker\necho over\n", "Dockerfile": image})
+    files = {"worker.py": WORKER, "plugins.py": PLUGINS, "run.sh": "celery -A worker worker\necho over\n", "Dockerfile": image}
+    found = rows(tmp_path, files)
     (start,) = [row for row in found if row.what == "start"]
     assert start.verdict == "unknown" and start.bound is not None and "passes no signal on" in start.bound
     assert ("run.sh", 1) in {(e.path, e.line) for e in start.source}

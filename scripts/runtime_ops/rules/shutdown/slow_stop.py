@@ -8,10 +8,10 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends
+from runtime_ops.project.grace import grace_of
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._launched import grace_of
 
 RULE = Rule(
     __name__,

@@ -21,6 +21,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A setting that is malformed, or a named file that cannot be read, is replaced by a default without a word.",
+    lead=True,
 )
 UNREADABLE = frozenset("OSError IOError EnvironmentError PermissionError builtins.OSError builtins.PermissionError".split())
 MALFORMED = frozenset("ValueError TypeError builtins.ValueError builtins.TypeError Exception builtins.Exception".split())
@@ -31,13 +32,17 @@ NOT_SETTINGS = re.compile(
 """Files that a program keeps for itself, or that the platform gives."""
 CONVERTED = frozenset("int float json date".split())
 DEPTH = 3
+ABSENT_ALONE = "let the failure end the start; where the file may be absent, catch FileNotFoundError alone and log which value is taken"
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    found = list(_found(project))
-    yield from as_one(finding for finding in found if finding.confidence == "certain")  # one habit of converting
-    yield from together(finding for finding in found if finding.confidence != "certain")
+    malformed: list[Finding] = []
+    unread: list[Finding] = []
+    for finding in _found(project):
+        (unread if finding.remedy == ABSENT_ALONE else malformed).append(finding)
+    yield from as_one(malformed)  # one habit of converting
+    yield from together(unread)
 
 
 def _found(project: Project) -> Iterator[Finding]:
@@ -96,7 +101,6 @@ def _malformed(project: Project, arm: HandlerEffects, read: SettingRead) -> Find
         f"{named} is no {'number' if read.conversion in ('int', 'float') else 'valid text'} is replaced in silence: the "
         "program runs with another value than the one that was given",
         "give the default for a variable that is not set only, and let the conversion of one that is set fail at start, or log it",
-        confidence="certain",
     )
 
 
@@ -171,8 +175,8 @@ def _unread(project: Project, arm: HandlerEffects, path: m.Expr) -> Finding:
         arm.line,
         f"a failure to read {source_of(path)} (missing, no permission, an I/O error) ends nothing: the start goes on with "
         "something else in its place, and what fails is what needs it later",
-        "let the failure end the start; where the file may be absent, catch FileNotFoundError alone and log which value is taken",
+        ABSENT_ALONE,
         end_line=arm.handler.body[-1].end_line if arm.handler.body else arm.line,
         severity="medium" if _secret(path, arm) else "low",
-        confidence="likely",
+        confidence="certain" if _secret(path, arm) else "likely",
     )
