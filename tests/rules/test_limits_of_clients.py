@@ -131,4 +131,4 @@ def test_a_text_where_the_client_of_kubernetes_takes_a_number(tmp_path: Path, va
         "import os\nfrom kubernetes import client, watch\n" + HEAD + f"LIMIT = {value}\n" + VIEW
         + "    given = {'_request_timeout': LIMIT}\n    return list(watch.Watch().stream(client.CoreV1Api().list_namespace, **given))\n"
     )
-    assert bool([f for f in said(tmp_path, "unconverted-number", {"app.py": code}) if f.confidence == "certain"]) is fires
+    assert bool([f for f in said(tmp_path, "inert-timeout", {"app.py": code}) if f.confidence == "certain"]) is fires

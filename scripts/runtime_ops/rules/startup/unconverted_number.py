@@ -23,9 +23,6 @@ NUMERIC = frozenset(
     ttl expire max_tries max_attempts concurrency max_bytes maxbytes backupcount""".split()
 )
 """Parameters that libraries document as numbers, under whatever client."""
-NUMBER_OR_NOTHING = "_request_timeout"
-"""The limit that clients made by OpenAPI Generator take (Kubernetes' own): of a text they set none, and raise nothing (kubernetes
-35.0.0, rest.py: an int, or a pair), or refuse it (37.0.1, argument checks)."""
 FIRST_IS_NUMBER = frozenset(("time.sleep", "asyncio.sleep", "range", "datetime.timedelta", "signal.alarm"))
 """Callables of the standard library whose first argument is a number."""
 
@@ -42,24 +39,17 @@ def check(project: Project) -> Iterator[Finding]:
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)
         if not found:
             continue
-        ignored = flow.parameter == NUMBER_OR_NOTHING
-        happens = (
-            f"{read.name} reaches {flow.parameter} as text{default}: when the variable is set, whatever to, the client takes no limit "
-            "from it, or refuses the call, by its version"
-            if ignored
-            else f"{read.name} reaches {flow.to}({flow.parameter}=…) as text{default}: when the variable is set the call raises "
-            "TypeError, so it works only as long as nobody configures it"
-        )
         yield RULE.finding(
             read.path,
             read.line,
-            happens,
-            f"convert it where it is read: int(os.environ.get({read.name!r}, …))" + ("" if ignored else " or float(…)"),
+            f"{read.name} reaches {flow.to}({flow.parameter}=…) as text{default}: when the variable is set the call raises "
+            "TypeError, so it works only as long as nobody configures it",
+            f"convert it where it is read: int(os.environ.get({read.name!r}, …)) or float(…)",
             phase="serving" if any("serving" in p for p in found.values()) else "startup",
             entrypoints=tuple(found),
             anchor=read.name,
             # what the standard library does with a text is known; a library may convert what it is given
-            confidence="certain" if ignored or flow.to in FIRST_IS_NUMBER else "likely",
+            confidence="certain" if flow.to in FIRST_IS_NUMBER else "likely",
         )
 
 
@@ -75,8 +65,6 @@ def _numeric(project: Project, read: SettingRead) -> Flow | None:
 
 
 def _needs_number(flow: Flow) -> bool:
-    if flow.parameter == NUMBER_OR_NOTHING and flow.kind in ("argument", "item"):
-        return True
     if flow.kind != "argument":
         return False
     if flow.to in FIRST_IS_NUMBER:
