@@ -30,6 +30,7 @@ RULE = "endless-start-wait"
         ("until [ -f /tmp/ready ]; do sleep 1; done\n", False),
         ("while true; do python report.py; sleep 60; done &\n", False),
         ("until pg_isready -h db; do :; done\n", False),
+        ("search-server &\nuntil curl -f http://localhost:8080; do sleep 1; done\n", False),
     ],
 )
 def test_what_ends_the_loop(tmp_path: Path, loop: str, fires: bool) -> None:

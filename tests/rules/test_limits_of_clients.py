@@ -102,6 +102,20 @@ def test_a_client_of_kubernetes_that_another_package_makes(tmp_path: Path) -> No
     assert not shown(tmp_path / "b", "call-without-timeout", {**files, "app.py": code.format(", _request_timeout=5")})
 
 
+@pytest.mark.parametrize(
+    ("call", "fires"),
+    [
+        ("core.read_namespaced_pod_log('a', 'b')", True),
+        ("core.read_namespaced_pod_log('a', 'b', follow=True)", False),
+        ("core.read_namespaced_pod_log('a', 'b', follow=True, _request_timeout=(3, None))", False),
+        ("core.list_namespaced_pod('a', _request_timeout=5, _preload_content=False).read()", False),
+    ],
+)
+def test_what_is_asked_of_kubernetes(tmp_path: Path, call: str, fires: bool) -> None:
+    files = {"app.py": "from shared.cluster import core\n" + HEAD + VIEW + f"    return {call}\n", "requirements.txt": PINS}
+    assert bool(shown(tmp_path / "a", "call-without-timeout", files) + shown(tmp_path / "b", "timeout-disabled", files)) is fires
+
+
 def test_the_place_that_serves_stands_for_a_client(tmp_path: Path) -> None:
     code = (
         "from kubernetes import client\nfrom flask import Flask\napi = client.CoreV1Api()\n\n\ndef make():\n    app = Flask(__name__)\n"

@@ -26,6 +26,8 @@ ASKS = re.compile(
 )
 """Programs that ask another host whether it is there, or do a step for which it must be."""
 SOCKET = re.compile(r"/dev/tcp/")
+HERE = re.compile(r"\blocalhost\b|\b127\.0\.0\.\d|::1\b")
+"""Addresses of this machine: a program that the script has started itself."""
 ENDS = frozenset(("exit", "return", "exec", "kill"))
 COUNTS = re.compile(
     r"-(?:lt|le|gt|ge)\b|\(\(|\bSECONDS\b|\$\(\(|\blet\b|\bexpr\b|[<>]=? *\d|\b(?:max_?|retr|tries|attempt|count|timeout|deadline|elapsed)",
@@ -142,7 +144,7 @@ def _endless(path: str, commands: tuple[a.SimpleCommand, ...]) -> Iterator[Loop]
         if any(assignment for c in inside for assignment in c.assignments) and not _forever(loop):
             continue  # a value that the loop makes anew, and that it may look at
         asks = next((c for c in inside if ASKS.match(c.program.rpartition("/")[2]) or SOCKET.search(c.raw)), None)
-        if asks is None or (_forever(loop) and not any(c.program == "break" for c in inside)):
+        if asks is None or HERE.search(asks.raw) or (_forever(loop) and not any(c.program == "break" for c in inside)):
             continue
         function = next((c.function for c in inside if c.function), None)
         if function is not None and any(c.program in LIMITED and function in c.raw for c in commands):
