@@ -20,6 +20,7 @@ from runtime_ops.libraries import (
     jobs,
     names,
     observability,
+    option_limits,
     programs,
     resources,
     retries,
@@ -51,10 +52,11 @@ TABLES: dict[str, tuple[Callable[[], tuple[typing.Any, ...]], str]] = {
     "surface": (surface.all_surfaces, "role name"),
     "wrappers": (programs.all_wrappers, "name"),
     "program_options": (programs.all_program_options, "name"),
+    "option_limits": (option_limits.all_option_limits, "name"),
     "setting_limits": (setting_limits.all_setting_limits, "name"),
 }
 FEWEST = {"timeouts": 400, "returns": 250, "types": 250, "aliases": 250, "servers": 25, "jobs": 15, "blocking": 100, "program_options": 15,
-          "setting_limits": 4}  # fmt: skip
+          "setting_limits": 4, "option_limits": 5}  # fmt: skip
 
 CHECKABLE = re.compile(r"\d|\.json|^unverified: ..|^own rule|^environment of|^the signature in|documentation")
 

@@ -36,9 +36,8 @@ LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost
 ADDRESSES = ("url", "host", "base_url", "address", "server")
 SOCKET_FILE = re.compile(r"^(?:redis\+socket|\w*unix)://|^/[\w./-]+\.sock$", re.I)
 UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
-SET_OUTSIDE = frozenset({"dulwich", "stomp.py"})
-"""Clients that git's own settings limit (dulwich: ``http.timeout``), or that wait only when they are asked to (stomp.py:
-``connect(wait=True)``)."""
+SET_OUTSIDE = frozenset({"dulwich"})
+"""Clients that git's own settings limit (dulwich: ``http.timeout``)."""
 LOCAL_CACHES = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "dummy.DummyCache", "filebased.FileBasedCache")
 )
@@ -62,12 +61,19 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or (wait.constructs and "call" in wait.row.where)
         or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait)))
         or wait.row.distribution in SET_OUTSIDE
+        or _not_asked_to_wait(wait)
         or _any_version(project, wait)
         or _hands_through(wait)
         or _replaced(project, wait)
         or _other_cache(project, wait)
         or _waited_with_limit(project, wait)
     )
+
+
+def _not_asked_to_wait(wait: WaitSite) -> bool:
+    """Whether the call is one of stomp.py's that waits for an answer only where it is asked to: ``connect(wait=True)``."""
+    given = wait.call.keyword("wait")
+    return wait.row.distribution == "stomp.py" and not (isinstance(given, m.Const) and bool(given.value))
 
 
 def _other_cache(project: Project, wait: WaitSite) -> bool:

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from runtime_ops.findings import SEVERITIES, Evidence, Finding
 from runtime_ops.project.waits import WaitSite
-from runtime_ops.rules.api import together
+from runtime_ops.rules.api import PHASE_WEIGHT, together
 
 EACH_CALL = frozenset(
     """stdlib requests requests-futures requests-toolbelt CacheControl httpx httpx2 urllib3 niquests aiohttp curl_cffi pycurl treq
     tornado feedparser GitPython zeep websocket-client websockets paramiko""".split()
 )
 """Libraries whose calls take their limit one by one, each to another host; the others are clients that are made once."""
+
+LAST = max(PHASE_WEIGHT.values()) + 1
 
 
 def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[Finding]:
@@ -57,12 +59,13 @@ def _one_session(findings: list[Finding]) -> Finding:
 
 
 def _one_client(findings: list[Finding]) -> Iterator[Finding]:
-    """One finding a severity for the clients of one library: the place with the most calls stands for all."""
+    """One finding a severity for the clients of one library: the place with the most calls stands for all, one that serves before
+    one that starts, whose wait its platform sees."""
     groups: dict[str, list[Finding]] = {}
     for finding in together(findings):
         groups.setdefault(finding.severity, []).append(finding)
     for group in groups.values():
-        first, *others = sorted(group, key=lambda f: (-f.count, f.path, f.line))
+        first, *others = sorted(group, key=lambda f: (PHASE_WEIGHT.get(f.phase or "", LAST), -f.count, f.path, f.line))
         also = (*(Evidence(f.path, f.line, "the same") for f in others[:8]), *first.also)
         entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
         yield replace(first, count=sum(f.count for f in group), also=also[:8], entrypoints=entrypoints)

@@ -133,7 +133,7 @@ def lasts(project: Project, wait: WaitSite) -> bool:
         return True
     if site.method in READERS and (not reads_address(wait.call) or _gets_content(project, wait)):
         return True
-    if dotted.endswith("SSLContext.wrap_socket") and _no_handshake(wait.call):
+    if (dotted.endswith("SSLContext.wrap_socket") and _no_handshake(wait.call)) or _follows(wait.call):
         return True
     return _sibling_sets_it(wait) or _made_around_another(wait)
 
@@ -169,6 +169,12 @@ def _gets_content(project: Project, wait: WaitSite) -> bool:
         return True
     handed = [argument_of(site, scope, param) for site in calls_of(scope, project.links)]
     return bool(handed) and all(isinstance(e, m.Attr) and e.name in ("content", "text") for e in handed)
+
+
+def _follows(call: m.Call) -> bool:
+    """``read_namespaced_pod_log(…, follow=True)``: it lasts for as long as there is something to read."""
+    asked = call.keyword("follow")
+    return isinstance(asked, m.Const) and asked.value is True
 
 
 def _no_handshake(call: m.Call) -> bool:

@@ -16,6 +16,7 @@ from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._mends import one_a_mend
+from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited
@@ -71,6 +72,8 @@ def check(project: Project) -> Iterator[Finding]:
         yield from one_a_mend(told)
     for unset in unset_limits(project):
         yield _of_setting(project, unset)
+    for made in unlimited_objects(project):
+        yield _of_object(project, made)
     for database in unlimited_databases(project):
         yield _of_database(project, database)
     for path, command, holds, copies in unlimited_downloads(project):
@@ -108,6 +111,25 @@ def _of_setting(project: Project, unset: Unset) -> Finding:
         phase="serving",
         entrypoints=entrypoints,
         anchor=unset.row.setting,
+    )
+
+
+def _of_object(project: Project, made: Unlimited) -> Finding:
+    entrypoints = project.imported_by(made.module, "service")
+    end = outer_end(project, entrypoints)
+    soon = end.by == "server" and end.seconds <= SOON
+    peer = "server" if made.row.shared else "provider"
+    option = f", since {made.row.options[0]} is not given" if made.row.options else ""
+    return RULE.finding(
+        made.module.path,
+        made.line,
+        f"{made.row.name} {made.row.work} without a limit{option}: a {peer} that accepts and stays silent holds each of those requests "
+        f"{end.text}".rstrip(),
+        made.row.remedy,
+        severity="low" if soon or not made.row.shared else "medium",
+        phase="serving",
+        entrypoints=entrypoints,
+        anchor=made.row.name,
     )
 
 

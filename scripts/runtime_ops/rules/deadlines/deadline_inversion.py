@@ -12,8 +12,9 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._long_defaults import longer_defaults
 from runtime_ops.rules.deadlines._outer import Limit, proxy_limits, server_limit
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts
+from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for
 
 RULE = Rule(
     __name__,
@@ -29,12 +30,17 @@ DEPTH = 2  # functions below a handler whose waits are its own
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    told: set[tuple[str, int]] = set()
     for entrypoint in project.entrypoints:
         if entrypoint.kind != "service" or not entrypoint.production:
             continue
         limit = server_limit(entrypoint)
         if limit is not None:
             yield from _longer_than_server(project, entrypoint, limit)
+            for finding in _long_by_default(project, entrypoint, limit):
+                if (finding.path, finding.line) not in told:  # two services with one client
+                    told.add((finding.path, finding.line))
+                    yield finding
         limits = list(proxy_limits(project, entrypoint))
         if limits:
             # which location leads to which route is not followed: the most patient one
@@ -76,6 +82,29 @@ def _longer_than_server(project: Project, entrypoint: Entrypoint, limit: Limit) 
         # a number that is written at a call of a handler is meant to act there; one from elsewhere may be meant for other callers
         sure = any(w.deadline.how == "call" and w.kind != "child" and w.site.function in handled for w in group)
         yield replace(finding, trace=(*finding.trace, limit.at), confidence="certain" if sure else finding.confidence)
+
+
+def _long_by_default(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:
+    """A client that is given no limit, and whose default is longer than the server's."""
+    for group in longer_defaults(project, entrypoint, limit.seconds):
+        first = group[0]
+        library, seconds = first.row.distribution, first.deadline.seconds
+        attempts = first.row.retries.attempts if first.row.retries is not None else None
+        again = " a try" if isinstance(attempts, int) and attempts > 1 else ""
+        finding = finding_of(
+            RULE,
+            project,
+            group,
+            f"{first.place.text}() is given no limit, and {library} waits {seconds:g} s{again} by default, while {limit.who} kills the "
+            f"worker that takes longer than {limit.seconds:g} s over a request: where the peer falls silent no error is raised, and no "
+            "handler or log line of it runs",
+            f"{remedy_for(first)} ({limit.seconds:g} s)",
+            severity="low",
+            phase="serving",
+            entrypoints=(entrypoint,),
+            confidence="certain",
+        )
+        yield replace(finding, count=len(group), trace=(*finding.trace, limit.at))
 
 
 def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:

@@ -12,9 +12,11 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import sites_in
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.outer_limits import BLOCKS
+from runtime_ops.project.settings import Flow
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._elapsed import lost_days
+from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
 RULE = Rule(
     __name__,
@@ -28,6 +30,9 @@ POOLS = frozenset(
 TIMED = frozenset({"result", "wait", "as_completed", "map", "exception"})
 SESSIONS = frozenset({"requests.Session", "requests.sessions.Session"})
 READERS = frozenset({"read", "readlines"})
+NUMBER_OR_NOTHING = "_request_timeout"
+"""The limit that clients made by OpenAPI Generator take, Kubernetes' own among them: of a text they set none, and raise nothing
+(kubernetes 35.0.0, rest.py: an int or a pair), or they refuse it (37.0.1, argument checks)."""
 
 
 @RULE.check
@@ -55,6 +60,29 @@ def check(project: Project) -> Iterator[Finding]:
                 confidence=how,
             )
     yield from _default_of_sockets(project)
+    yield from _texts_of_the_environment(project)
+
+
+def _texts_of_the_environment(project: Project) -> Iterator[Finding]:
+    """``_request_timeout=os.environ.get("LIMIT", 60)``: a number as long as nobody sets the variable, then a text."""
+    for read in project.settings:
+        if read.how not in ENVIRONMENT or read.conversion or read_for_development(read):
+            continue
+        flows = [*read.flows, *(flow for use in project.settings.uses(read) for flow in use.flows[:1])]
+        if any(_is_limit(flow) for flow in flows) and _reached(project, read.function):
+            yield RULE.in_function(
+                project,
+                read.function,
+                read.line,
+                f"{read.name} reaches {NUMBER_OR_NOTHING} as text: when the variable is set, whatever to, the client takes no limit "
+                "from it and waits for ever, or refuses the call, by its version",
+                f"convert it where it is read: int(os.environ.get({read.name!r}, …))",
+                confidence="certain",
+            )
+
+
+def _is_limit(flow: Flow) -> bool:
+    return flow.parameter == NUMBER_OR_NOTHING and flow.kind in ("argument", "item")
 
 
 def _reached(project: Project, func: Func) -> bool:

@@ -1,0 +1,148 @@
+"""Limits that a client has by itself or by an option: longer than the server's, in the wrong unit, or not given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from judging import said, shown
+
+HEAD = "from flask import Flask\napp = Flask(__name__)\n"
+VIEW = "@app.get('/a')\ndef a():\n"
+IMAGE = "FROM python:3.12-slim\nCOPY . /app\nCMD [\"gunicorn\", {0}\"app:app\"]\n"
+S3 = "import boto3\nfrom botocore.config import Config\n" + HEAD + VIEW + "    return boto3.client('s3'{0}).list_buckets()\n"
+OPENAI = "from openai import OpenAI\n" + HEAD + VIEW + "    return OpenAI({0}).chat.completions.create(model='a', messages=[])\n"
+PINS = "boto3==1.44.5\nopenai==2.43.0\nflask-dance==7.1.0\nflask-oidc==2.4.0\nkubernetes==35.0.0\nredis==5.0.0\nstomp.py==9.0.0\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "fires"),
+    [
+        (S3.format(""), "", True),
+        (S3.format(", config=Config(read_timeout=5)"), "", False),
+        (S3.format(", **app.options"), "", False),
+        (S3.format(""), '"-k", "gthread", ', False),
+        (S3.format(""), '"--timeout", "120", ', False),
+        (S3.format(""), '"--timeout", "0", ', False),
+        (OPENAI.format(""), '"--timeout", "120", ', True),
+        (OPENAI.format("timeout=20"), '"--timeout", "120", ', False),
+    ],
+)
+def test_a_default_longer_than_the_server(tmp_path: Path, code: str, options: str, fires: bool) -> None:
+    files = {"app.py": code, "Dockerfile": IMAGE.format(options), "requirements.txt": PINS}
+    assert bool(shown(tmp_path, "deadline-inversion", files)) is fires
+
+
+def test_one_finding_for_a_library(tmp_path: Path) -> None:
+    more = "@app.get('/b')\ndef b():\n    return boto3.client('sqs').list_queues()\n"
+    files = {"app.py": S3.format("") + more, "Dockerfile": IMAGE.format(""), "requirements.txt": PINS}
+    (finding,) = shown(tmp_path, "deadline-inversion", files)
+    assert (finding.severity, finding.count) == ("low", 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "fires"),
+    [
+        ("requests.get('http://a', timeout=5000)", True),
+        ("requests.get('http://a', timeout=(1000, 1000))", True),
+        ("requests.get('http://a', timeout=3600)", False),
+        ("requests.get('http://a', timeout=900)", False),
+        ("requests.get('http://a', timeout=1500)", False),
+        ("requests.get('http://a', timeout=5)", False),
+        ("InstanceMetadataFetcher(timeout=1000, num_attempts=2).retrieve_iam_role_credentials()", True),
+        ("InstanceMetadataFetcher(timeout=2)", False),
+    ],
+)
+def test_thousands_of_seconds(tmp_path: Path, call: str, fires: bool) -> None:
+    code = "import requests\nfrom botocore.utils import InstanceMetadataFetcher\n" + HEAD + VIEW + f"    return {call}\n"
+    assert bool(shown(tmp_path, "limit-in-wrong-unit", {"app.py": code, "requirements.txt": PINS})) is fires
+
+
+DANCE = "from flask_dance.contrib.github import make_github_blueprint\n" + HEAD + "made = make_github_blueprint({0})\n"
+OWN_DANCE = "from flask_dance.consumer import OAuth2ConsumerBlueprint\n" + HEAD + "class Mine(OAuth2ConsumerBlueprint):\n    pass\n"
+OIDC = "from flask_oidc import OpenIDConnect\n" + HEAD + "oidc = OpenIDConnect(app)\n{0}"
+STORAGE = "import os\nfrom limits.storage import RedisStorage\n" + HEAD + "kept = RedisStorage(os.environ['CACHE']{0})\n"
+FROM_TEXT = "from limits.storage import storage_from_string\n" + HEAD + "kept = storage_from_string('{0}')\n"
+LIMITER = "import os\nfrom flask_limiter import Limiter\n" + HEAD + "limiter = Limiter(app.key, app=app{0})\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        (DANCE.format(""), 1),
+        (DANCE.format("token_url_params={'timeout': 5}"), 0),
+        (OWN_DANCE, 1),
+        (OIDC.format(""), 1),
+        (OIDC.format("oidc.oauth.oidc.client_kwargs['default_timeout'] = 5\n"), 0),
+        (STORAGE.format(""), 1),
+        (STORAGE.format(", socket_timeout=2"), 0),
+        (FROM_TEXT.format("redis://cache:6379"), 1),
+        (FROM_TEXT.format("async+redis://cache:6379"), 0),
+        (FROM_TEXT.format("memory://"), 0),
+        (LIMITER.format(""), 0),
+        (LIMITER.format(", storage_uri='redis://cache'"), 1),
+        (LIMITER.format(", storage_uri=os.environ['REDIS_URL']"), 1),
+        (LIMITER.format(", storage_uri='redis://cache', storage_options={'socket_timeout': 2}"), 0),
+        (LIMITER.format(", storage_uri='memory://'"), 0),
+    ],
+)
+def test_an_option_that_is_not_given(tmp_path: Path, code: str, count: int) -> None:
+    assert len(shown(tmp_path, "call-without-timeout", {"app.py": code, "requirements.txt": PINS})) == count
+
+
+def test_a_redis_client_that_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    files = {"app.py": STORAGE.format(""), "requirements.txt": PINS.replace("redis==5.0.0", "redis==8.0.0")}
+    assert not shown(tmp_path, "call-without-timeout", files)
+
+
+def test_a_client_of_kubernetes_that_another_package_makes(tmp_path: Path) -> None:
+    code = "from shared.cluster import core\n" + HEAD + VIEW + "    return core.list_namespaced_pod('a'{0})\n"
+    files = {"app.py": code.format(""), "requirements.txt": PINS}
+    assert shown(tmp_path / "a", "call-without-timeout", files)
+    assert not shown(tmp_path / "b", "call-without-timeout", {**files, "app.py": code.format(", _request_timeout=5")})
+
+
+@pytest.mark.parametrize(
+    ("call", "fires"),
+    [
+        ("core.read_namespaced_pod_log('a', 'b')", True),
+        ("core.read_namespaced_pod_log('a', 'b', follow=True)", False),
+        ("core.read_namespaced_pod_log('a', 'b', follow=True, _request_timeout=(3, None))", False),
+        ("core.list_namespaced_pod('a', _request_timeout=5, _preload_content=False).read()", False),
+    ],
+)
+def test_what_is_asked_of_kubernetes(tmp_path: Path, call: str, fires: bool) -> None:
+    files = {"app.py": "from shared.cluster import core\n" + HEAD + VIEW + f"    return {call}\n", "requirements.txt": PINS}
+    assert bool(shown(tmp_path / "a", "call-without-timeout", files) + shown(tmp_path / "b", "timeout-disabled", files)) is fires
+
+
+def test_the_place_that_serves_stands_for_a_client(tmp_path: Path) -> None:
+    code = (
+        "from kubernetes import client\nfrom flask import Flask\napi = client.CoreV1Api()\n\n\ndef make():\n    app = Flask(__name__)\n"
+        "    api.list_namespaced_secret('a')\n\n    @app.get('/a')\n    def a():\n        return api.list_namespaced_pod('a')\n\n"
+        "    return app\n\n\nif __name__ == '__main__':\n    make().run()\n"
+    )
+    (finding,) = shown(tmp_path, "call-without-timeout", {"app.py": code, "requirements.txt": PINS})
+    assert (finding.line, finding.phase) == (12, "serving")
+
+
+@pytest.mark.parametrize(("asked", "fires"), [("wait=True", True), ("wait=False", False), ("", False)])
+def test_a_broker_that_is_waited_for(tmp_path: Path, asked: str, fires: bool) -> None:
+    given = f"'a', 'b', {asked}" if asked else "'a', 'b'"
+    code = "import stomp\n" + HEAD + VIEW + f"    conn = stomp.Connection([('mq', 61613)])\n    conn.connect({given})\n"
+    assert bool(shown(tmp_path, "call-without-timeout", {"app.py": code, "requirements.txt": PINS})) is fires
+
+
+def test_a_bind_to_a_directory(tmp_path: Path) -> None:
+    made = "    conn = ldap.initialize('ldaps://directory')\n    conn.sasl_gssapi_bind_s()\n    return find(conn)\n"
+    code = "import ldap\n" + HEAD + VIEW + made
+    assert shown(tmp_path, "call-without-timeout", {"app.py": code})
+
+
+@pytest.mark.parametrize(("value", "fires"), [("os.environ.get('LIMIT', 60)", True), ("int(os.environ.get('LIMIT', 60))", False)])
+def test_a_text_where_the_client_of_kubernetes_takes_a_number(tmp_path: Path, value: str, fires: bool) -> None:
+    code = (
+        "import os\nfrom kubernetes import client, watch\n" + HEAD + f"LIMIT = {value}\n" + VIEW
+        + "    given = {'_request_timeout': LIMIT}\n    return list(watch.Watch().stream(client.CoreV1Api().list_namespace, **given))\n"
+    )
+    assert bool([f for f in said(tmp_path, "inert-timeout", {"app.py": code}) if f.confidence == "certain"]) is fires
