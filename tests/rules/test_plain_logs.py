@@ -39,6 +39,7 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
         (CONSOLE.replace("Console", "JSON").replace("dev", "processors"), "import structlog\n", None),
         (FULL, "from acme.config import LOG_FORMAT\n", ("certain", "low")),  # a constant sets nothing up
         (FULL, "from acme.logging import start\n", None),
+        ("import logging.config\n    logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True})", "", None),
     ],
 )
 def test_plain_text_is_certain_where_nothing_makes_fields(
@@ -85,6 +86,7 @@ DJANGO = {
         ("%(asctime)s %(message)s", ", 'formatter': 'short'", "medium"),
         ("%(levelname)s %(message)s", "", "medium"),  # no formatter: the bare message
         ("%(levelname)s %(message)s", ", 'filters': ['require_debug_true']", None),
+        ("%(levelname)s %(message)s", "}, 'own': {'class': 'acme.Sender'", None),
     ],
 )
 def test_what_a_written_configuration_leaves_out(tmp_path: Path, text: str, extra: str, severity: str | None) -> None:
@@ -124,3 +126,22 @@ def test_a_configuration_that_the_command_leaves_out(tmp_path: Path) -> None:
     start = IMAGE.replace('"python", "worker.py"', '"gunicorn", "app:app"')
     (finding,) = said(tmp_path, "logging/no-log-setup", {"Dockerfile": start, "app.py": app, "logging.yaml": written})
     assert (finding.path, finding.line) == ("Dockerfile", 4)
+
+
+@pytest.mark.parametrize(
+    ("arm", "fires"),
+    [
+        ("log.error('failed')\n            traceback.print_exc()", True),
+        ("log.exception('failed')\n            traceback.print_exc()", False),
+        ("log.error('failed')\n            traceback.print_exc(file=out)", False),
+        ("traceback.print_exc()", False),
+    ],
+)
+def test_a_traceback_printed_beside_its_record(tmp_path: Path, arm: str, fires: bool) -> None:
+    text = (
+        "import logging\nimport time\nimport traceback\n\nlog = logging.getLogger(__name__)\n\n\n"
+        f"def main():\n    while True:\n        try:\n            work()\n        except Exception:\n            {arm}\n"
+        "        time.sleep(5)\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    found = [f for f in said(tmp_path, "logging/print-in-service", {"Dockerfile": IMAGE, "worker.py": text}) if "beside" in f.message]
+    assert [(f.line, f.severity) for f in found] == ([(13, "low")] if fires else [])

@@ -30,6 +30,8 @@ SHIPS = re.compile(
 SENDS = re.compile(r"(?i)(enable_logs|enableLogs|LoggingHandler|LoggerProvider|OTLPLogExporter|_logs\b)")
 """Names by which Sentry's logs and OpenTelemetry's logs are switched on."""
 
+PLAIN_CLASSES = frozenset({"logging", "django", "colorlog", "uvicorn", "rich", "celery", "gunicorn"})
+"""Packages whose handlers and formatters write text."""
 COLLECTED = frozenset({"procfile"})
 """A Procfile's platform takes what its processes print into one stream."""
 INSTALLED = COLLECTED | {"packaging"}
@@ -157,6 +159,8 @@ def _display(project: Project, setup: LogUse) -> tuple[Module, m.Mapping, int] |
     if setup.site is not None and setup.name == "logging.config.dictConfig":
         call = setup.site.call
         given = call.args[0] if call.args else None
+        if isinstance(given, m.Mapping):
+            return setup.function.module, given, call.end_line
         if isinstance(given, m.Name) and given.id in setup.function.bindings:
             bound = setup.function.bindings[given.id]
             given = bound[0].expr if len(bound) == 1 and not setup.function.is_module else given
@@ -203,10 +207,13 @@ def _named(module: Module, name: str) -> Iterator[tuple[Module, m.Mapping, int]]
 
 def _lacks_of_mapping(mapping: m.Mapping) -> tuple[str, ...] | None:
     """What the lines of a written configuration lack, where every handler that writes to the terminal lacks it; None where it has
-    such handlers for development alone."""
+    such handlers for development alone, none at all, or classes that were not read."""
     parts = _pairs(mapping)
     formatters = {name: _pairs(value) for name, value in _pairs(parts.get("formatters")).items()}
     handlers = [_pairs(value) for value in _pairs(parts.get("handlers")).values()]
+    kinds = [_class_of(part) for part in (*handlers, *formatters.values())]
+    if not handlers or any(kind and kind.partition(".")[0] not in PLAIN_CLASSES for kind in kinds):
+        return None  # nothing writes by it, or a class that was not read does, perhaps as fields
     terminal = [h for h in handlers if isinstance(kind := h.get("class"), m.Const) and str(kind.value).endswith("StreamHandler")]
     shown = [h for h in terminal if not debug_only(h)]
     if terminal and not shown:
@@ -221,6 +228,12 @@ def _lacks_of_mapping(mapping: m.Mapping) -> tuple[str, ...] | None:
         lacking.append(set(_lacks(text.value)) if isinstance(text, m.Const) and isinstance(text.value, str) else set())
     common = set.intersection(*lacking) if lacking else set()
     return tuple(name for name in ("level", "time") if name in common)
+
+
+def _class_of(part: dict[str, m.Expr]) -> str:
+    """The class that makes a handler or formatter: its name, ``?`` where it is no text, empty where the default does."""
+    given = part.get("()", part.get("class"))
+    return "" if given is None else str(given.value) if isinstance(given, m.Const) else "?"
 
 
 def debug_only(handler: dict[str, m.Expr]) -> bool:
