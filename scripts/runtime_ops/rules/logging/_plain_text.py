@@ -24,7 +24,7 @@ FIELDS = re.compile(r"""^\s*\{\s*"|(?<![\w%(.])level=%\(""")
 SHIPS = re.compile(
     r"(?i)(json[-_]?log|log\w*[-_]json|logstash|gelf|graypy|\becs[-_]logging|fluent[-_]?logger|fluentd|watchtower|loki|seqlog|logfire|dockerflow|mozlog"
     r"|google[-_]cloud[-_]logging|opencensus|azure[-_]monitor|applicationinsights|powertools|splunk|logz|logtail|loguru|stackdriver"
-    r"|logmatic|eliot|datadog|ddtrace|newrelic|opentelemetry[-_.]instrumentation[-_]logging|logmanager|cloudlog)"
+    r"|logmatic|eliot|datadog|ddtrace|newrelic|opentelemetry[-_.]instrumentation[-_.]logging|logmanager|cloudlog)"
 )
 """Distributions and modules that write fields, or carry records to a store as such."""
 SENDS = re.compile(r"(?i)(enable_logs|enableLogs|LoggingHandler|LoggerProvider|OTLPLogExporter|_logs\b)")

@@ -169,6 +169,8 @@ def console_renderer(project: Project, program: Program, parts: list[LogUse]) ->
 
 def _into_files(setup: LogUse) -> bool:
     """Whether the set-up writes to files on the host: people read them there, and no store asks for fields."""
+    if setup.site is not None and setup.name == "logging.basicConfig" and setup.site.call.keyword("filename") is not None:
+        return True
     scopes = setup.function.module.functions.values()
     texts = (n.value for func in scopes for p in func.places for e in own_expressions(p.stmt) for n in m.walk(e) if isinstance(n, m.Const))
     made = (site.text for func in scopes for site in func.sites)
