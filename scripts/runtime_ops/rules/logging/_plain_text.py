@@ -200,8 +200,9 @@ def _named(module: Module, name: str) -> Iterator[tuple[Module, m.Mapping, int]]
     """Displays bound to a name at a module's level or in one of its classes, with their last line."""
     for place in (*module.level.places, *(p for klass in module.classes.values() for p in klass.places)):
         stmt = place.stmt
-        named = isinstance(stmt, m.Assign) and any(isinstance(t, m.Name) and t.id == name for t in stmt.targets)
-        if named and isinstance(stmt.value, m.Mapping):
+        if not isinstance(stmt, m.Assign) or not isinstance(stmt.value, m.Mapping):
+            continue
+        if any(isinstance(t, m.Name) and t.id == name for t in stmt.targets):
             yield module, stmt.value, stmt.end_line
 
 
