@@ -80,7 +80,7 @@ def check(project: Project) -> Iterator[Finding]:
         place = written(project, setup)
         if place is None:
             continue
-        doubt = may_be_fields(project, program, setup)
+        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
         if not _into_files(setup) and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
