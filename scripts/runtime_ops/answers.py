@@ -22,7 +22,7 @@ LARGE = 300
 SETTINGS = """local-default lazy-config variable-never-read misparsed-flag secret-default unconverted-number
     unvalidated-config unused-setting variable-not-provided""".split()
 LOGGING = """context-lost lost-log-config no-correlation-id plain-access-log secret-in-log unstructured-logs errors-on-stdout
-    reserved-extra-key no-exception-to-log""".split()
+    reserved-extra-key no-exception-to-log no-log-setup""".split()
 CALLS = """redelivery-window inert-timeout endless-retry wall-clock-deadline unbounded-poll blocking-in-async inert-retry
     migrate-per-worker unbounded-label counter-as-gauge masked-failure""".split()
 ASIDE = frozenset(

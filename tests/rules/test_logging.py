@@ -335,9 +335,8 @@ COMPOSE = "services:\n  app:\n    image: shop\n    command: python app.py\n"
     ("set_up", "file", "content", "fires"),
     [
         (PLAIN_TEXT, "deployment.yaml", POD, True),
-        (PLAIN_TEXT, "compose.yaml", COMPOSE, False),
+        (PLAIN_TEXT, "compose.yaml", COMPOSE, True),
         ("import sentry_sdk\n" + PLAIN_TEXT, "compose.yaml", COMPOSE, True),
-        ("import sentry_sdk\n" + PLAIN_TEXT + "KEPT = 'logging.FileHandler'\n", "compose.yaml", COMPOSE, False),
         ("from logging import config\nconfig.dictConfig(settings.LOG_CONFIG)\n", "deployment.yaml", POD, False),  # the operator's
         (PLAIN_TEXT.replace("%(asctime)s ", ""), "compose.yaml", COMPOSE, True),
         ("", "deployment.yaml", POD, False),

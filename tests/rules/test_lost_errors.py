@@ -241,6 +241,34 @@ def test_who_learns_of_a_request_that_fails(tmp_path: Path, told: str, fires: bo
     assert bool(found(tmp_path, "logging/unlogged-failure", {"app.py": app, "own.py": own})) is fires
 
 
+WORK = "\n\ndef order(n):\n    rows = open('a').read()\n    sent = open('b').read()\n    return open(n).read() + rows + sent\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "caught", "told", "fires"),
+    [
+        ("order(1)", "Exception", "return 'bad', 400", True),
+        ("order(1)", "Exception", "abort(404)", True),
+        ("order(1)", "Exception", "raise NotFound()", True),
+        ("order(1)", "Exception", "log.exception('no order')\n        abort(404)", False),
+        ("order(1)", "ValueError", "return 'bad', 400", False),  # what the input may be
+        ("parse_order(1)", "Exception", "return 'bad', 400", False),
+        ("int('1')", "Exception", "return 'bad', 400", False),
+        ("requests.get('http://x', timeout=3)", "requests.RequestException", "abort(404)", True),
+        ("requests.get('http://x', timeout=3)", "requests.HTTPError", "abort(404)", False),  # it answered, with 404 perhaps
+        ("order(1)", "Exception", "return page('An error occurred during the export.')", True),
+        ("order(1)", "Exception", "return page('orders')", False),
+        ("parse_order(1)", "Exception", "return page('An error occurred.')", False),
+    ],
+)
+def test_who_is_blamed_for_a_request_that_fails(tmp_path: Path, body: str, caught: str, told: str, fires: bool) -> None:
+    own = WORK + WORK.replace("def order", "def parse_order") + "\n\ndef page(text):\n    return '<p>' + text\n"
+    top = "import requests\nfrom flask import abort\nfrom werkzeug.exceptions import NotFound\nfrom own import order, page, parse_order\n"
+    app = f"{top}{OUTER}@app.get('/')\ndef index():\n    try:\n        x = {body}\n"
+    app += f"    except {caught}:\n        {told}\n    return str(x)\n"
+    assert bool(found(tmp_path, "logging/unlogged-failure", {"app.py": app, "own.py": own})) is fires
+
+
 @pytest.mark.parametrize(
     ("name", "own", "fires"),
     [

@@ -20,6 +20,7 @@ from runtime_ops.project.names import decorator_name
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._failing import never_comes
+from runtime_ops.rules.logging._printed_tracebacks import beside_a_record
 from runtime_ops.rules.logging._programs import LOAD_GENERATORS, logs_at_all, programs, talkative
 
 RULE = Rule(
@@ -57,6 +58,7 @@ def check(project: Project) -> Iterator[Finding]:
                 habit.append(_finding(project, site, kind))
                 left[site.path] = left.get(site.path, 0) + _left_over(site)
     yield from few(together(alone))
+    yield from beside_a_record(project, RULE)
     only = not any(logs_at_all(program) for program in programs(project))
     if habit and (len(habit) >= HABIT or (only and not alone)):
         yield _of_habit(list(together(habit)), left, only)

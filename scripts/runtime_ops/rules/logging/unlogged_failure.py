@@ -14,13 +14,14 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.model import Func, places_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import functions_of
+from runtime_ops.rules.logging._blamed import answers_as_done, blames_the_client
 from runtime_ops.rules.logging._shown import probes
 from runtime_ops.rules.logging.lost_traceback import caught, running
 
 RULE = Rule(
     __name__,
     severity="low",
-    summary="A request handler catches any exception, answers 5xx and logs nothing: the cause is known to the client alone.",
+    summary="A request handler catches any exception, answers it and logs nothing: the cause is known to the client alone, or to nobody.",
 )
 SERVER_ERRORS = range(500, 600)
 HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
@@ -29,22 +30,31 @@ HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     handlers = {func for route in project.routes for func in functions_of(route)}
-    files: dict[str, list[HandlerEffects]] = defaultdict(list)
+    files: dict[tuple[str, str], list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
-        if arm.func in handlers and _told_to_the_client_alone(arm) and not _told_before(project, arm) and running(project, arm):
-            files[arm.path].append(arm)
-    for path in sorted(files):
-        first, *others = sorted(files[path], key=lambda arm: (-arm.body_statements, arm.line))
-        yield _finding(project, first, others)
+        if arm.func not in handlers or not _leaves_no_trace(arm):
+            continue
+        answer = _answer(project, arm)
+        if answer and not _told_before(project, arm) and running(project, arm):
+            files[arm.path, answer].append(arm)
+    for path, answer in sorted(files):
+        first, *others = sorted(files[path, answer], key=lambda arm: (-arm.body_statements, arm.line))
+        yield _finding(project, first, others, answer)
 
 
-def _told_to_the_client_alone(arm: HandlerEffects) -> bool:
-    """Whether the arm takes any exception, answers that the server failed, and leaves no other trace."""
-    if not arm.broad or arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits:
+def _leaves_no_trace(arm: HandlerEffects) -> bool:
+    if arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits or arm.counts or arm.stores:
         return False
-    if arm.counts or arm.stores or probes(arm.func) or any(word in arm.func.name.lower() for word in HEALTH):
-        return False
-    return _answers_server_error(arm)
+    return not (probes(arm.func) or any(word in arm.func.name.lower() for word in HEALTH))
+
+
+def _answer(project: Project, arm: HandlerEffects) -> str:
+    """What an arm that takes any exception tells the client: ``5xx``, ``4xx`` or ``success``; empty for anything else."""
+    if arm.broad and _answers_server_error(arm):
+        return "5xx"
+    if blames_the_client(project, arm):
+        return "4xx"
+    return "success" if answers_as_done(project, arm) else ""
 
 
 def _answers_server_error(arm: HandlerEffects) -> bool:
@@ -73,11 +83,13 @@ def _told_before(project: Project, arm: HandlerEffects) -> bool:
     )
 
 
-def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects]) -> Finding:
+def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects], answer: str) -> Finding:
     many = len(others) + 1
     told = "the client is told the text" if first.uses_error else "not even its text is told"
-    answer = "answer 5xx and log" if others else "answers 5xx and logs"
+    if answer != "5xx":
+        told += ", with a status that says it was the client's fault" if answer == "4xx" else ", with the status of success"
     what = f"{many} request handlers of this file catch" if others else f"{first.func.name}() catches"
+    answer = f"answer {answer} and log" if others else f"answers {answer} and logs"
     found = RULE.in_function(
         project,
         first.func,
@@ -86,6 +98,6 @@ def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffect
         "can see why requests fail, or where",
         "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
         end_line=first.handler.body[0].end_line if first.handler.body else first.line,
-        severity="medium" if many >= 3 else "low",
+        severity="medium" if many >= 3 and "5xx" in answer else "low",
     )
     return replace(found, count=many, also=tuple(Evidence(a.path, a.line, "the same") for a in others[:8])) if others else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -14,7 +15,17 @@ from runtime_ops.project.kept import kept
 from runtime_ops.project.log_parts import LogUse
 from runtime_ops.project.model import Func, Site, Step, own_expressions
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, deployed, logs_at_all, programs, unread_imports
+from runtime_ops.rules.logging._plain_text import (
+    COLLECTED,
+    INSTALLED,
+    Written,
+    dictionary_of,
+    django_settings,
+    may_be_fields,
+    shipped,
+    written,
+)
+from runtime_ops.rules.logging._programs import Program, deployed, log_calls, logs_at_all, programs, unread_imports
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -32,67 +43,138 @@ PLAIN = frozenset("absl alembic click django flask kombu scrapy sqlalchemy torna
 SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 """What Django sets logging up from."""
 ROLES = ("configure", "formatter", "handler")
-QUERIED = frozenset({"kubernetes", "ecs", "nomad", "marathon", "fly", "render", "appengine", "heroku"})
-"""Platforms that take the output into a store which is queried; of one container, people read the lines."""
-WATCHED = re.compile(
-    r"(?i)(^|[._])(\w*sentry\w*|rollbar|bugsnag|honeybadger|airbrake|newrelic|ddtrace|datadog|elasticapm)($|[._])"
-)
-"""Packages of error trackers and agents, by name: whoever runs the program looks at it from outside."""
+CONSOLE = "structlog.dev.ConsoleRenderer"
+DEFAULT_STRUCTLOG = "structlog, which is never configured,"
 CHOSEN = re.compile(r"(?i)log\w*(conf|format|json|struct|render|style)|(json|struct)\w*log")
 """Settings by which the operator chooses the form of the records."""
 TIMES = ("asctime", "created", "{time", "time:")
 NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
 
 
+class Plain(NamedTuple):
+    """A program whose records are plain text for certain, its set-up, and where that is written."""
+
+    program: Program
+    setup: LogUse
+    place: Written
+    severity: str
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported = set()
+    certain: list[Plain] = []
     for program in programs(project):
-        entrypoint, modules = program.entrypoint, program.modules
-        parts = [use for use in project.log_parts if use.function.module in modules]
-        if any(use.structured for use in parts) or not logs_at_all(program) or not deployed(project, program):
+        parts = [use for use in project.log_parts if use.function.module in program.modules]
+        console = console_renderer(project, program, parts)
+        if not logs_at_all(program) or not shipped(project, program, INSTALLED if console is not None else COLLECTED):
             continue
-        if any(_of_operator(project, use) for use in parts) or speaks_of_json(project, program) or chosen(project, program):
+        if any(renders_fields(use) for use in parts) or any(_of_operator(project, use) for use in parts):
             continue
-        setup = setup_of(project, program, parts)
-        if setup is None or (setup.path, setup.line) in reported or comes_too_late(program, setup, parts):
+        default = None if console is not None else never_configured(project, program)
+        if (default is None and speaks_of_json(project, program)) or chosen(project, program):
+            continue
+        setup = console or default or setup_of(project, program, parts)
+        if setup is None or comes_too_late(program, setup, parts):
             continue  # without a set-up that is seen nothing can be said of its form
-        bare = timeless(project, setup)
-        asked = bare or queried(program)
-        reported.add((setup.path, setup.line))
-        yield RULE.finding(
-            setup.path,
-            setup.line,
-            f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
-            "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
-            "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
-            confidence="possible" if not asked or (_into_files(setup) and not collected(program)) else "likely",
-            entrypoints=(entrypoint,),
-            trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
-            phase="startup",
-            anchor=entrypoint.id,
-        )
+        place = written(project, setup)
+        if place is None:
+            continue
+        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
+        if not _into_files(setup) and (not doubt or "level" in place.lacks):
+            # what carries the records elsewhere as fields leaves the printed lines without a level all the same
+            certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
+        elif deployed(project, program) and (setup.path, setup.line) not in reported:
+            reported.add((setup.path, setup.line))
+            yield _lead(project, program, setup)
+    if certain:
+        yield _finding(certain)
+
+
+def _finding(certain: list[Plain]) -> Finding:
+    """One finding for the repository, at the set-up that leaves out most, then at that of the most talkative program."""
+    certain.sort(key=lambda row: (-len(row.place.lacks), -log_calls(row.program), row.place.path, row.place.line))
+    program, setup, place, severity = certain[0]
+    entrypoint = program.entrypoint
+    others = {(row.place.path, row.place.line) for row in certain} - {(place.path, place.line)}
+    without = f" without a {' or a '.join(place.lacks)}" if place.lacks else ""
+    return RULE.finding(
+        place.path,
+        place.line,
+        f"{setup.name} sets up plain text{without} for {entrypoint.kind} {entrypoint.path}, and no setting of the repository turns fields "
+        + ("on: errors cannot be told from other lines, " if "level" in place.lacks else "on: ")
+        + "ids and loggers cannot be queried, and a traceback is many records",
+        "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
+        end_line=place.end_line,
+        severity=severity,
+        confidence="certain",
+        entrypoints=[row.program.entrypoint for row in certain],
+        trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
+        phase="startup",
+        anchor=entrypoint.id,
+        count=1 + len(others),
+        also=[Evidence(path, line, "plain text too") for path, line in sorted(others)][:8],
+    )
+
+
+def never_configured(project: Project, program: Program) -> LogUse | None:
+    """structlog as it is where nothing configures it: its default is the renderer for the eye (structlog 25.5, _config.py)."""
+    logs = any(s.function.module in program.modules for s in project.sites("structlog.get_logger", "structlog.stdlib.get_logger"))
+    if not logs or any(use.name.startswith("structlog.") for use in project.log_parts):
+        return None
+    unread = {text.partition(".")[0] for text in unread_imports(project, program, UNREAD)} - PLAIN - {"structlog", "django_structlog"}
+    if unread or any(site.dotted is not None and site.dotted.startswith("logging.config.") for site in project.sites("logging.config.*")):
+        return None
+    module = django_settings(project) if any(e.framework in ("django", "celery") for e in program.all) else None
+    if module is not None:
+        return LogUse(DEFAULT_STRUCTLOG, "configure", False, module.level, module.level.bindings["INSTALLED_APPS"][0].line)
+    return LogUse(DEFAULT_STRUCTLOG, "configure", False, program.home.main.module.level, program.home.line)
+
+
+def _lead(project: Project, program: Program, setup: LogUse) -> Finding:
+    entrypoint = program.entrypoint
+    bare = timeless(project, setup)
+    return RULE.finding(
+        setup.path,
+        setup.line,
+        f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
+        "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
+        "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
+        confidence="possible",
+        entrypoints=(entrypoint,),
+        trace=[Evidence(entrypoint.path, entrypoint.line, f"{entrypoint.kind} {entrypoint.id}")],
+        phase="startup",
+        anchor=entrypoint.id,
+    )
+
+
+def renders_fields(use: LogUse) -> bool:
+    """Whether a part writes fields; what only binds values for structlog leaves their form to its renderer."""
+    binds = use.role in ("correlate", "middleware") and use.name.startswith(("structlog.", "django_structlog."))
+    return bool(use.structured) and not binds
+
+
+def console_renderer(project: Project, program: Program, parts: list[LogUse]) -> LogUse | None:
+    """structlog's renderer for the eye, where the program's set-up uses it in every case and no other renderer is there."""
+    ours = [use for use in parts if use.name.startswith("structlog.") and use.role in ("formatter", "configure")]
+    if any(use.role == "formatter" and use.name != CONSOLE for use in ours):
+        return None
+    found = [use for use in ours if use.name == CONSOLE]
+    if len(found) != 1 or not any(use.role == "configure" for use in ours):
+        return None
+    (use,) = found
+    sometimes = use.site is not None and any(isinstance(step.stmt, m.If | m.Try) for step in use.site.steps)
+    return use if not sometimes and any(reached(project, e, use) for e in program.all) else None
 
 
 def _into_files(setup: LogUse) -> bool:
     """Whether the set-up writes to files on the host: people read them there, and no store asks for fields."""
-    scopes = (setup.function, setup.function.module.level)
-    texts = (n.value for func in scopes for p in func.places for e in own_expressions(p.stmt) for n in m.walk(e) if isinstance(n, m.Const))
-    return any(isinstance(text, str) and text.endswith("FileHandler") for text in texts)
-
-
-def collected(program: Program) -> bool:
-    """Whether production runs on a platform that takes the output into a store."""
-    return any(x.platform in QUERIED for e in program.all for x in e.production if x.role == "main")
-
-
-def queried(program: Program) -> bool:
-    """Whether the records end where somebody queries them: a platform collects them, or the program also reports to a tracker
-    or agent, as what is watched from outside does. One container of a home has a person who reads the lines."""
-    if collected(program):
+    if setup.site is not None and setup.name == "logging.basicConfig" and setup.site.call.keyword("filename") is not None:
         return True
-    bindings = (b for module in program.modules for found in module.level.bindings.values() for b in found)
-    return any(b.kind == "import" and WATCHED.search(b.text) for b in bindings)
+    scopes = setup.function.module.functions.values()
+    texts = (n.value for func in scopes for p in func.places for e in own_expressions(p.stmt) for n in m.walk(e) if isinstance(n, m.Const))
+    made = (site.text for func in scopes for site in func.sites)
+    return any(isinstance(text, str) and text.endswith("FileHandler") for text in (*texts, *made))
 
 
 def chosen(project: Project, program: Program) -> bool:
@@ -150,7 +232,10 @@ def speaks_of_json(project: Project, program: Program) -> bool:
 def set_up_elsewhere(project: Project, program: Program) -> bool:
     """Whether the program imports a package for logging that no table knows: what that sets up is not read."""
     known = {part.call.partition(".")[0] for part in all_log_parts()} - {"structlog"}  # own set-up, often in a company's package
-    heads = (text.partition(".")[0] for text in unread_imports(project, program, UNREAD))
+    if any(u.name.startswith("structlog.configure") and u.function.module in program.modules for u in project.log_parts):
+        known.add("structlog")
+    # a constant (``acme.config.LOG_FORMAT``) sets nothing up
+    heads = (text.partition(".")[0] for text in unread_imports(project, program, UNREAD) if not text.rpartition(".")[2].isupper())
     return any(head not in known and head not in PLAIN for head in heads)
 
 
@@ -159,6 +244,8 @@ def _of_operator(project: Project, use: LogUse) -> bool:
     if use.site is None or use.name not in ("logging.config.dictConfig", "logging.config.fileConfig") or not use.site.call.args:
         return False
     given = use.site.call.args[0]
+    if use.name == "logging.config.dictConfig" and dictionary_of(project, use) is not None:
+        return False  # the repository holds what the setting is by default
     if isinstance(given, m.Name) and "." in given.id:
         handed = use.function.param(given.id.partition(".")[0]) is not None
         unknown = handed or project.links.names.value(given, use.function) is None
@@ -192,7 +279,10 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
 
 
 def unused(site: Site) -> bool:
-    """Whether a formatter is bound to a name of which only methods are called: no handler writes by it."""
+    """Whether a formatter is made for a method of its own (``Formatter().formatException(…)``), or bound to a name of which only
+    methods are called: no handler writes by it."""
+    if any(isinstance(other.call.func, m.Attr) and other.call.func.value is site.call for other in site.function.sites):
+        return True
     where = kept(site)
     if where.scope not in ("local", "module") or not where.name or "." in where.name:
         return False
