@@ -13,7 +13,15 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import WORKER_PROGRAMS, Entrypoint
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components, deployed, programs, traced_around, unread_imports
+from runtime_ops.rules.logging._programs import (
+    CONTAINERS,
+    Program,
+    components,
+    deployed,
+    programs,
+    traced_around,
+    unread_imports,
+)
 from runtime_ops.rules.metrics._unmeasured import has_queue, place_to_measure, speaks_of_measuring
 
 RULE = Rule(
@@ -126,8 +134,13 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
 
 
 def shipped(project: Project, component: tuple[Program, ...]) -> bool:
-    """Whether an artifact says how one of the programs is run for good."""
-    return bool(project.launches) and any(deployed(project, program) for program in component)
+    """Whether an artifact says how one of the programs is run for others. An image alone that starts a script of its own is as often
+    a tool that somebody runs at home; one that starts a server program, or works off a queue, is not."""
+    launches = [
+        x for program in component for e in program.all for x in e.production if x.role == "main" and x.platform in CONTAINERS
+    ]
+    served = any(x.platform != "dockerfile" or x.server is not None for x in launches)
+    return bool(launches) and (served or any(has_queue(project, program) for program in component))
 
 
 def what_is_missing(project: Project, program: Program) -> str:
