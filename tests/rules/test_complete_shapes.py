@@ -295,9 +295,9 @@ def pay():
 @pytest.mark.parametrize(
     ("sampled", "told"),
     [
-        ("", "records no metric"),
-        (", traces_sample_rate=0.1", "is traced and tracked"),
-        (", profiles_sample_rate=1", "is traced and tracked"),
+        ("", "how much of it fails is known from log lines alone"),
+        (", traces_sample_rate=0.1", "since when, is seen by nobody"),
+        (", profiles_sample_rate=1", "since when, is seen by nobody"),
     ],
 )
 def test_an_error_tracker_that_samples(tmp_path: Path, sampled: str, told: str) -> None:

@@ -221,7 +221,7 @@ def test_probes_may_stand_in_terraform(tmp_path: Path, more: dict[str, str], cou
 def test_only_what_compose_keeps_up_lacks_a_check(tmp_path: Path, restart: str, command: str, count: int) -> None:
     compose = f"services:\n  web:\n    build: .\n{restart}    command: {command}\n"
     files = {"app.py": APP, "Dockerfile": IMAGE, "docker-compose.yml": compose}
-    assert len(found(tmp_path, "missing-probe", files)) == count
+    assert len([f for f in found(tmp_path, "missing-probe", files) if f.confidence != "possible"]) == count
 
 
 @pytest.mark.parametrize(("turn", "count"), [("time.sleep(60)", 0), ("print(open('jobs').read())\n    time.sleep(60)", 1)])

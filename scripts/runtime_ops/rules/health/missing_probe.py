@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime_ops.facts.artifacts import ComposeFile, ComposeService
+from runtime_ops.facts.artifacts import KubernetesFile
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.loops import SLEEPS
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.health._probes import source_first
+from runtime_ops.rules.health._composed import for_good, named_production, ours
+from runtime_ops.rules.health._probes import needs_login, routes_of, source_first
 
 RULE = Rule(
     __name__,
     severity="medium",
     summary="A service or worker is started without a health check.",
 )
+IMAGES = frozenset({"dockerfile", "compose", "shell", "packaging"})
+"""Platforms of a repository that leaves open where its image runs."""
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
 LOAD_GENERATORS = ("locust",)
-RESTARTS = frozenset({"always", "unless-stopped", "on-failure", "any"})
 
 
 @RULE.check
@@ -54,6 +56,7 @@ def _drives_load(entrypoint: Entrypoint) -> bool:
 
 def _kubernetes(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Finding]:
     bare: dict[str, list[tuple[str, int]]] = {}
+    half: dict[str, list[tuple[str, int]]] = {}
     for launch in launches:
         container, workload = launch.container, launch.workload
         if container is None or workload is None or container.templated or workload.templated:
@@ -61,16 +64,39 @@ def _kubernetes(entrypoint: Entrypoint, launches: list[Launch]) -> Iterator[Find
         if workload.kind in ("Job", "CronJob", "Pod") or any(p.method == "template" for p in container.probes):
             continue
         service = entrypoint.kind == "service"
-        lacking = container.liveness is None and (container.readiness is None or not service)
-        if lacking:
-            name = workload.name.text if workload.name is not None else launch.path
-            # copies of one workload (base, release, chart) are one finding
-            bare.setdefault(name.rpartition("}}")[2].strip("-") or name, []).append((launch.path, container.line))
+        if container.liveness is not None:
+            continue
+        name = workload.name.text if workload.name is not None else launch.path
+        # copies of one workload (base, release, chart) are one finding
+        name = name.rpartition("}}")[2].strip("-") or name
+        if container.readiness is None or not service:
+            bare.setdefault(name, []).append((launch.path, container.line))
+        elif not _minds_its_workers(launch):
+            half.setdefault(name, []).append((launch.path, container.readiness.line))
+    if half and not bare:
+        yield _never_restarted(entrypoint, source_first(place for group in half.values() for place in group))
     if not bare:
         return
     places = source_first(place for group in bare.values() for place in group)
     asked = any(x.container is not None and x.container.ports for x in launches)  # others get no traffic by its ports
     yield _bare(entrypoint, *places[0], "Kubernetes", places[1:], asked=asked)
+
+
+def _never_restarted(entrypoint: Entrypoint, places: list[tuple[str, int]]) -> Finding:
+    (path, line), *others = places
+    return RULE.finding(
+        path,
+        line,
+        f"Kubernetes asks {entrypoint.path} whether it is ready and never whether it lives: a process that hangs is taken out of the "
+        "service and stays there until somebody deletes its pod",
+        "add a livenessProbe on a route that asks nothing but the process, slower to fail than the readinessProbe",
+        severity="low",
+        confidence="likely",
+        entrypoints=(entrypoint,),
+        anchor=f"{entrypoint.id}:liveness",
+        count=len(others) + 1,
+        also=[Evidence(p, at, "the same workload") for p, at in others[:8]],
+    )
 
 
 def _bare(
@@ -100,26 +126,6 @@ def _bare(
     )
 
 
-def _kept_up(launch: Launch) -> bool:
-    """Whether compose is told to start the service again: so it is where it runs for good, not only built or tried out."""
-    restart = launch.service.restart if launch.service is not None else None
-    return restart is not None and restart.text.strip("'\"").partition(":")[0] in RESTARTS
-
-
-def _is_ours(launch: Launch, project: Project) -> bool:
-    """Whether the compose service runs code of the repository: where others of its file are built here or get the source
-    mounted, one with another image alone is a neighbour's program, whose command only reads like one of ours."""
-    if launch.service is None or _made_here(launch.service):
-        return True
-    beside = [s for f in project.artifacts_of(ComposeFile) if f.path == launch.path for s in f.services if _made_here(s)]
-    image = launch.service.image.text if launch.service.image is not None else ""
-    return not beside or any(s.image is not None and s.image.text == image for s in beside)
-
-
-def _made_here(service: ComposeService) -> bool:
-    return service.build is not None or any(x.bind and x.source.startswith(".") for x in service.mounts)
-
-
 def _minds_its_workers(launch: Launch) -> bool:
     """Whether the server itself ends a worker that hangs: gunicorn's, of the synchronous class, whose timeout is not off."""
     worker, limit = launch.options.get("worker_class"), launch.options.get("timeout")
@@ -143,11 +149,13 @@ def _image(project: Project, entrypoint: Entrypoint, launches: list[Launch]) -> 
     """Neither the image nor the compose service that runs it checks health, and no other platform does."""
     if entrypoint.kind != "service" or any(x.platform in ("kubernetes", *SCHEDULERS) or x.probes for x in launches):
         return
-    composed = [x for x in launches if x.platform == "compose" and _kept_up(x) and _is_ours(x, project)]
+    composed = [x for x in launches if x.platform == "compose" and for_good(x) and ours(x, project)]
     built = [x for x in launches if x.platform == "dockerfile" and x.role == "main"]
+    if not composed:
+        yield from _unasked(project, entrypoint, built)
     if not composed or all(_minds_its_workers(x) for x in composed):
         return
-    if built:
+    if built and not named_production(composed[0].path):
         link = built[0].chain[0]
         path, line = link.path, link.line
     else:
@@ -164,4 +172,29 @@ def _image(project: Project, entrypoint: Entrypoint, launches: list[Launch]) -> 
         entrypoints=(entrypoint,),
         anchor=entrypoint.id,
         also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
+    )
+
+
+def _unasked(project: Project, entrypoint: Entrypoint, built: list[Launch]) -> Iterator[Finding]:
+    """The program answers a health route, its image is all that says how it runs, and the image does not ask."""
+    if not built or _minds_its_workers(built[0]) or any(x.platform not in IMAGES for x in project.launches):
+        return
+    if project.artifacts_of(KubernetesFile):
+        return
+    own = set(routes_of(project, entrypoint))
+    route = next((r for r in project.routes.health_like() if r in own and r.kind == "http" and not (r.dynamic or needs_login(r))), None)
+    if route is None:
+        return
+    link = built[0].chain[0]
+    yield RULE.finding(
+        link.path,
+        link.line,
+        f"{entrypoint.path} answers {route.path}, and the image has no HEALTHCHECK that asks it: wherever Docker runs it, a process that "
+        "hangs counts as up, and nothing can wait for it to be ready",
+        f"add a HEALTHCHECK that asks {route.path} with a time limit",
+        severity="low",  # Docker restarts nothing that is unhealthy, and Kubernetes does not look at it
+        confidence="possible",  # the manifests may be kept elsewhere
+        entrypoints=(entrypoint,),
+        anchor=f"{entrypoint.id}:unasked",
+        trace=(Evidence(route.file, route.line, route.path),),
     )

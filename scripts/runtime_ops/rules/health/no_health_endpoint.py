@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import ComposeFile
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.frameworks import all_frameworks
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.layout import join
-from runtime_ops.project.route_model import Route
+from runtime_ops.project.route_model import VARIABLE, Route
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import routes_of
 from runtime_ops.rules.health.failure_answered_200 import NAMED
@@ -28,6 +30,17 @@ SCHEDULERS = frozenset(CONTAINERS) - {"dockerfile", "compose"}
 """Those that ask by a route, where their manifest is at hand: a container alone is asked by any program that is put into it."""
 
 
+FILES = frozenset({"django.conf.urls.static.static", "django.contrib.staticfiles.urls.staticfiles_urlpatterns"})
+"""What answers with files only, whatever the path."""
+WHOLE = frozenset(("", "api", "rest", "app"))
+OF_ALL = re.compile(r"(?i)v\d+")
+SPEAKS = re.compile(
+    r"(?i)health[_-]?check|healthz|dockerflow|watchman|(?:^|[/.^])_*(?:health|(?:lb)?heartbeat|livez|readyz|liveness|readiness)_*[/$]*$"
+    r"|/(?:alive|ping|ready|live|up)/?$"
+)
+"""What the code of a program with a health answer of any kind says somewhere."""
+SEVERAL = 4
+"""Routes below which a program may be a toy, or its routes not all be read."""
 ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
 """Names of handlers that say that the program lives, whatever their path."""
 
@@ -48,7 +61,42 @@ def _asks_health(route: Route) -> bool:
     """Whether the path or the handler's name says that the answer is about health."""
     if route.func is not None and ANSWERS.search(route.func.name):
         return True
-    return NAMED.search(route.path) is not None or route.path.rstrip("/").endswith(("/status", "/version"))
+    if NAMED.search(route.path) is not None:
+        return True
+    # the status of one thing (``/orders/<id>/status``) is that thing's
+    return VARIABLE.search(route.path) is None and route.path.rstrip("/").endswith(("/status", "/version"))
+
+
+def _hides(route: Route) -> bool:
+    """Whether a health route may be among those that a library answers below the path. Below a name of its own (``/admin/``) are
+    those of one matter; what hangs at the root, or below the path of all (``/api/``), may hold anything."""
+    if route.kind != "mount":
+        return False
+    parts = route.path.strip("/").split("/")
+    return route.framework != "django" or parts[-1].lower() in WHOLE or OF_ALL.fullmatch(parts[-1]) is not None
+
+
+def _nowhere_named(entrypoint: Entrypoint) -> bool:
+    """Whether no text and no import of the program has a word of health in it: a library, or a middleware, may answer before any
+    route does."""
+    return not any(
+        SPEAKS.search(text)
+        for module in entrypoint.modules
+        for func in module.functions.values()
+        for text in (*func.inventory.texts, *(p.stmt.target for p in func.by_kind.get(m.Import, ()) if isinstance(p.stmt, m.Import)))
+    )
+
+
+def _registered(project: Project, entrypoint: Entrypoint, routes: list[Route]) -> tuple[str, int]:
+    """Where a further route would be written: the first URL list of all, or the application."""
+    lists = [r for r in routes if r.framework == "django" and r.file.endswith("urls.py")]
+    if lists:
+        first = min(lists, key=lambda r: (r.file.count("/"), not r.file.endswith("/urls.py"), r.file, r.line))
+        return first.file, first.line
+    made = {name for row in all_frameworks() for name in row.apps}
+    sites = [s for s in project.sites(*made) if s.function.module in entrypoint.modules]
+    best = min(sites, key=lambda s: (s.function.module is not entrypoint.main.module, s.path, s.line), default=None)
+    return (best.path, best.line) if best is not None else (entrypoint.path, entrypoint.line)
 
 
 def _written_in_a_specification(project: Project, entrypoint: Entrypoint) -> bool:
@@ -63,13 +111,14 @@ def _written_in_a_specification(project: Project, entrypoint: Entrypoint) -> boo
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    told: set[tuple[str, int]] = set()
     for entrypoint in project.entrypoints:
         launches = [x for x in entrypoint.production if x.platform in CONTAINERS]
         if entrypoint.kind != "service" or not launches or any(x.probes for x in entrypoint.launches):
             continue
         routes = routes_of(project, entrypoint)
         http = [r for r in routes if r.kind in ("http", "grpc")]
-        if not http or any(r.dynamic or r.kind == "mount" for r in routes):
+        if not http or any((r.dynamic or _hides(r)) and r.name not in FILES for r in routes):
             continue  # what is not read may be one
         if _written_in_a_specification(project, entrypoint):
             continue
@@ -81,13 +130,20 @@ def check(project: Project) -> Iterator[Finding]:
             continue  # registered in a way that no import shows
         if any(r in health or _asks_health(r) for r in routes):
             continue
+        scheduled = any(x.platform in SCHEDULERS for x in launches)
+        sure = scheduled or (len(http) >= SEVERAL and all(r.mounted for r in http) and _nowhere_named(entrypoint))
+        path, line = (entrypoint.path, entrypoint.line) if scheduled else _registered(project, entrypoint, routes)
+        if (path, line) in told:
+            continue  # another way to start the same
+        told.add((path, line))
         yield RULE.finding(
-            entrypoint.path,
-            entrypoint.line,
+            path,
+            line,
             f"{entrypoint.path} answers {len(http)} route{'s' if len(http) != 1 else ''} and none about its health: a platform can "
             "only ask whether the port is open, which it is also while every request fails",
             "add a liveness route that asks nothing, and a readiness route that asks what requests need",
-            confidence="certain" if any(x.platform in SCHEDULERS for x in launches) else "likely",
+            severity="medium" if scheduled or not sure else "low",  # with an image alone, whoever runs it asks or does not
+            confidence="certain" if sure else "likely",
             phase="serving",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,

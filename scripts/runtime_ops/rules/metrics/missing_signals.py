@@ -13,7 +13,16 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import WORKER_PROGRAMS, Entrypoint
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, components, deployed, programs, traced_around, unread_imports
+from runtime_ops.rules.logging._programs import (
+    CONTAINERS,
+    Program,
+    components,
+    deployed,
+    programs,
+    traced_around,
+    unread_imports,
+)
+from runtime_ops.rules.metrics._unmeasured import has_queue, place_to_measure, speaks_of_measuring
 
 RULE = Rule(
     __name__,
@@ -46,6 +55,7 @@ EXPORTERS = re.compile(r"(?i)(?:celery|rq)[\w-]*exporter|(?:^|[/-])flower(?:[:@-
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 NOTHING = ("records no metric", "has traces, but no metric")
 DEPTH_BESIDE = "is traced and tracked, and nothing records its queue depth"
+UNMEASURED = (NOTHING[0], DEPTH_BESIDE)
 DEPTH_ONLY = "has metrics, but none of queue depth"
 # what instrument names say: a metric of this program's own work
 WORDS = {
@@ -57,32 +67,80 @@ WORDS = {
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    bare: list[tuple[Program, str]] = []
     for component in components(project):
         if not any(deployed(project, program) for program in component):
             continue
         told = [(program, what) for program in component if (what := what_is_missing(project, program))]
         if not told:
             continue
-        (first, what), *others = told
-        entrypoint = first.entrypoint
-        # a worker of no job system may have no queue whose depth there is to tell
-        # and where nothing beside it is measured either, that is a decision about the product
-        sure = any(
-            (w != DEPTH_ONLY or p.entrypoint.framework in WORKER_PROGRAMS) and (w not in NOTHING or beside_measured(project, p))
-            for p, w in told
-        )
-        yield RULE.finding(
-            first.home.path,
-            first.home.line,
-            f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is first seen by its users, or line by line in logs",
-            "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
-            confidence="likely" if sure else "possible",
-            phase="serving",
-            entrypoints=[program.entrypoint for program, _ in told],
-            anchor=entrypoint.id,
-            count=len(told),
-            also=[Evidence(p.home.path, p.home.line, f"the same: {w}") for p, w in others[:8]],
-        )
+        if all(what in UNMEASURED for _, what in told) and shipped(project, component):
+            bare += told
+        else:
+            yield _of_some(project, told)
+    if bare and not speaks_of_measuring(project):
+        yield _of_all(project, [program for program, _ in bare], tracked=any(what == DEPTH_BESIDE for _, what in bare))
+    elif bare:
+        yield _of_some(project, bare)
+
+
+def _of_some(project: Project, told: list[tuple[Program, str]]) -> Finding:
+    """What programs of one code base do not measure, while something else may."""
+    (first, what), *others = told
+    entrypoint = first.entrypoint
+    # a worker of no job system may have no queue whose depth there is to tell
+    # and where nothing beside it is measured either, that is a decision about the product
+    sure = any(
+        (w != DEPTH_ONLY or p.entrypoint.framework in WORKER_PROGRAMS) and (w not in NOTHING or beside_measured(project, p))
+        for p, w in told
+    )
+    return RULE.finding(
+        first.home.path,
+        first.home.line,
+        f"{entrypoint.kind} {entrypoint.path} {what}: slow or failing work is first seen by its users, or line by line in logs",
+        "instrument the framework (prometheus or OpenTelemetry) and add error, queue-depth, startup and shutdown metrics",
+        confidence="likely" if sure else "possible",
+        phase="serving",
+        entrypoints=[program.entrypoint for program, _ in told],
+        anchor=entrypoint.id,
+        count=len(told),
+        also=[Evidence(p.home.path, p.home.line, f"the same: {w}") for p, w in others[:8]],
+    )
+
+
+def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
+    """That no program which the repository ships measures anything: once for all, first of them one with a queue. ``tracked``: an
+    error tracker samples how long some of the work takes."""
+    queued = [program for program in bare if has_queue(project, program)]
+    first, *others = sorted(bare, key=lambda p: (p not in queued, p.home.path, p.home.line))
+    path, line = place_to_measure(project, first)
+    unseen = "how much waits in its queue, and since when, " if queued else ""
+    rest = "is seen by nobody" if tracked and queued else "how long its work takes and how much of it fails is known from log lines alone"
+    return RULE.finding(
+        path,
+        line,
+        f"nothing in the repository records a metric, and {first.entrypoint.kind} {first.entrypoint.path} is deployed: {unseen}{rest}, "
+        "and no alert can be set on it",
+        "count and time its work here (prometheus_client or OpenTelemetry, by the framework's instrumentation)"
+        + (", and export the queue's depth and the age of what waits" if queued else ""),
+        severity="medium" if queued and not tracked else "low",
+        confidence="certain",
+        phase="serving",
+        entrypoints=[program.entrypoint for program in (first, *others)],
+        anchor="nothing",
+        count=len(bare),
+        also=[Evidence(p.home.path, p.home.line, f"{p.entrypoint.kind}: the same") for p in others[:8]],
+    )
+
+
+def shipped(project: Project, component: tuple[Program, ...]) -> bool:
+    """Whether an artifact says how one of the programs is run for others. An image alone that starts a script of its own is as often
+    a tool that somebody runs at home; one that starts a server program, or works off a queue, is not."""
+    launches = [
+        x for program in component for e in program.all for x in e.production if x.role == "main" and x.platform in CONTAINERS
+    ]
+    served = any(x.platform != "dockerfile" or x.server is not None for x in launches)
+    return bool(launches) and (served or any(has_queue(project, program) for program in component))
 
 
 def what_is_missing(project: Project, program: Program) -> str:
