@@ -29,6 +29,8 @@ RULE = Rule(
 )
 
 
+HABIT = 3
+"""So many programs written alike are told once, with a count."""
 BY_HAND = ("shell", "packaging")
 """Platforms of which no signal is known: somebody types the command."""
 WHOLE_GROUP = frozenset({"procfile", "heroku", "systemd"})
@@ -58,7 +60,8 @@ def check(project: Project) -> Iterator[Finding]:
         habit = (place.how, (place.site.dotted or "") if place.site is not None else "", left_out.text if left_out is not None else "")
         alike.setdefault(habit, []).append(_finding(project, entrypoint, place, lost(project, entrypoint)))
     for findings in alike.values():
-        yield from as_one(findings)  # programs that are written alike: one habit
+        # programs that are written alike are one habit, two may be a chance
+        yield from as_one(findings) if len(findings) >= HABIT else findings
 
 
 def _typed(project: Project, entrypoint: Entrypoint) -> bool:
