@@ -202,15 +202,17 @@ def test_a_file_that_another_program_writes_is_not_cut_off(tmp_path: Path) -> No
     assert "open()" not in found[0].message
 
 
-def test_a_way_down_that_is_written_and_skipped_weighs_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("way_down", "severity"), [("server.stop(0)", "low"), ("flush_traces()", "high")])
+def test_a_way_down_that_is_written_and_skipped_weighs_by_what_it_does(tmp_path: Path, way_down: str, severity: str) -> None:
     code = (
         "import time\nfrom concurrent import futures\nimport grpc\n\ndef main():\n"
         "    server = grpc.server(futures.ThreadPoolExecutor(4))\n    server.start()\n    try:\n        while True:\n"
-        "            time.sleep(3600)\n    except KeyboardInterrupt:\n        server.stop(0)\n\n"
+        f"            time.sleep(3600)\n    except KeyboardInterrupt:\n        {way_down}\n\n"
+        "def flush_traces():\n    open('/tmp/traces', 'w').close()\n\n"
         'if __name__ == "__main__":\n    main()\n'
     )
     files = {"server.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /app\nCMD ["python", "server.py"]\n'}
-    assert [f.severity for f in shown(tmp_path, "unhandled-termination", files)] == ["high"]
+    assert [f.severity for f in shown(tmp_path, "unhandled-termination", files)] == [severity]
 
 
 CELERY = "import requests\nfrom celery import Celery\napp = Celery('x')\n"

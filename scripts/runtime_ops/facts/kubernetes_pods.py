@@ -190,7 +190,7 @@ def _hook(node: Mapping, name: str) -> Hook | None:
 def slept_seconds(command: Command | None) -> float | None:
     """The seconds that the ``sleep`` commands of a hook add up to; None when there is none with a plain number."""
     slept = [
-        part.argv[1] for part in (command.parts if command else ()) if part.program == "sleep" and len(part.argv) == 2
+        part.argv[1] for part in (command.parts if command else ()) if part.program.rpartition("/")[2] == "sleep" and len(part.argv) == 2
     ]
     if not slept or not all(text.rstrip("s").replace(".", "", 1).isdigit() for text in slept):
         return None

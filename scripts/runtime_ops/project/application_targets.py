@@ -13,6 +13,7 @@ from runtime_ops.project.commands import Words
 from runtime_ops.project.launch import Option, Target
 from runtime_ops.project.layout import absolute
 from runtime_ops.project.locations import Locator, Surroundings
+from runtime_ops.project.uwsgi_logic import held
 from runtime_ops.project.variables import Variables
 
 _APPLICATION = re.compile(r"[A-Za-z_][\w.]*(?::.+)?\Z")
@@ -183,7 +184,7 @@ class Applications:
             config = self._uwsgi_files.get(path or "")
             if config is not None:
                 sources.append(config.path)
-                sections = tuple(s for s in config.sections if s.name == "uwsgi")
+                sections = tuple(held(s, variables) for s in config.sections if s.name == "uwsgi")
                 options = {**so.resolved(so.section_options("uwsgi", sections, config.path), variables), **options}
         where = self.moved(options, where)
         named = next((options[n] for n in ("module", "wsgi_file", "mount") if n in options), None)

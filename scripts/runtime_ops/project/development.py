@@ -24,6 +24,7 @@ _FOR_THE_DESK = re.compile(
     r"(?i)\b(?:only|just) for (?:local )?dev(?:elopment)?\b|\bfor (?:local )?dev(?:elopment)? (?:purposes )?only\b"
     r"|\b(?:do not|don't|never) (?:use|deploy|run)[\w ]* in production\b|\bnot (?:meant |intended |suited )?for production\b"
 )
+_OVERRIDE = re.compile(r"(?:^|/)(?:docker-)?compose\.override\.ya?ml\Z")
 _PLACE = re.compile(r"<[\w .-]+>")
 _SPLIT = re.compile(r"[^a-z0-9]+")
 WINDOWS = (("system", "Windows"), ("name", "nt"), ("platform", "win32"))
@@ -33,6 +34,11 @@ WINDOWS = (("system", "Windows"), ("name", "nt"), ("platform", "win32"))
 def development_path(path: str) -> bool:
     """Whether the name of a file or of one of its folders says that it is for development."""
     return bool(set(_SPLIT.split(path.lower().replace("usr/local/", "usr/"))) & _WORDS)
+
+
+def merged_by_default(path: str) -> bool:
+    """Whether ``docker compose up`` lays a compose file over the one beside it (``compose.override.yaml``), unless told otherwise."""
+    return _OVERRIDE.search(path) is not None
 
 
 def development_name(name: str) -> bool:

@@ -516,7 +516,8 @@ class EntrypointFinder:
             made = [kind for site, kind, _ in self.apps if site.function.module in entry.modules]
             return entry.kind or (made[0] if made else "service"), framework
         if entry.places:
-            last = deepest(entry.places[0], self.spine)
+            # of several ways to serve the first; a person at a terminal is one beside them
+            last = deepest(next((p for p in entry.places if p.kind != "cli"), entry.places[0]), self.spine)
             kind = last.kind or "worker"
             # a server that runs in threads of its own while main sleeps in a loop
             if last.how in ("loop", "wait") and framework and self._serves(entry):

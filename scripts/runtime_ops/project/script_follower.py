@@ -140,14 +140,17 @@ class ScriptFollower:
         self, way: Way, code: ShellCode, arguments: Words | None, variables: Variables, depth: int
     ) -> tuple[Walk, list[Launch]]:
         walk = Walk(code, arguments, variables, lambda text: self._sourced(text, way))
-        made: list[Launch] = []
+        made: list[tuple[Ran, Launch]] = []
         only = sum(not c.substitution for c in code.commands) == 1
         alternatives: list[Launch] = []
         for ran in walk.run():
             found = self._ran(way, code, ran, walk, only, depth)
-            (alternatives if ran.alternative else made).extend(found)
+            if ran.alternative:
+                alternatives.extend(found)
+            else:
+                made.extend((ran, launch) for launch in found)
         known = [x for x in alternatives if x.target.path is not None or x.server is not None]
-        return walk, made + (known or alternatives)
+        return walk, _steps_before_the_last(made) + (known or alternatives)
 
     def _sourced(self, text: str, way: Way) -> ShellCode | None:
         path = self.locator.file(text, way.where)
@@ -176,7 +179,9 @@ class ScriptFollower:
         keep_program = ran.replaces or (ran.last and way.role == "main" and not command.loops)
         made = []
         for launch in found:
-            if launch.server is not None and launch.role == "init" and way.role == "main" and not launch.background:
+            # what this script did not make a step of its start is none of an inner script either
+            waited = launch.role == inner.role == "init" and way.role == "main" and not launch.background
+            if launch.server is not None and waited:
                 launch = replace(launch, role="main")  # it serves until it is stopped, whatever stands behind it
             of_ours = launch.target.path is not None or launch.server is not None
             if of_ours or (keep_program and base_name(launch.argv[0]) not in TOOLS):
@@ -226,6 +231,25 @@ class ScriptFollower:
         if code.inline and ran.last and code.interpreter != DASH:
             return "unknown"
         return "parent"
+
+
+def _steps_before_the_last(made: list[tuple[Ran, Launch]]) -> list[Launch]:
+    """The launches of a script in their order, those of a program that the script only asks something of made steps of the start.
+
+    ``python app.py --check`` before ``gunicorn app:app``: the code of the first holds a call that serves, but it has to come back,
+    or the script would not need what follows.
+    """
+    found = []
+    for position, (ran, launch) in enumerate(made):
+        waited_for = not (ran.replaces or ran.last or launch.background)
+        by_code = launch.server is not None and launch.target.kind in ("script", "module", "console-script")
+        behind = (
+            later.command.branches[: len(ran.command.branches)] == ran.command.branches and other.server is not None
+            for later, other in made[position + 1 :]
+            if later is not ran and not other.background
+        )
+        found.append(replace(launch, role="init") if waited_for and by_code and launch.role != "init" and any(behind) else launch)
+    return found
 
 
 def _only_talk_after(code: ShellCode, command: a.SimpleCommand) -> bool:

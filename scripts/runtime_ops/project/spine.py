@@ -14,6 +14,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
+from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
@@ -45,8 +46,8 @@ class ServingPlace(NamedTuple):
     """One place where the program serves.
 
     ``how`` is ``call`` (a library's serving call), ``loop`` (an endless loop of its own), ``wait`` (main waits for a
-    stop event) or ``through`` (a call into another function of the spine). ``kind`` is service or worker, empty for
-    ``through``.
+    stop event) or ``through`` (a call into another function of the spine). ``kind`` is service or worker, or cli where a
+    person at a terminal is served; for ``through`` that of the inner place.
     """
 
     how: str
@@ -117,7 +118,7 @@ class Spine:
             if site.weak or len(site.targets) > 3:
                 continue
             for target in site.targets:
-                if target is func or target.facts.is_generator:
+                if target is func or target.facts.is_generator or runs_aside(target, self.links):
                     continue
                 if target.facts.is_async and not (site.awaited or drives):
                     continue
@@ -222,13 +223,16 @@ FEW = 4  # functions that one call may mean
 READS = frozenset("consume recv recvfrom recv_into read readexactly accept poll receive get_message blpop brpop sleep wait".split())
 """What a loop that is named for lasting waits in, one or two functions below."""
 
+ASKS = frozenset("input readline prompt getch get_wch getkey inkey".split())
+"""What waits for a person at a terminal (``stdscr.getch()`` of curses, ``term.inkey()`` of blessed)."""
+
 
 def _works(loop: m.While, func: Func) -> bool:
     """Whether a turn of the loop waits for something (a pause, a message): else it is a computation or a prompt."""
     lasting = LASTING_NAME.search(func.name) is not None
     for site in func.sites:
         if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
-            if site.method in ("input", "readline", "prompt"):
+            if site.method in ASKS:
                 return False
             if _at_once(site):
                 continue

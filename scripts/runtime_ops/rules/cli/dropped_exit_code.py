@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.cli._commands import main_calls
@@ -32,16 +33,23 @@ def check(project: Project) -> Iterator[Finding]:
             code = _failing_status(target)
             if code is not None:
                 seen.add(id(target))
-                yield RULE.in_function(
-                    project,
-                    level,
+                yield RULE.finding(
+                    level.path,
                     site.line,
                     f"{target.name}() returns {code} when it fails, but the result is dropped here: the program ends with 0 and "
                     "its caller takes a failed run for a good one",
                     f"write sys.exit({site.text}(…))",
                     phase="serving",
-                    confidence="certain",
+                    entrypoints=(entrypoint,),
+                    # what other programs import, and nothing starts, is run by hand, if at all
+                    confidence="certain" if entrypoint.launches or not _imported(project, entrypoint) else "possible",
+                    anchor=f"{level.qualname}:{target.name}",
                 )
+
+
+def _imported(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether another program that an artifact starts imports the module, whose own ``__main__`` block then does not run."""
+    return any(entrypoint.main.module in other.modules and other.launches for other in project.entrypoints if other is not entrypoint)
 
 
 def _dropped(site: Site, level: Func) -> bool:

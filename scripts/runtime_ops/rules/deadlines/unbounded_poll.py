@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.surface import surface
+from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends, sites_in
 from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_ends, sleep_sites
@@ -281,6 +282,37 @@ def _just_before(pause: Site, again: Site) -> bool:
     return pause.line < again.line and again.steps[: len(pause.steps)] == pause.steps
 
 
+def _ends_next(again: Site, func: Func) -> bool:
+    """Whether the call stands under a test of a parameter that it leaves at its default, for which the test does not hold."""
+    given = {key for key, _ in again.call.keywords}
+    positional = [p for p in func.facts.params if p.kind == "positional"]
+    if func.cls is not None and positional and positional[0].name in ("self", "cls"):
+        positional = positional[1:]
+    given |= {p.name for p in positional[: len(again.call.args)]}
+    defaults = {p.name: p.default for p in func.facts.params if p.name not in given and isinstance(p.default, m.Const)}
+    if None in given or any(isinstance(arg, m.Star) for arg in again.call.args):
+        return False  # what stands behind the stars is not known
+    return any(
+        isinstance(step.stmt, m.If) and step.arm == "body" and _fails(step.stmt.test, defaults) for step in again.steps
+    )
+
+
+def _fails(test: m.Expr, values: dict[str, m.Const]) -> bool:
+    """Whether a test is known not to hold for the values of some names."""
+    if isinstance(test, m.BoolOp) and test.op == "and":
+        return any(_fails(part, values) for part in test.values)
+    if isinstance(test, m.Name):
+        return test.id in values and not values[test.id].value
+    if not isinstance(test, m.Compare) or not isinstance(test.left, m.Name) or not isinstance(test.rights[0], m.Const):
+        return False
+    value, right = values.get(test.left.id), test.rights[0].value
+    return value is not None and (
+        (test.ops in (("is not",), ("!=",)) and value.value == right)
+        or (test.ops in (("is",), ("==",)) and value.value != right)
+        or (test.ops == (">",) and isinstance(value.value, int) and isinstance(right, int) and value.value <= right)
+    )
+
+
 def _calls_itself(project: Project, func: Func) -> int | None:
     """The line in which a function that sleeps calls itself with nothing counted down."""
     own = [e.site for e in project.links.callees.get(func, ()) if e.callee is func and e.how == "call" and not e.site.weak]
@@ -296,6 +328,8 @@ def _calls_itself(project: Project, func: Func) -> int | None:
     if not own:
         return None  # a walk down a tree, which ends at its leaves
     in_handler = any(step.arm == "handler" for site in own for step in site.steps)
+    if runs_aside(func, project.links) or all(_ends_next(site, func) for site in own):
+        return None  # once more, in another thread; or a last turn
     if counted or in_handler or any(p.name in ("timeout", "deadline", "retries", "attempts") for p in func.facts.params):
         return None
     return own[0].line

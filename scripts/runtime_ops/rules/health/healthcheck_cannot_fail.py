@@ -80,11 +80,19 @@ def _probes(project: Project) -> Iterator[tuple[str, a.Probe]]:
                 yield artifact.path, stage.healthcheck
         elif isinstance(artifact, a.ComposeFile):
             yield from (
-                (artifact.path, s.healthcheck) for s in artifact.services if s.healthcheck is not None and s.build
+                (artifact.path, s.healthcheck)
+                for s in artifact.services
+                if s.healthcheck is not None and s.build and not _at_the_desk(project, s)
             )
     for entrypoint in project.entrypoints:
         for launch in entrypoint.production:
             yield from ((path, probe) for probe, path in launch.probes if probe.method == "exec")
+
+
+def _at_the_desk(project: Project, service: a.ComposeService) -> bool:
+    """Whether a compose service is one for development: it mounts the source tree over its image, or reloads."""
+    launches = [x for x in project.launches if x.service is service]
+    return bool(launches) and all(x.development for x in launches)
 
 
 def _hides(parts: Iterable[a.SimpleCommand]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -22,6 +23,13 @@ READS = frozenset(
 WITHOUT_SERVING = frozenset({"import", "startup"})
 BY_THE_KERNEL = frozenset("close aclose server_close disconnect dispose wait_closed cancel".split())
 """Methods that only give back what the end of a process gives back by itself."""
+HANDS_BACK = re.compile(
+    r"(?i)(?:^|_)(?:flush|drain|commit|rollback|n?ack|save|persist|store|write|dump|checkpoint|sync|send|notify|publish|release|unlock"
+    r"|requeue|return|deregister|unregister|unsubscribe|leave|offline)(?:$|_)"
+)
+"""Names of what saves, sends or hands back: leaving it out loses something."""
+OF_A_STOP = frozenset("KeyboardInterrupt SystemExit BaseException CancelledError GeneratorExit".split())
+"""What is raised where a program is told to stop."""
 TAKES = frozenset("lpop rpop blpop brpop spop zpopmin bzpopmin lmove blmove rpoplpush brpoplpush".split())
 """Takings after which the item stands nowhere but in memory, or in a list that somebody must look through."""
 RENAMES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
@@ -61,9 +69,36 @@ def _skipped(life: Life) -> Iterator[Site]:
                 yield site
 
 
+def in_hand(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether work is seen that a death cuts off: an item that was taken, a file or claim half made, a change of a database."""
+    life = project.lives[entrypoint]
+    cut = next(_taken(project, life), None) or next(_left_behind(project, life), None)
+    return cut is not None or _writes(project, entrypoint)
+
+
+def hands_back(site: Site) -> bool:
+    """Whether a call of the way down saves, sends or hands back something, itself or in the functions that it calls: else it only
+    ends what the end of the process ends as well."""
+    if HANDS_BACK.search(site.method) or site.dotted in REMOVERS:
+        return True
+    return any(
+        not tells(inner) and (HANDS_BACK.search(inner.method) or inner.dotted in REMOVERS or not _stops(inner))
+        for func in site.targets[:2]
+        for inner in func.sites
+    )
+
+
+def _stops(site: Site) -> bool:
+    """Whether a call has the name of a stop, and no more."""
+    return bool(STOP_NAME.search(site.method)) or site.method in BY_THE_KERNEL
+
+
 def _goes_down(site: Site) -> bool:
     """Whether a call behind the serving place belongs to a stop: by its name, or because it stands in a ``finally``. What
-    merely follows a loop may be the path of a run that takes another branch."""
+    merely follows a loop may be the path of a run that takes another branch, and no stop leads into ``except Exception``."""
+    caught = [set(t.rpartition(".")[2] for t in s.handler.types) for s in site.steps if s.arm == "handler" and s.handler is not None]
+    if any(types and not types & OF_A_STOP for types in caught):
+        return False
     return bool(STOP_NAME.search(site.method)) or site.dotted in REMOVERS or any(s.arm == "final" for s in site.steps)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runtime_ops.facts import artifacts as a
 from runtime_ops.libraries.jobs import JobSystem, all_job_systems, is_clock, worker_program
 from runtime_ops.libraries.servers import Server, all_servers, worker_class
 from runtime_ops.project.build import Project
@@ -58,6 +59,37 @@ def seconds_in(text: str | None) -> float | None:
         return float(text) if text is not None else None
     except ValueError:
         return None
+
+
+def placements(project: Project, launch: Launch) -> list[Launch]:
+    """The launches in a Kubernetes cluster of what a launch starts, itself among them; those whose container opens ports, where
+    some do: the others get no requests."""
+    found = [
+        x for x in production(project)
+        if x.platform == "kubernetes" and x.role == "main" and x.container is not None and x.chain[-1] == launch.chain[-1]
+        and (x == launch or launch.platform == "dockerfile")
+    ]  # fmt: skip
+    return [x for x in found if x.container is not None and x.container.ports] or found
+
+
+def pause_before_stop(launch: Launch) -> float:
+    """Seconds that the ``preStop`` hook of a container sleeps before the signal comes; new requests go elsewhere meanwhile."""
+    hook = launch.container.pre_stop if launch.container is not None else None
+    return (hook.seconds or 0.0) if hook is not None else 0.0
+
+
+def built_at_the_desk(project: Project, launch: Launch) -> bool:
+    """Whether the launch is an image's own that only compose files for development build, beside the Dockerfile of its folder that
+    has the plain name: what is published is then most likely the other one."""
+    image = next((x for x in launch.artifacts if isinstance(x, a.Dockerfile)), None)
+    if launch.platform != "dockerfile" or image is None:
+        return False
+    folder, _, name = image.path.rpartition("/")
+    beside = {x.path for x in project.artifacts_of(a.Dockerfile)}
+    if name == "Dockerfile" or f"{folder}/Dockerfile".lstrip("/") not in beside:
+        return False
+    builders = [x for x in project.launches if x.platform == "compose" and x.stage is not None and image in x.artifacts]
+    return bool(builders) and all(x.development for x in builders)
 
 
 def command_link(launch: Launch) -> Link:

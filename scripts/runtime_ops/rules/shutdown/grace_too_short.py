@@ -15,6 +15,7 @@ from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import (
     command_link,
     option,
+    pause_before_stop,
     production,
     seconds_in,
     server_of,
@@ -75,7 +76,7 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
             "The grace period is 0: every stop is a SIGKILL at once",
             "set it to 30 s",
         )
-    pause = _pre_stop(launch)
+    pause = pause_before_stop(launch)
     if pause >= DRAINED:
         return None  # no new requests come any more, and those in flight have had that long
     server = server_of(launch)
@@ -158,12 +159,6 @@ def _handlers(project: Project, launch: Launch, grace: Grace, entrypoint: Entryp
                 "set it above the longest request (30 s is the default), or bound the calls",
             )  # fmt: skip
     return None
-
-
-def _pre_stop(launch: Launch) -> float:
-    """Seconds that the preStop hook sleeps."""
-    hook = launch.container.pre_stop if launch.container is not None else None
-    return (hook.seconds or 0.0) if hook is not None else 0.0
 
 
 def _finding(

@@ -9,9 +9,12 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.jobs import is_clock, worker_program
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.grace import DEFAULT_GRACE
+from runtime_ops.project.grace import grace_of
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.shutdown._launched import built_at_the_desk, pause_before_stop, placements
+from runtime_ops.rules.shutdown._long_running import registrations_of
+from runtime_ops.rules.shutdown.inert_signal_handler import why_inert
 
 RULE = Rule(
     __name__,
@@ -29,6 +32,8 @@ ONE_THING = re.compile(r"(?:load|init|seed|create|migrate|setup|wait_for|wait-fo
 STAYS = re.compile(r"(?i)work|serv|consum|listen|schedul|beat|daemon|watch|cluster|loop|poll|celery|huey|^rq")
 DEAF = frozenset({"", "loop", "argparse", "click", "typer", "fire", "asyncio"})
 """Frameworks of programs that install no handler of SIGTERM by themselves."""
+BY_HAND = frozenset({"shell", "packaging"})
+"""Launches that no artifact makes: somebody types them, Ctrl-C reaches the whole group, and the shell is no process 1."""
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
 """Platforms that signal every process of the container or group: Heroku's dynos, foreman and honcho with a Procfile."""
 
@@ -36,6 +41,7 @@ ALL_PROCESSES = frozenset({"procfile", "heroku"})
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported: dict[tuple[str, int], Finding] = {}
+    programs: dict[str, str] = {}
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running:
             continue
@@ -55,11 +61,13 @@ def check(project: Project) -> Iterator[Finding]:
             key = (launch.shell_link.path, launch.shell_link.line)
             if key not in reported:
                 sure = _hears(project, entrypoint, launch) and not launch.background and not launch.optional
-                reported[key] = _finding(entrypoint, launch, sure and not _replaced(entrypoint, launch))
-    by_script: dict[str, list[Finding]] = {}  # the branches of one script
+                programs.setdefault(key[0], launch.program)
+                unlike = _replaced(entrypoint, launch) or _or_replaced(entrypoint, launch) or built_at_the_desk(project, launch)
+                reported[key] = _finding(project, entrypoint, launch, sure and launch.platform not in BY_HAND and not unlike)
+    alike: dict[str, list[Finding]] = {}  # the branches of one script, and scripts and images that start one program alike
     for finding in reported.values():
-        by_script.setdefault(finding.path, []).append(finding)
-    for findings in by_script.values():
+        alike.setdefault(programs[finding.path], []).append(finding)
+    for findings in alike.values():
         yield from as_one(findings)
 
 
@@ -71,6 +79,19 @@ def _replaced(entrypoint: Entrypoint, launch: Launch) -> bool:
         and (x.platform == "kubernetes" or (x.service is not None and x.service.restart is not None))
     ]  # fmt: skip
     return launch.platform == "dockerfile" and bool(placed) and all(x.chain[-1] != launch.chain[-1] for x in placed)
+
+
+def _or_replaced(entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether another way of the same script, from the same start, replaces the shell by the same program: which of them is taken
+    (``[ -w "$DATA" ]``) is not known."""
+    return launch.shell_link is not None and any(
+        x.shell == "exec"
+        and x.role == launch.role == "main"
+        and x.program == launch.program
+        and x.chain[0] == launch.chain[0]
+        and any(link.path == launch.shell_link.path for link in x.chain)
+        for x in entrypoint.production
+    )
 
 
 def _ends_soon(launch: Launch) -> bool:
@@ -86,22 +107,25 @@ def _told_to_do_one_thing(launch: Launch) -> bool:
 
 def _hears(project: Project, entrypoint: Entrypoint, launch: Launch) -> bool:
     """Whether the program would do something at a SIGTERM: it is run by a server or a job system, or has a handler of its own.
-    Another one would be ended as abruptly by the signal as by SIGKILL."""
+    Another one would be ended as abruptly by the signal as by SIGKILL, and one that only logs it runs on in either case."""
+    own = [row for row in registrations_of(project, entrypoint) if "SIGTERM" in row.signals]
+    if own and all(why_inert(project, row) is not None for row in own):
+        return False
     known = launch.server is not None or worker_program(launch.argv) is not None or entrypoint.framework not in DEAF
     return known or any(row.site.function.module in entrypoint.modules for row in project.registrations)
 
 
-def _drained_before(launch: Launch) -> bool:
-    """Whether Kubernetes' ``preStop`` pauses until the grace is over: no request is left when the signal comes."""
-    hook = launch.container.pre_stop if launch.container is not None else None
-    grace = launch.grace.seconds if launch.grace is not None and launch.grace.seconds is not None else DEFAULT_GRACE["kubernetes"]
-    return hook is not None and hook.seconds is not None and hook.seconds >= grace
+def _drained_before(project: Project, launch: Launch) -> bool:
+    """Whether Kubernetes' ``preStop`` pauses until the grace is over, wherever it is placed: no request is left when the signal
+    comes."""
+    placed = [(pause_before_stop(x), grace_of(x)) for x in placements(project, launch)]
+    return bool(placed) and all(grace is not None and pause >= grace.seconds for pause, grace in placed)
 
 
-def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
+def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
     link = launch.shell_link or launch.chain[-1]
     # load that is made, not work that is done; a clock that puts work into queues; a pause as long as the grace, before the signal
-    idle = entrypoint.framework == "locust" or is_clock(launch.argv) or _drained_before(launch)
+    idle = entrypoint.framework == "locust" or is_clock(launch.argv) or _drained_before(project, launch)
     how = (
         "is started with & and waited for"
         if launch.background
@@ -113,7 +137,7 @@ def _finding(entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
         f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
         "runs until SIGKILL at the end of the grace period",
         'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
-        severity="low" if idle else None,
+        severity="low" if idle else "medium" if launch.platform in BY_HAND else None,
         confidence=("certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely") if sure else "possible",
         phase="shutdown",
         entrypoints=(entrypoint,),

@@ -16,8 +16,8 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
-from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._at_stake import at_stake, lost, skipped
+from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.shutdown._at_stake import at_stake, hands_back, in_hand, lost, skipped
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
@@ -29,6 +29,8 @@ RULE = Rule(
 )
 
 
+HABIT = 3
+"""So many programs written alike are told once, with a count."""
 BY_HAND = ("shell", "packaging")
 """Platforms of which no signal is known: somebody types the command."""
 WHOLE_GROUP = frozenset({"procfile", "heroku", "systemd"})
@@ -42,6 +44,7 @@ DESK = re.compile(r"(?i)development server|for development|debug(?:ging)? server
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     reported = set()
+    alike: dict[tuple[str, ...], list[Finding]] = {}
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or entrypoint.app or started_otherwise(project, entrypoint):
             continue
@@ -53,7 +56,12 @@ def check(project: Project) -> Iterator[Finding]:
         if signal_stays_outside(entrypoint) or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
             continue
         reported.add((place.function.path, place.line))
-        yield _finding(project, entrypoint, place, lost(project, entrypoint))
+        left_out = skipped(project, entrypoint)
+        habit = (place.how, (place.site.dotted or "") if place.site is not None else "", left_out.text if left_out is not None else "")
+        alike.setdefault(habit, []).append(_finding(project, entrypoint, place, lost(project, entrypoint)))
+    for findings in alike.values():
+        # programs that are written alike are one habit, two may be a chance
+        yield from as_one(findings) if len(findings) >= HABIT else findings
 
 
 def _typed(project: Project, entrypoint: Entrypoint) -> bool:
@@ -201,9 +209,9 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss
     launch = as_pid1(entrypoint)
     if launch is not None:
         effect = (
-            "as PID 1 of its container the kernel drops SIGTERM, so each stop waits the whole grace period and ends in "
-            "SIGKILL with work in flight"
+            "as PID 1 of its container the kernel drops SIGTERM, so each stop waits the whole grace period and ends in SIGKILL"
         )
+        effect += " with work in flight" if place.how == "call" or in_hand(project, entrypoint) else ""
     else:
         effect = "SIGTERM kills it at once: no finally, no flush, no answer to what is in flight"
     how = f"{place.site.dotted}()" if place.site is not None and place.how == "call" else "its own loop"
@@ -236,12 +244,15 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss
 
 
 def _severity(project: Project, entrypoint: Entrypoint, *, seen: bool) -> str:
-    """High: each stop of the container waits its whole grace period, and leaves out a way down that is written. A PID 1 that
-    has nothing in hand only makes a stop slow."""
+    """High: each stop of the container waits its whole grace period, and leaves out a way down that saves, sends or hands back
+    something. A PID 1 that has nothing in hand only makes a stop slow, also where what is left out would only close a server."""
     if as_pid1(entrypoint) is None:
         return "medium"
-    if skipped(project, entrypoint) is not None:
+    left_out = skipped(project, entrypoint)
+    if left_out is not None and hands_back(left_out):
         return "high"
+    if left_out is not None and not left_out.targets and not in_hand(project, entrypoint):
+        return "low"
     return "medium" if seen or at_stake(project, entrypoint) else "low"
 
 

@@ -9,7 +9,15 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.launch import Launch, Option
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.shutdown._launched import command_link, option, production, server_of, system_of
+from runtime_ops.rules.shutdown._launched import (
+    command_link,
+    option,
+    pause_before_stop,
+    placements,
+    production,
+    server_of,
+    system_of,
+)
 
 RULE = Rule(
     __name__,
@@ -32,16 +40,19 @@ def check(project: Project) -> Iterator[Finding]:
         if found is None:
             continue
         path, line, message, remedy = found
+        pause = min((pause_before_stop(x) for x in placements(project, launch)), default=0.0)
+        held_off = pause > 0 and "requests" in message
         if (path, line) in reported:
             continue
         reported.add((path, line))
         yield RULE.finding(
             path,
             line,
-            message,
+            f"{message}; behind the preStop pause of {pause:g} s those that began before it and still run" if held_off else message,
             remedy,
             phase="shutdown",
-            severity="medium" if message.startswith(AT_ONCE) else None,  # requests, not jobs, and clients may ask again
+            # requests, not jobs, and clients may ask again
+            severity="low" if held_off else "medium" if message.startswith(AT_ONCE) else None,
             entrypoints=[e for e in project.entrypoints if launch in e.launches],
             confidence="possible" if launch.optional else "certain" if launch.platform != "packaging" else "likely",
             trace=[Evidence(link.path, link.line, link.text) for link in launch.chain],

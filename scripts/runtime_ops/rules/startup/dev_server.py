@@ -10,7 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
-from runtime_ops.project.development import debug_only, development_name
+from runtime_ops.project.development import debug_only, development_name, merged_by_default
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import CLUSTERS, Launch, Option
 from runtime_ops.project.model import Site
@@ -90,13 +90,14 @@ def _for_the_desk(launch: Launch) -> bool:
 
 def _real_server(project: Project, development: set[str], launch: Launch) -> bool:
     """Whether something starts a real server as well, by a switch or another artifact: that is then what is deployed. A script
-    that no artifact runs is none where a cluster's own artifact starts the other."""
+    that no artifact runs is none where a cluster's own artifact starts the other. A compose file that is merged over its base by default
+    says what even the desk starts."""
     nobody = ("packaging", "shell") if launch.platform in CLUSTERS else ("packaging",)
     return any(
         x.server is not None and x.server not in development and x.target.kind == "app" and x.platform not in nobody
         for e in project.entrypoints
         if e.kind == "service"
-        for x in e.production
+        for x in (*e.production, *(y for y in e.launches if y.role == "main" and merged_by_default(y.path)))
     )
 
 

@@ -11,9 +11,10 @@ from runtime_ops.findings import Finding
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.launch import Launch
+from runtime_ops.project.launch import Launch, Option
 from runtime_ops.project.model import Func, Place
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.uwsgi_logic import conditional
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.startup._reads import for_development
 
@@ -58,6 +59,8 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
             (launch.options[n] for n in ("module", "wsgi-file", "wsgi_file", "wsgi", "mount") if n in launch.options),
             None,
         )
+        if option is not None and option is launch.options.get("mount") and (option.value or "").endswith((".py", ".wsgi")):
+            continue  # the loader of a mounted file ends uWSGI when it has no application (plugins/python/pyloader.c)
         path, line = (
             (option.path, option.line) if option is not None else (launch.chain[-1].path, launch.chain[-1].line)
         )
@@ -68,11 +71,16 @@ def _uwsgi(project: Project) -> Iterator[Finding]:
             "answers 500 to everything, so the container never exits and nothing restarts it",
             "set need-app = true: uWSGI then ends with an error when the application cannot be loaded",
             severity="medium",
-            confidence=_sure_of(project, launches, config),
+            confidence="possible" if option is not None and _switched(config, option) else _sure_of(project, launches, config),
             phase="startup",
             entrypoints=(entrypoint,),
             anchor=entrypoint.id,
         )
+
+
+def _switched(config: a.UwsgiConfig | None, option: Option) -> bool:
+    """Whether the option stands in a block of the configuration that holds under a condition (``if-file = …``)."""
+    return config is not None and config.path == option.path and any(option.line in conditional(s) for s in config.sections)
 
 
 def _sure_of(project: Project, launches: list[Launch], config: a.UwsgiConfig | None) -> str:
