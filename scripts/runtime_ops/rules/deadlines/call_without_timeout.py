@@ -11,12 +11,13 @@ from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._apart import before_a_person
 from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._mends import one_a_mend
-from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
+from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited
 from runtime_ops.rules.deadlines._waiting import (
@@ -36,11 +37,12 @@ SERVE_ALL = frozenset(
     """grpcio grpclib SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python
     mysqlclient peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
 )
-LIMITS = {
-    "postgresql": "\"OPTIONS\": {\"connect_timeout\": 5, \"options\": \"-c statement_timeout=30000\"}",
-    "mysql": "\"OPTIONS\": {\"connect_timeout\": 5, \"read_timeout\": 30, \"write_timeout\": 30}",
+CONNECTING = "\"OPTIONS\": {\"connect_timeout\": 5}"
+STATEMENTS = {
+    "postgresql": "PGOPTIONS=\"-c statement_timeout=30000\" in the environment",
+    "mysql": "read_timeout and write_timeout in the settings",
 }
-"""What a database of Django's settings is given, by kind of server."""
+"""How statements are limited, by kind of server, where requests alone are served: what takes long on purpose shares the settings."""
 MANY = 5  # functions that call one client
 VIEWS = ("View", "ViewSet")  # how the classes are called whose methods answer requests
 SOON = 120.0  # seconds after which a server that kills a held worker has limited the harm
@@ -52,7 +54,8 @@ def check(project: Project) -> Iterator[Finding]:
     open_: list[WaitSite] = []
     for wait in project.waits:
         if unlimited(project, wait):
-            (open_ if doubtful(project, wait) or not way_seen(project, wait) else sure).append(wait)
+            unsure = doubtful(project, wait) or not way_seen(project, wait) or before_a_person(project, wait.site.function)
+            (open_ if unsure else sure).append(wait)
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
     for waits in (sure, open_):
         told: list[tuple[WaitSite, Finding]] = []
@@ -112,25 +115,36 @@ def _of_setting(project: Project, unset: Unset) -> Finding:
 
 
 def _of_database(project: Project, database: Database) -> Finding:
-    entrypoints = project.imported_by(database.module, "service", "worker")
-    statements = ", and neither does a statement, since no limit on those is set" if database.statements else ""
+    entrypoints = that_run(project.imported_by(database.module, "service", "worker"))
+    ends = {e: outer_end(project, (e,)) for e in entrypoints}
+    # what its server or job system ends is held for a while only, and seen to be
+    held = tuple(e for e, end in ends.items() if _holds_long(end, started=bool(e.production)))
+    end = outer_end(project, held or entrypoints)
+    statements = ", and so does a statement, since no limit on those is set" if database.statements else ""
     what = (
-        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query for ever"
+        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query {end.text}".rstrip()
         if database.connects
-        else f"no connect_timeout, and {database.driver} has none by default: connecting to a server that accepts and stays silent never "
-        f"ends{statements}"
+        else f"no connect_timeout, and {database.driver} has none by default: connecting waits for a server that accepts and stays silent "
+        f"{end.text}".rstrip()
+        + statements
     )
+    limit = f"{STATEMENTS[database.kind]} of what serves requests; commands and migrations may need longer"
     return RULE.finding(
         database.module.path,
         database.line,
         f"DATABASES gives {what}",
-        LIMITS[database.kind],
+        limit if database.connects else f"{CONNECTING}; for statements {limit}" if database.statements else CONNECTING,
         severity="low",
         phase="serving",
-        entrypoints=entrypoints,
-        confidence="likely" if database.sure and entrypoints else "possible",
+        entrypoints=held or entrypoints,
+        confidence="likely" if database.sure and held else "possible",
         anchor="DATABASES",
     )
+
+
+def _holds_long(end: End, *, started: bool) -> bool:
+    """Whether nothing is seen that ends who waits; the limit of a server that is started, and was not read, is likely there."""
+    return end.by == "nothing" or (end.by == "unknown" and not started) or (end.by == "server" and end.seconds > SOON)
 
 
 def _that_ask(
