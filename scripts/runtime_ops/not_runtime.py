@@ -63,7 +63,8 @@ SEVERAL, MANY = 4, 8
 """How many of them tell that a folder of libraries, by its name, is one; and any other folder."""
 LIBRARIES = re.compile(r"(?:lib|libs|ext|external|deps)\d?")
 OWNER = re.compile(
-    r"copyright(?:__ *=)?[\s:'\"]*(?:\(c\)|©|copyright)?[\s,\d–-]*(?:by\s+)?([^\W\d_][^\n'\"<,.(]{2,60})|^__author__ *= *['\"]+([^'\"<,(]{3,60})",
+    r"copyright(?:__ *=)?[\s:'\"]*(?:\(c\)|©|copyright)?[\s,\d–-]*(?:by\s+)?([^\W\d_][^\n'\"<,.(]{2,60})"
+    r"|^__author__ *= *['\"]+([^'\"<,(]{3,60})",
     re.IGNORECASE | re.MULTILINE,
 )
 """Who a file says that its rights belong to."""

@@ -77,9 +77,9 @@ def _replaced(project: Project) -> tuple[tuple[str, Module], ...]:
 def _put(func: Func) -> Iterator[tuple[m.Expr, m.Expr]]:
     """The objects to whose attributes a function assigns, and what: ``library.Class.method = mine``, ``setattr(Class, "method", mine)``."""
     for name, bindings in func.attribute_bindings.items():
-        owner = name.rpartition(".")[0]
+        target = name.rpartition(".")[0]
         if name.partition(".")[0] not in ("self", "cls"):
-            yield from ((m.Name(owner, b.line), b.expr) for b in bindings if b.kind == "assign" and b.expr is not None)
+            yield from ((m.Name(target, b.line), b.expr) for b in bindings if b.kind == "assign" and b.expr is not None)
     for site in func.sites:
         if site.text == "setattr" and len(site.call.args) == 3:
             owner, _, given = site.call.args

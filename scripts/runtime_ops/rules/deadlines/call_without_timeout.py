@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.answering import that_answer
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
-from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._apart import before_a_person
@@ -44,7 +43,6 @@ STATEMENTS = {
 }
 """How statements are limited, by kind of server, where requests alone are served: what takes long on purpose shares the settings."""
 MANY = 5  # functions that call one client
-VIEWS = ("View", "ViewSet")  # how the classes are called whose methods answer requests
 SOON = 120.0  # seconds after which a server that kills a held worker has limited the harm
 
 
@@ -68,7 +66,9 @@ def check(project: Project) -> Iterator[Finding]:
                 continue  # every socket of the process has that limit
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
-            entrypoints = _that_ask(project, group, phase, entrypoints)
+            if phase is not None:
+                every_wait = [that_answer(project, w.site.function, phase, entrypoints) for w in group]
+                entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
             told.append((group[0], finding))
         yield from one_a_mend(told)
@@ -122,10 +122,11 @@ def _of_database(project: Project, database: Database) -> Finding:
     end = outer_end(project, held or entrypoints)
     statements = ", and so does a statement, since no limit on those is set" if database.statements else ""
     what = (
-        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query {end.text}".rstrip()
-        if database.connects
-        else f"no connect_timeout, and {database.driver} has none by default: connecting waits for a server that accepts and stays silent "
+        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query "
         f"{end.text}".rstrip()
+        if database.connects
+        else f"no connect_timeout, and {database.driver} has none by default: connecting waits for a server that accepts and stays "
+        f"silent {end.text}".rstrip()
         + statements
     )
     limit = f"{STATEMENTS[database.kind]} of what serves requests; commands and migrations may need longer"
@@ -145,26 +146,6 @@ def _of_database(project: Project, database: Database) -> Finding:
 def _holds_long(end: End, *, started: bool) -> bool:
     """Whether nothing is seen that ends who waits; the limit of a server that is started, and was not read, is likely there."""
     return end.by == "nothing" or (end.by == "unknown" and not started) or (end.by == "server" and end.seconds > SOON)
-
-
-def _that_ask(
-    project: Project, group: tuple[WaitSite, ...], phase: str | None, entrypoints: tuple[Entrypoint, ...]
-) -> tuple[Entrypoint, ...]:
-    """The entrypoints without the workers that only import the views from which the way begins, where a service has them."""
-    if phase is None or not any(e.kind == "service" for e in entrypoints):
-        return entrypoints
-    return tuple(
-        e
-        for e in entrypoints
-        if e.kind != "worker" or not all(_begins_in_view(project.lives[e], w.site.function, phase) for w in group)
-    )
-
-
-def _begins_in_view(life: Life, func: Func, phase: str) -> bool:
-    """Whether the way to a function begins in a method of a view's class."""
-    edges = list(life.back(func, phase))
-    first = edges[-1].caller if edges else func
-    return first.cls is not None and any(base.endswith(VIEWS) for base in (first.cls.name, *first.cls.external_bases))
 
 
 def _of_group(

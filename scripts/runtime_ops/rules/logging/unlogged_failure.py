@@ -33,9 +33,10 @@ def check(project: Project) -> Iterator[Finding]:
     for arm in project.failures:
         if arm.func in handlers and _told_to_the_client_alone(arm) and not _told_before(project, arm) and running(project, arm):
             files[arm.path].append(arm)
+    django = {func for route in project.routes if "django" in route.framework for func in functions_of(route)}
     for path in sorted(files):
         first, *others = sorted(files[path], key=lambda arm: (-arm.body_statements, arm.line))
-        yield _finding(project, first, others)
+        yield _finding(project, first, others, django=first.func in django)
 
 
 def _told_to_the_client_alone(arm: HandlerEffects) -> bool:
@@ -73,19 +74,28 @@ def _told_before(project: Project, arm: HandlerEffects) -> bool:
     )
 
 
-def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects]) -> Finding:
+def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects], *, django: bool) -> Finding:
+    """``django``: the framework writes a line of every answer of 5xx, with the request's path (Django 5.2, log_response): what is
+    lost is why. Of one statement whose error is told to the client, that is little."""
     many = len(others) + 1
+    handlers = len({arm.func for arm in (first, *others)})
     told = "the client is told the text" if first.uses_error else "not even its text is told"
     answer = "answer 5xx and log" if others else "answers 5xx and logs"
-    what = f"{many} request handlers of this file catch" if others else f"{first.func.name}() catches"
+    seen = "sees more of it than the request's path" if django else "can see why requests fail, or where"
+    if handlers > 1:
+        what = f"{handlers} request handlers of this file catch"
+    else:
+        what = f"{first.func.name}() catches"
+        answer = "answers 5xx and logs"
+    minor = django and not others and first.uses_error and first.body_statements == 1
     found = RULE.in_function(
         project,
         first.func,
         first.line,
-        f"{what} {caught(first)}, {answer} nothing: {told}, and nobody who runs the service "
-        "can see why requests fail, or where",
+        f"{what} {caught(first)}, {answer} nothing: {told}, and nobody who runs the service {seen}",
         "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
         end_line=first.handler.body[0].end_line if first.handler.body else first.line,
         severity="medium" if many >= 3 else "low",
+        confidence="possible" if minor else "likely",
     )
     return replace(found, count=many, also=tuple(Evidence(a.path, a.line, "the same") for a in others[:8])) if others else found
