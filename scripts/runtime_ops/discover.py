@@ -1,11 +1,12 @@
 """Find the files worth reading below a root, and say of each other one why it is not read.
 
 Links are not followed, so that nothing outside the root is read and no loop is walked. Nothing is opened but ignore
-files and the first bytes of files without a suffix (scripts).
+files and the first bytes of files without a suffix (scripts), and of the packages in a folder of libraries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -21,6 +22,7 @@ from runtime_ops.reading import kind_of, read_bounded, size_text
 
 SIZE_LIMIT = 2_000_000
 PYTHON = "python"
+INIT = "__init__.py"
 SCRIPT = "script"
 SHEBANG_LIMIT = 200_000
 SHEBANG = re.compile(rb"^#!\s*\S*?(?:/env\s+(?:-S\s+)?)?([\w.+-]+)(?:\s|$)")
@@ -106,6 +108,7 @@ def _folder(
         own = ignore.read(walk.root / relative / ".gitignore", f"{relative}/.gitignore".lstrip("/"), relative)
         ignores = (*ignores, own) if own is not None else ignores
     below: list[tuple[str, str, tuple[ignore.IgnoreFile, ...]]] = []
+    foreign = _foreign(walk, relative, parent)
     for entry in entries:
         if entry.name in not_runtime.INVISIBLE:
             continue
@@ -115,7 +118,7 @@ def _folder(
         elif entry.is_symlink():
             _link(walk, path)
         elif entry.is_dir(follow_symlinks=False):
-            reason = _ignored(walk, path + "/", ignores)
+            reason = not_runtime.VENDORED if entry.name in foreign else _ignored(walk, path + "/", ignores)
             if reason is None:
                 below.append((path, relative, ignores))
             else:
@@ -123,6 +126,18 @@ def _folder(
         else:
             _file(walk, path, entry, ignores)
     return below
+
+
+def _foreign(walk: _Walk, relative: str, parent: str) -> frozenset[str]:
+    """The packages of a folder, if it is one of libraries by its name and no part of a package itself, that are other people's."""
+    if not not_runtime.LIBRARIES.fullmatch(relative.rpartition("/")[2].lower()) or (walk.root / parent / INIT).is_file():
+        return frozenset()
+    heads = {}
+    for package in sorted((walk.root / relative).glob(f"*/{INIT}")):
+        if package.is_file() and not (package.is_symlink() or package.parent.is_symlink()):
+            with contextlib.suppress(OSError), package.open("rb") as stream:
+                heads[package.parent.name] = stream.read(not_runtime.HEAD_BYTES)
+    return not_runtime.foreign_packages(heads)
 
 
 def _file(walk: _Walk, path: str, entry: os.DirEntry[str], ignores: tuple[ignore.IgnoreFile, ...]) -> None:

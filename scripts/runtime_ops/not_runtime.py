@@ -7,7 +7,7 @@ itself lies in a folder called ``tests`` is read like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 INVISIBLE = frozenset({
     ".git", ".hg", ".svn", ".bzr", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".idea",
@@ -64,6 +64,14 @@ WELL_KNOWN = frozenset(
 SEVERAL, MANY = 4, 8
 """How many of them tell that a folder of libraries, by its name, is one; and any other folder."""
 LIBRARIES = re.compile(r"(?:lib|libs|ext|external|deps)\d?")
+OWNER = re.compile(
+    r"copyright(?:__ *=)?[\s:'\"]*(?:\(c\)|©|copyright)?[\s,\d–-]*(?:by\s+)?([^\W\d_][^\n'\"<,.(]{2,60})"
+    r"|^__author__ *= *['\"]+([^'\"<,(]{3,60})",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Who a file says that its rights belong to."""
+OWNERS = 3
+"""From so many owners on the packages of one folder of libraries were collected from elsewhere."""
 TEST_FILE = re.compile(r"^(?:test_\w*|\w+_test|tests?|conftest|noxfile|pytest_plugins?|\.?[\w.]+\.test)\.py$")
 GENERATED_FILE = re.compile(r"_pb2(?:_grpc)?\.py$")
 GENERATED_HEAD = re.compile(
@@ -118,6 +126,14 @@ def is_migrations(name: str, parent: str, children: Collection[str]) -> bool:
     return name == "versions" and parent in ("migrations", "alembic")
 
 
+def foreign_packages(heads: Mapping[str, bytes]) -> frozenset[str]:
+    """The packages of a folder of libraries (name → head of their ``__init__.py``) that name an owner, where they belong to
+    several: each of them is somebody else's distribution, copied. What names none may be the project's own."""
+    found = {name: OWNER.search(opening(head.decode("utf-8", "replace"), names=True)) for name, head in heads.items()}
+    owners = {name: (match[1] or match[2]).strip().lower() for name, match in found.items() if match is not None}
+    return frozenset(owners) if len(set(owners.values())) >= OWNERS else frozenset()
+
+
 def python_file_reason(name: str) -> str | None:
     """Why a Python file is left out by its name."""
     if TEST_FILE.match(name):
@@ -140,8 +156,8 @@ def is_generated(data: bytes) -> bool:
     return GENERATED_HEAD.search(text) is not None or all(part.search(text) for part in GENERATED_TWO)
 
 
-def opening(head: str) -> str:
-    """The comments and the docstring with which a file begins."""
+def opening(head: str, *, names: bool = False) -> str:
+    """The comments and the docstring with which a file begins; with ``names`` also lines that give ``__author__`` and the like."""
     kept: list[str] = []
     quote = ""
     for line in head.lstrip("\ufeff").splitlines():
@@ -149,7 +165,7 @@ def opening(head: str) -> str:
         if quote:
             kept.append(text)
             quote = "" if quote in text else quote
-        elif text.startswith("#") or not text:
+        elif text.startswith("#") or not text or (names and text.startswith("__")):
             kept.append(text)
         elif found := DOCSTRING.match(text):
             kept.append(text)

@@ -79,6 +79,9 @@ class Wait:
     """Argument values that switch the limit off: None, 0, -1, or an expression as text."""
     quiet_with: tuple[str, ...] = ()
     """Constants that, given to the constructor of the receiver, make the calls return at once (``zmq.PUB``: it drops)."""
+    aside: tuple[str, ...] = ()
+    """Arguments that, given as true, make the call return at once what is asked for the answer later (``async_req``: a
+    ``get()`` waits, of a future ``result()``); ``*`` = every call does."""
     parts: bool = False
     """The calls read parts of messages that arrive whole: a read right after another of the same object does not wait."""
     socket_default: bool = False

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from runtime_ops.findings import CONCERNS, PHASES, SEVERITIES, Evidence, Finding
+from runtime_ops.project.answering import that_answer
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func, Site
@@ -111,6 +112,9 @@ class Rule:
         """A finding at a call: entrypoints, phase (the one that matters most) and trace are filled in."""
         found = {e: p & set(phases) for e, p in project.phases(site).items() if e.kind in kinds and p & set(phases)}
         phase = worst_phase(p for each in found.values() for p in each)
+        if phase is not None:
+            found = {e: found[e] for e in that_answer(project, site.function, phase, found)}
+            phase = worst_phase(p for each in found.values() for p in each)
         entrypoints = tuple(found)
         trace: tuple[Evidence, ...] = ()
         if found and phase is not None:
@@ -140,6 +144,8 @@ class Rule:
         """A finding at a line of a function: entrypoints, phase and trace from the function's phases."""
         found = project.phases_by_entrypoint(func)
         phase = phase or worst_phase(p for each in found.values() for p in each)
+        if phase is not None:
+            found = {e: found[e] for e in that_answer(project, func, phase, found)}
         entrypoints = tuple(found) or project.imported_by(func.module)
         trace: tuple[Evidence, ...] = ()
         if found and phase is not None:

@@ -31,6 +31,7 @@ DRIVERS = (
 """Distributions with a driver of a database server (SQLAlchemy 2.0 documentation, Dialects)."""
 LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg pymysql mysql-connector-python".split())
 """Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s; PyMySQL and MySQL Connector: 10 s)."""
+ENGINE_LIMIT = re.compile(r"statement_timeout|connect_timeout|command_timeout|read_timeout")
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
@@ -59,7 +60,7 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or _fed_here(wait)
         or (wait.row.name.startswith("stdlib:socket.") and wait.site.method in FILLS_BUFFERS)
         or (wait.constructs and "call" in wait.row.where)
-        or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait)))
+        or (wait.row.distribution in ENGINES and (_own_dialects(project) or _open_engine(project, wait) or _limits_another(project)))
         or wait.row.distribution in SET_OUTSIDE
         or _not_asked_to_wait(wait)
         or _any_version(project, wait)
@@ -113,10 +114,10 @@ def _waited_with_limit(project: Project, wait: WaitSite) -> bool:
 @cache
 def _waits_limited(func: Func) -> bool:
     """Whether a function waits for what was started with a limit."""
-    return any(_limited(site) for site in func.sites if site.method in JOINS)
+    return any(limited(site) for site in func.sites if site.method in JOINS)
 
 
-def _limited(site: Site) -> bool:
+def limited(site: Site) -> bool:
     """Whether a call that waits for a future has a limit."""
     call = site.call
     given = call.argument("timeout", 1 if site.method == "as_completed" else 0)
@@ -148,6 +149,14 @@ def _open_engine(project: Project, wait: WaitSite) -> bool:
     """Whether an engine may open a file, or takes what limits it from where an operator writes: the code names the address of
     a SQLite file, or the engine is made of a whole configuration."""
     return wait.place.text.endswith("engine_from_config") or _writes_sqlite(project)
+
+
+@cache
+def _limits_another(project: Project) -> bool:
+    """Whether the program limits the statements or connecting of another engine (that of its readers, say): its author knows of it,
+    and may have left this one out on purpose."""
+    given = (site.call.keyword("connect_args") for func in project.functions if not development_path(func.path) for site in func.sites)
+    return any(ENGINE_LIMIT.search(text) for args in given if args is not None for text in m.texts(args))
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from functools import cache
 
 from runtime_ops.project.build import Project
@@ -13,6 +15,9 @@ from runtime_ops.rules.deadlines._doubts import ENGINES
 from runtime_ops.rules.deadlines._outer import End
 from runtime_ops.rules.deadlines._waiting import matters
 
+BUILT_IN = frozenset({"builtins", "abc", "typing", "enum", "dataclasses", "collections"})
+"""Modules whose classes say nothing of who makes those below them."""
+
 
 def way_seen(project: Project, wait: WaitSite) -> bool:
     """Whether some way from what runs to the call is more than a guess, in what is up or runs by itself."""
@@ -21,7 +26,8 @@ def way_seen(project: Project, wait: WaitSite) -> bool:
     if not found:
         return True
     lives = [project.lives[e] for e in named if project.lives[e].believed(wait.site.function)]
-    return any(not _begins_unread(project, life, wait.site.function) for life in lives)
+    func = wait.site.function
+    return any(not (_begins_unread(project, life, func) or _begins_unmade(project, life, func)) for life in lives)
 
 
 def _begins_unread(project: Project, life: Life, func: Func) -> bool:
@@ -33,6 +39,30 @@ def _begins_unread(project: Project, life: Life, func: Func) -> bool:
     if not any(note.startswith("used with ") for note in notes) or first.name.startswith("__"):
         return False
     return first.name not in _names_read(project)
+
+
+def _begins_unmade(project: Project, life: Life, func: Func) -> bool:
+    """Whether the way to a function begins in a method of a class below one of the standard library's (a handler of logging, a
+    thread) that nothing of the project names: no object of it is ever made."""
+    edges = list(life.back(func))
+    first = (edges[-1].caller if edges else func).cls
+    if first is None or not any(base.partition(".")[0] in sys.stdlib_module_names - BUILT_IN for base in first.external_bases):
+        return False
+    family = (first, *first.descendants())
+    return not any(func.cls not in family for klass in family for func in _naming(project).get(klass.name, ()))
+
+
+@cache
+def _naming(project: Project) -> dict[str, list[Func]]:
+    """The functions by the last parts of the dotted names and literals in them, which a class may be named by; imports are not
+    among them."""
+    found: dict[str, list[Func]] = {}
+    for func in project.functions:
+        words = {part for name in func.inventory.names for part in name.split(".")} | func.inventory.attributes
+        words.update(re.split(r"[.:]", text)[-1] for text in func.inventory.texts)
+        for word in words:
+            found.setdefault(word, []).append(func)
+    return found
 
 
 @cache

@@ -59,11 +59,11 @@ def server_limit(entrypoint: Entrypoint) -> Limit | None:
 
 def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
     """What ends the caller anyway, the loosest of all entrypoints."""
-    ends = (_end(project, entrypoint) for entrypoint in _that_run(entrypoints))
+    ends = (_end(project, entrypoint) for entrypoint in that_run(entrypoints))
     return max(ends, key=lambda end: (LOOSER.index(end.by), end.seconds), default=FOR_EVER)
 
 
-def _that_run(entrypoints: tuple[Entrypoint, ...]) -> tuple[Entrypoint, ...]:
+def that_run(entrypoints: tuple[Entrypoint, ...]) -> tuple[Entrypoint, ...]:
     """The entrypoints that say how long somebody is held: no command beside what stays up, no application that nothing serves
     (``asgi.py``) beside one that is served, and no loop that nothing starts beside what is started."""
     lasting = tuple(e for e in entrypoints if e.long_running) or entrypoints

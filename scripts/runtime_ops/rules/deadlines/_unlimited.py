@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Func
 from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.deadlines._apart import limited_for_all, returns_at_once, words, wraps_unknown
 from runtime_ops.rules.deadlines._doubts import ENGINES, declared_drivers, inside_one_process, set_by_caller
 from runtime_ops.rules.deadlines._waiting import lasts
 
@@ -29,6 +28,8 @@ def unlimited(project: Project, wait: WaitSite) -> bool:
     if _connects_later(wait) or _sent_elsewhere(wait) or _set_elsewhere(wait) or _through_adapter(project, wait):
         return False
     if set_by_caller(project, wait) or inside_one_process(wait):
+        return False
+    if returns_at_once(wait) or limited_for_all(project, wait) or wraps_unknown(project, wait):
         return False
     if wait.row.distribution in ENGINES and (_only_files(project) or _only_compiles(wait)):
         return False
@@ -93,15 +94,7 @@ def _mounts_limiter(project: Project) -> bool:
         for klass in module.classes.values()
         if any(base.endswith("HTTPAdapter") for base in klass.external_bases)
     )
-    return any("timeout" in word for klass in adapters if "send" in klass.methods for word in _words(klass.methods["send"]))
-
-
-def _words(func: Func) -> Iterator[str]:
-    """The literals, names, parameters and keywords of a function."""
-    yield from func.inventory.texts
-    yield from func.inventory.names
-    yield from (param.name for param in func.facts.params)
-    yield from (key for site in func.sites for key, _ in site.call.keywords if key is not None)
+    return any("timeout" in word for klass in adapters if "send" in klass.methods for word in words(klass.methods["send"]))
 
 
 def _used(project: Project, made: WaitSite) -> bool:

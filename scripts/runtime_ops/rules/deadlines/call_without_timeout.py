@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.project.answering import that_answer
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
-from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._apart import before_a_person
 from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
@@ -18,6 +18,7 @@ from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._mends import one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
+from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited
 from runtime_ops.rules.deadlines._waiting import (
@@ -37,13 +38,13 @@ SERVE_ALL = frozenset(
     """grpcio grpclib SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python
     mysqlclient peewee pg8000 pymssql pyodbc oracledb pymongo motor cassandra-driver""".split()
 )
-LIMITS = {
-    "postgresql": "\"OPTIONS\": {\"connect_timeout\": 5, \"options\": \"-c statement_timeout=30000\"}",
-    "mysql": "\"OPTIONS\": {\"connect_timeout\": 5, \"read_timeout\": 30, \"write_timeout\": 30}",
+CONNECTING = "\"OPTIONS\": {\"connect_timeout\": 5}"
+STATEMENTS = {
+    "postgresql": "PGOPTIONS=\"-c statement_timeout=30000\" in the environment",
+    "mysql": "read_timeout and write_timeout in the settings",
 }
-"""What a database of Django's settings is given, by kind of server."""
+"""How statements are limited, by kind of server, where requests alone are served: what takes long on purpose shares the settings."""
 MANY = 5  # functions that call one client
-VIEWS = ("View", "ViewSet")  # how the classes are called whose methods answer requests
 SOON = 120.0  # seconds after which a server that kills a held worker has limited the harm
 
 
@@ -53,7 +54,8 @@ def check(project: Project) -> Iterator[Finding]:
     open_: list[WaitSite] = []
     for wait in project.waits:
         if unlimited(project, wait):
-            (open_ if doubtful(project, wait) or not way_seen(project, wait) else sure).append(wait)
+            unsure = doubtful(project, wait) or not way_seen(project, wait) or before_a_person(project, wait.site.function)
+            (open_ if unsure else sure).append(wait)
     limited = [s.function.module for s in project.sites("socket.setdefaulttimeout") if s.call.args]
     for waits in (sure, open_):
         told: list[tuple[WaitSite, Finding]] = []
@@ -66,7 +68,9 @@ def check(project: Project) -> Iterator[Finding]:
                 continue  # every socket of the process has that limit
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
-            entrypoints = _that_ask(project, group, phase, entrypoints)
+            if phase is not None:
+                every_wait = [that_answer(project, w.site.function, phase, entrypoints) for w in group]
+                entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
             told.append((group[0], finding))
         yield from one_a_mend(told)
@@ -134,45 +138,37 @@ def _of_object(project: Project, made: Unlimited) -> Finding:
 
 
 def _of_database(project: Project, database: Database) -> Finding:
-    entrypoints = project.imported_by(database.module, "service", "worker")
-    statements = ", and neither does a statement, since no limit on those is set" if database.statements else ""
+    entrypoints = that_run(project.imported_by(database.module, "service", "worker"))
+    ends = {e: outer_end(project, (e,)) for e in entrypoints}
+    # what its server or job system ends is held for a while only, and seen to be
+    held = tuple(e for e, end in ends.items() if _holds_long(end, started=bool(e.production)))
+    end = outer_end(project, held or entrypoints)
+    statements = ", and so does a statement, since no limit on those is set" if database.statements else ""
     what = (
-        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query for ever"
+        f"no limit on statements, and {database.driver} limits connecting alone: a server that falls silent holds a query "
+        f"{end.text}".rstrip()
         if database.connects
-        else f"no connect_timeout, and {database.driver} has none by default: connecting to a server that accepts and stays silent never "
-        f"ends{statements}"
+        else f"no connect_timeout, and {database.driver} has none by default: connecting waits for a server that accepts and stays "
+        f"silent {end.text}".rstrip()
+        + statements
     )
+    limit = f"{STATEMENTS[database.kind]} of what serves requests; commands and migrations may need longer"
     return RULE.finding(
         database.module.path,
         database.line,
         f"DATABASES gives {what}",
-        LIMITS[database.kind],
+        limit if database.connects else f"{CONNECTING}; for statements {limit}" if database.statements else CONNECTING,
         severity="low",
         phase="serving",
-        entrypoints=entrypoints,
-        confidence="likely" if database.sure and entrypoints else "possible",
+        entrypoints=held or entrypoints,
+        confidence="likely" if database.sure and held else "possible",
         anchor="DATABASES",
     )
 
 
-def _that_ask(
-    project: Project, group: tuple[WaitSite, ...], phase: str | None, entrypoints: tuple[Entrypoint, ...]
-) -> tuple[Entrypoint, ...]:
-    """The entrypoints without the workers that only import the views from which the way begins, where a service has them."""
-    if phase is None or not any(e.kind == "service" for e in entrypoints):
-        return entrypoints
-    return tuple(
-        e
-        for e in entrypoints
-        if e.kind != "worker" or not all(_begins_in_view(project.lives[e], w.site.function, phase) for w in group)
-    )
-
-
-def _begins_in_view(life: Life, func: Func, phase: str) -> bool:
-    """Whether the way to a function begins in a method of a view's class."""
-    edges = list(life.back(func, phase))
-    first = edges[-1].caller if edges else func
-    return first.cls is not None and any(base.endswith(VIEWS) for base in (first.cls.name, *first.cls.external_bases))
+def _holds_long(end: End, *, started: bool) -> bool:
+    """Whether nothing is seen that ends who waits; the limit of a server that is started, and was not read, is likely there."""
+    return end.by == "nothing" or (end.by == "unknown" and not started) or (end.by == "server" and end.seconds > SOON)
 
 
 def _of_group(

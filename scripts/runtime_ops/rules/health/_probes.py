@@ -15,6 +15,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func
 from runtime_ops.project.route_model import Route
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 
 DEPENDENCIES = frozenset(("database", "broker", "http", "network", "grpc"))
@@ -28,6 +29,8 @@ GENERATED = re.compile(
 METHODS = re.compile(r"(^|[.])require_(safe|GET|POST|http_methods)$")
 """Django's decorators that refuse other HTTP methods (Django documentation, View decorators)."""
 LOGIN = re.compile(r"login|require_|auth_required|authenticated|permission|jwt_required", re.IGNORECASE)
+EVERYBODY = re.compile(r"AllowAny|AllowAll|Anonymous|public|exempt|not_required|permission_classes\([(\[]?[)\]]?\)", re.IGNORECASE)
+"""Decorators that let a caller in whom nobody knows (``@permission_classes([AllowAny])``, ``@login_exempt``)."""
 _WAITS: WeakKeyDictionary[Project, dict[Func, list[WaitSite]]] = WeakKeyDictionary()
 
 
@@ -84,7 +87,12 @@ def functions_of(route: Route) -> list[Func]:
 
 
 def needs_login(route: Route) -> bool:
-    """Whether a decorator of the handler asks who the caller is (``login_required``, ``require_admin`` …)."""
+    """Whether a decorator of the handler asks who the caller is (``login_required``, ``require_admin`` …), and none lets everybody in."""
+    decorators = [d for func in functions_of(route) for d in func.facts.decorators]
+    decorators += route.klass.facts.decorators if route.klass is not None else ()
+    written = [source_of(decorator, 200) for decorator in decorators]
+    if any(EVERYBODY.search(text) for text in (*written, *route.decorators)):
+        return False
     return any(LOGIN.search(name) and not METHODS.search(name) for name in route.decorators)
 
 

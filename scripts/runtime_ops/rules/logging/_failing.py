@@ -9,6 +9,8 @@ from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.rules.jobs._words import catches_all, minds_its_failures
 from runtime_ops.rules.logging.unwatched_thread import tame
 
+MARKS = frozenset(("touch", "exists", "unlink", "mkdir", "is_file", "is_dir"))
+"""What is done to a file that stands for a state: its OSError names the file and the reason."""
 MADE = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.get_event_loop", "asyncio.get_running_loop")
 
 
@@ -19,9 +21,20 @@ def hardly_fails(arm: HandlerEffects) -> bool:
 
 
 def _may_fail(site: Site, arm: HandlerEffects) -> bool:
+    if arm.uses_error and (_marks(site) or (bool(site.targets) and not site.weak and all(map(_only_marks, site.targets)))):
+        return False
     if tame(site) or site.dotted in MADE or _taken_inside(site, arm.attempt):
         return False
     return not (site.targets and all(catches_all(t) or minds_its_failures(t) for t in site.targets))
+
+
+def _marks(site: Site) -> bool:
+    return site.method in MARKS and not site.targets and "." in site.text
+
+
+def _only_marks(func: Func) -> bool:
+    """Whether a function does nothing that may fail but mark a state by a file."""
+    return any(map(_marks, func.sites)) and all(_marks(site) or tame(site) for site in func.sites)
 
 
 def _taken_inside(site: Site, attempt: m.Try) -> bool:

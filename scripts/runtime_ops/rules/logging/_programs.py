@@ -77,10 +77,20 @@ def deployed(project: Project, program: Program) -> bool:
     return any(launch.platform in CONTAINERS for e in program.all for launch in e.production if launch.role == "main")
 
 
+LOGS_AROUND = "opentelemetry-instrument"
+
+
 def traced_around(program: Program) -> bool:
     """``opentelemetry-instrument python app.py`` and its like around the whole process: trace ids are bound to its records."""
     wrappers = ("opentelemetry-instrument", "ddtrace-run", "newrelic-admin")
     return any(w in link.text for e in program.all for launch in e.launches for link in launch.chain for w in wrappers)
+
+
+def logs_given(program: Program) -> bool:
+    """Whether a command around the whole process may give the root logger a handler before the program begins, by its settings
+    (opentelemetry-instrumentation-logging 0.66b2: ``basicConfig`` for OTEL_PYTHON_LOG_CORRELATION, a handler of its own for logs
+    that are exported)."""
+    return any(LOGS_AROUND in link.text for e in program.all for launch in e.launches for link in launch.chain)
 
 
 def unread_imports(project: Project, program: Program, names: re.Pattern[str]) -> Iterator[str]:

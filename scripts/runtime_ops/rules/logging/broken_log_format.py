@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import development_path
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule, together
@@ -22,6 +24,10 @@ DATE_PART = re.compile(r"(?<!%)(?:%%)*(?:%0\d?d|%f)")
 RAISES = ("structlog.",)
 """structlog 26.1.0, _native.py: ``event % args`` is done in the call itself. The standard library (CPython 3.13, Handler.handleError)
 writes the traceback of the failed formatting to stderr and drops the record."""
+FILTERING = "make_filtering_bound_logger"
+"""The wrapper that formats in the call: structlog's default. ``structlog.stdlib.BoundLogger`` puts the arguments into the event
+(structlog 26.1.0, stdlib.py, _proxy_to_logger), where only a processor looks at them."""
+FORMATTER = "PositionalArgumentsFormatter"
 OTHERWISE = ("loguru.", "logbook.", "twisted.")
 """They format with braces, or (twisted.python.log.msg) put all arguments one after another."""
 MAPPING = re.compile(
@@ -72,6 +78,8 @@ def _findings(project: Project) -> Iterator[Finding]:
                 continue
             places, given = wrong
             raises = (site.dotted or "").startswith(RAISES)
+            if raises and not _formats(project):
+                continue
             what = (
                 "structlog formats at once, so that the call raises TypeError in place of the message"
                 if raises
@@ -86,6 +94,20 @@ def _findings(project: Project) -> Iterator[Finding]:
                 severity="medium" if raises else None,
                 confidence="likely" if raises or call.level != "debug" else "possible",  # which nobody may ever switch on
             )
+
+
+@cache
+def _formats(project: Project) -> bool:
+    """Whether structlog puts arguments into the text: no set-up of the program chooses another wrapper for its loggers, or the
+    processors that it names do it in its place."""
+    for site in project.sites("structlog.configure", "structlog.configure_once"):
+        wrapper = site.call.argument("wrapper_class", 1)
+        if wrapper is None or (isinstance(wrapper, m.Const) and wrapper.value is None) or development_path(site.path):
+            continue
+        names = " ".join(func.wording for func in site.function.module.functions.values())
+        if not any(isinstance(n, m.Name) and n.id.endswith(FILTERING) for n in m.walk(wrapper)) and FORMATTER not in names:
+            return False
+    return True
 
 
 def _mismatch(site: Site, call: LogCall) -> tuple[int, int] | None:

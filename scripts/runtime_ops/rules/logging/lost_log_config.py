@@ -13,7 +13,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._programs import Program, programs
+from runtime_ops.rules.logging._programs import Program, logs_given, programs
 from runtime_ops.rules.logging._setups import (
     CONFIGURES,
     ROOT_CALLS,
@@ -135,7 +135,7 @@ def _silenced(project: Project, program: Program) -> Iterator[Finding]:
     """Only named loggers have handlers, and the server reports failures of handlers by a logger that drops them."""
     modules = program.modules
     server = next((u for u in project.log_parts if u.role == "silenced" and u.function.module in modules), None)
-    if server is None or any(True for _ in root_users(project, modules)):
+    if server is None or logs_given(program) or any(True for _ in root_users(project, modules)):
         return
     if any(u.role == "configure" and u.function.module in modules for u in project.log_parts):
         return

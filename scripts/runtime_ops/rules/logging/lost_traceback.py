@@ -13,6 +13,7 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_job, is_management_command
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.flows import ends
 from runtime_ops.project.hooks import Hook
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.loops import is_endless
@@ -325,7 +326,7 @@ def _error_handlers(project: Project) -> Iterator[Finding]:
         if hook.kind != "error-handler" or hook.func is None or not _broad(hook.detail):
             continue
         calls = [c for c in (log_call(site) for site in hook.func.sites) if c is not None]
-        if not calls or any(c.traceback for c in calls) or not _errors(calls) or _raised_on(hook):
+        if not calls or any(c.traceback for c in calls) or not _errors(calls) or _raised_on(hook, hook.func):
             continue
         yield RULE.in_function(
             project,
@@ -337,10 +338,14 @@ def _error_handlers(project: Project) -> Iterator[Finding]:
         )
 
 
-def _raised_on(hook: Hook) -> bool:
-    """Starlette takes a handler for Exception as that of status 500: it sends the answer, and raises the error on to the server,
+def _raised_on(hook: Hook, func: Func) -> bool:
+    """What a handler raises on every way goes on to the framework or the server, with the error that it was called for as its
+    context: one of the two logs it (flask 3.1, Flask.wsgi_app: handle_exception). Starlette takes a handler for
+    Exception as that of status 500: it sends the answer, and raises the error on to the server,
     which logs it with its traceback (starlette 0.41, ServerErrorMiddleware)."""
     words = (hook.framework, hook.via)
+    if ends(func.facts.body, func) <= {"raise"}:
+        return True
     return any("fastapi" in w or "starlette" in w or w.rpartition(".")[2] in STARLETTE for w in words)
 
 

@@ -137,20 +137,29 @@ def _unbound(
     if site is None:
         return None
     # of its own making alone: the failure is told beside the second one, and nothing else was begun
+    again = any(isinstance(step.stmt, m.For | m.While) and step.arm == "body" for step in place.steps)
+    later = "in the first turn of the loop, and later this reads what the turn before has left"
+    when = later if again else "and what follows here is not done"
     alone = what == "finally" and attempt.body[0].line == inside[0] and all(s.line <= attempt.body[0].end_line for s in failing)
     return RULE.finding(
         func.path,
         read,
         f"{what} reads {name}, which is bound in line {inside[0]} inside the try: when {site.text}() (line {site.line}) fails, this raises "
-        "UnboundLocalError in its place, and what follows here is not done",
+        f"UnboundLocalError in its place, {when}",
         f"bind {name} before the try ({name} = None) and ask for it here, or begin the try after it",
         entrypoints=tuple(project.phases_by_entrypoint(func)),
         trace=(Evidence(site.path, site.line, "can fail before it is bound"),),
         # what a finally leaves undone is told beside the failure, which stays in the context of the second error
-        severity="low" if alone or what == "finally" else None,
-        confidence=_confidence(block, name, read, what, sure) if not alone else "possible",
+        severity="low" if alone or again or what == "finally" else None,
+        confidence="possible" if alone or _at_a_desk(project, func) else _confidence(block, name, read, what, sure),
         anchor=f"{func.qualname}:{name}",
     )
+
+
+def _at_a_desk(project: Project, func: Func) -> bool:
+    """Whether only scripts lead here that nothing starts, beside programs that are started: who runs one reads both errors."""
+    running = project.phases_by_entrypoint(func)
+    return bool(running and project.launches) and not any(e.long_running or e.launches for e in running)
 
 
 def _confidence(block: m.Block, name: str, line: int, what: str, failing: Site | None) -> str:

@@ -109,6 +109,7 @@ def _for_the_log(project: Project, site: Site, arm: HandlerEffects | None) -> bo
     func = site.function
     return not (
         _goes_elsewhere(site)
+        or _overwritten(site)
         or _behind_debug(site)
         or _last_words(site)
         or _own_process(project, func)
@@ -119,7 +120,7 @@ def _for_the_log(project: Project, site: Site, arm: HandlerEffects | None) -> bo
         or _of_command(project.links, func, 0)
         or _interactive(func)
         or _once(project.links, func, 0)
-        or (arm is not None and (_logging_failed(arm) or _blames_caller(arm) or never_comes(arm)))
+        or (arm is not None and (_beside_traceback(arm) or _logging_failed(arm) or _blames_caller(arm) or never_comes(arm)))
     )
 
 
@@ -166,6 +167,18 @@ def _kinds(project: Project, site: Site) -> Iterator[str]:
 def _goes_elsewhere(site: Site) -> bool:
     """``print(…, file=…)``: to stderr, a socket, a file."""
     return site.call.keyword("file") is not None
+
+
+def _overwritten(site: Site) -> bool:
+    """``print(…, end="\\r")``: a line of progress at a terminal, which the next one overwrites."""
+    given = (*site.call.args, site.call.keyword("end"))
+    parts = [part for expr in given if expr is not None for part in (expr.parts if isinstance(expr, m.Format) else (expr,))]
+    return any(isinstance(p, m.Const) and isinstance(p.value, str) and p.value.strip("\n ")[:1] == "\r" for p in parts)
+
+
+def _beside_traceback(arm: HandlerEffects) -> bool:
+    """``traceback.print_exc()`` in the same arm: the failure is written, with its place, and the line adds nothing to it."""
+    return any((site.dotted or site.text).startswith("traceback.print_") for site in arm.tracebacks if site.function is arm.func)
 
 
 def _behind_debug(site: Site) -> bool:

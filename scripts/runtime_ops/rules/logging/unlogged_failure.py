@@ -37,9 +37,10 @@ def check(project: Project) -> Iterator[Finding]:
         answer = _answer(project, arm)
         if answer and not _told_before(project, arm) and running(project, arm):
             files[arm.path, answer].append(arm)
+    django = {func for route in project.routes if "django" in route.framework for func in functions_of(route)}
     for path, answer in sorted(files):
         first, *others = sorted(files[path, answer], key=lambda arm: (-arm.body_statements, arm.line))
-        yield _finding(project, first, others, answer)
+        yield _finding(project, first, others, answer, django=first.func in django)
 
 
 def _leaves_no_trace(arm: HandlerEffects) -> bool:
@@ -83,21 +84,26 @@ def _told_before(project: Project, arm: HandlerEffects) -> bool:
     )
 
 
-def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects], answer: str) -> Finding:
+def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects], answer: str, *, django: bool) -> Finding:
+    """``django``: the framework writes a line of every answer of 4xx and 5xx, with the request's path (Django 5.2, log_response):
+    what is lost is why. Of one statement whose error is told to the client, that is little."""
     many = len(others) + 1
+    handlers = len({arm.func for arm in (first, *others)})
     told = "the client is told the text" if first.uses_error else "not even its text is told"
     if answer != "5xx":
         told += ", with a status that says it was the client's fault" if answer == "4xx" else ", with the status of success"
-    what = f"{many} request handlers of this file catch" if others else f"{first.func.name}() catches"
-    answer = f"answer {answer} and log" if others else f"answers {answer} and logs"
+    seen = "sees more of it than the request's path" if django and answer != "success" else "can see why requests fail, or where"
+    what = f"{handlers} request handlers of this file catch" if handlers > 1 else f"{first.func.name}() catches"
+    answers = f"answer {answer} and log" if handlers > 1 else f"answers {answer} and logs"
+    minor = django and not others and first.uses_error and first.body_statements == 1
     found = RULE.in_function(
         project,
         first.func,
         first.line,
-        f"{what} {caught(first)}, {answer} nothing: {told}, and nobody who runs the service "
-        "can see why requests fail, or where",
+        f"{what} {caught(first)}, {answers} nothing: {told}, and nobody who runs the service {seen}",
         "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
         end_line=first.handler.body[0].end_line if first.handler.body else first.line,
-        severity="medium" if many >= 3 and "5xx" in answer else "low",
+        severity="medium" if many >= 3 and answer == "5xx" else "low",
+        confidence="possible" if minor else "likely",
     )
     return replace(found, count=many, also=tuple(Evidence(a.path, a.line, "the same") for a in others[:8])) if others else found

@@ -1,0 +1,55 @@
+"""Which programs a request comes to: of those that import a view only what serves runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from runtime_ops.libraries.servers import all_servers
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
+
+ANSWERS = ("View", "ViewSet", "Middleware", "MiddlewareMixin")
+"""How the classes are called whose methods a framework calls for a request."""
+
+
+def that_answer(project: Project, func: Func, phase: str, found: Iterable[Entrypoint]) -> tuple[Entrypoint, ...]:
+    """The entrypoints without those that only import what answers requests: where the way to a function begins with a request, no
+    worker and no command runs it beside a service that does, nor a development server beside one for production."""
+    entrypoints = tuple(found)
+    services = [e for e in entrypoints if e.kind == "service"]
+    served = [e for e in services if e.app and any(not _at_the_desk(x.server) for x in e.launches)]
+    left = tuple(
+        e
+        for e in entrypoints
+        if not (e.kind != "service" and services and begins_with_request(project, project.lives[e], func, phase))
+        and not (served and e not in served and e.launches and all(_at_the_desk(x.server) for x in e.launches))
+    )
+    return left or entrypoints
+
+
+def _at_the_desk(server: str | None) -> bool:
+    return any(row.name == server and row.development for row in all_servers())
+
+
+def begins_with_request(project: Project, life: Life, func: Func, phase: str) -> bool:
+    """Whether the way to a function begins in what answers requests: a route's handler that is registered, a method of a view's
+    or a middleware's class."""
+    edges = list(life.back(func, phase))
+    firsts = [func] if not edges else [edges[-1].caller]
+    if edges and edges[-1].how == "reference":
+        firsts.append(edges[-1].callee)
+    return any(first in _handlers(project) or _of_view(first) for first in firsts)
+
+
+@cache
+def _handlers(project: Project) -> frozenset[Func]:
+    found = {route.func for route in project.routes if route.func is not None}
+    found |= {func for route in project.routes if route.klass is not None for func in route.klass.methods.values()}
+    return frozenset(found)
+
+
+def _of_view(func: Func) -> bool:
+    return func.cls is not None and any(base.endswith(ANSWERS) for base in (func.cls.name, *func.cls.external_bases))
