@@ -17,7 +17,6 @@ from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._mends import one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
-from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, outer_end
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited

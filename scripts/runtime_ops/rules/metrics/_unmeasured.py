@@ -48,8 +48,8 @@ def _words(project: Project) -> Iterator[str]:
             yield service.name
             yield from (variable.name for variable in service.env)
             yield service.image.text if service.image is not None else ""
-    for file in project.artifacts_of(a.KubernetesFile):
-        for container in (c for w in file.workloads for c in w.containers):
+    for manifest in project.artifacts_of(a.KubernetesFile):
+        for container in (c for w in manifest.workloads for c in w.containers):
             yield from (variable.name for variable in container.env)
             yield container.image.text if container.image is not None else ""
     for dotenv in project.artifacts_of(a.DotenvFile):

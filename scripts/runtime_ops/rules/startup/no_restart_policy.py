@@ -43,12 +43,12 @@ def check(project: Project) -> Iterator[Finding]:
     for file, bare in told:
         first, *others = bare
         kept = [s for s in file.services if restarted(s)]
-        names = ", ".join(s.name for s in bare[:4]) + (" …" if len(bare) > 4 else "")
+        named = ", ".join(s.name for s in bare[:4]) + (" …" if len(bare) > 4 else "")
         beside = f", while {kept[0].name} is" if kept else ""
         yield RULE.finding(
             file.path,
             first.line,
-            f"nothing starts {names} again{beside}: after a crash, or when the host or Docker is restarted, "
+            f"nothing starts {named} again{beside}: after a crash, or when the host or Docker is restarted, "
             f"{'they stay' if others else 'it stays'} down until somebody looks",
             "restart: unless-stopped for each service that is to stay up",
             entrypoints=dict.fromkeys(e for s in bare for e in ours.get((file.path, s.name), ())),
