@@ -141,6 +141,16 @@ class Run:
                 continue
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def starved(self) -> float:
+        """Seconds for which its living processes could have run and other programs had the processor (their main threads')."""
+        waited = 0
+        for pid in self.pids():
+            try:
+                waited += int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+            except (OSError, IndexError, ValueError):  # a kernel without it, or it has just ended
+                continue
+        return waited / 1e9
+
     def threads(self) -> int:
         return sum(processes.threads(pid) for pid in self.pids())
 
@@ -284,6 +294,7 @@ class _Quiet:
         self._run = run
         self._cpu = self._steady_cpu = -1.0
         self._lines = -1
+        self._starved = 0.0
         self.since = self._steady_since = time.monotonic()
         self.began = self.since
         """When the sign that `long_enough` tells began: since then it was ready."""
@@ -293,8 +304,12 @@ class _Quiet:
         now = time.monotonic()
         # Two ticks of the clock: a waiting event loop uses a little.
         if cpu - self._cpu > 0.03 or lines != self._lines:
-            self._cpu, self._lines, self.since = cpu, lines, now
+            self._cpu, self._lines, self._starved, self.since = cpu, lines, self._run.starved(), now
         if now - self.since >= QUIET:
+            starved = self._run.starved()
+            if starved - self._starved > (now - self.since) / 2:  # it had more to do, and a busy machine did not let it
+                self._starved, self.since = starved, now
+                return ""
             self.began = self.since
             return f"quiet for {QUIET:g} s, no port"
         # A loop that says something each second is never quiet; it has started when it hardly uses the processor.
