@@ -60,6 +60,11 @@ class ServingPlace(NamedTuple):
     inner: Func | None = None
 
 
+CONSUMES = re.compile(
+    r"^(?!(?:threading|multiprocessing|concurrent|PyQt|PySide|kafka|aiokafka|confluent_kafka|aio_pika|watchdog)[.\w])"
+    r".*(?:Consumer|Worker|Listener|Subscriber|Daemon)\.(?:start|run|run_forever|consume|start_consuming|listen|work|serve_forever|loop)$"
+)
+"""A consumer or worker that is started, of a library whose start does not return at once as those of threads and clients do."""
 OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
 """Names of what is waited for when a program begins, or until one piece of work is over: not until its end."""
 
@@ -84,7 +89,7 @@ class Spine:
             if all(_left_for_good(place, ()) for place in found):  # also where there is none
                 found = tuple(sorted((*found, *self._through(func, depth)), key=lambda p: p.line))
             if not found:
-                found = self._joined(func, depth) or self._waits(func)
+                found = self._joined(func, depth) or self._waits(func) or self._ends_in_consumer(func)
         finally:
             self._busy.discard(func)
         if depth == 0 or found:
@@ -149,6 +154,17 @@ class Spine:
             waits = site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords
             if waits and not OF_BEGINNING.search(site.text) and not _gate(site):
                 return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
+        return ()
+
+
+    def _ends_in_consumer(self, func: Func) -> tuple[ServingPlace, ...]:
+        """A function whose last word is to start a consumer or worker of a library that no table knows: by its names it takes
+        work until it is stopped. In the midst of a function such a call may as well return at once."""
+        last = func.facts.body[-1] if func.facts.body else None
+        for site in func.sites:
+            if site.stmt is last and isinstance(last, m.ExprStmt) and last.value is site.call and not site.targets:
+                if site.dotted is not None and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
+                    return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
 
 

@@ -114,6 +114,8 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             continue
         debug = place.site.call.keyword("debug") or place.site.call.keyword("reload")
         on = isinstance(debug, m.Const) and debug.value is True
+        if _by_adapter(place.site) and not on:
+            continue  # bottle serves by the server that it is given
         if place.site.dotted == "flask_socketio.SocketIO.run" and not on and not _by_werkzeug(place.site):
             continue  # eventlet or gevent serve where they are installed, and without them it refuses to run
         if server.development or on:
@@ -123,6 +125,12 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
                 else f"{place.site.text}() runs with debug or reload on"
             )
             yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
+
+
+def _by_adapter(site: Site) -> bool:
+    """Whether ``bottle.run`` is given a server other than its default, that of the standard library."""
+    given = site.call.keyword("server") if (site.dotted or "").startswith("bottle.") else None
+    return given is not None and not (isinstance(given, m.Const) and given.value in ("wsgiref", None))
 
 
 def _by_werkzeug(site: Site) -> bool:

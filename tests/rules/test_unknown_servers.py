@@ -1,0 +1,56 @@
+"""Programs kept up by a library that no table knows, and servers that are given to a framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.rules.judging import said
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+
+IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "app.py"]\n'
+BOTTLE = "from bottle import Bottle, ServerAdapter\napp = Bottle()\n@app.get('/')\ndef index():\n    return ''\n"
+ADAPTER = "class Waitress(ServerAdapter):\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "count"), [("", 1), (", server='wsgiref'", 1), (", server=Waitress", 0), (", server='gunicorn'", 0)]
+)
+def test_bottle_serves_by_the_server_that_it_is_given(tmp_path: Path, server: str, count: int) -> None:
+    code = f"{BOTTLE}{ADAPTER}if __name__ == '__main__':\n    app.run(host='0.0.0.0'{server})\n"
+    assert len(said(tmp_path, "dev-server", {"app.py": code, "Dockerfile": IMAGE})) == count
+
+
+def kinds(folder: Path, files: dict[str, str]) -> dict[str, str]:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    gathered = gather(folder, discover(folder), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    return {entrypoint.id: entrypoint.kind for entrypoint in project.entrypoints}
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ("Consumer(take).start()", "worker"),
+        ("Consumer(take).start()\n    print('over')", "cli"),  # it may as well have returned at once
+        ("Consumer(take).describe()", "cli"),
+        ("Thing(take).start()", "cli"),
+    ],
+)
+def test_main_that_ends_by_starting_a_consumer(tmp_path: Path, end: str, kind: str) -> None:
+    code = (
+        "from queues_of_somebody import Consumer, Thing\ndef take(body):\n    return body\n"
+        f"def main():\n    {end}\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert kinds(tmp_path, {"app.py": code}) == {"app.py": kind}
+
+
+def test_script_without_a_main_block_that_hands_over_to_twistd(tmp_path: Path) -> None:
+    library = "from twisted.scripts.twistd import runApp\ndef run(config):\n    runApp(config)\n"
+    files = {"lib/shop/__init__.py": "", "lib/shop/start.py": library, "bin/shop.py": "from shop.start import run\nrun(__file__)\n"}
+    assert kinds(tmp_path, files) == {"bin/shop.py": "service"}
