@@ -162,9 +162,9 @@ class Spine:
         work until it is stopped. In the midst of a function such a call may as well return at once."""
         last = func.facts.body[-1] if func.facts.body else None
         for site in func.sites:
-            if site.stmt is last and isinstance(last, m.ExprStmt) and last.value is site.call and not site.targets:
-                if site.dotted is not None and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
-                    return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
+            alone = site.stmt is last and isinstance(last, m.ExprStmt) and last.value is site.call and not site.targets
+            if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
+                return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
 
 

@@ -38,6 +38,16 @@ def _option(site: Site) -> str | None:
     return max(given, key=len) if given else None
 
 
+def _set_by_another(site: Site) -> bool:
+    """Whether another option of the function stores into the same name: ``--link`` and ``--unlink``."""
+    dest = site.call.keyword("dest")
+    return isinstance(dest, m.Const) and any(
+        other is not site and isinstance(given := other.call.keyword("dest"), m.Const) and given.value == dest.value
+        for other in site.function.sites
+        if other.method == "add_argument"
+    )
+
+
 def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
     action = site.call.keyword("action")
     known = action.value if isinstance(action, m.Const) else None
@@ -48,7 +58,7 @@ def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
             None,
         )
     default = site.call.keyword("default")
-    if known in FLAGS and isinstance(default, m.Const) and default.value is FLAGS[known]:
+    if known in FLAGS and isinstance(default, m.Const) and default.value is FLAGS[known] and not _set_by_another(site):
         return (
             f"stores {FLAGS[known]}, which is its default: giving it changes nothing, and nothing can give the other value",
             f"default={not FLAGS[known]}, or action=argparse.BooleanOptionalAction",

@@ -13,7 +13,7 @@ from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, command_name, is_management_command
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.flows import statements_after, takes_anything
+from runtime_ops.project.flows import ends, statements_after, takes_anything
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
@@ -284,6 +284,8 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False  # a lesser result that is still one
     if any(isinstance(s.stmt, m.While) and is_endless(s.stmt) for s in effects.steps):
         return False  # a service of its own
+    if any(s.handler is not None and ends(s.handler.body, effects.func) == {"raise"} for s in effects.steps):
+        return False  # while another failure is on its way up
     place = Place(effects.attempt, effects.steps)
     if effects.loop is not None:
         return effects.ends <= {"fall", "continue"} and not _counted(effects) and not _wait_loop(effects)

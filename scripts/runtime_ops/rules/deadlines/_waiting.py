@@ -389,5 +389,7 @@ def remedy_for(wait: WaitSite) -> str:
     if not row.parameters:
         member = wait.dotted.rpartition(".")[2]
         return f"{member} takes no limit: put an outer deadline around it, or use a call that takes one"
+    if wait.dotted.startswith("django.core.cache.") and "OPTIONS.socket_timeout" in row.parameters:
+        return "set OPTIONS.socket_timeout here (django-redis: SOCKET_TIMEOUT, SOCKET_CONNECT_TIMEOUT), below the limit of whoever waits"
     where = "where the client is constructed" if "constructor" in row.where and "call" not in row.where else "here"
     return f"set {' / '.join(row.parameters[:3])} {where}, below the limit of whoever waits for this"

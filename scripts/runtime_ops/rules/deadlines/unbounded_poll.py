@@ -283,18 +283,34 @@ def _just_before(pause: Site, again: Site) -> bool:
 
 
 def _ends_next(again: Site, func: Func) -> bool:
-    """Whether the call stands under a test of a parameter that it leaves at its default, for which the test does not hold."""
-    given = {key for key, _ in again.call.keywords}
+    """Whether the call stands under a test of a parameter that does not hold for what it gives it, or leaves at its default."""
     positional = [p for p in func.facts.params if p.kind == "positional"]
     if func.cls is not None and positional and positional[0].name in ("self", "cls"):
         positional = positional[1:]
-    given |= {p.name for p in positional[: len(again.call.args)]}
-    defaults = {p.name: p.default for p in func.facts.params if p.name not in given and isinstance(p.default, m.Const)}
-    if None in given or any(isinstance(arg, m.Star) for arg in again.call.args):
+    given = dict(zip((p.name for p in positional), again.call.args, strict=False)) | {k: v for k, v in again.call.keywords if k}
+    if again.call.expands or any(isinstance(arg, m.Star) for arg in again.call.args):
         return False  # what stands behind the stars is not known
+    values = {p.name: given.get(p.name, p.default) for p in func.facts.params}
+    known = {name: value for name, value in values.items() if isinstance(value, m.Const)}
     return any(
-        isinstance(step.stmt, m.If) and step.arm == "body" and _fails(step.stmt.test, defaults) for step in again.steps
+        isinstance(step.stmt, m.If)
+        and (
+            (step.arm == "body" and _fails(step.stmt.test, known)) or (step.arm == "orelse" and _holds(step.stmt.test, known))
+        )
+        for step in again.steps
     )
+
+
+def _holds(test: m.Expr, values: dict[str, m.Const]) -> bool:
+    """Whether a test is known to hold for the values of some names."""
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        return _fails(test.operand, values)
+    if isinstance(test, m.Name):
+        return test.id in values and bool(values[test.id].value)
+    if isinstance(test, m.Compare) and isinstance(test.left, m.Name) and isinstance(test.rights[0], m.Const):
+        value = values.get(test.left.id)
+        return value is not None and test.ops in (("is",), ("==",)) and value.value == test.rights[0].value
+    return False
 
 
 def _fails(test: m.Expr, values: dict[str, m.Const]) -> bool:
@@ -303,6 +319,8 @@ def _fails(test: m.Expr, values: dict[str, m.Const]) -> bool:
         return any(_fails(part, values) for part in test.values)
     if isinstance(test, m.Name):
         return test.id in values and not values[test.id].value
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        return _holds(test.operand, values)
     if not isinstance(test, m.Compare) or not isinstance(test.left, m.Name) or not isinstance(test.rights[0], m.Const):
         return False
     value, right = values.get(test.left.id), test.rights[0].value

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
+from runtime_ops.libraries.versions import older_than
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Klass
 from runtime_ops.project.source_text import source_of
@@ -27,6 +28,7 @@ KEPT = re.compile(r"(?i)(^|\.)(\w*(config|settings|conf|cfg|options|opts|environ
 """Names of what holds the configuration."""
 UNWRAPPED = frozenset("str strip get_secret_value rstrip lstrip decode".split())
 KNOWN = frozenset("get getenv get_str require get_config getstr".split())
+DATABASES = frozenset("postgres postgresql mysql mariadb mssql oracle".split())
 DEPTH = 5
 
 
@@ -49,17 +51,33 @@ def _in(project: Project, func: Func) -> Iterator[Finding]:
             continue
         if _quoted_nearby(func, address.password) or not _raw(project, address.password, func):
             continue
+        if _read_greedily(project, address.scheme, func):
+            continue
+        refused = address.scheme == "mongodb"
         yield RULE.in_function(
             project,
             func,
             address.line,
-            f"{shown} goes into the address as it is: with @, / or % in the password another part of the text is taken for the host or "
-            "the password, and what fails is the connection, with a message that does not name the setting",
-            f"write quote({shown}, safe='') of urllib.parse there, or let sqlalchemy.URL.create(…) build the address",
+            f"{shown} goes into the address as it is: "
+            + (
+                "with @, : or / in the password pymongo refuses the address, and nothing connects"
+                if refused
+                else "with @ or % in the password another part of the text is taken for the host or the password, and what fails is the "
+                "connection, with a message that does not name the setting"
+            ),
+            f"write quote({shown}, safe='') of urllib.parse there"
+            + (", or let sqlalchemy.URL.create(…) build the address" if address.scheme in DATABASES else ""),
             end_line=address.line,
             severity="medium" if address.scheme == "sqs" else None,
             confidence="likely",
         )
+
+
+def _read_greedily(project: Project, scheme: str, func: Func) -> bool:
+    """Whether SQLAlchemy reads the address and is older than 1.4: up to the last @ it takes all for the password (1.3.13 and 1.3.24,
+    engine/url.py)."""
+    held = project.versions.of("SQLAlchemy", func.path) if scheme in DATABASES or not scheme else None
+    return held is not None and older_than("1.4", held.text)
 
 
 def _into_alembic(project: Project) -> Iterator[Finding]:
