@@ -15,6 +15,8 @@ from runtime_ops.judge import judge
 from runtime_ops.project.build import Project
 from runtime_ops.rules.deadlines._doubts import _caches_here
 
+pytestmark = pytest.mark.usefixtures("any_call")
+
 HEAD = "import requests\nfrom flask import Flask\napp = Flask(__name__)\n"
 ASYNC_HEAD = "import asyncio, time\nimport requests\nfrom fastapi import FastAPI\napp = FastAPI()\n"
 

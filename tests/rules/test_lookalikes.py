@@ -12,6 +12,8 @@ from runtime_ops.judge import judge
 from runtime_ops.project.build import Project
 from runtime_ops.rules.api import load
 
+pytestmark = pytest.mark.usefixtures("any_call")
+
 WEB = "from flask import Flask\napp = Flask(__name__)\n"
 RETRY = WEB + (
     "from retrying import retry\n"

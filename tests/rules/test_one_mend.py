@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.rules.test_deadlines import HEAD, findings
 
+pytestmark = pytest.mark.usefixtures("any_call")
+
 READ = "import feedparser\ndef read(feed):\n    return feedparser.parse(feed)\n"
 ROUTE = "@app.get('/a')\ndef a():\n"
 

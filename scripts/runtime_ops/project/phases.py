@@ -62,6 +62,16 @@ WRAPPING = frozenset(
     login permission""".split()
 )
 """Words in the names of decorators that wrap what they are given, and register it nowhere."""
+MODELS = (
+    "django.db.models.Model", "django.contrib.gis.db.models.Model", "sqlalchemy.orm.DeclarativeBase", "flask_sqlalchemy.SQLAlchemy.Model",
+    "sqlalchemy.ext.declarative.declarative_base", "sqlalchemy.orm.declarative_base", "peewee.Model", "mongoengine.Document",
+    "tortoise.models.Model", "tortoise.Model", "sqlmodel.SQLModel", "pony.orm.Entity", "ormar.Model",
+)  # fmt: skip
+"""Classes of stored objects: the program calls what they add, and the library the few methods that it has itself."""
+MODEL_HOOKS = frozenset(
+    """save delete clean clean_fields full_clean validate_unique validate_constraints save_base refresh_from_db from_db natural_key
+    get_absolute_url __str__ __repr__ __init__ __init_subclass__ create update insert get_deferred_fields pre_save post_save""".split()
+)
 CALLED = frozenset({"client", "connection", "consumer", "cursor", "pool", "producer", "session", "thread", "process"})
 """Kinds of a library's classes that programs call: what a class below one adds is not called by the library."""
 
@@ -597,7 +607,9 @@ def _callable(func: Func) -> bool:
 
 def _library_may_call(klass: Klass, name: str) -> bool:
     return any(
-        not (base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception"))) and (name == "run" or not _only_called(base))
+        not (base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")))
+        and (name == "run" or not _only_called(base))
+        and (name in MODEL_HOOKS or not base.startswith(MODELS))
         for base in klass.external_bases
     )
 

@@ -58,8 +58,11 @@ def server_limit(entrypoint: Entrypoint) -> Limit | None:
 
 
 def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
-    """What ends the caller anyway, the loosest of all entrypoints."""
-    ends = (_end(project, entrypoint) for entrypoint in that_run(entrypoints))
+    """What ends the caller anyway, the loosest of all entrypoints. Of two servers of requests, of which one ends them and one does
+    not, it is not known which one gets the request: a proxy before them decides."""
+    ends = [_end(project, entrypoint) for entrypoint in that_run(entrypoints)]
+    if {"server", "nothing"} <= {end.by for end in ends} and all(e.kind == "service" for e in that_run(entrypoints)):
+        return UNKNOWN
     return max(ends, key=lambda end: (LOOSER.index(end.by), end.seconds), default=FOR_EVER)
 
 

@@ -31,7 +31,7 @@ def unset_limits(project: Project) -> Iterator[Unset]:
         if not _uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
             continue
         for module in sorted(project.modules, key=lambda x: x.path):
-            if for_the_desk(module.path):
+            if for_the_desk(module.path) or not project.imported_by(module):
                 continue
             lines = [line for mark in row.marks for line in _marked(module, mark, row.value)]
             if lines and _without_limit(project, row, module):
@@ -99,6 +99,8 @@ def _named_at_top(project: Project) -> frozenset[str]:
     """The texts at the top level of the modules, and the packages that they import there."""
     found: set[str] = set()
     for module in project.modules:
+        if not project.imported_by(module):
+            continue  # of no program
         found.update(module.level.inventory.texts)
         found.update(p.stmt.target.split(".")[0] for p in module.level.places if isinstance(p.stmt, m.Import))
     return frozenset(found)

@@ -39,6 +39,8 @@ SPEAKS = re.compile(
     r"|/(?:alive|ping|ready|live|up)/?$"
 )
 """What the code of a program with a health answer of any kind says somewhere."""
+ANYTHING = re.compile(r"^\W*(?:\{\w+:(?:path|\.\*)\}|<path:\w+>|\(\?P<\w+>\.[*+]\)|\*)\W*$")
+"""A route that takes any path."""
 SEVERAL = 4
 """Routes below which a program may be a toy, or its routes not all be read."""
 ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
@@ -118,6 +120,8 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         routes = routes_of(project, entrypoint)
         http = [r for r in routes if r.kind in ("http", "grpc")]
+        if any(ANYTHING.search(r.path) for r in http):
+            continue  # a proxy, or an application of pages: what answers below any path was not read
         if not http or any((r.dynamic or _hides(r)) and r.name not in FILES for r in routes):
             continue  # what is not read may be one
         if _written_in_a_specification(project, entrypoint):

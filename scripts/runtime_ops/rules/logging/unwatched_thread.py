@@ -136,7 +136,8 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
         "stays up and looks healthy, and its work is no longer done",
         "catch and log inside the loop (with a pause), or set threading.excepthook to log and stop the process",
         "medium",
-        "certain" if failing is not None else "possible",
+        # a flag that several threads look at may be lowered by the one that fails first, and end the process
+        "certain" if failing is not None and isinstance(loop.stmt, m.While) and isinstance(loop.stmt.test, m.Const) else "possible",
     )
 
 

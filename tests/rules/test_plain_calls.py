@@ -1,0 +1,27 @@
+"""Which calls without a limit are findings, and which leads: those that make their client on the spot, or are a habit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.rules.judging import said
+
+WEB = "from flask import Flask\napp = Flask(__name__)\n{}\n@app.get('/a')\ndef a():\n    {}\n    return ''\n"
+IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "-k", "gevent", "app:app"]\n'
+
+
+@pytest.mark.parametrize(
+    ("made", "call", "confidence"),
+    [
+        ("import requests", "requests.get('http://a')", "likely"),
+        ("import requests", "requests.request('GET', 'http://a')", "likely"),
+        ("import urllib.request", "urllib.request.urlopen('http://a')", "likely"),
+        ("import requests\nsession = requests.Session()", "session.get('http://a')", "possible"),
+        ("import smtplib", "smtplib.SMTP('a')", "possible"),
+        ("import requests\nsession = requests.Session()", "[session.get('http://a'), session.put('http://b'), session.post('http://c')]", "likely"),
+    ],
+)
+def test_call_that_makes_its_client_on_the_spot(tmp_path: Path, made: str, call: str, confidence: str) -> None:
+    found = said(tmp_path, "call-without-timeout", {"app.py": WEB.format(made, call), "Dockerfile": IMAGE})
+    assert {f.confidence for f in found} == {confidence}
