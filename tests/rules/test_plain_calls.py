@@ -19,7 +19,11 @@ IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "-k", "gevent", "app:app"]
         ("import urllib.request", "urllib.request.urlopen('http://a')", "likely"),
         ("import requests\nsession = requests.Session()", "session.get('http://a')", "possible"),
         ("import smtplib", "smtplib.SMTP('a')", "possible"),
-        ("import requests\nsession = requests.Session()", "[session.get('http://a'), session.put('http://b'), session.post('http://c')]", "likely"),
+        (
+            "import requests\nsession = requests.Session()",
+            "[session.get('http://a'), session.put('http://b'), session.post('http://c')]",
+            "likely",
+        ),
     ],
 )
 def test_call_that_makes_its_client_on_the_spot(tmp_path: Path, made: str, call: str, confidence: str) -> None:

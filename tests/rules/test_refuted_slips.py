@@ -57,3 +57,11 @@ def test_who_reads_an_address_decides_what_a_raw_password_does(tmp_path: Path, s
     )
     found = said(tmp_path, "unescaped-password", {"app.py": code, "requirements.txt": f"{version}\n", "Dockerfile": IMAGE})
     assert [told in f.message for f in found] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(("params", "count"), [("self, priority, message", 0), ("self, message, other", 1)])
+def test_logger_of_the_program_that_prints_the_level(tmp_path: Path, params: str, count: int) -> None:
+    arm = "try:\n        open('x')\n    except Exception as error:\n        logger.log('crit', str(error))"
+    code = f"class Logger:\n    def log({params}):\n        print('failed', message)\nlogger = Logger()\n{WEB.format(arm)}"
+    prints = code.replace("print('failed', message)", "\n        ".join(["print('failed', message)"] * 6))
+    assert len(said(tmp_path, "print-in-service", {"app.py": prints, "Dockerfile": IMAGE})) == count

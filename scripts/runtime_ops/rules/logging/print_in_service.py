@@ -33,6 +33,7 @@ HABIT = 5  # prints that tell of no failure are worth one finding from here on
 LEFT = 2  # left-over prints of values that make a habit of them
 FOR_A_PERSON = re.compile(r"(?i)text|message|msg|line|banner|usage|help|version|output|report|table")
 FILES = 3  # files that are worth a finding of their own
+LEVELS = ("level", "priority", "severity", "lvl", "loglevel", "log_level")
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
 ASKS = ("input", "builtins.input")
 CACHES = ("cache", "lru_cache", "cached_property")
@@ -237,8 +238,12 @@ def _interrupted(site: Site) -> bool:
 
 
 def _inside_logging(func: Func) -> bool:
-    """In a handler of the logging library, which cannot log its own failure."""
-    return func.cls is not None and any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)
+    """In a handler of the logging library, which cannot log its own failure, or in a logger of the program's own, which prints the
+    level and the time that its caller gives."""
+    if func.cls is None:
+        return False
+    own = func.cls.name.lower().endswith(("logger", "log")) and any(p.name in LEVELS for p in func.facts.params)
+    return own or any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)
 
 
 def _of_command(links: Links, func: Func, depth: int) -> bool:
