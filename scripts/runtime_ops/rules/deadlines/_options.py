@@ -9,12 +9,11 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.names import pattern, spellings
 from runtime_ops.libraries.option_limits import OptionLimit, all_option_limits
-from runtime_ops.libraries.versions import older_than
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Module, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
-from runtime_ops.rules.deadlines._settings import for_the_desk
+from runtime_ops.rules.deadlines._settings import for_the_desk, without_limit
 
 
 class Unlimited(NamedTuple):
@@ -32,7 +31,7 @@ def unlimited_objects(project: Project) -> Iterator[Unlimited]:
             continue
         made = sorted(_made(project, row), key=lambda x: (x.module.path, x.line))
         first = next((x for x in made if not for_the_desk(x.module.path) and project.imported_by(x.module, "service")), None)
-        if first is not None and _without_limit(project, row, first.module):
+        if first is not None and without_limit(project, row, first.module):
             yield first
 
 
@@ -73,11 +72,3 @@ def _words(project: Project) -> Iterator[frozenset[str]]:
         keywords = (key for site in func.sites for key, _ in site.call.keywords if key is not None)
         members = (name.rpartition(".")[2] for name in func.bindings)
         yield frozenset((*keywords, *members, *func.inventory.texts))
-
-
-def _without_limit(project: Project, row: OptionLimit, module: Module) -> bool:
-    """Whether the version that is installed is one that has no limit of its own."""
-    if not row.limited_since:
-        return True
-    held = project.versions.of(row.distribution, module.path)
-    return held is not None and older_than(row.limited_since, held.text)

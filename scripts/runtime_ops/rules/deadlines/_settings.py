@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.names import pattern
+from runtime_ops.libraries.option_limits import OptionLimit
 from runtime_ops.libraries.setting_limits import SettingLimit, all_setting_limits
 from runtime_ops.libraries.versions import older_than
 from runtime_ops.project.build import Project
@@ -34,7 +35,7 @@ def unset_limits(project: Project) -> Iterator[Unset]:
             if for_the_desk(module.path) or not project.imported_by(module):
                 continue
             lines = [line for mark in row.marks for line in _marked(module, mark, row.value)]
-            if lines and _without_limit(project, row, module):
+            if lines and without_limit(project, row, module):
                 yield Unset(row, module, lines[0])
                 break
 
@@ -44,7 +45,7 @@ def for_the_desk(path: str) -> bool:
     return for_development(path) or development_path(path)
 
 
-def _without_limit(project: Project, row: SettingLimit, module: Module) -> bool:
+def without_limit(project: Project, row: SettingLimit | OptionLimit, module: Module) -> bool:
     """Whether the version that is installed is one that has no limit of its own."""
     if not row.limited_since:
         return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import own_expressions
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
@@ -84,19 +85,13 @@ def _found(project: Project) -> Iterator[Finding]:
         found = project.phases_by_entrypoint(read.function, read.line, read.steps)
         if not any(e.long_running or e.production for e in found) or _for_nobody(project, read) or _below_debug(read):
             continue
-        yield RULE.finding(
-            read.path,
-            read.line,
+        off = _turned_off(project, read)
+        yield _finding(
+            read,
+            found,
             f'{read.name} is on as soon as the variable holds any text: setting it to "false" or "0" turns it on',
-            f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
-            phase="import" if read.function.is_module else "startup",
-            entrypoints=tuple(found),
-            severity=None if _turned_off(project, read) else "low",  # nobody is hurt before somebody writes "false"
-            confidence=(
-                "possible" if not _meant_as_flag(project, read)
-                else "certain" if of_the_process(read) and _turned_off(project, read) else "likely"
-            ),
-            anchor=read.name,
+            severity=None if off else "low",  # nobody is hurt before somebody writes "false"
+            confidence="possible" if not _meant_as_flag(project, read) else "certain" if off and of_the_process(read) else "likely",
         )
 
 
@@ -112,17 +107,27 @@ def _unless_spelled(project: Project) -> Iterator[Finding]:
         if word is None or not any(e.long_running or e.production for e in found):
             continue
         others = " or ".join(f'"{text}"' for text in ("false" if word != "false" else "False", "0"))
-        yield RULE.finding(
-            read.path,
-            read.line,
+        yield _finding(
+            read,
+            found,
             f'{read.name} is off for "{word}" alone: setting it to {others} turns it on',
-            f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
-            phase="import" if read.function.is_module else "startup",
-            entrypoints=tuple(found),
             severity="medium" if read.name.upper().endswith("DEBUG") else "low",
             confidence="certain",
-            anchor=read.name,
         )
+
+
+def _finding(read: SettingRead, found: Iterable[Entrypoint], message: str, *, severity: str | None, confidence: str) -> Finding:
+    return RULE.finding(
+        read.path,
+        read.line,
+        message,
+        f'compare with words: os.environ.get({read.name!r}, "").lower() in ("1", "true", "yes", "on")',
+        phase="import" if read.function.is_module else "startup",
+        entrypoints=tuple(found),
+        severity=severity,
+        confidence=confidence,
+        anchor=read.name,
+    )
 
 
 def _unequal(read: SettingRead) -> str | None:
