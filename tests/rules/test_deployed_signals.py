@@ -196,3 +196,16 @@ def test_an_image_without_a_health_route(tmp_path: Path, old: str, new: str, sur
     files = {**SERVED, "app.py": APP.replace(old, new)}
     (finding,) = said(tmp_path, "no-health-endpoint", files)
     assert (finding.path, finding.confidence == "certain") == ("app.py", sure)
+
+
+@pytest.mark.parametrize(("made", "count"), [("flask import Flask", 1), ("company.base import Flask", 0)])
+def test_application_of_a_companys_package_may_measure_itself(tmp_path: Path, made: str, count: int) -> None:
+    files = {**SERVED, "app.py": APP.replace("flask import Flask", made)}
+    assert len(shown(tmp_path, "missing-signals", files)) == count
+
+
+@pytest.mark.parametrize(("text", "count"), [("Also a health check.", 0), ("All orders.", 1)])
+def test_route_whose_description_says_health(tmp_path: Path, text: str, count: int) -> None:
+    app = APP.replace("from flask import Flask", "from fastapi import FastAPI as Flask").replace("Flask(__name__)", "Flask()")
+    files = {**SERVED, "app.py": app.replace('@app.get("/orders")', f'@app.get("/", description="{text}")')}
+    assert len(shown(tmp_path, "no-health-endpoint", files)) == count

@@ -65,3 +65,13 @@ def test_logger_of_the_program_that_prints_the_level(tmp_path: Path, params: str
     code = f"class Logger:\n    def log({params}):\n        print('failed', message)\nlogger = Logger()\n{WEB.format(arm)}"
     prints = code.replace("print('failed', message)", "\n        ".join(["print('failed', message)"] * 6))
     assert len(said(tmp_path, "print-in-service", {"app.py": prints, "Dockerfile": IMAGE})) == count
+
+
+@pytest.mark.parametrize(("use", "count"), [("print(args.list)", 1), ("print(args.host)", 0)])
+def test_option_that_is_kept_for_its_callers(tmp_path: Path, use: str, count: int) -> None:
+    code = (
+        "import argparse\ndef main():\n    parser = argparse.ArgumentParser()\n    parser.add_argument('--host')\n"
+        "    parser.add_argument('--list', action='store_true', default=True)\n    args = parser.parse_args()\n"
+        f"    {use}\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert len(said(tmp_path, "inert-option", {"app.py": code})) == count

@@ -81,7 +81,7 @@ def test_plain_generators_yield_as_often_as_they_like(tmp_path: Path) -> None:
 def test_options(tmp_path: Path, arguments: str, severities: list[str]) -> None:
     text = (
         "import argparse\n\noptions = {}\n\n\ndef main():\n    parser = argparse.ArgumentParser()\n"
-        f"    parser.add_argument({arguments})\n    print(parser.parse_args())\n\n\nif __name__ == '__main__':\n    main()\n"
+        f"    parser.add_argument({arguments})\n    print(parser.parse_args().x)\n\n\nif __name__ == '__main__':\n    main()\n"
     )
     assert [f.severity for f in said(tmp_path, "inert-option", {"tool.py": text})] == severities
 

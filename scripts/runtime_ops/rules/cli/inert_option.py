@@ -26,7 +26,7 @@ def check(project: Project) -> Iterator[Finding]:
                 continue
             name = _option(site)
             wrong = _wrong(project, site) if name is not None else None
-            if wrong is None or not (project.phases(site) or project.imported_by(func.module)):
+            if wrong is None or not _read(project, site, name or "") or not (project.phases(site) or project.imported_by(func.module)):
                 continue
             what, mend, severity = wrong
             yield RULE.at(project, site, f"{name} {what}", mend, severity=severity, confidence="certain")
@@ -36,6 +36,17 @@ def _option(site: Site) -> str | None:
     """The longest name of an option."""
     given = [a.value for a in site.call.args if isinstance(a, m.Const) and isinstance(a.value, str) and a.value.startswith("-")]
     return max(given, key=len) if given else None
+
+
+def _read(project: Project, site: Site, name: str) -> bool:
+    """Whether the module reads what the option stores: one that nothing reads is kept for its callers, on purpose."""
+    dest = site.call.keyword("dest")
+    stored = str(dest.value) if isinstance(dest, m.Const) else name.lstrip("-").replace("-", "_")
+    functions = site.function.module.functions.values()
+    return any(
+        stored in func.inventory.attributes or stored in func.inventory.texts or any(n.endswith(f".{stored}") for n in func.inventory.names)
+        for func in functions
+    ) or any(s.text in ("vars", "asdict") or s.text.endswith("__dict__") for func in functions for s in func.sites)
 
 
 def _set_by_another(site: Site) -> bool:

@@ -35,7 +35,7 @@ FILES = frozenset({"django.conf.urls.static.static", "django.contrib.staticfiles
 WHOLE = frozenset(("", "api", "rest", "app"))
 OF_ALL = re.compile(r"(?i)v\d+")
 SPEAKS = re.compile(
-    r"(?i)health[_-]?check|healthz|dockerflow|watchman|(?:^|[/.^])_*(?:health|(?:lb)?heartbeat|livez|readyz|liveness|readiness)_*[/$]*$"
+    r"(?i)health[ _-]?check|healthz|dockerflow|watchman|(?:^|[/.^])_*(?:health|(?:lb)?heartbeat|livez|readyz|liveness|readiness)_*[/$]*$"
     r"|/(?:alive|ping|ready|live|up)/?$"
 )
 """What the code of a program with a health answer of any kind says somewhere."""
@@ -63,6 +63,8 @@ def _asks_health(route: Route) -> bool:
     """Whether the path or the handler's name says that the answer is about health."""
     if route.func is not None and ANSWERS.search(route.func.name):
         return True
+    if route.func is not None and any(SPEAKS.search(text) for text in m.texts(route.func.facts.decorators)):
+        return True  # ``description="… a health check"``
     if NAMED.search(route.path) is not None:
         return True
     # the status of one thing (``/orders/<id>/status``) is that thing's

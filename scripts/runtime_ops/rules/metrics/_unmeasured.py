@@ -29,6 +29,18 @@ def speaks_of_measuring(project: Project) -> bool:
     return any(MEASURES.search(text) for text in _words(project))
 
 
+def made_elsewhere(project: Project, program: Program) -> bool:
+    """Whether a class that no framework has makes the application: one of a company's package, which may measure every request."""
+    entrypoint = program.home
+    if not entrypoint.app:
+        return False
+    value = project.links.names.name(entrypoint.app.partition("(")[0], entrypoint.main.module.level)
+    if value is None or value.kind not in ("made", "external"):
+        return False
+    known = {name.split(".")[0] for row in all_frameworks() for name in row.apps}
+    return value.name.split(".")[0] not in known
+
+
 def _words(project: Project) -> Iterator[str]:
     for file in project.versions.files:
         if not file.locked:  # a lock names what others need as well

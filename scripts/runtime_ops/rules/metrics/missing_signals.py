@@ -22,7 +22,7 @@ from runtime_ops.rules.logging._programs import (
     traced_around,
     unread_imports,
 )
-from runtime_ops.rules.metrics._unmeasured import has_queue, place_to_measure, speaks_of_measuring
+from runtime_ops.rules.metrics._unmeasured import has_queue, made_elsewhere, place_to_measure, speaks_of_measuring
 
 RULE = Rule(
     __name__,
@@ -78,7 +78,7 @@ def check(project: Project) -> Iterator[Finding]:
             bare += told
         else:
             yield _of_some(project, told)
-    if bare and not speaks_of_measuring(project):
+    if bare and not speaks_of_measuring(project) and not any(made_elsewhere(project, program) for program, _ in bare):
         yield _of_all(project, [program for program, _ in bare], tracked=any(what == DEPTH_BESIDE for _, what in bare))
     elif bare:
         yield _of_some(project, bare)
