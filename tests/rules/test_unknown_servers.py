@@ -54,3 +54,21 @@ def test_script_without_a_main_block_that_hands_over_to_twistd(tmp_path: Path) -
     library = "from twisted.scripts.twistd import runApp\ndef run(config):\n    runApp(config)\n"
     files = {"lib/shop/__init__.py": "", "lib/shop/start.py": library, "bin/shop.py": "from shop.start import run\nrun(__file__)\n"}
     assert kinds(tmp_path, files) == {"bin/shop.py": "service"}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("lambda_handler(event, context)", {"app.py::lambda_handler": "job"}),
+        ("lambda_handler(event)", {}),
+        ("handler(event, context)", {}),  # any program may have a function of that name
+    ],
+)
+def test_handler_that_lambda_runs(tmp_path: Path, head: str, expected: dict[str, str]) -> None:
+    assert kinds(tmp_path, {"app.py": f"import requests\ndef {head}:\n    return requests.get('http://a')\n"}) == expected
+
+
+def test_what_lambda_runs_is_held_until_lambda_ends_it(tmp_path: Path) -> None:
+    code = "import requests\ndef lambda_handler(event, context):\n    return requests.get('http://a').json()\n"
+    (finding,) = said(tmp_path, "call-without-timeout", {"app.py": code})
+    assert finding.message.endswith("holds this program until Lambda ends it at its time limit") and finding.severity == "low"

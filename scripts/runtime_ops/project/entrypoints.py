@@ -269,6 +269,7 @@ class EntrypointFinder:
         self._unstarted_apps()
         self._unstarted_jobs()
         self._commands_of_flask()
+        self._handlers_of_lambda()
         started = {e.main.module for e in self.found.values() if e.app and e.launches}
         for key, entry in list(self.found.items()):
             # ``if __name__ == "__main__": app.run()`` beside an application that a server loads: the desk's way to run it
@@ -456,6 +457,15 @@ class EntrypointFinder:
                     continue  # what no worker loads, and nothing else imports or names, no worker runs
                 entry = self._add(module, module.level, func.name)
                 entry.kind = "worker"
+
+    def _handlers_of_lambda(self) -> None:
+        """``def lambda_handler(event, context)``: what AWS Lambda runs once an event, by the name that its documentation gives."""
+        for module in self.links.index:
+            func = module.functions.get("lambda_handler")
+            if func is None or len(func.facts.params) != 2 or (module.path, func.qualname) in self.found:
+                continue
+            entry = self._add(module, func, None)
+            entry.kind, entry.framework = "job", "aws lambda"
 
     def _commands_of_flask(self) -> None:
         """The commands that the modules of a flask application register with it are a program beside it, where no launch of

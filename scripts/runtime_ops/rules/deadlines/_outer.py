@@ -77,6 +77,8 @@ def that_run(entrypoints: tuple[Entrypoint, ...]) -> tuple[Entrypoint, ...]:
 
 
 def _end(project: Project, entrypoint: Entrypoint) -> End:
+    if entrypoint.framework == "aws lambda":
+        return End("until Lambda ends it at its time limit", "job")
     if entrypoint.kind != "service":
         limit = job_limit_holds(project, (entrypoint,))
         if limit is None or (is_management_command(entrypoint.path) and not entrypoint.production):
