@@ -84,3 +84,19 @@ def test_stream_that_the_program_fills_itself_is_a_lead(tmp_path: Path) -> None:
     )
     found = said(tmp_path, "call-without-timeout", {"app.py": code, "Dockerfile": IMAGE.replace("gunicorn", "uvicorn")})
     assert [f.confidence for f in found] == ["possible"]
+
+
+@pytest.mark.parametrize(
+    ("command", "procfile", "count"),
+    [("    command: python app.py\n", True, 0), ("", True, 1), ("    command: python app.py\n", False, 1)],
+)
+def test_image_whose_command_nobody_runs(tmp_path: Path, command: str, procfile: bool, count: int) -> None:
+    files = {
+        "app.py": WEB.format("pass"),
+        "Dockerfile": "FROM python:3.12\nCOPY . /\nCMD gunicorn app:app; true\n",
+        "docker-compose.yml": f"services:\n  web:\n    build: .\n{command}",
+    }
+    if procfile:
+        files["Procfile"] = "web: gunicorn app:app\n"
+    found = [f for f in said(tmp_path, "signal-blocked-by-shell", files) if f.confidence != "possible"]
+    assert len(found) == count

@@ -92,6 +92,17 @@ def built_at_the_desk(project: Project, launch: Launch) -> bool:
     return bool(builders) and all(x.development for x in builders)
 
 
+def run_by_nobody(project: Project, launch: Launch) -> bool:
+    """Whether the launch is an image's own command that every compose service of the image replaces, while a Procfile starts what is
+    published."""
+    image = next((x for x in launch.artifacts if isinstance(x, a.Dockerfile)), None)
+    if launch.platform != "dockerfile" or image is None or not any(x.platform == "procfile" for x in project.launches):
+        return False
+    builders = [x for x in project.launches if x.platform == "compose" and image in x.artifacts]
+    own = launch.chain[0][:2]
+    return bool(builders) and not any(link[:2] == own for x in builders for link in x.chain)
+
+
 def command_link(launch: Launch) -> Link:
     """Where the command of the program is written."""
     return launch.chain[-1]

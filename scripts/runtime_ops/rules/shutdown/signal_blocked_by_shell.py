@@ -12,7 +12,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.grace import grace_of
 from runtime_ops.project.launch import Launch
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.shutdown._launched import built_at_the_desk, pause_before_stop, placements
+from runtime_ops.rules.shutdown._launched import built_at_the_desk, pause_before_stop, placements, run_by_nobody
 from runtime_ops.rules.shutdown._long_running import registrations_of
 from runtime_ops.rules.shutdown.inert_signal_handler import why_inert
 
@@ -62,7 +62,8 @@ def check(project: Project) -> Iterator[Finding]:
             if key not in reported:
                 sure = _hears(project, entrypoint, launch) and not launch.background and not launch.optional
                 programs.setdefault(key[0], launch.program)
-                unlike = _replaced(entrypoint, launch) or _or_replaced(entrypoint, launch) or built_at_the_desk(project, launch)
+                unlike = _replaced(entrypoint, launch) or _or_replaced(entrypoint, launch)
+                unlike = unlike or built_at_the_desk(project, launch) or run_by_nobody(project, launch)
                 reported[key] = _finding(project, entrypoint, launch, sure and launch.platform not in BY_HAND and not unlike)
     alike: dict[str, list[Finding]] = {}  # the branches of one script, and scripts and images that start one program alike
     for finding in reported.values():
