@@ -329,3 +329,42 @@ def test_patches_start_nothing_and_leave_the_environment_open() -> None:
         "k8s/patch.yaml": patch,
     }
     assert only(files, platform="kubernetes", role="main").env_open
+
+
+def test_patch_that_gives_the_command_says_what_is_started() -> None:
+    base = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: jobs}
+spec:
+  template:
+    spec:
+      containers:
+        - name: jobs
+          image: shop
+          livenessProbe: {exec: {command: [test, -e, /tmp/alive]}}
+"""
+    patch = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: jobs}
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 90
+      containers:
+        - name: jobs
+          command: [celery, -A, shop, worker]
+"""
+    files = {
+        "k8s/base/jobs.yaml": base,
+        "k8s/base/kustomization.yaml": "resources: [jobs.yaml]\n",
+        "k8s/prod/jobs.yaml": patch,
+        "k8s/prod/kustomization.yaml": "resources: [../base]\npatches:\n  - path: jobs.yaml\n",
+        "shop.py": "from celery import Celery\napp = Celery('shop')\n",
+        "Dockerfile": "FROM python:3.12\nCOPY . .\nCMD [\"gunicorn\", \"shop:app\"]\n",
+    }
+    found = [x for x in launches(files) if x.platform == "kubernetes" and x.role == "main"]
+    assert [(x.path, x.program) for x in found] == [("k8s/prod/jobs.yaml", "celery")]
+    assert found[0].grace is not None and found[0].grace.seconds == 90
+    assert [p.role for p, path in found[0].probes if path == "k8s/prod/jobs.yaml" and p.line <= patch.count("\n")] == ["liveness"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.project import patches
 from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Words, words_of
 from runtime_ops.project.development import (
@@ -46,6 +47,7 @@ class ContainerStarts:
     def find(self) -> list[Launch]:
         """All launches, in the order of the artifacts."""
         made: list[Launch] = []
+        overlays = patches.commanding(self.artifacts)
         for artifact in self.artifacts:
             if isinstance(artifact, a.Dockerfile) and artifact.stages:
                 made.extend(self.dockerfile(artifact))
@@ -60,7 +62,12 @@ class ContainerStarts:
                     made.extend(self.compose(artifact, service, service.name in awaited))
             elif isinstance(artifact, a.KubernetesFile):
                 for workload in artifact.workloads:
-                    if not workload.patch:
+                    if workload.patch:
+                        continue
+                    laid = patches.of(workload, overlays)
+                    for file, patch in laid:
+                        made.extend(self.kubernetes(file, patches.laid_over(workload, patch)))
+                    if not laid:
                         made.extend(self.kubernetes(artifact, workload))
         return made
 
