@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Site
+from runtime_ops.project.model import Func, Site
+from runtime_ops.project.texts import spelled
 from runtime_ops.rules.api import Rule
 
 RULE = Rule(
@@ -39,14 +40,35 @@ def _option(site: Site) -> str | None:
 
 
 def _read(project: Project, site: Site, name: str) -> bool:
-    """Whether the module reads what the option stores: one that nothing reads is kept for its callers, on purpose."""
+    """Whether the module reads what the option stores, by its name or as a part of all: one that nothing reads is kept for its
+    callers, on purpose."""
     dest = site.call.keyword("dest")
     stored = str(dest.value) if isinstance(dest, m.Const) else name.lstrip("-").replace("-", "_")
-    functions = site.function.module.functions.values()
     return any(
-        stored in func.inventory.attributes or stored in func.inventory.texts or any(n.endswith(f".{stored}") for n in func.inventory.names)
-        for func in functions
-    ) or any(s.text in ("vars", "asdict") or s.text.endswith("__dict__") for func in functions for s in func.sites)
+        stored in func.inventory.attributes
+        or stored in func.inventory.texts
+        or any(n.endswith(f".{stored}") for n in func.inventory.names)
+        or _hands_on(func)
+        for func in site.function.module.functions.values()
+    )
+
+
+def _hands_on(func: Func) -> bool:
+    """Whether a function gives the parsed arguments away as a whole: ``run(args)``, ``return parser.parse_args()``."""
+    parsed = {
+        target.id
+        for place in func.places
+        if isinstance(place.stmt, m.Assign) and _parses(place.stmt.value)
+        for target in place.stmt.targets
+        if isinstance(target, m.Name)
+    }
+    given = (arg for site in func.sites for arg in (*site.call.args, *(value for _, value in site.call.keywords)))
+    returned = (place.stmt.value for place in func.places if isinstance(place.stmt, m.Return))
+    return any(_parses(expr) or (isinstance(expr, m.Name) and expr.id in parsed) for expr in (*given, *returned))
+
+
+def _parses(expr: m.Expr | None) -> bool:
+    return isinstance(expr, m.Call) and spelled(expr.func).endswith(("parse_args", "parse_known_args"))
 
 
 def _set_by_another(site: Site) -> bool:

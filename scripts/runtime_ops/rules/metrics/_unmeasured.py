@@ -32,7 +32,7 @@ def speaks_of_measuring(project: Project) -> bool:
 def made_elsewhere(project: Project, program: Program) -> bool:
     """Whether a class that no framework has makes the application: one of a company's package, which may measure every request."""
     entrypoint = program.home
-    if not entrypoint.app:
+    if not entrypoint.app or entrypoint.kind != "service":
         return False
     value = project.links.names.name(entrypoint.app.partition("(")[0], entrypoint.main.module.level)
     if value is None or value.kind not in ("made", "external"):

@@ -20,6 +20,7 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A password from the configuration goes into an address as raw text.",
+    lead=True,  # whether a password can hold such a sign is seldom seen: those that a platform makes hold none
 )
 PASSWORD = re.compile(r"(?i)(^|[_.\W])\w*(passw(or)?d|passwd|passphrase|pwd|pword|pass|pw)\w*$|secret_access_key|secret_?key$")
 QUOTES = re.compile(r"(?i)quote|escape|encode|serialize|(^|_)enc(_|$)")
@@ -69,8 +70,7 @@ def _in(project: Project, func: Func) -> Iterator[Finding]:
             + (", or let sqlalchemy.URL.create(…) build the address" if address.scheme in DATABASES else ""),
             end_line=address.line,
             severity="medium" if address.scheme == "sqs" else None,
-            # whether a password can hold such a sign is seldom seen: those that a platform makes hold none
-            confidence="possible",
+            confidence="likely",
         )
 
 
@@ -99,6 +99,7 @@ def _into_alembic(project: Project) -> Iterator[Finding]:
                 "percent-encoded (@ as %40) set_main_option() raises ValueError, and no migration runs",
                 'write url.replace("%", "%%")',
                 severity="low",
+                confidence="certain",
             )
 
 
