@@ -50,7 +50,7 @@ def exits_of_scripts(project: Project) -> Iterator[tuple[str, int]]:
 
 def exits_of_texts(func: Func) -> Iterator[int]:
     """The lines of statements of a function that hold such shell text, one for each text."""
-    if not any(BARE.search(text) and "echo" in text for text in func.inventory.texts):
+    if not any("echo" in text and BARE.search(text) for text in func.inventory.texts):
         return
     for place in func.places:
         for root in own_expressions(place.stmt):
@@ -84,8 +84,9 @@ def shell_findings(project: Project, rule: Rule) -> Iterator[Finding]:
     what = "exit without a status after the error gives that of the echo, 0: whatever started this takes the failed start for success"
     found = [rule.finding(path, line, what, "exit 1", confidence="certain") for path, line in exits_of_scripts(project)]
     for func in project.functions:
-        if project.phases_by_entrypoint(func) or project.imported_by(func.module):
-            found += [rule.in_function(project, func, n, what, "exit 1", confidence="certain") for n in exits_of_texts(func)]
+        lines = list(exits_of_texts(func))
+        if lines and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+            found += [rule.in_function(project, func, line, what, "exit 1", confidence="certain") for line in lines]
     yield from together(found)
     masked = {(launch.chain[-1].path, last.line): launch for launch, last in masked_ends(project)}
     for (path, line), launch in masked.items():

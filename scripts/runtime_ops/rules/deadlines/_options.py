@@ -27,9 +27,9 @@ class Unlimited(NamedTuple):
 def unlimited_objects(project: Project) -> Iterator[Unlimited]:
     """The first place of each library that gives none of its options, where a service imports it."""
     for row in all_option_limits():
-        if any(name in words for name in row.named for words in _words(project)):
-            continue
         made = sorted(_made(project, row), key=lambda x: (x.module.path, x.line))
+        if not made or any(name in words for name in row.named for words in _words(project)):
+            continue
         first = next((x for x in made if not for_the_desk(x.module.path) and project.imported_by(x.module, "service")), None)
         if first is not None and without_limit(project, row, first.module):
             yield first

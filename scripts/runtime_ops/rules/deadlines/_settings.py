@@ -32,10 +32,10 @@ def unset_limits(project: Project) -> Iterator[Unset]:
         if not _uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
             continue
         for module in sorted(project.modules, key=lambda x: x.path):
-            if for_the_desk(module.path) or not project.imported_by(module):
+            if for_the_desk(module.path):
                 continue
             lines = [line for mark in row.marks for line in _marked(module, mark, row.value)]
-            if lines and without_limit(project, row, module):
+            if lines and project.imported_by(module) and without_limit(project, row, module):
                 yield Unset(row, module, lines[0])
                 break
 
