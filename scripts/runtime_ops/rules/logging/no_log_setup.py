@@ -27,7 +27,7 @@ FRAMEWORKS = frozenset(
 )
 """Those that give the root logger nothing (Flask 3.1, FastAPI 0.13x, Django 5.2, Falcon 4, bottle 0.13 read)."""
 SERVERS = frozenset({None, "gunicorn", "uvicorn", "uwsgi", "hypercorn", "mod_wsgi"})
-"""Servers whose own set-up has loggers of their own names only (gunicorn 23, uvicorn 0.35, hypercorn 0.17)."""
+"""Servers whose own set-up has loggers of their own names only (gunicorn 27.0, uvicorn 0.54, hypercorn 0.17)."""
 OPTIONS = frozenset({"log_config", "logconfig", "logconfig_dict", "logconfig_json", "logger_class", "log-config", "log_config_file"})
 SETTING = re.compile(
     r"(?i)(^|[._])(log(?!in|out|on|ic|ist)\w*|structlog|loguru|observability|telemetry|monitoring|sentry\w*|commons?|core_?lib)($|[._])"

@@ -118,7 +118,7 @@ def _finding(certain: list[Plain]) -> Finding:
 
 
 def never_configured(project: Project, program: Program) -> LogUse | None:
-    """structlog as it is where nothing configures it: its default is the renderer for the eye (structlog 25.5, _config.py)."""
+    """structlog as it is where nothing configures it: its default is the renderer for the eye (structlog 26.1, _config.py)."""
     logs = any(s.function.module in program.modules for s in project.sites("structlog.get_logger", "structlog.stdlib.get_logger"))
     if not logs or any(use.name.startswith("structlog.") for use in project.log_parts):
         return None
