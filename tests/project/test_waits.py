@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from made_sources import link
 
@@ -420,3 +422,12 @@ def test_the_socket_default_holds_for_those_that_take_it() -> None:
             requests.get(u)
     """)
     assert [w.deadline.bounded for w in found] == [True, False]
+
+
+def test_a_name_that_is_bound_again_and_again_is_asked_for_once() -> None:
+    """Each line asks what the name is, and its answer is one of the others': by all of them, that is forty to the twelfth."""
+    lines = "\n".join(f"        rows = rows.with_{number}()" for number in range(40))
+    source = f"class Table:\n    def find(self):\n        rows = self.all().distinct()\n{lines}\n        return rows.get()\n"
+    began = time.process_time()
+    waits(source)
+    assert time.process_time() - began < 5

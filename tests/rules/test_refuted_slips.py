@@ -75,3 +75,14 @@ def test_option_that_is_kept_for_its_callers(tmp_path: Path, use: str, count: in
         f"    {use}\nif __name__ == '__main__':\n    main()\n"
     )
     assert len(said(tmp_path, "inert-option", {"app.py": code})) == count
+
+
+@pytest.mark.parametrize(("options", "count"), [("log_prints=True", 0), ("log_prints=False", 1)])
+def test_prints_that_prefect_takes(tmp_path: Path, options: str, count: int) -> None:
+    prints = "\n".join("        print('no', error)" for _ in range(6))
+    code = (
+        "from prefect import flow, task\n@task\ndef load():\n    try:\n        open('x')\n    except Exception as error:\n"
+        f"{prints}\n@flow({options})\ndef main():\n    while True:\n        load()\nif __name__ == '__main__':\n    main()\n"
+    )
+    image = 'FROM python:3.12\nCOPY . /\nCMD ["python", "app.py"]\n'
+    assert len(said(tmp_path, "print-in-service", {"app.py": code, "Dockerfile": image})) == count

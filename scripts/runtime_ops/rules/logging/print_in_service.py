@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -118,6 +119,7 @@ def _for_the_log(project: Project, site: Site, arm: HandlerEffects | None) -> bo
         or _handed_stream(site)
         or _interrupted(site)
         or _inside_logging(func)
+        or _taken_by_prefect(project, func)
         or _of_command(project.links, func, 0)
         or _interactive(func)
         or _once(project.links, func, 0)
@@ -244,6 +246,21 @@ def _inside_logging(func: Func) -> bool:
         return False
     own = func.cls.name.lower().endswith(("logger", "log")) and any(p.name in LEVELS for p in func.facts.params)
     return own or any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)
+
+
+def _taken_by_prefect(project: Project, func: Func) -> bool:
+    """Whether Prefect makes records of what a flow or task prints: with ``log_prints=True``, which the tasks of a flow inherit."""
+    names = {decorator_name(d).rpartition(".")[2] for d in func.facts.decorators}
+    return bool(names & {"flow", "task"}) and _logs_prints(project)
+
+
+@cache
+def _logs_prints(project: Project) -> bool:
+    return any(
+        isinstance(d, m.Call) and isinstance(given := d.keyword("log_prints"), m.Const) and given.value is True
+        for func in project.functions
+        for d in func.facts.decorators
+    )
 
 
 def _of_command(links: Links, func: Func, depth: int) -> bool:
