@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from judging import said, shown
 
+pytestmark = pytest.mark.usefixtures("any_call")
+
 HEAD = "from flask import Flask\napp = Flask(__name__)\n"
 VIEW = "@app.get('/a')\ndef a():\n"
 LDAP = HEAD + "import ldap\n{0}" + VIEW + "    conn = ldap.initialize('ldaps://directory')\n{1}    return conn.search_s('dc=a', 2)\n"

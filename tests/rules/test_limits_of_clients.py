@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from judging import said, shown
 
+pytestmark = pytest.mark.usefixtures("any_call")
+
 HEAD = "from flask import Flask\napp = Flask(__name__)\n"
 VIEW = "@app.get('/a')\ndef a():\n"
 IMAGE = "FROM python:3.12-slim\nCOPY . /app\nCMD [\"gunicorn\", {0}\"app:app\"]\n"

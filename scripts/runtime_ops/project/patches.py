@@ -18,21 +18,21 @@ def commanding(artifacts: Iterable[a.Artifact]) -> Patches:
         if not isinstance(file, a.KubernetesFile):
             continue
         for workload in file.workloads:
-            named = workload.name is not None and any(c.name is not None and (c.command or c.args) for c in workload.containers)
-            if workload.patch and named and workload.name is not None:
+            if workload.patch and workload.name is not None and _commanded(workload):
                 found.setdefault((workload.kind, workload.name.text), []).append((file, workload))
     return found
 
 
 def of(workload: a.Workload, patches: Patches) -> list[tuple[a.KubernetesFile, a.Workload]]:
     """Those of a workload that command a container to which the workload itself gives no command."""
-    bare = {c.name.text for c in workload.containers if c.name is not None and not (c.command or c.args)}
+    bare = {c.name.text for c in workload.containers if c.name is not None} - _commanded(workload)
     key = (workload.kind, workload.name.text if workload.name is not None else "")
-    return [
-        (file, patch)
-        for file, patch in patches.get(key, ())
-        if any(c.name is not None and c.name.text in bare and (c.command or c.args) for c in patch.containers)
-    ]
+    return [(file, patch) for file, patch in patches.get(key, ()) if _commanded(patch) & bare]
+
+
+def _commanded(workload: a.Workload) -> set[str]:
+    """The names of the containers to which a workload gives a command."""
+    return {c.name.text for c in workload.containers if c.name is not None and (c.command or c.args)}
 
 
 def laid_over(workload: a.Workload, patch: a.Workload) -> a.Workload:

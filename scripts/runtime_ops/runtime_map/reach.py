@@ -28,15 +28,15 @@ def of_place(
     project: Project, entrypoint: Entrypoint, func: Func, line: int, steps: tuple[Step, ...]
 ) -> Where | None:
     """Where the entrypoint runs a place of a function; None when another one does."""
-    phases = project.lives[entrypoint].at(func, line, steps)
-    if phases:
-        return Where(worst_phase(phases), phases)
-    return Where(None) if _keeper(project, func) is entrypoint else None
+    return _where(project, entrypoint, func, project.lives[entrypoint].at(func, line, steps))
 
 
 def of_function(project: Project, entrypoint: Entrypoint, func: Func) -> Where | None:
     """The same for a function as a whole."""
-    phases = project.lives[entrypoint].of(func)
+    return _where(project, entrypoint, func, project.lives[entrypoint].of(func))
+
+
+def _where(project: Project, entrypoint: Entrypoint, func: Func, phases: frozenset[str]) -> Where | None:
     if phases:
         return Where(worst_phase(phases), phases)
     return Where(None) if _keeper(project, func) is entrypoint else None
