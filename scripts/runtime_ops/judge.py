@@ -68,13 +68,27 @@ def _as_one(group: list[Finding]) -> Finding:
 
 def doubted(project: Project, finding: Finding) -> Finding:
     """The finding, as one that is only possible where nothing is seen to run the function that it is in: nothing calls it, or
-    entrypoints only reach it by a step that a method's name alone speaks for."""
+    entrypoints only reach it by a step that a method's name alone speaks for; or where all that runs it are scripts that
+    nothing starts."""
     if finding.confidence == "possible" or not project.entrypoints:
         return finding
+    if run_by_hand(project, finding):
+        return replace(finding, confidence="possible")
     func = project.function_at(finding.path, finding.line)
     if func is None or func in project.jobs.by_func or not project.doubtful(func):
         return finding
     return replace(finding, confidence="possible")
+
+
+def run_by_hand(project: Project, finding: Finding) -> bool:
+    """Whether the finding is about command-line scripts only that nothing starts, in a repository that tells how it starts its
+    programs: whoever runs one by hand, once, sees how it ends. Of ten such findings on code that no rule was written against,
+    readers called one right."""
+    if not any(e.launches for e in project.entrypoints):
+        return False
+    ids = set(finding.entrypoints)
+    about = [e for e in project.entrypoints if e.id in ids]
+    return bool(about) and all(e.kind == "cli" and not e.launches for e in about)
 
 
 def as_leads(rule: Rule, said: Said) -> Said:

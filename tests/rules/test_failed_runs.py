@@ -311,3 +311,22 @@ def test_one_function_and_one_shell_are_one_finding(tmp_path: Path) -> None:
         "        return subprocess.check_output(command, shell=True, timeout=5)\n"
     )
     assert [len(f.also) for f in shown(tmp_path, "partial-tree-kill", {"app.py": code})] == [1]
+
+
+BY_HAND = (
+    "import smtplib\n\ndef main():\n    try:\n        smtplib.SMTP('mail', timeout=3).sendmail('a', 'b', 'c')\n    except OSError as error:\n"
+    "        print('failed', error)\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "fires"),
+    [
+        ({}, True),
+        ({"Dockerfile": 'FROM python:3.12\nCOPY . /app\nCMD ["python", "web.py"]\n', "web.py": "print('up')\n"}, False),
+        ({"Dockerfile": 'FROM python:3.12\nCOPY . /app\nCMD ["python", "send.py"]\n'}, True),
+    ],
+    ids=["a repository that starts nothing", "one that starts something else", "one that starts it"],
+)
+def test_a_script_that_somebody_runs_by_hand(tmp_path: Path, files: dict[str, str], fires: bool) -> None:
+    assert bool(shown(tmp_path, "success-after-failure", {"send.py": BY_HAND, **files})) is fires
