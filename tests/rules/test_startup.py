@@ -77,6 +77,8 @@ def test_a_development_server_that_only_compose_starts(tmp_path: Path) -> None:
     assert not shown(tmp_path, "dev-server", {"app.py": APP, "docker-compose.yml": compose})
     image = 'FROM python:3.12\nCOPY . /app\nCMD ["flask", "--app", "app", "run"]\n'
     assert shown(tmp_path, "dev-server", {"app.py": APP, "docker-compose.yml": compose, "Dockerfile": image})
+    desk = "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n    working_dir: /app\n"
+    assert not shown(tmp_path, "dev-server", {"app.py": APP, "docker-compose.yml": desk, "Dockerfile": image})
 
 
 READ = "os.environ.get('USERS_HOST')"

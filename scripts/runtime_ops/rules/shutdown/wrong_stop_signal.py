@@ -54,10 +54,17 @@ def check(project: Project) -> Iterator[Finding]:
             # requests, not jobs, and clients may ask again
             severity="low" if held_off else "medium" if message.startswith(AT_ONCE) else None,
             entrypoints=[e for e in project.entrypoints if launch in e.launches],
-            confidence="possible" if launch.optional else "certain" if launch.platform != "packaging" else "likely",
+            confidence=_confidence(launch),
             trace=[Evidence(link.path, link.line, link.text) for link in launch.chain],
             anchor=f"{launch.program}:{message.split(':')[0]}",
         )
+
+
+def _confidence(launch: Launch) -> str:
+    """Possible only where the program may not be started so, or where a shell of an unknown kind may keep the signal from it."""
+    if launch.optional or launch.shell == "unknown":
+        return "possible"
+    return "certain" if launch.platform != "packaging" else "likely"
 
 
 def _judged(project: Project, launch: Launch) -> tuple[str, int, str, str] | None:

@@ -155,6 +155,13 @@ def _without_code(entrypoint: Entrypoint, launch: Launch) -> bool:
     return bool(images) and not any(s in ("", ".") or f"/{s}/" in path or path.endswith(f"/{s}") or "*" in s or "$" in s for s in sources)
 
 
+def _built_for_the_desk(entrypoint: Entrypoint, launch: Launch) -> bool:
+    """Whether all that runs the image is a compose file for development: by its own command alone nobody is known to deploy it."""
+    images = [artifact for artifact in launch.artifacts if isinstance(artifact, a.Dockerfile)]
+    users = [x for x in entrypoint.launches if x.platform not in ("dockerfile", "packaging") and any(i in x.artifacts for i in images)]
+    return launch.platform == "dockerfile" and bool(users) and all(x.development for x in users)
+
+
 def _placed(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether artifacts start another service of the repository, so that a console script need not be what is deployed."""
     return any(
@@ -165,12 +172,13 @@ def _placed(project: Project, entrypoint: Entrypoint) -> bool:
 
 
 def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what: str, *, unsure: bool = False) -> Finding:
+    doubted = launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) or _built_for_the_desk(entrypoint, launch)
     return RULE.finding(
         path,
         line,
         f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
         "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
-        confidence="possible" if unsure or launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) else "certain",
+        confidence="possible" if unsure or doubted else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
         trace=[Evidence(step.path, step.line, step.text) for step in launch.chain],
