@@ -246,15 +246,23 @@ def test_wrappers_are_readers() -> None:
             if not value:
                 raise RuntimeError(name)
             return value
+
+        def choose(name, default=None):
+            value = os.environ.get(name)
+            if value is None:
+                return default
+            return value
         """,
         app="""
-        from env import get, get_int, need
+        from env import choose, get, get_int, need
         HOST = get("HOST", "localhost")
         TIMEOUT = get_int("TIMEOUT", 30)
         URL = need("URL")
 
         class Defaults:
             level = get("LEVEL")
+
+        MODE = choose("MODE", "fast")
         """,
     )
     shown = {r.name: (r.path, r.line, r.default_text, r.conversion, r.required, r.check) for r in found}
@@ -263,9 +271,10 @@ def test_wrappers_are_readers() -> None:
         "TIMEOUT": ("app.py", 4, "30", "int", False, ""),
         "APP_URL": ("app.py", 5, None, "", True, "raise"),
         "LEVEL": ("app.py", 8, None, "", False, ""),
+        "MODE": ("app.py", 10, "fast", "", False, ""),
     }
     assert found.by_name("HOST")[0].reader is function(found.links, "get", "env.py")
-    assert {f.name for f in found.readers} == {"get", "get_int", "need"}
+    assert {f.name for f in found.readers} == {"choose", "get", "get_int", "need"}
 
 
 def test_wrapper_that_raises_for_a_malformed_value_only() -> None:

@@ -20,6 +20,11 @@ WSGI = (
     "import os\n\nfrom django.core.wsgi import get_wsgi_application\n\n"
     'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.base")\napplication = get_wsgi_application()\n'
 )
+OPEN = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {app: shop}}\n  template:\n"
+    "    metadata: {labels: {app: shop}}\n    spec:\n      containers:\n      - name: shop\n        image: shop\n"
+    "        command: [gunicorn, 'shop.wsgi:application']\n        envFrom: [{secretRef: {name: shop}}]\n"
+)
 DJANGO = {
     "shop/__init__.py": "",
     "shop/settings/__init__.py": "",
@@ -37,12 +42,13 @@ DJANGO = {
         ({"shop/settings/production.py": "import yaml\n\nvars().update(yaml.safe_load(open('/etc/shop.yml')))\n"}, False),
         ({"check.sh": '#!/bin/sh\nif [ -z "$SECRET_KEY" ]; then echo "no SECRET_KEY"; fi\n'}, False),
         ({"Dockerfile": DJANGO["Dockerfile"].replace("COPY", "ENV SECRET_KEY=changed\nCOPY")}, False),
+        ({"shop/settings/base.py": SETTINGS.replace("not so secret", "^0z5u6!dqjb%7s4&3nhg57q-h%)+_u*osk5k!uf-6n_0#2*")}, True),
+        ({"deploy.yaml": OPEN}, False),  # the cluster's secret may hold it, and the start fail without it
     ],
 )
 def test_the_key_that_django_signs_with(tmp_path: Path, more: dict[str, str], sure: bool) -> None:
     found = [f for f in said(tmp_path, "secret-default", {**DJANGO, **more}) if f.path == "shop/settings/base.py"]
-    # a cluster may refuse to start without it: where artifacts were not read, nothing is certain
-    assert [(f.confidence == "certain", f.severity) for f in found] == [(False, "medium" if sure else "high")]
+    assert [(f.confidence == "certain", f.severity) for f in found] == [(sure, "medium" if sure else "high")]
 
 
 MIDDLEWARE = (

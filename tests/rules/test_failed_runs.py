@@ -314,8 +314,8 @@ def test_one_function_and_one_shell_are_one_finding(tmp_path: Path) -> None:
 
 
 BY_HAND = (
-    "import smtplib\n\ndef main():\n    try:\n        smtplib.SMTP('mail', timeout=3).sendmail('a', 'b', 'c')\n    except OSError as error:\n"
-    "        print('failed', error)\n\nif __name__ == '__main__':\n    main()\n"
+    "import smtplib\n\ndef main():\n    try:\n        smtplib.SMTP('mail', timeout=3).sendmail('a', 'b', 'c')\n"
+    "    except OSError as error:\n        print('failed', error)\n\nif __name__ == '__main__':\n    main()\n"
 )
 
 

@@ -114,6 +114,8 @@ class Finder:
                 if parameter is not None and not function.is_module:
                     default = raw.default
                     default_name = default.id if isinstance(default, m.Name) and function.param(default.id) else None
+                    if default is None:
+                        default_name = _handed_back(function, parameter)
                     template = f"{raw.prefix}{text}".replace(UNKNOWN, "{name}", 1)
                     switch = _switch(function, {parameter, default_name})
                     self.readers.setdefault(function, Reader(function, parameter, template, default_name, read, switch))
@@ -480,6 +482,17 @@ def _asks_for(test: m.Expr, name: m.Expr) -> bool:
 
 def _without_lines(expr: m.Expr) -> object:
     return expr.id if isinstance(expr, m.Name) else expr
+
+
+def _handed_back(function: Func, name: str) -> str | None:
+    """The parameter that a wrapper gives back for a value that is missing: ``if value is None: return default``."""
+    for place in function.places:
+        value = place.stmt.value if isinstance(place.stmt, m.Return) else None
+        if not isinstance(value, m.Name) or value.id == name or "default" not in value.id or function.param(value.id) is None:
+            continue
+        if any(isinstance(step.stmt, m.If) for step in place.steps):
+            return value.id
+    return None
 
 
 def _returns_without(function: Func) -> bool:

@@ -33,6 +33,8 @@ RULE = Rule(
 )
 NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*|\S+( \S+){3,}\.)$", re.IGNORECASE)
 """Texts that are no credential: switches, small numbers, paths, addresses without one, templates, sentences."""
+GENERATED = re.compile(r"(?=.*[a-z])(?=.*[\d\W])(?!.*(?:\$\{|\{\{|<\w+>|%\(|\$\())\S{40,}")
+"""A text that a tool made up, as ``django-admin startproject`` does its key: signs in it are no template."""
 NAMED_ONLY = re.compile(
     r"(^|_)(TTL|EXPIRY|EXPIRATION|LIFETIME|TIMEOUT)_"
     r"|(_|^)(FILE|PATH|NAME|HEADER|URL|FIELD|PREFIX|TTL|LENGTH|TYPE|EXPIRE\w*|AGE|ISSUER|ID|METHODS?|ALG|ALGORITHMS?"
@@ -87,7 +89,7 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
             "protects unreadable, and one leak opens both"
         )
         severity, shown = "medium", False
-    elif read.default_text and not NO_VALUE.match(read.default_text.strip()) and len(read.default_text.strip()) > 2:
+    elif read.default_text and _is_value(read.default_text.strip()):
         uses = project.settings.uses(read)
         if any(f.kind == "compare" for u in uses for f in u.flows):
             return  # the known value is looked for somewhere
@@ -112,11 +114,16 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
         severity="medium" if sure else severity,
-        confidence="possible" if shown or _provided(project, read, entrypoints) else "likely",
+        confidence="possible" if shown or _provided(project, read, entrypoints) else "certain" if sure else "likely",
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,
     )
+
+
+def _is_value(text: str) -> bool:
+    """Whether a default may be a credential."""
+    return len(text) > 2 and (GENERATED.fullmatch(text) is not None or not NO_VALUE.match(text))
 
 
 def _signs(project: Project, read: SettingRead, entrypoints: list[Entrypoint]) -> bool:
@@ -125,6 +132,8 @@ def _signs(project: Project, read: SettingRead, entrypoints: list[Entrypoint]) -
     served = [x for e in entrypoints if e.kind == "service" for x in e.production if x.platform not in ("packaging", "shell")]
     if not served or any(read.name in x.env for x in project.launches if not x.development):
         return False
+    if any(x.env_open for x in served):
+        return False  # what gives more variables than can be read may give this one
     if any(isinstance(s.stmt, m.If | m.Try) for s in read.steps) or _asked_by_a_script(project, read.name):
         return False
     module = read.function.module
