@@ -343,6 +343,10 @@ spec:
         - name: jobs
           image: shop
           livenessProbe: {exec: {command: [test, -e, /tmp/alive]}}
+      initContainers:
+        - name: migrate
+          image: shop
+          command: [python, migrate.py]
 """
     patch = """
 apiVersion: apps/v1
@@ -362,9 +366,11 @@ spec:
         "k8s/prod/jobs.yaml": patch,
         "k8s/prod/kustomization.yaml": "resources: [../base]\npatches:\n  - path: jobs.yaml\n",
         "shop.py": "from celery import Celery\napp = Celery('shop')\n",
+        "migrate.py": "print('migrated')\n",
         "Dockerfile": "FROM python:3.12\nCOPY . .\nCMD [\"gunicorn\", \"shop:app\"]\n",
     }
     found = [x for x in launches(files) if x.platform == "kubernetes" and x.role == "main"]
+    assert [(x.path, x.target.path) for x in launches(files) if x.role == "init"] == [("k8s/prod/jobs.yaml", "migrate.py")]
     assert [(x.path, x.program) for x in found] == [("k8s/prod/jobs.yaml", "celery")]
     assert found[0].grace is not None and found[0].grace.seconds == 90
     assert [p.role for p, path in found[0].probes if path == "k8s/prod/jobs.yaml" and p.line <= patch.count("\n")] == ["liveness"]

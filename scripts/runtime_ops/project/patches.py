@@ -37,19 +37,21 @@ def _commanded(workload: a.Workload) -> set[str]:
 
 def laid_over(workload: a.Workload, patch: a.Workload) -> a.Workload:
     """The workload as the patch makes it. All that comes from the base stands at the patch's own lines: it is in another file."""
-    by_name = {c.name.text: c for c in patch.containers if c.name is not None}
-    containers = tuple(
-        _container(c, by_name.get(c.name.text if c.name is not None else ""), patch.line) for c in workload.containers
-    )
     return replace(
         workload,
         line=patch.line,
         end_line=patch.end_line,
-        containers=containers,
-        init_containers=(),
+        containers=tuple(_laid_on(patch.containers, c, patch.line) for c in workload.containers),
+        init_containers=tuple(_laid_on(patch.init_containers, c, patch.line) for c in workload.init_containers),
         replicas=patch.replicas or workload.replicas,
         grace=patch.grace or workload.grace,
     )
+
+
+def _laid_on(patches: Iterable[a.Container], base: a.Container, line: int) -> a.Container:
+    """A container of the base with what the patch says of the one of its name."""
+    named = (c for c in patches if c.name is not None and base.name is not None and c.name.text == base.name.text)
+    return _container(base, next(named, None), line)
 
 
 def _container(base: a.Container, patch: a.Container | None, line: int) -> a.Container:
