@@ -21,6 +21,7 @@ from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site, Step
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.plugins import service_plugins
 from runtime_ops.project.spine import ServingPlace, Spine
 
 DOTTED = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?$")
@@ -270,6 +271,7 @@ class EntrypointFinder:
         self._unstarted_jobs()
         self._commands_of_flask()
         self._handlers_of_lambda()
+        self._plugins_of_twisted()
         started = {e.main.module for e in self.found.values() if e.app and e.launches}
         for key, entry in list(self.found.items()):
             # ``if __name__ == "__main__": app.run()`` beside an application that a server loads: the desk's way to run it
@@ -466,6 +468,13 @@ class EntrypointFinder:
                 continue
             entry = self._add(module, func, None)
             entry.kind, entry.framework = "job", "aws lambda"
+
+    def _plugins_of_twisted(self) -> None:
+        """What ``twistd NAME`` runs; the reactor serves until it is stopped, whatever the plugin made."""
+        for func, name in service_plugins(self.links):
+            entry = self._add(func.module, func, None)
+            entry.launches = tuple(x for x in self.launches if name and name in x.argv and any("twistd" in word for word in x.argv))
+            entry.kind, entry.framework = "service", "twisted"
 
     def _commands_of_flask(self) -> None:
         """The commands that the modules of a flask application register with it are a program beside it, where no launch of

@@ -374,6 +374,11 @@ class Module:
     def folder(self) -> str:
         return self.path.rpartition("/")[0]
 
+    @cached_property
+    def declared_global(self) -> frozenset[str]:
+        """Names that any of its functions declares global or nonlocal."""
+        return frozenset(name for func in self.functions.values() for name in func.declared_global)
+
     def __repr__(self) -> str:
         return f"<Module {self.path}>"
 

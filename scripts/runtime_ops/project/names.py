@@ -108,7 +108,9 @@ class Names:
 
     def _name(self, dotted: str, function: Func, depth: int) -> Value | None:
         if "." not in dotted:
-            return self.head(dotted, function, depth)
+            found = self.head(dotted, function, depth)
+            empty = function.is_module and found is not None and found.kind == "const" and found.const is None
+            return (self.filled(dotted, function.module, depth) if empty else None) or found
         bound = function.bindings.get(dotted)
         if bound is not None and not dotted.startswith("self."):
             found = self.bound(bound, function, depth)
@@ -143,6 +145,20 @@ class Names:
         if name in self._dotted_heads(function) or name in self._dotted_heads(module.level):
             return self.imported(module, name, depth)
         return Value("external", name) if name in BUILTINS else None
+
+    def filled(self, name: str, module: Module, depth: int) -> Value | None:
+        """What a function puts into a name of the module that begins as None: ``global client; client = Client()``. None where
+        several do, with different things."""
+        if depth > DEPTH or name not in module.declared_global:
+            return None
+        made = [
+            value
+            for func in module.functions.values()
+            if name in func.declared_global and name in func.bindings
+            for value in (self.bound(func.bindings[name], func, depth + 1),)
+            if value is not None and value.kind != "const"
+        ]
+        return made[0] if made and all(v.kind == made[0].kind and v.name == made[0].name for v in made) else None
 
     def _dotted_heads(self, scope: Func) -> frozenset[str]:
         """The first parts of the dotted names that imports in a function, or at a module's level, bind."""
