@@ -23,15 +23,13 @@ from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import (
     Entrypoint,
     decorated_by,
-    in_main_block,
     is_command,
     is_job,
-    main_block,
     of_flask_group,
-    under_main,
 )
 from runtime_ops.project.handed import uses
 from runtime_ops.project.links import Edge, Links, argument_of
+from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
