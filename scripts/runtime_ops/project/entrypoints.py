@@ -7,7 +7,7 @@ and commands in the code that no launch was found for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import field
 from functools import cache, cached_property
 
@@ -16,10 +16,12 @@ from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
+from runtime_ops.project.code_starts import Start, starts_in_code
 from runtime_ops.project.development import desk_program, development_file
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Klass, Module, Site, Step
+from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
+from runtime_ops.project.model import Func, Klass, Module, Site
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.plugins import service_plugins
 from runtime_ops.project.spine import ServingPlace, Spine
@@ -39,6 +41,7 @@ CLI_LIBRARIES = (
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
 DJANGO_SETTINGS = "DJANGO_SETTINGS_MODULE"
+RUN_UNATTENDED = ("service", "worker", "job")
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 SERVER_MODULES = frozenset(("socketserver", "http.server", "wsgiref.simple_server", "xmlrpc.server"))
 WORKER_PROGRAMS = (
@@ -278,6 +281,7 @@ class EntrypointFinder:
             if entry.guarded and not entry.launches and entry.kind == "service" and entry.main.module in started:
                 del self.found[key]
         self._merge_blocks()
+        self._jobs_of_code()
         ordered = sorted(self.found.values(), key=lambda e: (not e.started, e.path, e.line))
         return tuple(ordered)
 
@@ -384,6 +388,39 @@ class EntrypointFinder:
             keep.kind, keep.framework = self._classify(keep)
             self.found = {k: e for k, e in self.found.items() if e is not drop}
             mains = {f: e for f, e in mains.items() if e is not drop}
+
+    def _jobs_of_code(self) -> None:
+        """A program that the code of a service, worker or job starts runs unattended, as one that an artifact starts does."""
+        waiting = {
+            e.main.module: e
+            for e in self.found.values()
+            if e.kind == "cli" and len(e.commands) < 2  # of several commands which one is started is not known
+        }
+        starts = list(starts_in_code(self.links)) if waiting else []
+        running = [e for e in self.found.values() if e.kind in RUN_UNATTENDED and not (e.launches and not e.production)]
+        while running and starts:
+            modules = {module for entry in running for module in entry.modules}
+            mains = {entry.main.module for entry in running}
+            running = []
+            for start in starts:
+                entry = waiting.get(start.module)
+                if entry is None or not self._runs(start, modules, mains):
+                    continue
+                entry.launches = (*entry.launches, start.launch())
+                entry.kind, entry.framework = self._classify(entry)
+                if entry.kind == "job" and entry not in running:
+                    running.append(entry)
+            for entry in running:
+                waiting.pop(entry.main.module, None)
+
+    def _runs(self, start: Start, modules: Collection[Module], mains: Collection[Module]) -> bool:
+        """Whether programs with these modules and files of their own come to a start; what nobody but the started program
+        imports is a part of that program."""
+        where = start.function.module
+        if where in mains or start.only_run_directly or where not in modules:
+            return where in mains
+        importers = (other for other in modules if other is not start.module)
+        return where.path.endswith("/__init__.py") or any(where in self.closure.direct(other) for other in importers)
 
     def _scripts_that_serve(self) -> None:
         """A file whose own level serves, without a ``__main__`` block, is a program that somebody starts by its path."""
@@ -744,38 +781,6 @@ def is_job(func: Func, links: Links) -> bool:
 def is_management_command(path: str) -> bool:
     """Whether a file is a command of Django's ``manage.py``, by its folder."""
     return "/management/commands/" in f"/{path}"
-
-
-def in_main_block(site: Site) -> bool:
-    """Whether a call stands under ``if __name__ == "__main__":``."""
-    return under_main(site.steps, site.function.module)
-
-
-def under_main(steps: Iterable[Step], module: Module) -> bool:
-    """Whether a place of the module's own level, given by what encloses it, stands under ``if __name__ == "__main__":``."""
-    blocks = main_blocks(module)
-    return bool(blocks) and any(step.stmt is block and step.arm == "body" for step in steps for block in blocks)
-
-
-def main_block(module: Module) -> m.If | None:
-    """The ``if __name__ == "__main__":`` of a module; of several the last: those before it prepare its run."""
-    return next(reversed(main_blocks(module)), None)
-
-
-def main_blocks(module: Module) -> list[m.If]:
-    """Every ``if __name__ == "__main__":`` of a module, however it is spelled."""
-    return [stmt for stmt in module.level.facts.body if isinstance(stmt, m.If) and _asks_for_main(stmt.test)]
-
-
-def _asks_for_main(test: m.Expr) -> bool:
-    """``__name__ == "__main__"``, ``"__main__" in __name__``, ``__name__ in ("__main__", …)``, also with more after an ``and``."""
-    if isinstance(test, m.BoolOp):
-        return any(_asks_for_main(value) for value in test.values)
-    if not isinstance(test, m.Compare) or not {"==", "in"}.issuperset(test.ops):
-        return False
-    sides = (test.left, *test.rights)
-    named = any(isinstance(side, m.Name) and side.id == "__name__" for side in sides)
-    return named and any(isinstance(node, m.Const) and node.value == "__main__" for side in sides for node in m.walk(side))
 
 
 def bound_name(site: Site) -> str:

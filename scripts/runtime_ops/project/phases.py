@@ -23,15 +23,13 @@ from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import (
     Entrypoint,
     decorated_by,
-    in_main_block,
     is_command,
     is_job,
-    main_block,
     of_flask_group,
-    under_main,
 )
 from runtime_ops.project.handed import uses
 from runtime_ops.project.links import Edge, Links, argument_of
+from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
@@ -210,6 +208,7 @@ class Phases:
         self.hooks = tuple(hooks)
         self._roles: dict[Func, tuple[str, str] | None] = {}
         self._loaders: dict[Module, bool] = {}
+        self._web_servers: dict[Module, bool] = {}
         self._mains: dict[Func, tuple[ServingPlace, ...]] = {}
         self._out: dict[Func, list[Way]] = {}
         self._with_role: dict[Module, list[tuple[Func, tuple[str, str]]]] = {}
@@ -276,8 +275,12 @@ class Phases:
             if value is not None and isinstance(value.target, Func):
                 # create_app named without its call, as servers with --factory take it
                 add(value.target, "startup", None, f"application factory {value.target.name}", SURE)
+        idle: set[Func] = set()
         for hook in self.hooks:
-            if hook.func is None or (hook.kind in OF_REQUESTS and _answers_no_request(entrypoint, hook)):
+            if hook.func is None:
+                continue
+            if hook.kind in OF_REQUESTS and self._answers_no_request(entrypoint, hook):
+                idle.add(hook.func)
                 continue
             if hook.func.module in entrypoint.modules and entrypoint.long_running:
                 add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", SURE)
@@ -289,12 +292,35 @@ class Phases:
             return
         for module in imported:
             for func, role in self._roles_in(module):
+                if func in idle:
+                    continue
                 if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service" and not _only_works(entrypoint)):
                     add(func, "serving", None, role[1], SURE)
         if entrypoint.kind == "worker" and entrypoint.framework:
             for func, library in self._enqueued:
                 if entrypoint.framework.startswith(library):
                     add(func, "serving", None, f"job {func.name}", SURE)  # it imports the job by its name
+
+    def _answers_no_request(self, entrypoint: Entrypoint, hook: Hook) -> bool:
+        """Whether a hook of a web framework stands in a program that answers no requests: the settings of a job system's worker, or
+        a consumer that imports a flask application for its context alone."""
+        if entrypoint.framework in _job_systems() and hook.framework not in _job_systems():
+            return True
+        if hook.framework != "flask" or entrypoint.app or any(x.target.kind == "app" for x in entrypoint.launches):
+            return False
+        return not any(self._serves_web(module) for module in entrypoint.modules)
+
+    def _serves_web(self, module: Module) -> bool:
+        """Whether a module runs a server for an application, or may: ``app.run()`` of anything, a server's class that it names."""
+        if module not in self._web_servers:
+            self._web_servers[module] = any(
+                site.method in ("run", "run_app", "make_server", "serve", "run_simple", "WSGIServer", "test_client")
+                and (site.method != "run" or (site.dotted or "").partition(".")[0] not in ("subprocess", "asyncio"))
+                and not (site.targets and not site.weak)
+                for func in module.functions.values()
+                for site in func.sites
+            )
+        return self._web_servers[module]
 
     def _roles_in(self, module: Module) -> list[tuple[Func, tuple[str, str]]]:
         """The functions of a module that a library runs by itself, with their roles."""
@@ -633,8 +659,3 @@ def _job_systems() -> frozenset[str]:
 def _only_works(entrypoint: Entrypoint) -> bool:
     """Whether an entrypoint is the worker of a job system, which answers no requests itself."""
     return entrypoint.kind == "worker" and entrypoint.framework in _job_systems()
-
-
-def _answers_no_request(entrypoint: Entrypoint, hook: Hook) -> bool:
-    """Whether a hook of a web framework stands in the settings of a job system's worker, which answers no requests."""
-    return entrypoint.framework in _job_systems() and hook.framework not in _job_systems()

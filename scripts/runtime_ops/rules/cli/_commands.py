@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.flows import sites_by_call
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 

@@ -9,9 +9,10 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import is_command, main_block
+from runtime_ops.project.entrypoints import is_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import statements_after
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.rules.api import Rule, together

@@ -7,8 +7,9 @@ from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, main_block
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import LogCall
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Func, Module
 
 SETS_LEVEL = ("logging.basicConfig", "logging.Logger.setLevel", "logging.getLogger().setLevel", "logging.root.setLevel")

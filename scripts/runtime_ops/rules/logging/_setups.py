@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.observability import log_part
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import main_block
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Func, Module, Site, own_expressions
 
 CONFIGURES = ("logging.basicConfig", "logging.config.dictConfig", "logging.config.fileConfig")

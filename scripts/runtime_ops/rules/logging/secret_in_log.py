@@ -10,9 +10,10 @@ from runtime_ops.findings import CONFIDENCES, Finding
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name, development_path
-from runtime_ops.project.entrypoints import Entrypoint, in_main_block, is_command
+from runtime_ops.project.entrypoints import Entrypoint, is_command
 from runtime_ops.project.links import argument_of
 from runtime_ops.project.log_calls import LogCall, log_call
+from runtime_ops.project.main_blocks import in_main_block
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together

@@ -10,9 +10,10 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.observability import all_log_parts
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, in_main_block, main_block
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.kept import kept
 from runtime_ops.project.log_parts import LogUse
+from runtime_ops.project.main_blocks import in_main_block, main_block
 from runtime_ops.project.model import Func, Site, Step, own_expressions
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._plain_text import (

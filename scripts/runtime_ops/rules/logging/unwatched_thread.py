@@ -17,6 +17,7 @@ from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures
+from runtime_ops.rules.logging._thread_servers import opened_in
 
 RULE = Rule(
     __name__,
@@ -84,7 +85,7 @@ def _findings(project: Project, asked: list[Site]) -> Iterator[Finding]:
         entrypoints = project.runs_in(resource.site, "serving", "startup", kinds=KINDS)
         if not entrypoints:
             continue
-        finding = _loop(project, resource) if loops else _one_off(project, resource)
+        finding = _server(project, resource) or (_loop(project, resource) if loops else _one_off(project, resource))
         if finding is not None:
             yield finding
 
@@ -103,6 +104,26 @@ def watched(resource: Resource, asked: list[Site]) -> bool:
 def _joined_by_starter(resource: Resource) -> bool:
     """Whether the function that starts the thread waits for it: it lives for one call, whatever its loop looks like."""
     return any(stop.how == "join" and stop.site is not None and stop.site.function is resource.function for stop in resource.stops)
+
+
+def _server(project: Project, resource: Resource) -> Finding | None:
+    """A server for metrics or health, beside the program's own work, that the thread itself makes."""
+    target = resource.target
+    assert target is not None
+    site = opened_in(target)
+    if site is None or _joined_by_starter(resource):
+        return None
+    return _at_start(
+        project,
+        resource,
+        site,
+        f"{site.text}() opens its port inside the thread {target.name}: where that fails (the port is taken, its number is wrong) this "
+        "thread alone ends, with a traceback on stderr, and the process goes on without what it serves",
+        "make the server before the thread is started, and let only serve_forever() run in it; prometheus_client's "
+        "start_http_server() does so by itself",
+        "low",
+        "certain",
+    )
 
 
 def _loop(project: Project, resource: Resource) -> Finding | None:

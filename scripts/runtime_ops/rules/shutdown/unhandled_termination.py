@@ -11,8 +11,9 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_management_command, main_block
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace

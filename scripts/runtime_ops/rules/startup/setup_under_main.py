@@ -8,8 +8,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import main_block
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Module, Site, own_expressions
 from runtime_ops.rules.api import Rule
 

@@ -12,8 +12,9 @@ from runtime_ops.libraries.blocking import all_blocking
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_name
-from runtime_ops.project.entrypoints import Entrypoint, in_main_block
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failure_signs import is_tracker
+from runtime_ops.project.main_blocks import in_main_block
 from runtime_ops.project.model import Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
