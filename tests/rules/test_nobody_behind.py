@@ -51,6 +51,16 @@ def test_the_top_of_a_worker(tmp_path: Path, told: str, fires: bool) -> None:
     assert bool(shown(tmp_path, "logging/lost-traceback", files)) is fires
 
 
+def test_a_step_of_the_start_is_not_the_program(tmp_path: Path) -> None:
+    text = (
+        "import logging\nimport os\nimport time\n\nlog = logging.getLogger(__name__)\n\n\ndef warm():\n    open('cache').read()\n\n\n"
+        "def work():\n    while True:\n        open('orders').read()\n        time.sleep(5)\n\n\nif __name__ == '__main__':\n"
+        "    if os.getenv('WARM'):\n        try:\n            warm()\n        except Exception as e:\n"
+        "            log.error('not warm: %s', e)\n    work()\n"
+    )
+    assert not shown(tmp_path, "logging/lost-traceback", {"worker.py": text, "Procfile": "worker: python worker.py\n"})
+
+
 @pytest.mark.parametrize(
     ("told", "fires"),
     [
@@ -108,7 +118,7 @@ def test_a_handler_of_flask_gets_what_is_aborted(tmp_path: Path, error: str, fir
 def test_a_body_that_keeps_its_failures_to_itself(tmp_path: Path) -> None:
     own = (
         "import logging\n\n\nclass Prices:\n    def __init__(self):\n        self.rows = []\n\n    def all(self):\n        try:\n"
-        "            return open('a').read()\n        except Exception:\n            logging.exception('no prices')\n            return ''\n"
+        "            return open('a').read()\n        except Exception:\n            logging.exception('none')\n            return ''\n"
     )
     text = (
         f"{FLASK.replace('import price', 'import Prices')}@app.get('/')\ndef index():\n    try:\n        return Prices().all()\n"
@@ -196,14 +206,15 @@ def test_dramatiq_has_set_the_root_up_before_the_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("modules", "confidence"), [(1, "possible"), (4, "certain")])
-def test_a_helper_of_one_file_is_a_lead(tmp_path: Path, modules: int, confidence: str) -> None:
+def test_a_helper_beside_the_program_is_a_lead(tmp_path: Path, modules: int, confidence: str) -> None:
     names = [f"part{n}" for n in range(1, modules)]
     text = "".join(f"import {name}\n" for name in names) + (
         "import logging\nimport time\n\nlogging.basicConfig(level=logging.INFO)\nlog = logging.getLogger(__name__)\n\n"
         "while True:\n    log.info('pulled')\n    time.sleep(5)\n"
     )
     files = {"pull.py": text, "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["python", "pull.py"]\n'}
-    found = said(tmp_path, "logging/unstructured-logs", {**files, **{f"{name}.py": "" for name in names}})
+    others = {f"shop/page{n}.py": "" for n in range(10)}
+    found = said(tmp_path, "logging/unstructured-logs", {**files, **others, **{f"{name}.py": "" for name in names}})
     assert [f.confidence for f in found] == [confidence]
 
 

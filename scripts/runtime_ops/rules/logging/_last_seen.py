@@ -81,14 +81,14 @@ def _called_by_stub(entrypoint: Entrypoint) -> Iterator[Func]:
 
 
 def _last_statement(arm: HandlerEffects) -> bool:
-    """Whether nothing that works stands behind the ``try``, in the block that holds it."""
+    """Whether nothing that works stands behind the ``try``, nor behind the conditions that it stands below."""
     block: tuple[m.Stmt, ...] = tuple(arm.func.facts.body)
-    for step in arm.steps:
-        if isinstance(step.stmt, m.If):
-            block = tuple(step.stmt.body if step.arm == "body" else step.stmt.orelse)
-    if arm.attempt not in block:
-        return False
-    return not any(True for stmt in block[block.index(arm.attempt) + 1 :] for _ in m.calls(stmt))
+    for stmt, step in zip((*(s.stmt for s in arm.steps), arm.attempt), (*arm.steps, None), strict=True):
+        if stmt not in block or any(True for later in block[block.index(stmt) + 1 :] for _ in m.calls(later)):
+            return False
+        if step is not None and isinstance(stmt, m.If):
+            block = tuple(stmt.body if step.arm == "body" else stmt.orelse)
+    return True
 
 
 def ends_request(project: Project, arm: HandlerEffects) -> bool:

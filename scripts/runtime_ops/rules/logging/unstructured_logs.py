@@ -53,6 +53,7 @@ NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers
 
 
 HELPER = 4  # modules of a program that is more than one small script
+REPOSITORY = 10  # modules of a repository that is more than such a script
 
 
 class Plain(NamedTuple):
@@ -85,7 +86,8 @@ def check(project: Project) -> Iterator[Finding]:
         if place is None:
             continue
         doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
-        helper = len(program.modules) < HELPER  # beside the image of another program, and read where it runs
+        # a script beside the repository's own program has few lines, and is read where it runs
+        helper = len(program.modules) < HELPER and len(project.modules) >= REPOSITORY
         if not _into_files(setup) and not helper and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
