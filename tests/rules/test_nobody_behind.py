@@ -22,6 +22,8 @@ RUN = "\n\nif __name__ == '__main__':\n    app.run()\n"
         ("log.exception('it failed')", False),
         ("log.error('it failed: %s', e)\n            raise", False),
         ("log.warning('it failed: %s', e)", False),
+        ("log.error('it failed: %s', e, exc_info=False)", False),  # so it is meant
+        ("log.error(traceback_text())", False),
     ],
 )
 def test_a_decorator_that_takes_whatever_fails(tmp_path: Path, told: str, fires: bool) -> None:
@@ -39,6 +41,7 @@ def test_a_decorator_that_takes_whatever_fails(tmp_path: Path, told: str, fires:
         ("log.error('failed: %s', e)\n        sys.exit(1)", True),
         ("log.exception('failed')\n        sys.exit(1)", False),
         ("log.warning('failed: %s', e)\n        sys.exit(1)", False),
+        ("log.error('failed: %s', e, exc_info=False)\n        sys.exit(1)", False),
     ],
 )
 def test_the_top_of_a_worker(tmp_path: Path, told: str, fires: bool) -> None:

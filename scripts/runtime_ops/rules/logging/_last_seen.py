@@ -26,6 +26,8 @@ def seen_last(project: Project, arm: HandlerEffects) -> str:
     """Why nobody behind the arm sees the error, whatever it says of itself; empty where somebody may."""
     if not arm.broad or len(arm.catches) > 1 or at_a_desk(project, arm.func):
         return ""
+    if any(call.site.call.keyword("exc_info") is not None for call in arm.logs):
+        return ""  # exc_info=False is written by who wants none
     if blames_quietly(project, arm):
         return "the client is told that the fault is its own"
     if wraps_whatever(arm):

@@ -104,7 +104,9 @@ def _tells_no_place(arm: HandlerEffects) -> bool:
         return False  # twisted's log.err makes a Failure of what is being handled, and writes its traceback
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):
         return False
-    taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
+    taken = any(
+        (s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) or "traceback" in s.method.lower() for s in arm.calls
+    )
     return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)
 
 
