@@ -468,7 +468,8 @@ class EntrypointFinder:
                 for site in func.sites:
                     made = site.dotted or site.made
                     row = surface("app", made) if made else None
-                    if row is not None:
+                    # a settings module of Django is imported by whatever runs Django: the broker that it sets starts nothing
+                    if row is not None and (site.used or "INSTALLED_APPS" not in module.level.bindings):
                         found.append((site, row.kind, bound_name(site)))
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime_ops.facts import model as m
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, takes_anything
 from runtime_ops.project.model import Func, Site, Step
@@ -25,7 +26,17 @@ def _may_fail(site: Site, arm: HandlerEffects) -> bool:
         return False
     if tame(site) or site.dotted in MADE or _taken_inside(site, arm.attempt):
         return False
-    return not (site.targets and all(catches_all(t) or minds_its_failures(t) for t in site.targets))
+    return not (site.targets and all(catches_all(t) or minds_its_failures(t) or _only_makes(t) for t in site.targets))
+
+
+def _only_makes(func: Func, depth: int = 2) -> bool:
+    """Whether it is the ``__init__`` of a class that does no more than keep what it gets, and make such objects itself."""
+    return func.name == "__init__" and all(
+        tame(site)
+        or (site.method[:1].isupper() and not (site.targets or site.call.args or site.call.keywords or waits(site.dotted or "")))
+        or bool(depth and site.targets and not site.weak and all(_only_makes(t, depth - 1) for t in site.targets))
+        for site in func.sites
+    )
 
 
 def _marks(site: Site) -> bool:

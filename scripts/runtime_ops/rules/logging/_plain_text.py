@@ -89,10 +89,10 @@ def _sends(module: Module) -> bool:
         if any(b.kind == "import" and "opentelemetry" in b.text and SENDS.search(b.text) for b in bindings):
             return True
     return any(
-        any(key is not None and SENDS.search(key) for key, _ in site.call.keywords)
+        (site.method == "init" and any(key is not None and SENDS.search(key) for key, _ in site.call.keywords))
+        or ((site.dotted or "").startswith("opentelemetry.") and SENDS.search(site.dotted or ""))
         for func in module.functions.values()
         for site in func.sites
-        if site.method == "init"
     )
 
 
@@ -169,13 +169,13 @@ def _display(project: Project, setup: LogUse) -> tuple[Module, m.Mapping, int] |
             return None
         here = setup.function.module
         modules = (here,) if isinstance(given, m.Name) and "." not in given.id else tuple(project.modules)
-        found = [d for module in modules for d in _named(module, name) if not for_development(module.path)]
+        found = [d for module in modules for d in displays(module, name) if not for_development(module.path)]
         near = [d for d in found if d[0].path.partition("/")[0] == here.path.partition("/")[0]]
         if any("json" in text.lower() for d in found for text in _strings(d[1])):
             return None
         return near[0] if len(near) == 1 else found[0] if len(found) == 1 else None
     for name in NAMES:
-        for display in _named(setup.function.module, name):
+        for display in displays(setup.function.module, name):
             if display[1].line <= setup.line <= display[2]:
                 return display
     return None
@@ -196,7 +196,7 @@ def _last_name(given: m.Expr | None) -> str | None:
     return None
 
 
-def _named(module: Module, name: str) -> Iterator[tuple[Module, m.Mapping, int]]:
+def displays(module: Module, name: str) -> Iterator[tuple[Module, m.Mapping, int]]:
     """Displays bound to a name at a module's level or in one of its classes, with their last line."""
     for place in (*module.level.places, *(p for klass in module.classes.values() for p in klass.places)):
         stmt = place.stmt
@@ -209,9 +209,9 @@ def _named(module: Module, name: str) -> Iterator[tuple[Module, m.Mapping, int]]
 def _lacks_of_mapping(mapping: m.Mapping) -> tuple[str, ...] | None:
     """What the lines of a written configuration lack, where every handler that writes to the terminal lacks it; None where it has
     such handlers for development alone, none at all, or classes that were not read."""
-    parts = _pairs(mapping)
-    formatters = {name: _pairs(value) for name, value in _pairs(parts.get("formatters")).items()}
-    handlers = [_pairs(value) for value in _pairs(parts.get("handlers")).values()]
+    parts = pairs(mapping)
+    formatters = {name: pairs(value) for name, value in pairs(parts.get("formatters")).items()}
+    handlers = [pairs(value) for value in pairs(parts.get("handlers")).values()]
     kinds = [_class_of(part) for part in (*handlers, *formatters.values())]
     if not handlers or any(kind and kind.partition(".")[0] not in PLAIN_CLASSES for kind in kinds):
         return None  # nothing writes by it, or a class that was not read does, perhaps as fields
@@ -243,7 +243,7 @@ def debug_only(handler: dict[str, m.Expr]) -> bool:
     return filters is not None and any("debug_true" in text.lower() or "requiredebugtrue" in text.lower() for text in _strings(filters))
 
 
-def _pairs(mapping: m.Expr | None) -> dict[str, m.Expr]:
+def pairs(mapping: m.Expr | None) -> dict[str, m.Expr]:
     if not isinstance(mapping, m.Mapping) or any(key is None for key, _ in mapping.items):
         return {}
     return {key.value: value for key, value in mapping.items if isinstance(key, m.Const) and isinstance(key.value, str)}

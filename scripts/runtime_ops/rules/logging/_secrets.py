@@ -49,6 +49,11 @@ CONTENT = frozenset("prompt question transcript conversation".split())
 BODIES = ("request.json", "request.data", "request.body", "request.form", "request.values")
 BODY_CALLS = ("request.get_json", "request.get_data", "request.body", "request.json", "request.form")
 DUMPED = ("os.environ", "app.config", "current_app.config", "request.headers")
+SIGNERS = frozenset(
+    """generate_presigned_url presigned_get_object presigned_put_object get_presigned_url generate_signed_url generate_presigned_post
+    create_presigned_url""".split()
+)
+"""Methods of boto3, minio and google-cloud-storage whose result opens an object to whoever has it, until it expires."""
 MASKS = ("mask", "redact", "hide", "censor", "obfuscate", "sanitize", "anonym", "scrub", "hash", "fingerprint", "truncate", "strip_",
          "len", "bool", "type", "isinstance", "safe_", "sha", "md5", "digest", "urlparse", "urlsplit")  # fmt: skip
 KEEPING = frozenset(("format", "str", "repr", "join", "dumps", "dict", "list", "unquote", "pformat"))
@@ -97,7 +102,7 @@ PRIVATE = frozenset(
 
 
 class Told(NamedTuple):
-    """What ends in the line: ``kind`` is secret, address, dump, body or content. ``sure``: a real one is seen to come there; else
+    """What ends in the line: ``kind`` is secret, address, signed, dump, body or content. ``sure``: a real one is seen to come there; else
     only the name speaks for it. ``encrypted``: the program itself keeps the value encrypted."""
 
     name: str
@@ -111,7 +116,7 @@ def told(project: Project, site: Site) -> Told | None:
     call = site.call
     exprs = [*call.args, *(v for k, v in call.keywords if k not in ("exc_info", "stacklevel", "file", "err", "fg"))]
     found = [t for expr in exprs for node in shown(expr) if (t := _of(project, node, site)) is not None]
-    kinds = ("secret", "address", "dump", "body", "content")
+    kinds = ("secret", "address", "signed", "dump", "body", "content")
     return min(found, key=lambda t: (not t.sure, kinds.index(t.kind)), default=None)
 
 
@@ -173,7 +178,7 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return None
     if _asked_for(name, func) or _signed(name, func):
         return None
-    if last in BARE and not _about_access(site) and not _handed_in(name, func):
+    if last in BARE and not _about_access(site) and not _handed_in(name, func) and not in_path(name, func):
         return None
     if holds_secret(last) and not is_address(last) and not _object(project, node, func) and not _dead_token(last, site):
         return Told(name, "secret", _proven(name, site), "." in name and _encrypted(project, last))
@@ -276,6 +281,12 @@ def opens(name: str, func: Func) -> bool:
         wanted = isinstance(key, str) and (holds_secret(key) or key.lower() in ("auth", "authorization"))
         return wanted and any(isinstance(n, m.Name) and n.id == name for n in m.walk(value))
 
+    for place in func.by_kind.get(m.Assign, ()):
+        stmt = place.stmt  # session["auth_token"] = token
+        if isinstance(stmt, m.Assign) and stmt.value is not None and any(
+            isinstance(t, m.Subscript) and isinstance(t.key, m.Const) and takes(t.key.value, stmt.value) for t in stmt.targets
+        ):
+            return True
     for node in _own_nodes(func):
         if isinstance(node, m.Call) and any(takes(key, value) for key, value in node.keywords):
             return True
@@ -405,6 +416,12 @@ def _handed_in(name: str, func: Func) -> bool:
     return any(word in text for text in texts for word in ("request", "headers", "environ", "getenv", "cookies"))
 
 
+def in_path(name: str, func: Func) -> bool:
+    """Whether it is a part of the address that a client asks for (``@app.route("/screen/<token>")``)."""
+    texts = [n.value for d in func.facts.decorators for n in m.walk(d) if isinstance(n, m.Const) and isinstance(n.value, str)]
+    return func.param(name) is not None and any(re.search(rf"[<{{](\w+:)?{re.escape(name)}(:\w+)?[>}}]", text) for text in texts)
+
+
 def _about_access(site: Site) -> bool:
     """Whether the place has to do with access: a ``token`` or ``key`` elsewhere is one of a lexer, a cache or a table."""
     text = f"{site.path} {site.function.qualname} {literal_words(site.call)} {site.text}".lower()
@@ -522,6 +539,8 @@ def _of_binding(name: str, binding: Binding, site: Site) -> Told | None:
     expr = binding.expr
     if isinstance(expr, m.Await):
         expr = expr.value
+    if binding.kind in ("assign", "annotation") and _signs(expr, site.function):
+        return Told(name, "signed")
     if binding.kind == "for" and isinstance(expr, m.Name | m.Subscript):
         source = expr.id if isinstance(expr, m.Name) else str(expr.key.value) if isinstance(expr.key, m.Const) else ""
         return Told(name, "address") if is_address(source.rpartition(".")[2]) else None
@@ -535,6 +554,22 @@ def _of_binding(name: str, binding: Binding, site: Site) -> Told | None:
         if isinstance(expr, m.Call) and _body_call(_name(expr.func), site.function):
             return Told(name, "body", _holds_private(site))
     return None
+
+
+def _signs(expr: m.Expr | None, func: Func) -> bool:
+    """Whether an expression is an address that a store of objects signs, made here or by the one function of the project that is called."""
+    if not isinstance(expr, m.Call):
+        return False
+    if _name(expr.func).rpartition(".")[2] in SIGNERS:
+        return True
+    made = next((site for site in func.sites if site.call is expr), None)
+    if made is None or made.weak or len(made.targets) != 1:
+        return False
+    (target,) = made.targets
+    given = [p.stmt.value for p in target.by_kind.get(m.Return, ()) if isinstance(p.stmt, m.Return) and p.stmt.value is not None]
+    bound = [b.expr for e in given if isinstance(e, m.Name) for b in target.bindings.get(e.id, ())]
+    made_of = [e for e in (*bound, *given) if not isinstance(e, m.Const | m.Name | None)]
+    return bool(made_of) and all(isinstance(e, m.Call) and _name(e.func).rpartition(".")[2] in SIGNERS for e in made_of)
 
 
 def _some_values(name: str, site: Site) -> bool:

@@ -13,6 +13,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._django_errors import errors_nowhere
 from runtime_ops.rules.logging._programs import Program, logs_given, programs
 from runtime_ops.rules.logging._setups import (
     CONFIGURES,
@@ -61,6 +62,7 @@ def _all(project: Project) -> Iterator[Finding]:
     yield from written_twice(project, RULE)
     yield from shut_access_log(project, RULE)
     yield from kept_inside(project, RULE)
+    yield from errors_nowhere(project, RULE)
     yield from _thrown_away(project)
     yield from _forwarded_without_error(project)
     yield from _formatted_without_error(project)

@@ -11,7 +11,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_job, is_management_command
+from runtime_ops.project.entrypoints import Entrypoint, is_job
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends
 from runtime_ops.project.hooks import Hook
@@ -22,6 +22,15 @@ from runtime_ops.project.source_text import literal_words
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._failing import hardly_fails
+from runtime_ops.rules.logging._last_seen import (
+    at_a_desk,
+    ends_program,
+    ends_request,
+    runs_around,
+    seen_last,
+    wordless,
+    wraps_whatever,
+)
 from runtime_ops.rules.logging._shown import probes
 
 RULE = Rule(
@@ -49,19 +58,29 @@ def check(project: Project) -> Iterator[Finding]:
     last: list[Finding] = []
     lesser: dict[str, list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
-        if not loses(arm) or not running(project, arm):
+        if not (loses(arm) or _ends_by(project, arm)):
+            continue
+        if not running(project, arm) and not (wraps_whatever(arm) and runs_around(project, arm)):
             continue
         if arm.loudest not in LOW_LEVELS and (arm.reports or _handed_on(arm)):
             continue  # an error tracker has it, with its traceback
-        why = "" if _plain(arm) or _expected(arm) or _at_a_desk(project, arm.func) else last_resort(project, arm)
+        why = seen_last(project, arm)
+        if not why and arm.exits:
+            continue
+        if not why and not (_plain(arm) or _expected(arm) or at_a_desk(project, arm.func)):
+            why = last_resort(project, arm)
         if why:
             last.append(_finding(project, arm, why))
         elif not _says_enough(project, arm):
             lesser[arm.path.partition("/")[0]].append(arm)
     yield from together(last)
     for arms in lesser.values():
-        if len(arms) >= HABIT:
-            much = [a for a in arms if _loses_much(a)]
+        much = [a for a in arms if _loses_much(a)]
+        if len(arms) < HABIT:
+            much = [a for a in much if wordless(a) and ends_request(project, a)]
+            if much:
+                yield _habit(project, much, sure=True)
+        else:
             # one phrase alone, without the error's text, is of a failure that its author knew
             yield _habit(project, much or arms, sure=len(much) >= SURE or any(a.uses_error for a in much))
     yield from _error_handlers(project)
@@ -69,7 +88,15 @@ def check(project: Project) -> Iterator[Finding]:
 
 def loses(arm: HandlerEffects) -> bool:
     """Whether the arm ends the error's way with a line that does not say where it happened."""
-    if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always" or arm.exits:
+    return not arm.exits and _tells_no_place(arm)
+
+
+def _ends_by(project: Project, arm: HandlerEffects) -> bool:
+    return bool(arm.exits) and _tells_no_place(arm) and ends_program(project, arm)
+
+
+def _tells_no_place(arm: HandlerEffects) -> bool:
+    if not arm.broad or not arm.logs or arm.tracebacks or arm.raises == "always":
         return False
     if hardly_fails(arm):
         return False  # what can fail has been dealt with further in
@@ -77,7 +104,10 @@ def loses(arm: HandlerEffects) -> bool:
         return False  # twisted's log.err makes a Failure of what is being handled, and writes its traceback
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):
         return False
-    taken = any((s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) for s in arm.calls)
+    taken = any(
+        (s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) or "traceback" in s.method.lower()
+        for s in arm.calls
+    )
     return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)
 
 
@@ -133,7 +163,7 @@ def _loses_much(arm: HandlerEffects) -> bool:
         return False
     own = len({target for site in arm.body_calls if not site.weak for target in site.targets})
     said = " ".join(literal_words(call.site.call) for call in arm.logs)
-    if _bare(arm) or CRASHED.search(said):
+    if _bare(arm) or wordless(arm) or CRASHED.search(said):
         return bool(own) or arm.body_statements > 1
     if not arm.uses_error:
         return bool(own) or arm.body_statements > FEW or _asks_outside(arm)
@@ -155,7 +185,7 @@ def _says_enough(project: Project, arm: HandlerEffects) -> bool:
         or probes(arm.func)
         or any(isinstance(stmt, m.Import) for stmt in arm.attempt.body)
         or _asks_one_thing(arm)
-        or _at_a_desk(project, arm.func)
+        or at_a_desk(project, arm.func)
     )
 
 
@@ -170,25 +200,6 @@ def _asks_outside(arm: HandlerEffects) -> bool:
     return any(
         kind_of(row, site.dotted) in OUTSIDE for site in arm.body_calls if site.dotted for row in waits(site.dotted)
     )
-
-
-def _at_a_desk(project: Project, func: Func) -> bool:
-    """Whether only a command of ``manage.py`` leads to the function: whoever runs it reads what is told."""
-    if not is_management_command(func.path):
-        return False
-    seen, level = {func}, [func]
-    while level:
-        current = level.pop()
-        if is_job(current, project.links):
-            return False
-        for edge in project.links.callers.get(current, ()):
-            if edge.site.weak or edge.caller in seen:
-                continue
-            if not is_management_command(edge.caller.path):
-                return False
-            seen.add(edge.caller)
-            level.append(edge.caller)
-    return True
 
 
 def _names_the_type_only(arm: HandlerEffects) -> bool:

@@ -13,6 +13,7 @@ from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.logging._django_errors import admins, always_debugs, tracked
 from runtime_ops.rules.logging._plain_text import django_settings, shipped
 from runtime_ops.rules.logging._programs import Program, programs, traced_around, unread_imports
 from runtime_ops.rules.logging._setups import adds_to
@@ -58,7 +59,7 @@ def check(project: Project) -> Iterator[Finding]:
         if not _unaided(project, program) or not shipped(project, program) or _set_up(project, program):
             continue
         lost = list(_informing(_with_settings(project, program)))
-        if len(lost) >= FEW:
+        if len(lost) >= FEW or _errors_lost(project, program):
             found.append((program, lost))
     if not found:
         return
@@ -66,20 +67,37 @@ def check(project: Project) -> Iterator[Finding]:
     program, lost = found[0]
     path, line, trace = _place(project, program)
     entrypoint = program.entrypoint
+    many = len(lost) >= FEW
     yield RULE.finding(
         path,
         line,
         f"Nothing that {entrypoint.kind} {entrypoint.path} starts sets Python's logging up: the root logger stays at WARNING without a "
-        f"handler, so {len(lost)} INFO calls (the first in {lost[0].path}:{lost[0].line}) write nothing, and what is written has no time",
+        f"handler, so {len(lost)} INFO calls (the first in {lost[0].path}:{lost[0].line}) write nothing, and what is written has no time"
+        if many
+        else f"No settings of {entrypoint.kind} {entrypoint.path} set logging up: with DEBUG off Django writes nothing to the terminal and "
+        "mails its errors to ADMINS, which is not set either, so the traceback of a failing request is written nowhere",
         "call logging.basicConfig or dictConfig with a JSON formatter and level INFO where production starts"
         + (" (Django: LOGGING in its settings)" if entrypoint.framework == "django" else ""),
         entrypoints=[p.entrypoint for p, _ in found],
         phase="startup",
         confidence="certain",
-        trace=[*trace, Evidence(lost[0].path, lost[0].line, "is never written")],
+        trace=[*trace, *(Evidence(site.path, site.line, "is never written") for site in lost[:1])],
         anchor=entrypoint.id,
         count=len(found),
         also=[Evidence(p.home.path, p.home.line, "the same") for p, _ in found[1:9]],
+    )
+
+
+def _errors_lost(project: Project, program: Program) -> bool:
+    """Whether Django's own set-up is all there is, no error tracker, and nobody whom it may mail: with DEBUG off it gives its records
+    to no terminal (Django 5.2, utils/log.py DEFAULT_LOGGING), and the traceback of a failing request is written nowhere."""
+    return (
+        any(e.framework == "django" for e in program.all)
+        and program.entrypoint.kind == "service"
+        and not tracked(project)
+        and not admins(project)
+        and not always_debugs(project)
+        and not any(h.kind in ("error-handler", "middleware") and h.func is not None and "exception" in h.func.name for h in project.hooks)
     )
 
 

@@ -19,7 +19,7 @@ from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
-from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, opens, told
+from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, in_path, opens, told
 
 RULE = Rule(
     __name__,
@@ -51,6 +51,7 @@ ARCHIVES = frozenset("rar unrar rarfile zipfile unzip pyzipper py7zr sevenzip se
 HOLDS = {
     "secret": "a secret",
     "address": "an address that carries a password or token as a rule",
+    "signed": "a signed address, with which anybody gets the object until it expires",
     "dump": "settings one by one or as a whole, secrets among them",
     "body": "the whole of what the client sent",
     "content": "what a user wrote in their own words",
@@ -91,6 +92,7 @@ def _findings(project: Project) -> Iterator[Finding]:
                 f"{'once DEBUG is switched on, ' if hidden else ''}it ends in the log store and with everybody who reads it",
                 "log an id or a masked form; wrap secrets in a type that masks itself (SecretStr)",
                 confidence=_confidence(project, site, call, what),
+                severity="low" if what.kind == "signed" else None,
             )
 
 
@@ -109,14 +111,15 @@ def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: To
     served = any("serving" in found for found in project.phases(site).values())
     if not served or (call is not None and call.level == "debug" and what.kind != "secret"):
         return False
-    if what.kind == "content":
+    if what.kind in ("content", "signed"):
         return True
     if what.kind == "dump" and what.name.endswith(".request.headers"):
         return call is not None and _signed_call(site, what.name)
     if what.kind == "dump" and what.name == "request.headers":
         return not any(isinstance(step.stmt, m.If | m.Try) for step in site.steps) and _of_flask(site.function)
     if what.kind == "secret":
-        return call is not None and _given(project, site, what.name)
+        named = in_path(what.name, site.function) and opens(what.name, site.function)  # /screen/<token>, session["token"] = token
+        return call is not None and (named or _given(project, site, what.name))
     return what.kind == "address" and not MADE_SECRET.isdisjoint(words_of(what.name))
 
 

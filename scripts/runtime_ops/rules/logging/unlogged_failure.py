@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,12 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.failure_signs import error_status
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, places_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import functions_of
 from runtime_ops.rules.logging._blamed import answers_as_done, blames_the_client
+from runtime_ops.rules.logging._failing import hardly_fails
 from runtime_ops.rules.logging._shown import probes
 from runtime_ops.rules.logging.lost_traceback import caught, running
 
@@ -24,18 +27,21 @@ RULE = Rule(
     summary="A request handler catches any exception, answers it and logs nothing: the cause is known to the client alone, or to nobody.",
 )
 SERVER_ERRORS = range(500, 600)
+FLASK = ("errorhandler", "app_errorhandler", "register_error_handler")
+BY_NAME = re.compile(r"(?i)(^|[._])(log|logger)\.(warning|error|exception|critical)$")
 HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     handlers = {func for route in project.routes for func in functions_of(route)}
+    logging = _logging_handlers(project)
     files: dict[tuple[str, str], list[HandlerEffects]] = defaultdict(list)
     for arm in project.failures:
         if arm.func not in handlers or not _leaves_no_trace(arm):
             continue
         answer = _answer(project, arm)
-        if answer and not _told_before(project, arm) and running(project, arm):
+        if answer and not _told_before(project, arm) and not _told_after(arm, logging) and running(project, arm):
             files[arm.path, answer].append(arm)
     django = {func for route in project.routes if "django" in route.framework for func in functions_of(route)}
     for path, answer in sorted(files):
@@ -44,7 +50,7 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _leaves_no_trace(arm: HandlerEffects) -> bool:
-    if arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits or arm.counts or arm.stores:
+    if arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits or arm.counts or arm.stores or hardly_fails(arm):
         return False
     return not (probes(arm.func) or any(word in arm.func.name.lower() for word in HEALTH))
 
@@ -77,11 +83,56 @@ def _told_before(project: Project, arm: HandlerEffects) -> bool:
     called |= {target for func in called for site in func.sites if not site.weak for target in site.targets}
     names = {site.method for site in arm.body_calls if (site.weak or not site.targets) and site.dotted is None and "." in site.text}
     return any(
-        (other.func in called or (other.func.cls is not None and other.func.name in names))
-        and other.raises != "never"
-        and (other.logs or other.tracebacks)
+        other.raises != "never" and (other.logs or other.tracebacks) and (other.func in called or _is_named(project, other.func, names))
         for other in project.failures
     )
+
+
+def _is_named(project: Project, func: Func, names: set[str]) -> bool:
+    """Whether a method, or one that does its work by it (``delete()`` by ``_delete_server()``), has one of the names."""
+    if func.cls is None:
+        return False
+    return func.name in names or any(
+        edge.how == "call" and not edge.site.weak and edge.caller.cls is func.cls and edge.caller.name in names
+        for edge in project.links.callers.get(func, ())
+    )
+
+
+def _logging_handlers(project: Project) -> frozenset[str]:
+    """What the registered error handlers that log take: the names of exceptions and statuses, empty for a mapping of handlers
+    that was not taken apart. Only Flask's handler for Exception gets an HTTPException too (flask 3.1, _find_error_handler goes
+    by the class's ancestors; Starlette's stands outside the one that answers HTTPException)."""
+    found: set[str] = set()
+    for hook in project.hooks:
+        if hook.kind != "error-handler" or hook.func is None:
+            continue
+        called = (target for site in hook.func.sites if not site.weak for target in site.targets)
+        if not any(map(_logs, (hook.func, *called))):
+            continue
+        last = hook.detail.rpartition(".")[2]
+        if last != "Exception":
+            found.add(last)
+        elif hook.via.rpartition(".")[2] in FLASK:
+            found.add("HTTPException")
+    return frozenset(found)
+
+
+def _logs(func: Func) -> bool:
+    """Whether a function logs, also by ``log = logger.warning if … else logger.error``."""
+    if any(log_call(site) is not None for site in func.sites):
+        return True
+    bound = (b.expr for bindings in func.bindings.values() for b in bindings if b.expr is not None)
+    return any(BY_NAME.search(node.id) for expr in bound for node in m.walk(expr) if isinstance(node, m.Name))
+
+
+def _told_after(arm: HandlerEffects, handlers: frozenset[str]) -> bool:
+    """Whether a registered handler logs the framework's exception that the arm raises, itself or by ``abort``."""
+    statuses = [error_status(p.stmt.exc) for p in places_of(arm.handler.body, ()) if isinstance(p.stmt, m.Raise)]
+    statuses += [s.call.args[0].value for s in arm.calls if s.method == "abort" and s.call.args and isinstance(s.call.args[0], m.Const)]
+    if arm.returns or not statuses:
+        return False
+    names = {raised.name.rpartition(".")[2] for raised in arm.raised}
+    return not handlers.isdisjoint({"", "HTTPException", *names}) or all(str(status) in handlers for status in statuses)
 
 
 def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffects], answer: str, *, django: bool) -> Finding:

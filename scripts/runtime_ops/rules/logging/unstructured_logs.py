@@ -27,6 +27,7 @@ from runtime_ops.rules.logging._plain_text import (
     written,
 )
 from runtime_ops.rules.logging._programs import Program, deployed, log_calls, logs_at_all, programs, unread_imports
+from runtime_ops.rules.logging._setups import forced
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -50,6 +51,10 @@ CHOSEN = re.compile(r"(?i)log\w*(conf|format|json|struct|render|style)|(json|str
 """Settings by which the operator chooses the form of the records."""
 TIMES = ("asctime", "created", "{time", "time:")
 NO_OUTPUT = ("logging.NullHandler", "logging.captureWarnings", "logging.handlers.SMTPHandler")
+
+
+HELPER = 4  # modules of a program that is more than one small script
+REPOSITORY = 10  # modules of a repository that is more than such a script
 
 
 class Plain(NamedTuple):
@@ -82,7 +87,9 @@ def check(project: Project) -> Iterator[Finding]:
         if place is None:
             continue
         doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
-        if not _into_files(setup) and (not doubt or "level" in place.lacks):
+        # a script beside the repository's own program has few lines, and is read where it runs
+        helper = len(program.modules) < HELPER and len(project.modules) >= REPOSITORY
+        if not _into_files(setup) and not helper and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
         elif deployed(project, program) and (setup.path, setup.line) not in reported:
@@ -267,6 +274,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         and use.name not in NO_OUTPUT
         and not use.name.startswith("sentry_sdk.")
         and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
+        and not (use.name == "logging.basicConfig" and use.site is not None and not forced(use.site) and _set_up_by_command(program))
         and not (use.role == "formatter" and use.site is not None and unused(use.site))
         and any(reached(project, entrypoint, use) for entrypoint in program.all)
     ]
@@ -277,6 +285,12 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         return ROLES.index(use.role), for_development(use.path), use.function.module is not own, not _about_logging(use), use.path, use.line
 
     return min(found, key=rank, default=None)
+
+
+def _set_up_by_command(program: Program) -> bool:
+    """dramatiq's command line gives the root logger a handler before it imports the tasks (dramatiq 2.2.1, cli.py:
+    setup_worker_logging): what they ask of ``basicConfig`` does nothing."""
+    return any(e.framework == "dramatiq" and not any("skip_logging" in x.options for x in e.production) for e in program.all)
 
 
 def unused(site: Site) -> bool:
