@@ -50,7 +50,7 @@ def caught_ends(project: Project) -> Iterator[CaughtEnd]:
 
 
 def _caught(project: Project, entrypoint: Entrypoint, by_attempt: dict[int, list[HandlerEffects]]) -> Iterator[CaughtEnd]:
-    for place in _way(project, entrypoint):
+    for place in way(project, entrypoint):
         if place.function.facts.is_generator:
             return
         for step in place.steps:
@@ -61,11 +61,17 @@ def _caught(project: Project, entrypoint: Entrypoint, by_attempt: dict[int, list
             for effects in by_attempt.get(id(step.stmt), ()):
                 if effects.broad and _ends_well(effects):
                     yield CaughtEnd(entrypoint, effects, place)
-        if not _falls_out(place):
+        if not falls_out(place) or in_a_thread(place):
             return
 
 
-def _way(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
+def in_a_thread(place: ServingPlace) -> bool:
+    """Whether what serves below a place is the target of a thread: its return ends that thread, and main decides how the
+    program ends."""
+    return place.site is not None and (place.site.dotted or "").startswith(("threading.Thread", "threading.Timer"))
+
+
+def way(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
     """The serving places from main down, one in each function; several in one function are several programs."""
     places = entrypoint.places
     for _ in range(DEPTH):
@@ -90,17 +96,17 @@ def _ends_well(effects: HandlerEffects) -> bool:
         return False
     place = Place(effects.attempt, effects.steps)
     after = (*effects.attempt.final, *(statements_after(place, effects.func) if "fall" in effects.ends else ()))
-    return not _may_fail_on_purpose(after, effects.func)
+    return not leaves_on_purpose(after, effects.func)
 
 
-def _falls_out(place: ServingPlace) -> bool:
+def falls_out(place: ServingPlace) -> bool:
     """Whether nothing that follows the serving place in its function can still give the program a failing status."""
     if place.site is None:
         return True
-    return not _may_fail_on_purpose(statements_after(place_of(place.site), place.function), place.function)
+    return not leaves_on_purpose(statements_after(place_of(place.site), place.function), place.function)
 
 
-def _may_fail_on_purpose(block: tuple[m.Stmt, ...], func: Func) -> bool:
+def leaves_on_purpose(block: tuple[m.Stmt, ...], func: Func) -> bool:
     """Whether a way through the statements exits or raises: it may say how the program ended."""
     exits = any(
         isinstance(node, m.Raise) or (isinstance(node, m.Call) and isinstance(node.func, m.Name) and _leaves(node.func.id))
@@ -126,12 +132,12 @@ def joined_ends(project: Project) -> Iterator[JoinedEnd]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or entrypoint.app:
             continue
-        for place in _way(project, entrypoint):
+        for place in way(project, entrypoint):
             found = _joined(project, entrypoint, place)
             if found is not None:
                 yield found
                 break
-            if any(isinstance(step.stmt, m.While | m.For) for step in place.steps) or not _falls_out(place):
+            if any(isinstance(step.stmt, m.While | m.For) for step in place.steps) or not falls_out(place):
                 break
 
 
@@ -139,7 +145,7 @@ def _joined(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> Jo
     if place.site is None or place.site.dotted != "threading.Thread.join" or place.inner is None or place.site.origin is None:
         return None
     target = place.inner
-    if ends_process(target) or _keeps_its_end(target) or not _falls_out(place):
+    if ends_process(target) or _keeps_its_end(target) or not falls_out(place):
         return None
     failing = next((s for s in target.sites if _in_loop(s.steps) and can_fail(s)), None)
     started = next((s for s in place.function.sites if s.call is place.site.origin.call), None)

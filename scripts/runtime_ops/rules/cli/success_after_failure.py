@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, command_name, is_management_command
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, statements_after, takes_anything
 from runtime_ops.project.launch import Launch
@@ -22,8 +21,10 @@ from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
+from runtime_ops.rules.cli._given_up import GivenUp, given_up_commands, given_up_starts
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
 from runtime_ops.rules.cli._shell_exits import shell_findings
+from runtime_ops.rules.cli._started_by import goes_by_status, is_called, is_named, is_started, launches_of, nobody_asks
 from runtime_ops.rules.jobs._words import optional
 from runtime_ops.rules.logging.unwatched_thread import can_fail
 
@@ -33,8 +34,6 @@ RULE = Rule(
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
     lead=True,
 )
-UNREAD = frozenset({"crontab", "shell", "packaging"})
-"""Platforms that let the status go, or leave it to whoever typed the command."""
 PAUSES = frozenset({"sleep"})
 EXPECTED = frozenset(
     "KeyboardInterrupt StopIteration GeneratorExit ImportError ModuleNotFoundError EOFError BrokenPipeError".split()
@@ -98,6 +97,14 @@ def check(project: Project) -> Iterator[Finding]:
         if caught.entrypoint not in ended and at not in seen:
             seen.add(at)
             yield _of_caught_end(project, caught)
+    left: set[tuple[str, int]] = set()
+    for given in given_up_starts(project):
+        at = (given.func.path, given.leave.line)
+        if at not in left:
+            left.add(at)
+            yield _of_given_up(project, given)
+    gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in told]
+    yield from as_one(gave_up) if len(gave_up) > HABIT else gave_up
 
 
 def _owners(project: Project) -> dict[Func, Func]:
@@ -119,78 +126,13 @@ def _owners(project: Project) -> dict[Func, Func]:
 def _somebody_looks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether an artifact runs the command, so that a status that hides some failed items deceives it: a person who runs a
     tool by hand reads what is printed."""
-    return not project.launches or _is_started(project, command, commanded)  # without one nothing says how it is run
-
-
-def _is_started(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
-    """Whether an artifact of the repository starts the command."""
-    entrypoint = commanded.get(command)
-    if is_management_command(command.path):
-        return _is_named(project, command.path)
-    return entrypoint is not None and any(
-        launch.platform != "packaging" and launch.role in ("main", "job", "init") for launch in entrypoint.launches
-    )
-
-
-def _is_called(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
-    """Whether an artifact runs this very command: of a program with several it names the one."""
-    entrypoint = commanded.get(command)
-    if not _is_started(project, command, commanded) or entrypoint is None or command not in entrypoint.commands:
-        return _is_started(project, command, commanded)
-    names = {command.name, command.name.replace("_", "-"), command_name(command, project.links)}
-    return len(entrypoint.commands) == 1 or any(names & set(launch.argv) for launch in entrypoint.launches)
-
-
-def _is_named(project: Project, path: str) -> bool:
-    """Whether what starts programs names the management command of a file."""
-    return bool(_naming(project, path))
-
-
-def _naming(project: Project, path: str) -> list[Launch]:
-    """The launches that name the management command of a file."""
-    name = path.rpartition("/")[2].removesuffix(".py")
-    return [launch for launch in project.launches if any(name in word for word in launch.argv)]
-
-
-def _nobody_asks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
-    """Whether everything that starts the command lets its status go: a script that goes on beside it (``&``), or cron, which
-    looks at the output alone."""
-    launches = _runs(project, command, commanded)
-    return bool(launches) and all(x.background or x.platform == "crontab" for x in launches)
-
-
-def _runs(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> list[Launch]:
-    """The launches that run the command."""
-    if is_management_command(command.path):
-        return _naming(project, command.path)
-    entrypoint = commanded.get(command)
-    launches = [x for x in entrypoint.launches if x.platform != "packaging"] if entrypoint is not None else []
-    names = {command.name, command.name.replace("_", "-")}
-    return [x for x in launches if names & set(x.argv)] or launches
-
-
-def _goes_by_status(launch: Launch) -> bool:
-    """Whether what starts the command does otherwise when it fails: the script stops (``set -e``, ``&&``), the platform takes
-    the container, the Job or the unit for failed."""
-    if launch.background or launch.development or launch.optional or launch.role not in ("main", "init", "job"):
-        return False
-    if launch.platform in UNREAD:
-        return False
-    link = launch.chain[-1]
-    script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == link.path), None)
-    if script is None:
-        return launch.role != "init" or launch.shell == "none"
-    ran = [x for x in script.commands if x.line == link.line and x.argv[-1:] == launch.argv[-1:]]
-    if any(x.after == "||" or x.negated or x.substitution for x in ran):
-        return False
-    stops = any(option.name == "errexit" and option.on for option in script.options)
-    return launch.role != "init" or stops or any(x.after == "&&" for x in ran)
+    return not project.launches or is_started(project, command, commanded)  # without one nothing says how it is run
 
 
 def _at_a_desk(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:
     """Whether only a person runs the command, who reads its texts: it says that it is for one time, can be rehearsed, or
     measures code, and nothing starts it."""
-    if _is_called(project, command, commanded):
+    if is_called(project, command, commanded):
         return False
     parts = [command.path.rpartition("/")[2], command.name, command.facts.doc or "", *m.texts(command.facts.body)]
     if is_management_command(command.path) and command.cls is not None:
@@ -275,7 +217,7 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
     said = " ".join(
         [*(literal_words(s.call) for s in effects.prints), *(literal_words(c.site.call) for c in effects.logs)]
     )
-    loud = effects.loudest in ("error", "critical") or bool(effects.tracebacks)
+    loud = effects.loudest in ("error", "critical") or bool(effects.tracebacks) or _prints_it(effects)
     if not (effects.prints or effects.logs) or FINE.search(said) or not (loud or FAILURE.search(said)):
         return False
     if effects.loudest in ("debug", "info", "warning") and not effects.prints:
@@ -295,6 +237,12 @@ def _hides(project: Project, effects: HandlerEffects) -> bool:
         return False
     # the main work failed: what follows only closes or tells
     return not any(_works(s) for stmt in statements_after(place, effects.func) for s in _sites(stmt, effects.func))
+
+
+def _prints_it(effects: HandlerEffects) -> bool:
+    """``print(error)``: the failure itself is the text."""
+    bound = effects.handler.bound
+    return bool(bound) and any(isinstance(arg, m.Name) and arg.id == bound for s in effects.prints for arg in s.call.args)
 
 
 def _logs(site: Site, effects: HandlerEffects) -> bool:
@@ -351,12 +299,12 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
         )
         remedy = "end with a non-zero status: raise SystemExit(1), ctx.exit(1), CommandError, or let the exception pass"
     told = effects.prints[0].line if effects.prints else effects.logs[0].site.line if effects.logs else effects.line
-    unread = _nobody_asks(project, command, commanded)
+    unread = nobody_asks(project, command, commanded)
     recorded = not effects.prints and bool(effects.tracebacks)
-    started = _is_called(project, command, commanded)
+    started = is_called(project, command, commanded)
     excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
     whole = effects.loop is None and effects.broad and _is_last(project, effects.func, command) and not _beside(effects.func, command)
-    looked_at = started and any(_goes_by_status(x) for x in _runs(project, command, commanded))
+    looked_at = started and any(goes_by_status(x) for x in launches_of(project, command, commanded))
     finding = RULE.in_function(
         project,
         effects.func,
@@ -400,7 +348,7 @@ def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> It
                 f"{site.text}() answers in {kept} what failed, and {command.name}() drops the answer: the command ends with status 0 "
                 "whatever could not be done",
                 "look at the answer: tell how many failed, and end with a non-zero status when there are any",
-                severity=None if _is_called(project, command, commanded) else "low",
+                severity=None if is_called(project, command, commanded) else "low",
             )
 
 
@@ -439,7 +387,7 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
         said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
         if said is not None and (project.phases(site) or project.imported_by(func.module)):
             runs = project.runs_in(site, "import", "startup", "serving", "shutdown", kinds=("service", "worker", "job"))
-            by_hand = is_management_command(func.path) and not _is_named(project, func.path)
+            by_hand = is_management_command(func.path) and not is_named(project, func.path)
             yield RULE.at(
                 project,
                 site,
@@ -512,6 +460,39 @@ def _of_caught_end(project: Project, end: CaughtEnd) -> Finding:
         "let it pass, or end with a non-zero status after the log line: raise, or raise SystemExit(1)",
         severity=_severity_of_end(end.entrypoint),
         confidence="certain" if _is_crash(end) else "likely",
+        phase="serving",
+    )
+
+
+def _of_given_up(project: Project, given: GivenUp) -> Finding:
+    again = _started_again((given.entrypoint,))
+    return RULE.in_function(
+        project,
+        given.func,
+        given.leave.line,
+        f"{given.func.name}() returns here before the {given.entrypoint.kind} serves, after the error of line {given.said.line}"
+        + ("" if given.said.function is given.func else f" of {given.said.path.rpartition('/')[2]}")
+        + f": the program ends with status 0 without having worked, and {_taken_for(given.entrypoint)}",
+        "end with a non-zero status: raise SystemExit(1) behind the log line, or let the failure pass",
+        severity="low" if again else None,
+        # a console script that nothing else names is as often typed by a person, who reads the line
+        confidence="certain" if not again and any(x.platform != "packaging" for x in given.entrypoint.production) else "possible",
+        phase="startup",
+    )
+
+
+def _of_command_given_up(project: Project, given: GivenUp, commanded: dict[Func, Entrypoint]) -> Finding:
+    called = is_called(project, given.func, commanded)
+    looked_at = called and any(goes_by_status(x) for x in launches_of(project, given.func, commanded))
+    return RULE.in_function(
+        project,
+        given.func,
+        given.leave.line,
+        f"{given.func.name}() returns here after the error of line {given.said.line}, and the command ends with status 0: a script or "
+        "scheduler takes the failure for success",
+        "end with a non-zero status: raise SystemExit(1), ctx.exit(1), CommandError",
+        severity=None if called else "low",
+        confidence="certain" if looked_at and not _beside(given.func) else "possible",
         phase="serving",
     )
 

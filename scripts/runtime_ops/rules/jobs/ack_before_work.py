@@ -13,6 +13,7 @@ from runtime_ops.project.flows import place_of, statements_after, takes_anything
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.jobs._early_acks import early_acks
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
 
 RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.", lead=True)
@@ -40,6 +41,17 @@ def check(project: Project) -> Iterator[Finding]:
             yield from _early_acks(project, func)
         if func in project.jobs.work:
             yield from _marks(project, func)
+    for early in early_acks(project):
+        if _stated(early.ack.function):
+            continue
+        yield RULE.at(
+            project,
+            early.ack,
+            f"{early.ack.text}() comes before {early.work.text}() (line {early.work.line}): when that fails or the process is stopped in "
+            "between, the broker has forgotten the message and nobody works on it",
+            "acknowledge when the work is done; reject what cannot be worked on to a dead-letter queue",
+            confidence="certain",
+        )
 
 
 def _auto_acks(project: Project) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import likely_way
 from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
+from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
@@ -53,6 +54,11 @@ def check(project: Project) -> Iterator[Finding]:
         yield from _state_not_asked(project, func)
     yield from _told_by_result(project)
     yield from together(_batch(project, site, batch) for site, batch in dropped_batches(project) if _runs(project, site.function))
+    yield from together(
+        RULE.at(project, child.waited, child.text, CHECKED, severity=child.severity, confidence="certain")
+        for child in unread_children(project)
+        if _runs(project, child.made.function) and not for_development(child.made.path)
+    )
 
 
 def _batch(project: Project, site: Site, batch: Batch) -> Finding:

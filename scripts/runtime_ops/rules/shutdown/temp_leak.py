@@ -12,7 +12,9 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.shutdown._left_on_failure import LeftOnFailure, left_on_failure
 from runtime_ops.rules.shutdown._running import REMOVERS, below, lasting_phases, names_in, waits_by_call
+from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
     __name__,
@@ -29,6 +31,24 @@ MAKERS = ("tempfile.mkdtemp", "tempfile.mkstemp")
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_never_removed(project))
     yield from _before_the_try(project)
+    yield from together(_of_left(project, left) for left in left_on_failure(project) if not for_development(left.made.path))
+
+
+def _of_left(project: Project, left: LeftOnFailure) -> Finding:
+    what = (
+        f"the raise in line {left.raises}" if left.failing is None or left.raises else f"{left.failing.text}() (line {left.failing.line})"
+    )
+    return RULE.in_function(
+        project,
+        left.made.function,
+        left.made.line,
+        f"{left.name} is removed in line {left.removed.line} alone, behind the work: when {what} ends it, the file stays, and each such "
+        "failure leaves one more",
+        "remove it in a finally, or make it with TemporaryDirectory() or NamedTemporaryFile() as a context manager",
+        end_line=left.removed.line,
+        confidence="certain",
+        phase="serving",
+    )
 
 
 def makes(project: Project) -> Iterator[Site]:
