@@ -88,7 +88,7 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
         # a script beside the repository's own program has few lines, and is read where it runs
-        helper = len(program.modules) < HELPER and len(project.modules) >= REPOSITORY
+        helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
         if not _into_files(setup) and not helper and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
