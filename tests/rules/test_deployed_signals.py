@@ -34,6 +34,7 @@ def stock():
 """
 IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "-k", "gevent", "app:app"]\n'
 SERVED = {"app.py": APP, "Dockerfile": IMAGE}
+PLACED = {"Procfile": "web: gunicorn -k gevent app:app\n"}
 WORKER = """\
 import redis
 
@@ -47,14 +48,16 @@ WORKS = {"work/worker.py": WORKER, "work/Dockerfile": 'FROM python:3.12\nCOPY wo
 
 
 def test_a_repository_that_measures_nothing_is_told_once(tmp_path: Path) -> None:
-    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **WORKS})
+    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **WORKS, **PLACED})
     assert (finding.path, finding.line, finding.severity, finding.count) == ("work/worker.py", 6, "medium", 2)
     assert finding.confidence == "certain"
+    (tmp_path / "Procfile").unlink()
+    assert not shown(tmp_path, "missing-signals", {**SERVED, **WORKS})  # an image may be for anybody's home
 
 
 def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
     made = "from flask import Flask\n\n\ndef create():\n    app = Flask(__name__)\n    return app\n"
-    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, "app.py": "from made import create\n\napp = create()\n", "made.py": made})
+    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **PLACED, "app.py": "from made import create\n\napp = create()\n", "made.py": made})
     assert (finding.path, finding.line, finding.severity) == ("made.py", 5, "low")
 
 
@@ -69,7 +72,7 @@ def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
     ids=["requirement", "import", "variable", "image"],
 )
 def test_whatever_names_something_that_measures_leaves_it_open(tmp_path: Path, more: dict[str, str]) -> None:
-    assert not shown(tmp_path, "missing-signals", {**SERVED, **more})
+    assert not shown(tmp_path, "missing-signals", {**SERVED, **PLACED, **more})
 
 
 def test_a_program_that_nothing_deploys_is_a_lead(tmp_path: Path) -> None:
@@ -193,19 +196,19 @@ def test_an_image_that_does_not_ask_the_route_there_is_is_a_lead(tmp_path: Path)
     ids=["none", "status of one thing", "few", "a library"],
 )
 def test_an_image_without_a_health_route(tmp_path: Path, old: str, new: str, sure: bool) -> None:
-    files = {**SERVED, "app.py": APP.replace(old, new)}
+    files = {**SERVED, **PLACED, "app.py": APP.replace(old, new)}
     (finding,) = said(tmp_path, "no-health-endpoint", files)
     assert (finding.path, finding.confidence == "certain") == ("app.py", sure)
 
 
 @pytest.mark.parametrize(("made", "count"), [("flask import Flask", 1), ("company.base import Flask", 0)])
 def test_application_of_a_companys_package_may_measure_itself(tmp_path: Path, made: str, count: int) -> None:
-    files = {**SERVED, "app.py": APP.replace("flask import Flask", made)}
+    files = {**SERVED, **PLACED, "app.py": APP.replace("flask import Flask", made)}
     assert len(shown(tmp_path, "missing-signals", files)) == count
 
 
 @pytest.mark.parametrize(("text", "count"), [("Also a health check.", 0), ("All orders.", 1)])
 def test_route_whose_description_says_health(tmp_path: Path, text: str, count: int) -> None:
     app = APP.replace("from flask import Flask", "from fastapi import FastAPI as Flask").replace("Flask(__name__)", "Flask()")
-    files = {**SERVED, "app.py": app.replace('@app.get("/orders")', f'@app.get("/", description="{text}")')}
+    files = {**SERVED, **PLACED, "app.py": app.replace('@app.get("/orders")', f'@app.get("/", description="{text}")')}
     assert len(shown(tmp_path, "no-health-endpoint", files)) == count

@@ -335,10 +335,10 @@ COMPOSE = "services:\n  app:\n    image: shop\n    command: python app.py\n"
     ("set_up", "file", "content", "fires"),
     [
         (PLAIN_TEXT, "deployment.yaml", POD, True),
-        (PLAIN_TEXT, "compose.yaml", COMPOSE, True),
-        ("import sentry_sdk\n" + PLAIN_TEXT, "compose.yaml", COMPOSE, True),
+        (PLAIN_TEXT, "compose.yaml", COMPOSE, False),  # anybody's home
+        ("import sentry_sdk\n" + PLAIN_TEXT, "deployment.yaml", POD, True),
         ("from logging import config\nconfig.dictConfig(settings.LOG_CONFIG)\n", "deployment.yaml", POD, False),  # the operator's
-        (PLAIN_TEXT.replace("%(asctime)s ", ""), "compose.yaml", COMPOSE, True),
+        (PLAIN_TEXT.replace("%(asctime)s ", ""), "deployment.yaml", POD, True),
         ("", "deployment.yaml", POD, False),
         ('import os\nFORM = os.environ.get("LOG_FORMAT")\n' + PLAIN_TEXT, "deployment.yaml", POD, False),
         ("LINES = logging.Formatter()\nTEXT = LINES.formatException(None)\n", "deployment.yaml", POD, False),

@@ -202,9 +202,9 @@ TASKS = (
 def test_dramatiq_has_set_the_root_up_before_the_tasks(tmp_path: Path) -> None:
     files = {f"shop/{name}.py": "" for name in ("__init__", "a", "b", "c")}
     files["shop/tasks.py"] = "from shop import a, b, c\n" + TASKS
-    files["Dockerfile"] = 'FROM python:3.12\nCOPY . .\nCMD ["dramatiq", "shop.tasks"]\n'
+    files["Procfile"] = "worker: dramatiq shop.tasks\n"
     assert not said(tmp_path, "logging/unstructured-logs", files)
-    files["Dockerfile"] = files["Dockerfile"].replace('"shop.tasks"', '"shop.tasks", "--skip-logging"')
+    files["Procfile"] = "worker: dramatiq shop.tasks --skip-logging\n"
     assert shown(tmp_path, "logging/unstructured-logs", files)
 
 
@@ -215,7 +215,8 @@ def test_a_helper_beside_the_program_is_a_lead(tmp_path: Path, modules: int, con
         "import logging\nimport time\n\nlogging.basicConfig(level=logging.INFO)\nlog = logging.getLogger(__name__)\n\n"
         "while True:\n    log.info('pulled')\n    time.sleep(5)\n"
     )
-    files = {"pull.py": text, "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["python", "pull.py"]\n'}
+    image = 'FROM python:3.12\nCOPY . .\nCMD ["python", "pull.py"]\n'
+    files = {"pull.py": text, "Dockerfile": image, "Procfile": "pull: python pull.py\n"}
     others = {f"shop/page{n}.py": "" for n in range(10)}
     found = said(tmp_path, "logging/unstructured-logs", {**files, **others, **{f"{name}.py": "" for name in names}})
     assert [f.confidence for f in found] == [confidence]

@@ -22,7 +22,8 @@ HANDLER = "\n\nclass Sender(logging.Handler):\n    def emit(self, record):\n    
 
 
 def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, str]:
-    return {"Dockerfile": IMAGE, "worker.py": WORKER.format(set_up=set_up, imports=imports, name=name)}
+    text = WORKER.format(set_up=set_up, imports=imports, name=name)
+    return {"Dockerfile": IMAGE, "Procfile": "worker: python worker.py\n", "worker.py": text}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_requirement_for_json_leaves_a_lead(tmp_path: Path) -> None:
 
 def test_several_programs_are_one_finding_at_the_worst_format(tmp_path: Path) -> None:
     other = worker(BASIC.format(f", format='{TEXT}'"))
-    files = {**worker(FULL), "b/Dockerfile": other["Dockerfile"], "b/worker.py": other["worker.py"]}
+    files = {**worker(FULL), "b/Procfile": other["Procfile"], "b/worker.py": other["worker.py"]}
     (finding,) = said(tmp_path, "logging/unstructured-logs", files)
     assert (finding.path, finding.count) == ("b/worker.py", 2)
 
@@ -67,6 +68,7 @@ SETTINGS = (
     "    'handlers': {{'console': {{'class': 'logging.StreamHandler'{extra}}}}},\n    'root': {{'handlers': ['console']}},\n}}\n"
 )
 DJANGO = {
+    "Procfile": "web: gunicorn shop.wsgi\n",
     "Dockerfile": IMAGE.replace('"python", "worker.py"', '"gunicorn", "shop.wsgi"'),
     "shop/__init__.py": "",
     "shop/wsgi.py": (

@@ -137,7 +137,8 @@ def check(project: Project) -> Iterator[Finding]:
         if any(r in health or _asks_health(r) for r in routes):
             continue
         scheduled = any(x.platform in SCHEDULERS for x in launches)
-        sure = scheduled or (len(http) >= SEVERAL and all(r.mounted for r in http) and _nowhere_named(entrypoint))
+        located = scheduled or any(x.platform in ("compose", "procfile") for x in entrypoint.production)
+        sure = scheduled or (located and len(http) >= SEVERAL and all(r.mounted for r in http) and _nowhere_named(entrypoint))
         path, line = (entrypoint.path, entrypoint.line) if scheduled else _registered(project, entrypoint, routes)
         if (path, line) in told:
             continue  # another way to start the same
