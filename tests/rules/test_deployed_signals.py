@@ -57,7 +57,8 @@ def test_a_repository_that_measures_nothing_is_told_once(tmp_path: Path) -> None
 
 def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
     made = "from flask import Flask\n\n\ndef create():\n    app = Flask(__name__)\n    return app\n"
-    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **PLACED, "app.py": "from made import create\n\napp = create()\n", "made.py": made})
+    files = {**SERVED, **PLACED, "app.py": "from made import create\n\napp = create()\n", "made.py": made}
+    (finding,) = shown(tmp_path, "missing-signals", files)
     assert (finding.path, finding.line, finding.severity) == ("made.py", 5, "low")
 
 

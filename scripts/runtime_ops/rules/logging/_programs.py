@@ -88,17 +88,6 @@ def placed(program: Program, *further: str) -> bool:
     return any(launch.platform in platforms for e in program.all for launch in e.production if launch.role == "main")
 
 
-PLACED = CONTAINERS - {"compose", "dockerfile"} | {"procfile"}
-"""Platforms whose artifacts say where the program runs for others; an image or a compose file may as well be for anybody's home."""
-
-
-def placed(program: Program, *further: str) -> bool:
-    """Whether an artifact of a cluster or another platform starts the program: it has an operator, who queries logs and metrics.
-    ``further``: platforms that say enough besides."""
-    platforms = PLACED.union(further)
-    return any(launch.platform in platforms for e in program.all for launch in e.production if launch.role == "main")
-
-
 LOGS_AROUND = "opentelemetry-instrument"
 
 

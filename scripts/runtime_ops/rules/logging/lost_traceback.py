@@ -105,7 +105,8 @@ def _tells_no_place(arm: HandlerEffects) -> bool:
     if any(raised.chained for raised in arm.raised) or _names_the_type_only(arm) or _tried_again(arm):
         return False
     taken = any(
-        (s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception")) or ("traceback" in s.method.lower() and s.method != "with_traceback")
+        (s.dotted or s.text).startswith(("traceback.", "sys.exc_info", "sys.exception"))
+        or ("traceback" in s.method.lower() and s.method != "with_traceback")
         for s in arm.calls
     )
     return not taken and not (arm.loudest == "debug" and arm.body_statements <= 2)

@@ -26,7 +26,15 @@ from runtime_ops.rules.logging._plain_text import (
     shipped,
     written,
 )
-from runtime_ops.rules.logging._programs import Program, deployed, log_calls, logs_at_all, placed, programs, unread_imports
+from runtime_ops.rules.logging._programs import (
+    Program,
+    deployed,
+    log_calls,
+    logs_at_all,
+    placed,
+    programs,
+    unread_imports,
+)
 from runtime_ops.rules.logging._setups import forced
 from runtime_ops.rules.startup._reads import for_development
 
