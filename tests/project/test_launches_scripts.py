@@ -197,6 +197,7 @@ def test_flags_put_before_the_arguments() -> None:
         ("env A=1 python serve.py", None, True),
         ("tini -g -- gosu app python serve.py", True, False),
         ("dumb-init python serve.py", True, False),
+        ("tini -s -- sudo -EHu app python serve.py", True, False),
         ("su-exec app:app python serve.py", None, True),
         ("nice -n 5 stdbuf -oL python serve.py", None, True),
         ("timeout -k 5 60 python serve.py", None, False),

@@ -85,6 +85,17 @@ def test_an_answer_that_somebody_misses(tmp_path: Path, call: str, fires: bool) 
     assert told(tmp_path, "jobs/ignored-outcome", {"app.py": text}) is fires
 
 
+@pytest.mark.parametrize(("sets", "fires"), [("stopping = True", False), ("stopping = asked", True)])
+def test_who_asks_a_second_time(tmp_path: Path, sets: str, fires: bool) -> None:
+    text = (
+        "import os\nimport signal\nimport time\n\nstopping = False\n\n\ndef stop(signum, frame):\n    global stopping\n"
+        f"    if stopping:\n        os._exit(1)\n    {sets.replace('asked', 'bool(signum)')}\n\n\ndef main():\n"
+        "    signal.signal(signal.SIGTERM, stop)\n    while not stopping:\n        time.sleep(1)\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert told(tmp_path, "shutdown/exit-without-cleanup", {"run.py": text}) is fires
+
+
 @pytest.mark.parametrize(("folder", "fires"), [("service", True), ("demo", False), ("hack", False)])
 def test_programs_that_show_the_project(tmp_path: Path, folder: str, fires: bool) -> None:
     text = (

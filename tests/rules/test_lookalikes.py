@@ -25,6 +25,7 @@ FLAG = "import os\nfrom django.conf import settings\nfrom django.core.wsgi impor
 FLAG += "application = get_wsgi_application()\nif {}os.environ.get('ENABLE_TOOLBAR', False):\n    import toolbar\n"
 MAIL = "from celery import shared_task\nfrom django.core.mail import send_mail\n"
 MAIL += "@shared_task\ndef tell():\n    send_mail('a', 'b', 'c', ['d'])\n"
+CHOSEN = "import os\nEMAIL_BACKEND = os.environ.get('EMAIL_BACKEND', '{}')\n"
 ADAPTER = WEB + (
     "import requests\nclass Limited(requests.adapters.HTTPAdapter):\n    def send(self, *args, **kwargs):\n"
     "        kwargs['timeout'] = {}\n        return super().send(*args, **kwargs)\n"
@@ -64,6 +65,8 @@ IMAGE = "FROM python:3.12\nCOPY . .\nCMD [\"gunicorn\", \"-c\", \"conf.py\", \"a
         ("misparsed-flag", {"app.py": FLAG.format("settings.DEBUG and ")}, 0),
         ("call-without-timeout", {"tasks.py": MAIL, "settings.py": "EMAIL_HOST = 'mail'\n"}, 1),
         ("call-without-timeout", {"tasks.py": MAIL, "settings.py": "EMAIL_BACKEND = 'shop.mail.QueueBackend'\n"}, 0),
+        ("call-without-timeout", {"tasks.py": MAIL, "settings.py": CHOSEN.format("anymail.backends.mailgun.EmailBackend")}, 0),
+        ("call-without-timeout", {"tasks.py": MAIL, "settings.py": CHOSEN.format("django.core.mail.backends.smtp.EmailBackend")}, 1),
         ("call-without-timeout", {"app.py": ADAPTER.format("self.limit")}, 0),
         ("call-without-timeout", {"app.py": ADAPTER.format("5").replace("timeout", "pause")}, 1),
         ("temp-leak", {"app.py": TEMP.format("print(f.name)")}, 1),

@@ -58,6 +58,7 @@ def test_what_handles_a_failure_fails_itself(tmp_path: Path, body: str, reported
         ("log.error('no: ', payload)", False),
         ("log.error('no 100%')", False),
         ("log.error('%-*s', 3, 'x')", False),
+        ("log.error('took %2.f s', 3.0)", False),
     ],
 )
 def test_places_and_arguments(tmp_path: Path, call: str, reported: bool) -> None:

@@ -86,3 +86,11 @@ def test_prints_that_prefect_takes(tmp_path: Path, options: str, count: int) -> 
     )
     image = 'FROM python:3.12\nCOPY . /\nCMD ["python", "app.py"]\n'
     assert len(said(tmp_path, "print-in-service", {"app.py": code, "Dockerfile": image})) == count
+
+
+@pytest.mark.parametrize(("body", "count"), [("self.out.exception(text)", 0), ("self.texts.append(text)", 1)])
+def test_a_logger_of_the_project(tmp_path: Path, body: str, count: int) -> None:
+    own = f"class Log:\n    def exception(self, text):\n        {body}\nlog = Log()\n"
+    body = "try:\n        return work()\n    except Exception:\n        log.exception('no')\n        return 'no', 500"
+    code = f"from own import log\nimport requests\ndef work():\n    return requests.get('http://a', timeout=3).text\n{WEB.format(body)}"
+    assert len(said(tmp_path, "unlogged-failure", {"app.py": code, "own.py": own, "Dockerfile": IMAGE})) == count

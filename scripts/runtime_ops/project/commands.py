@@ -135,7 +135,7 @@ def _without(row: Wrapper, words: Words) -> tuple[Words | None, list[a.Environme
             python = Word("python", words[0].path, words[0].line)
             return (python, Word("-m", words[index].path, words[index].line), *words[index + 1 :]), env
         if text.startswith("-") and text != "-":
-            own = text in row.values or (row.long_values and text.startswith("--") and text not in row.switches)
+            own = text in row.values or _last_takes(text, row) or (row.long_values and text.startswith("--") and text not in row.switches)
             index += 2 if own and "=" not in text else 1
         elif row.assigns and _ASSIGNMENT.match(text):
             name, _, value = text.partition("=")
@@ -156,6 +156,12 @@ def _without(row: Wrapper, words: Words) -> tuple[Words | None, list[a.Environme
     if row.becomes:
         return (Word(row.becomes, words[0].path, words[0].line), *rest), env
     return rest, env
+
+
+def _last_takes(text: str, row: Wrapper) -> bool:
+    """``sudo -EHu web``: of short options in one word the last one takes the next word."""
+    letters = [f"-{letter}" in row.values for letter in text[1:]]
+    return len(letters) > 1 and not text.startswith("--") and letters[-1] and not any(letters[:-1])
 
 
 def _su(words: Words) -> tuple[Word | None, Words]:

@@ -63,7 +63,7 @@ def log_call(site: Site) -> LogCall | None:
     else:
         return None
     sure = _known(site)
-    if not sure and ((site.targets and not site.weak) or not _named_logger(func, receiver, site)):
+    if not sure and ((site.targets and not site.weak and not _forwards(site)) or not _named_logger(func, receiver, site)):
         return None
     message: m.Expr | None = (
         site.call.args[0] if site.call.args else site.call.keyword("msg") or site.call.keyword("event")
@@ -82,6 +82,11 @@ def _known(site: Site) -> bool:
         owner = dotted.rpartition(".")[0]
         return not owner.startswith("logging.handlers") and not owner.endswith("Handler")
     return bool(LOGGER_NAME.search(dotted.rpartition(".")[0].rpartition(".")[2]))  # ``flask.Flask.logger.info``
+
+
+def _forwards(site: Site) -> bool:
+    """Whether the project's own method, ``Log.exception()``, calls one of that name on something else: a logger behind it."""
+    return any(inner.method == site.method and not inner.targets for target in site.targets for inner in target.sites)
 
 
 def _named_logger(func: m.Expr, receiver: str, site: Site) -> bool:

@@ -314,8 +314,9 @@ class WaitFinder:
             return False
         if _names_mail_backend(call, dotted):
             return True
-        named = [c.expr.value for c in self.configuration.named("email_backend") if isinstance(c.expr, m.Const)]
-        texts = [text for text in named if isinstance(text, str) and "." in text]
+        # also the default of a variable that chooses
+        named = (text for c in self.configuration.named("email_backend") for text in m.texts(c.expr))
+        texts = [text for text in named if "." in text and " " not in text]
         if any(not text.startswith("django.core.mail.") for text in texts):
             return True
         # the console's, say, and no server anywhere

@@ -19,7 +19,7 @@ RULE = Rule(
     severity="low",
     summary="A log call has more or fewer arguments than its text has places, so the record is lost or the call raises.",
 )
-PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsa])")
+PLACE = re.compile(r"%(?:%|(?:\((?P<name>[^)]*)\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?:\*|\d*))?[hlL]?[diouxXeEfFgGcrsa])")
 DATE_PART = re.compile(r"(?<!%)(?:%%)*(?:%0\d?d|%f)")
 RAISES = ("structlog.",)
 """structlog 26.1.0, _native.py: ``event % args`` is done in the call itself. The standard library (CPython 3.13, Handler.handleError)

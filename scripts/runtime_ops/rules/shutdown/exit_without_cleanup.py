@@ -58,7 +58,20 @@ def _in_hand(project: Project, site: Site) -> bool:
 
 
 def _meant(project: Project, site: Site) -> bool:
-    return _last_resort(project, site) or _told_at_a_desk(site) or _begins(project, site)
+    return _last_resort(project, site) or _told_at_a_desk(site) or _begins(project, site) or _second_time(site)
+
+
+def _second_time(site: Site) -> bool:
+    """``if stopping: os._exit(1)`` in what sets ``stopping`` the first time: whoever asks twice does not want to wait."""
+    tests = (step.stmt.test for step in site.steps if isinstance(step.stmt, m.If) and step.arm == "body")
+    asked = {test.id for test in tests if isinstance(test, m.Name)}
+    return any(
+        isinstance(p.stmt, m.Assign)
+        and isinstance(p.stmt.value, m.Const)
+        and p.stmt.value.value is True
+        and any(isinstance(t, m.Name) and t.id in asked for t in p.stmt.targets)
+        for p in site.function.places
+    )
 
 
 def _last_resort(project: Project, site: Site) -> bool:
