@@ -42,17 +42,18 @@ def ask(rule: Rule, project: Project) -> Said:
     except Exception as error:  # a broken rule must not take the others' findings with it
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Said(found, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
-    return Said(one_a_function(project, [doubted(project, finding) for finding in found]))
+    return Said(one_a_function(project, [doubted(project, finding) for finding in found], rule.few))
 
 
-def one_a_function(project: Project, found: Iterable[Finding]) -> list[Finding]:
-    """The findings of a rule, those of one function with one mend as one: the heaviest stands for the others."""
+def one_a_function(project: Project, found: Iterable[Finding], few: int = 1) -> list[Finding]:
+    """The findings of a rule, those of one function with one mend as one, where they are more than ``few``: the heaviest stands
+    for the others."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for number, finding in enumerate(found):
         func = project.function_at(finding.path, finding.line)
         same = (func, finding.remedy, finding.confidence == "possible")
         groups.setdefault(same if func is not None else (number,), []).append(finding)
-    return [_as_one(group) for group in groups.values()]
+    return [finding for group in groups.values() for finding in (group if len(group) <= few else [_as_one(group)])]
 
 
 def _as_one(group: list[Finding]) -> Finding:

@@ -32,13 +32,15 @@ def findings(root: Path, slug: str, **files: str) -> list[Finding]:
     return [f for f in judged.findings if f.confidence != "possible"]
 
 
-def test_the_calls_of_one_library_in_one_file_are_one_finding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("more", "told"), [(0, [(6, 1), (8, 1)]), (3, [(6, 5)])], ids=["few", "a habit"])
+def test_the_calls_of_one_library_in_one_file(tmp_path: Path, more: int, told: list[tuple[int, int]]) -> None:
     code = (
         HEAD + "@app.post('/pay')\ndef pay():\n    requests.get('http://user')\n    x = 1\n"
-        "    requests.post('http://gate', json=x)\n    return ''\n"
+        "    requests.post('http://gate', json=x)\n" + "    requests.get('http://more')\n" * more + "    return ''\n"
     )
-    (found,) = findings(tmp_path, "call-without-timeout", app__py=code)
-    assert found.line == 6 and found.count == 2 and [e.line for e in found.also] == [8]
+    found = findings(tmp_path, "call-without-timeout", app__py=code)
+    assert sorted((f.line, f.count) for f in found) == told
+    assert all(len(f.also) == f.count - 1 for f in found)
 
 
 def test_one_client_is_one_finding_where_it_is_made(tmp_path: Path) -> None:

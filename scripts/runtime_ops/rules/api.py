@@ -40,7 +40,7 @@ class Rule:
     ``yields_to``: ids of rules whose finding on the same lines says the same thing better. ``alone``: whether a finding
     may share its line with another rule of the same concern. ``lead``: the rule asks a good question whose answer mostly lies
     outside of what can be read (how the program is used, what a loss costs), so the report gives what it finds as possible
-    only, but for what it is certain of.
+    only, but for what it is certain of. ``few``: places of one function up to which each is a finding of its own; more are one.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Rule:
         yields_to: tuple[str, ...] = (),
         alone: bool = True,
         lead: bool = False,
+        few: int = 1,
     ) -> None:
         *_, concern, slug = module.split(".")
         self.id = slug.replace("_", "-")
@@ -61,6 +62,7 @@ class Rule:
         self.yields_to = yields_to
         self.alone = alone
         self.lead = lead
+        self.few = few
         self.run: Check | None = None
         if concern not in CONCERNS:
             raise RuleError(f"{module}: the folder {concern!r} is no concern; expected one of {', '.join(CONCERNS)}")

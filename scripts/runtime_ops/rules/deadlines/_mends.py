@@ -15,12 +15,16 @@ EACH_CALL = frozenset(
 )
 """Libraries whose calls take their limit one by one, each to another host; the others are clients that are made once."""
 
+FEW = 4
+"""Places of one file up to which each is a finding of its own, with its own mend; more are a habit, and one finding."""
+
 LAST = max(PHASE_WEIGHT.values()) + 1
 
 
-def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[Finding]:
+def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[tuple[Finding, list[Finding]]]:
     """The findings of one mend as one: of a library whose calls take their limit one by one those of a file, of a session that
-    several files use all of them, and of a library whose client is made once all that there are."""
+    several files use all of them, and of a library whose client is made once all that there are. With each the findings that say
+    the same place by place: those of calls that each take their own limit, as long as they are few, else itself alone."""
     users: dict[int, set[tuple[str, str]]] = {}
     for wait, finding in told:
         users.setdefault(_session(wait), set()).add((finding.path, wait.row.versioned_by))
@@ -36,11 +40,14 @@ def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[Finding]:
         habits.setdefault((*key, finding.confidence == "possible"), []).append(finding)
     for (kind, *_), findings in habits.items():
         if kind == "file":
-            yield from together(findings)
+            for one in together(findings):
+                apart = [f for f in findings if (f.severity, f.phase) == (one.severity, one.phase)]
+                yield one, apart if len(apart) <= FEW else [one]
         elif kind == "client":
-            yield from _one_client(findings)
+            yield from ((one, [one]) for one in _one_client(findings))
         else:
-            yield _one_session(findings)
+            one = _one_session(findings)
+            yield one, [one]
 
 
 def _session(wait: WaitSite) -> int:

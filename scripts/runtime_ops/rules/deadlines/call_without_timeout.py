@@ -17,7 +17,7 @@ from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
-from runtime_ops.rules.deadlines._mends import one_a_mend
+from runtime_ops.rules.deadlines._mends import FEW, one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
@@ -34,6 +34,7 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A call to another process or host has no deadline: a peer that stays silent holds the caller for ever.",
+    few=FEW,
 )
 SERVE_ALL = frozenset(
     """grpcio grpclib SQLAlchemy Flask-SQLAlchemy psycopg psycopg-pool psycopg2-binary asyncpg PyMySQL aiomysql mysql-connector-python
@@ -83,7 +84,9 @@ def check(project: Project) -> Iterator[Finding]:
             told.append((group[0], finding))
             if all(DIRECT.fullmatch(w.dotted) for w in group):
                 plain.add((finding.path, finding.line))
-        yield from (_settled(finding, plain) for finding in one_a_mend(told))
+        for finding, apart in one_a_mend(told):
+            settled = _settled(finding, plain)
+            yield from (settled,) if settled.confidence == "possible" else apart
     for unset in unset_limits(project):
         yield _of_setting(project, unset)
     for made in unlimited_objects(project):
