@@ -147,3 +147,15 @@ def test_a_traceback_printed_beside_its_record(tmp_path: Path, arm: str, fires: 
     )
     found = [f for f in said(tmp_path, "logging/print-in-service", {"Dockerfile": IMAGE, "worker.py": text}) if "beside" in f.message]
     assert [(f.line, f.severity) for f in found] == ([(13, "low")] if fires else [])
+
+
+@pytest.mark.parametrize(("modules", "confidence"), [(3, "possible"), (11, "certain")], ids=["somebody's tool", "a grown service"])
+def test_an_image_alone(tmp_path: Path, modules: int, confidence: str) -> None:
+    names = [f"part{n}" for n in range(modules)]
+    app = "".join(f"import {name}\n" for name in names) + (
+        "import logging\nfrom flask import Flask\n\nlogging.basicConfig(level=logging.INFO)\nlog = logging.getLogger(__name__)\n"
+        "app = Flask(__name__)\n\n\n@app.get('/orders')\ndef orders():\n    log.info('listed')\n    return '[]'\n"
+    )
+    files = {"app.py": app, "Dockerfile": IMAGE.replace('"python", "worker.py"', '"gunicorn", "app:app"')}
+    found = said(tmp_path, "logging/unstructured-logs", {**files, **{f"{name}.py": "" for name in names}})
+    assert [f.confidence for f in found] == [confidence]

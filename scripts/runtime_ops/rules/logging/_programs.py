@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import Entrypoint, deepest
+from runtime_ops.project.entrypoints import WORKER_PROGRAMS, Entrypoint, deepest
 from runtime_ops.project.model import Module
 
 LOAD_GENERATORS = ("locust",)
@@ -86,6 +86,17 @@ def placed(program: Program, *further: str) -> bool:
     ``further``: platforms that say enough besides."""
     platforms = PLACED.union(further)
     return any(launch.platform in platforms for e in program.all for launch in e.production if launch.role == "main")
+
+
+GROWN = 10
+"""Modules from which a program is more than a helper or somebody's tool."""
+
+
+def operated(program: Program) -> bool:
+    """Whether somebody operates the program, who queries what it tells: a platform's artifact places it, or an image or a compose
+    file starts a grown service, or a grown worker of a job system."""
+    serves = program.entrypoint.kind == "service" or program.entrypoint.framework in WORKER_PROGRAMS
+    return placed(program) or (serves and len(program.modules) >= GROWN)
 
 
 LOGS_AROUND = "opentelemetry-instrument"

@@ -31,7 +31,7 @@ from runtime_ops.rules.logging._programs import (
     deployed,
     log_calls,
     logs_at_all,
-    placed,
+    operated,
     programs,
     unread_imports,
 )
@@ -97,7 +97,7 @@ def check(project: Project) -> Iterator[Finding]:
         doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
-        if not _into_files(setup) and not helper and placed(program) and (not doubt or "level" in place.lacks):
+        if not _into_files(setup) and not helper and operated(program) and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
         elif deployed(project, program) and (setup.path, setup.line) not in reported:

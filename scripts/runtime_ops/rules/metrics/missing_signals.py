@@ -18,6 +18,7 @@ from runtime_ops.rules.logging._programs import (
     Program,
     components,
     deployed,
+    operated,
     placed,
     programs,
     traced_around,
@@ -125,7 +126,7 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
         "count and time its work here (prometheus_client or OpenTelemetry, by the framework's instrumentation)"
         + (", and export the queue's depth and the age of what waits" if queued else ""),
         severity="medium" if queued and not tracked else "low",
-        confidence="certain" if any(placed(program, "compose") for program in bare) else "possible",
+        confidence="certain" if any(operated(program) or placed(program, "compose") for program in bare) else "possible",
         phase="serving",
         entrypoints=[program.entrypoint for program in (first, *others)],
         anchor="nothing",
