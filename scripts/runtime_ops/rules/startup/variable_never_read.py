@@ -69,9 +69,14 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _an_identifier(project: Project, name: str) -> bool:
     """Whether the code has a setting by this name, which some reader of the environment may fill that is not known."""
-    return any(
-        (n.id if isinstance(n, m.Name) else n.name).rpartition(".")[2] == name
-        for module in project.modules
+    return any(name in _identifiers(module) for module in project.modules)
+
+
+@cache
+def _identifiers(module: Module) -> frozenset[str]:
+    """The last parts of all names and attributes of a module's code; asked for each variable that nothing reads."""
+    return frozenset(
+        (n.id if isinstance(n, m.Name) else n.name).rpartition(".")[2]
         for func in module.functions.values()
         for n in m.walk(func.facts.body)
         if isinstance(n, m.Name | m.Attr)
@@ -129,10 +134,17 @@ def _read(project: Project, entrypoint: Entrypoint, name: str, path: str) -> boo
 
 def _by_prefix(module: Module, name: str) -> bool:
     """Whether the module goes through the whole environment and speaks of the variable's prefix: ``MLAPP_``."""
+    return any(word.endswith("_") and name.startswith(word) for word in _said(module)) and _goes_through(module)
+
+
+@cache
+def _goes_through(module: Module) -> bool:
+    """Whether the module uses the environment as a whole; asked for each variable of each artifact."""
+    if not any(not WHOLE.isdisjoint(func.inventory.names) for func in module.functions.values()):
+        return False
     nodes = [n for f in module.functions.values() for n in m.walk(f.facts.body)]
     one = {id(n.value) for n in nodes if isinstance(n, m.Subscript)}  # ``os.environ["NAME"]`` is one variable
-    whole = any(isinstance(n, m.Name) and n.id in WHOLE and id(n) not in one for n in nodes)
-    return whole and any(word.endswith("_") and name.startswith(word) for word in _said(module))
+    return any(isinstance(n, m.Name) and n.id in WHOLE and id(n) not in one for n in nodes)
 
 
 def _in_build(variable: a.EnvironmentVariable, stage: a.Stage) -> bool:
