@@ -448,3 +448,10 @@ def test_flat_values() -> None:
 def test_chart_folder() -> None:
     assert chart_folder(TEMPLATE) == "charts/shop" and chart_folder("templates/a.yaml") == ""
     assert chart_folder("k8s/a.yaml") is None
+
+
+def test_what_only_defines_a_kind_is_not_parsed() -> None:
+    crd = 'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "shops.example}\n'  # it would not parse
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{port: 80}]}\n"
+    file = read_kubernetes("install.yaml", f"{crd}---\n{service}")
+    assert file is not None and [s.name.text for s in file.services if s.name is not None] == ["shop"] and not file.unread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -51,6 +52,10 @@ _MAX_VALUES = 5_000
 _MAX_REPAIRS = 5
 
 
+_DEFINES = re.compile(r"^kind:[ ]*['\"]?CustomResourceDefinition\b", re.MULTILINE)
+"""A document, by a line at its own level, that only says of what form objects of some kind are."""
+
+
 def read_kubernetes(path: str, text: str, values: Node | None = None) -> KubernetesFile | None:
     """The objects of a YAML file; None when it holds none. Never raises: what does not parse is in ``unread``.
 
@@ -65,6 +70,9 @@ def read_kubernetes(path: str, text: str, values: Node | None = None) -> Kuberne
         lines, settle = template.text, template.settle
     objects = 0
     for first, document in documents(lines):
+        if _DEFINES.search(document):
+            objects += 1  # megabytes of schema, which start nothing
+            continue
         node = _parse(document, first, templated, collected.unread)
         if node is None:
             continue
