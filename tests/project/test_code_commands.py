@@ -87,6 +87,11 @@ def test_a_list_of_one_way_or_the_other() -> None:
     assert found == {"uvicorn": "web.py", "gunicorn": "other.py"}
 
 
+def test_a_part_of_one_way_or_the_other_is_not_known() -> None:
+    code = "more = ['--workers', '2']\nif os.getpid():\n    more = ['--workers', '3']\nsubprocess.run(['uvicorn', 'web:app', *more])"
+    assert only(body(code), server="uvicorn").argv == ("uvicorn", "web:app", "$value")
+
+
 def test_a_list_that_is_given_to_the_function() -> None:
     files = body("run(['uvicorn', 'web:app'])")
     files["start.py"] = files["start.py"].replace("def main", "def run(cmd):\n    subprocess.run(cmd)\n\n\ndef main")

@@ -116,7 +116,7 @@ class _Reader:
         if isinstance(expr, m.IfExp):
             return ()
         found = self.lists(expr, at, depth + 1)
-        return found[0].words if len(found) == 1 else ()
+        return found[0].words if len(found) == 1 else (OPEN,)
 
     def _spread(self, items: tuple[m.Expr, ...], at: _At, depth: int) -> tuple[str, ...]:
         found: list[str] = []
