@@ -8,9 +8,12 @@ from runtime_ops.facts import model as m
 from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.facts.python import read_python
+from runtime_ops.project.entrypoints import Closure
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
+from runtime_ops.project.links import Links
 from runtime_ops.project.modules import ModuleIndex
+from runtime_ops.project.names import Names
 
 APP = "app = object()\n"
 MANAGE = "def main():\n    from django.core.management import execute_from_command_line\n"
@@ -31,7 +34,8 @@ def launches(files: dict[str, str], *others: str) -> tuple[Launch, ...]:
             facts = read_python(path, data)
             assert isinstance(facts, m.ModuleFacts), facts
             modules.append(facts)
-    return find_launches(artifacts, ModuleIndex(modules), {*files, *others})
+    index = ModuleIndex(modules)
+    return find_launches(artifacts, Closure(Links(index, Names(index))), {*files, *others})
 
 
 def only(files: dict[str, str], *others: str, **wanted: object) -> Launch:

@@ -10,6 +10,11 @@ from runtime_ops.facts.yaml_nodes import Node, Scalar, items_of, pairs_of, parse
 
 _INI = re.compile(r"^[ \t]*\[uwsgi(?::[^\]]*)?\]", re.MULTILINE)
 _YAML = re.compile(r"^uwsgi:\s*$", re.MULTILINE)
+_APPLICATION = re.compile(r"^[ \t]+(?:module|wsgi|wsgi-file|mount)\s*:", re.MULTILINE)
+_OF_A_SERVER = re.compile(
+    r"^[ \t]+(?:master|chmod-socket|http-socket|uwsgi-socket|harakiri|buffer-size|die-on-term|pyargv|virtualenv)\s*:", re.MULTILINE
+)
+"""Options that no other configuration has beside one that names an application."""
 
 
 def is_uwsgi_ini(text: str) -> bool:
@@ -19,7 +24,8 @@ def is_uwsgi_ini(text: str) -> bool:
 
 def is_uwsgi_yaml(text: str) -> bool:
     """Whether a YAML text is a uWSGI configuration."""
-    return _YAML.search(text) is not None
+    named = _YAML.search(text) is not None
+    return named or (_APPLICATION.search(text) is not None and _OF_A_SERVER.search(text) is not None)
 
 
 def read_uwsgi(path: str, text: str) -> UwsgiConfig:
@@ -35,16 +41,20 @@ def read_uwsgi(path: str, text: str) -> UwsgiConfig:
 
 
 def read_uwsgi_yaml(path: str, text: str) -> UwsgiConfig:
-    """The options of a YAML file."""
+    """The options of a YAML file: those of ``uwsgi:``, and of each other section that holds options (``uwsgi.yaml:prod`` names
+    it)."""
     nodes, unread = parse_yaml(text)
     sections = []
     for node in nodes:
-        options: list[Setting] = []
-        for key, value in pairs_of(node, "uwsgi"):
-            scalars: list[Node] = [value] if isinstance(value, Scalar) else items_of(value)
-            options.extend(
-                Setting(key.text, item.value, key.line, item.end_line) for item in scalars if isinstance(item, Scalar)
-            )
-        if options:
-            sections.append(OptionSection("uwsgi", tuple(options), node.line, node.end_line))
+        for name, section in pairs_of(node):
+            options: list[Setting] = []
+            for key, value in pairs_of(section):
+                scalars: list[Node] = [value] if isinstance(value, Scalar) else items_of(value)
+                options.extend(
+                    Setting(key.text, item.value, key.line if isinstance(value, Scalar) else item.line, item.end_line)
+                    for item in scalars
+                    if isinstance(item, Scalar)
+                )
+            if options:
+                sections.append(OptionSection(name.text, tuple(options), name.line, section.end_line))
     return UwsgiConfig(path=path, unread=tuple(unread), sections=tuple(sections))

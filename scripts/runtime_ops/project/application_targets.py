@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.plain import dataclass
 from runtime_ops.project import server_options as so
-from runtime_ops.project.commands import Words
+from runtime_ops.project.commands import Word, Words, split_word
 from runtime_ops.project.launch import Option, Target
 from runtime_ops.project.layout import absolute
 from runtime_ops.project.locations import Locator, Surroundings
 from runtime_ops.project.uwsgi_logic import held
-from runtime_ops.project.variables import Variables
+from runtime_ops.project.variables import Variables, fill
 
 _APPLICATION = re.compile(r"[A-Za-z_][\w.]*(?::.+)?\Z")
 _FASTAPI_FILES = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
+_DAEMONS = frozenset(("attach-daemon", "attach-control-daemon", "smart-attach-daemon", "smart-attach-daemon2", "attach-daemon2"))
 _CELERY_WORKERS = frozenset(("worker", "beat", "multi"))
 
 # Programs whose first argument is ``module:attribute``, and the attribute that they take when none is written.
@@ -50,6 +51,8 @@ class Resolved:
     sources: tuple[str, ...] = ()
     """Paths of the configuration files that were read for it."""
     development: bool = False
+    daemons: tuple[tuple[str, a.Setting], ...] = ()
+    """The options of uWSGI that start programs beside it, each with the path of its file."""
 
 
 class Applications:
@@ -177,14 +180,17 @@ class Applications:
         variables: Variables,
     ) -> Resolved:
         files = [o.value for name, o in options.items() if name in so.UWSGI_FILES and o.value]
+        daemons: list[tuple[str, a.Setting]] = []
         files += [w.text for w in rest if w.text.split(":")[0].endswith(tuple(f".{x}" for x in so.UWSGI_FILES))]
         sources = []
         for text in files:
-            path = self.locator.file(text.split(":")[0], where)
+            name, _, wanted = text.partition(":")  # ``uwsgi.yaml:prod``: that section of the file
+            path = self.locator.file(name, where)
             config = self._uwsgi_files.get(path or "")
             if config is not None:
                 sources.append(config.path)
-                sections = tuple(held(s, variables) for s in config.sections if s.name == "uwsgi")
+                sections = tuple(held(s, variables) for s in config.sections if s.name == (wanted or "uwsgi"))
+                daemons.extend((config.path, option) for s in sections for option in s.options if option.name in _DAEMONS)
                 options = {**so.resolved(so.section_options("uwsgi", sections, config.path), variables), **options}
         where = self.moved(options, where)
         named = next((options[n] for n in ("module", "wsgi_file", "mount") if n in options), None)
@@ -196,4 +202,18 @@ class Applications:
             attribute = callable_option.value
         kind = "app" if text else "program"
         target = Target(kind, text or program, path, (attribute or "application") if text else None)
-        return Resolved(program, target, "uwsgi", options, tuple(sources))
+        return Resolved(program, target, "uwsgi", options, tuple(sources), daemons=tuple(daemons))
+
+    def daemons(self, found: Resolved, variables: Variables) -> Iterator[Words]:
+        """The command lines of the programs that uWSGI's master starts: ``attach-daemon = CMD``, ``smart-attach-daemon = PIDFILE
+        CMD``, ``attach-daemon2 = cmd=CMD,pidfile=…`` (uWSGI's "Managing external daemons/services")."""
+        for path, option in found.daemons:
+            text = option.value.text
+            if option.name.endswith("daemon2"):
+                parts = (part.partition("=") for part in text.split(","))
+                text = next((value for name, _, value in parts if name.strip() in ("cmd", "command", "exec")), "")
+            elif option.name.startswith("smart"):
+                text = text.partition(" ")[2]
+            words = split_word(Word(fill(text, variables.lookup)[0], path, option.line))
+            if words:
+                yield words

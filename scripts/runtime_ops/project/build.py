@@ -56,7 +56,7 @@ class Project:
 
     @cached_property
     def launches(self) -> tuple[Launch, ...]:
-        return find_launches(self.artifacts, self.index, self.files)
+        return find_launches(self.artifacts, self.closure, self.files)
 
     @cached_property
     def spine(self) -> Spine:

@@ -112,7 +112,7 @@ def _commands(links: Links, func: Func) -> Iterator[tuple[m.Expr, int, tuple[Ste
             for key, value in expr.items:
                 if isinstance(key, m.Const) and isinstance(key.value, str) and key.value.lower() in _KEYS:
                     yield value, expr.line, display.place.steps
-        elif expr.items and _interpreter(expr.items[0]):
+        elif expr.items and interpreter(expr.items[0]):
             yield expr, display.place.stmt.line, display.place.steps
 
 
@@ -120,7 +120,7 @@ def _handed(site: Site) -> Iterator[m.Expr]:
     """The arguments of a call that are commands: those of what starts processes, and those by whose name or callee's name they
     are to be run."""
     if site.dotted is not None and _STARTERS.match(site.dotted):
-        if len(site.call.args) > 1 and _interpreter(site.call.args[0]):
+        if len(site.call.args) > 1 and interpreter(site.call.args[0]):
             yield m.Sequence("list", site.call.args)
         yield from site.call.args[:2]
         yield from (value for key, value in site.call.keywords if key in ("args", "cmd", "command"))
@@ -134,20 +134,20 @@ def _given(site: Site) -> tuple[m.Expr, ...]:
     return (*site.call.args, *(value for _, value in site.call.keywords))
 
 
-def _interpreter(expr: m.Expr) -> bool:
+def interpreter(expr: m.Expr) -> bool:
     """Whether the first word of a command is an interpreter of Python."""
     if isinstance(expr, m.Const):
         return isinstance(expr.value, str) and _PYTHON.match(base_name(expr.value)) is not None
     if isinstance(expr, m.Call) and expr.args:  # str(sys.executable), shlex.quote(sys.executable)
-        return len(expr.args) == 1 and _interpreter(expr.args[0])
+        return len(expr.args) == 1 and interpreter(expr.args[0])
     return isinstance(expr, m.Name) and _INTERPRETER.search(expr.id) is not None
 
 
 def _words(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> Iterator[tuple[str, ...]]:
     """The words of a command that is run by Python: the interpreter's first."""
     if isinstance(expr, m.Sequence):
-        if expr.items and _interpreter(expr.items[0]):
-            yield ("python", *(_path_text(links, item, func) for item in expr.items[1:]))
+        if expr.items and interpreter(expr.items[0]):
+            yield ("python", *(path_text(links, item, func) for item in expr.items[1:]))
         elif len(expr.items) == 1 and depth == 0:  # commands=["python job.py"]
             yield from _words(links, expr.items[0], func, 1)
         return
@@ -168,7 +168,7 @@ def _words(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> Iterator[t
 def _begins_with_interpreter(expr: m.Expr) -> bool:
     """``f"{sys.executable} job.py"``."""
     first = expr.parts[0] if isinstance(expr, m.Format) and expr.parts else expr.left if isinstance(expr, m.BinOp) else None
-    return first is not None and _interpreter(first)
+    return first is not None and interpreter(first)
 
 
 def _of_text(text: str, known: bool) -> Iterator[tuple[str, ...]]:
@@ -186,7 +186,7 @@ def _of_text(text: str, known: bool) -> Iterator[tuple[str, ...]]:
             yield ("python", *words[at + 1 :])
 
 
-def _path_text(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> str:
+def path_text(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> str:
     """The text of a path, also of one that is put together: ``os.path.join(here, "job.py")``, ``str(HERE / "job.py")``."""
     if depth < 4:
         if isinstance(expr, m.Call):
@@ -194,16 +194,16 @@ def _path_text(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> str:
             inner = expr.func.value if isinstance(expr.func, m.Attr) else None
             if isinstance(expr.func, m.Name) and expr.func.id.rpartition(".")[2] in ("as_posix", "resolve", "absolute"):
                 inner = m.Name(expr.func.id.rpartition(".")[0], expr.line)
-            found = [_path_text(links, part, func, depth + 1) for part in parts] if parts else []
+            found = [path_text(links, part, func, depth + 1) for part in parts] if parts else []
             if not found and inner is not None:
-                return _path_text(links, inner, func, depth + 1)
+                return path_text(links, inner, func, depth + 1)
             return "/".join(found) or UNKNOWN
         if isinstance(expr, m.BinOp) and expr.op == "/":
-            return f"{_path_text(links, expr.left, func, depth + 1)}/{_path_text(links, expr.right, func, depth + 1)}"
+            return f"{path_text(links, expr.left, func, depth + 1)}/{path_text(links, expr.right, func, depth + 1)}"
         if isinstance(expr, m.Name):
             found_at = bound_expression(links, expr, func)
             if found_at is not None and not isinstance(found_at[0], m.Name):
-                return _path_text(links, found_at[0], found_at[1], depth + 1)
+                return path_text(links, found_at[0], found_at[1], depth + 1)
     return text_of(links, expr, func)
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project.application_targets import Resolved
-from runtime_ops.project.commands import SHELLS, Unwrapped, Word, Words, base_name, split_word, texts, unwrap, words_of
+from runtime_ops.project.code_commands import CodeCommands
+from runtime_ops.project.commands import SHELLS, Unwrapped, Words, base_name, split_word, texts, unwrap, words_of
 from runtime_ops.project.development import development_path
-from runtime_ops.project.handing_over import words_handed_over, words_written
+from runtime_ops.project.handing_over import words_handed_over
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
@@ -31,8 +32,9 @@ _ITSELF = ("$0", "${0}", "$BASH_SOURCE", "${BASH_SOURCE[0]}")
 class Follower:
     """Follows command lines of one repository."""
 
-    def __init__(self, locator: Locator, artifacts: tuple[a.Artifact, ...]) -> None:
+    def __init__(self, locator: Locator, artifacts: tuple[a.Artifact, ...], code: CodeCommands) -> None:
         self.locator = locator
+        self.code = code
         self.programs = Programs(locator, artifacts)
         self.supervisors = Supervisors(locator, artifacts)
         self.by_path = {x.path: x for x in artifacts}
@@ -134,24 +136,52 @@ class Follower:
             way = way.with_artifact(self.by_path.get(path))
         command = self._handed_over(words, found)
         started = self.follow(way, command, depth + 1) if command else []
+        replaced = bool(started)
         if not started:
-            return [self._launch(way, words, found)]
-        before = replace(way, role="init" if way.role == "main" else way.role)
+            started, replaced = self.of_code(way, words, found, depth)
+        started += self._daemons(way, found, depth)
+        before = replace(way, role="init") if replaced and way.role == "main" else way
         return [self._launch(before, words, found), *started]
 
     def _handed_over(self, words: Words, found: Resolved) -> Words:
-        """The command that a program of the repository replaces itself by: in its arguments, or in its code."""
+        """The command in its arguments that a program of the repository replaces itself by."""
         module = self.locator.index.modules.get(found.target.path or "")
-        if module is None or found.target.kind == "app":
-            return ()
-        first = words_handed_over(module.facts)
-        if first is None:
-            written = words_written(module.facts)
-            if written is None or not self.programs.known(base_name(written[0][0])):
-                return ()
-            return tuple(Word(text, module.path, written[1]) for text in written[0])
-        own = next((n for n, word in enumerate(words) if word.text == found.target.text), 0)
-        return words[own + first :]
+        first = words_handed_over(module.facts) if module is not None and found.target.kind != "app" else None
+        return _arguments(words, found)[first - 1 :] if first is not None else ()
+
+    def of_code(self, way: Way, words: Words, found: Resolved, depth: int = 0) -> tuple[list[Launch], bool]:
+        """The servers and workers that the code of a program starts, and whether it becomes one of them."""
+        made: list[Launch] = []
+        replaced = False
+        for begun, always in self.code.of(found, texts(_arguments(words, found))):
+            bare = unwrap(begun.words).words
+            key = f"{begun.words[0].path}:{begun.words[0].line}"
+            name = base_name(bare[0].text) if bare else ""
+            if key in way.running or not (name in SHELLS or self.programs.known(name)):
+                continue
+            inner = replace(way, running=way.running | {key}, development=way.development or begun.development, probes=())
+            if begun.replaces:
+                inner = replace(inner, probes=way.probes)
+            else:
+                word = begun.words[0]
+                link = Link(word.path, word.line, base_name(word.text))
+                inner = replace(inner, alone=False, background=way.background or begun.background).through_shell("unknown", link)
+            launches = self.follow(inner, begun.words, depth + 1)
+            if not any(x.server is not None or (begun.replaces and x.target.path is not None) for x in launches):
+                continue
+            made.extend(launches)
+            replaced = replaced or (begun.replaces and always and not begun.development)
+        return made, replaced
+
+    def _daemons(self, way: Way, found: Resolved, depth: int) -> list[Launch]:
+        """The programs that uWSGI's master starts beside its workers."""
+        made: list[Launch] = []
+        if found.server != "uwsgi":
+            return made
+        for words in self.programs.applications.daemons(found, way.variables):
+            inner = replace(way, supervisor="uwsgi", alone=False, probes=())
+            made.extend(self.follow(inner.to(words[0].path, words[0].line, " ".join(texts(words))), words, depth + 1))
+        return made
 
     def _launch(self, way: Way, words: Words, found: Resolved) -> Launch:
         reloads = found.options.get("reload") or found.options.get("use_reloader")
@@ -295,3 +325,9 @@ class Follower:
             )  # fmt: skip
             made.extend(self.scripts.run(inner, code_of_script(script), (), depth + 1, script))
         return made
+
+
+def _arguments(words: Words, found: Resolved) -> Words:
+    """The words that a program of the repository gets behind its own name."""
+    own = next((n for n, word in enumerate(words) if word.text == found.target.text), 0)
+    return words[own + 1 :]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.project.application_targets import Resolved
 from runtime_ops.project.charts import EnvironmentFiles
-from runtime_ops.project.commands import base_name, words_of
+from runtime_ops.project.commands import Word, base_name, words_of
 from runtime_ops.project.container_starts import ContainerStarts, count_of, folders_above
 from runtime_ops.project.development import development_name, development_path
 from runtime_ops.project.following import Follower
 from runtime_ops.project.images import Image, Images
-from runtime_ops.project.launch import Launch
+from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.layout import Layout, join
 from runtime_ops.project.locations import Surroundings
 from runtime_ops.project.variables import Variables
@@ -151,7 +152,18 @@ class PlatformStarts:
                         artifacts=(file,), development=development_path(file.path),
                     )
                 )  # fmt: skip
+                made.extend(self._of_commands(file, entry, found, link))
         return made
+
+    def _of_commands(self, file: a.PackagingFile, entry: a.ScriptEntry, found: Resolved, link: Link) -> list[Launch]:
+        """The servers and workers that the commands of an installed script start."""
+        folders = folders_above(file.path.rpartition("/")[0])
+        way = Way(
+            "packaging", (link,), Surroundings(Layout(), None, folders), Variables(open=True), (file,),
+            development=development_path(file.path),
+        )  # fmt: skip
+        words = (Word(base_name(entry.name), file.path, entry.line),)
+        return self.follower.of_code(way, words, found)[0]
 
     def script(self, script: a.ShellScript) -> list[Launch]:
         """The servers and workers that a script starts which nothing runs: a start by hand."""
