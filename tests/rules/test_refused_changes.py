@@ -86,3 +86,15 @@ def test_a_management_command_that_nothing_calls_is_silent(tmp_path: Path) -> No
         '            self.stdout.write("user not found")\n            return\n        find(options["name"]).drop()\n',
     }
     assert not shown(tmp_path, RULE, files)
+
+
+def test_a_command_that_drops_what_failed(tmp_path: Path) -> None:
+    collects = "\n\ndef archive(names):\n    failed = {}\n    for name in names:\n        try:\n            find(name)\n" + (
+        "        except Missing as error:\n            failed[name] = error\n    return failed\n"
+    )
+    for name, confidence in (("archive", "certain"), ("walk", "likely")):
+        files = program(command(name, "archive([name])"))
+        files["desk/store.py"] = STORE + collects
+        files["desk/cli.py"] = files["desk/cli.py"].replace("Missing, find", "Missing, archive, find")
+        [finding] = said(tmp_path, RULE, files)
+        assert finding.confidence == confidence
