@@ -24,6 +24,7 @@ _GENERIC_FOLDERS = frozenset(
 )
 _ASIDE = frozenset(("contrib", "example", "examples", "docs", "test", "tests"))
 """Folders of programs beside the project: an image that is built from one of them is not the project's own."""
+_COMMON_PROGRAMS = frozenset("api app main manage run serve server service start web worker wsgi asgi entrypoint bot".split())
 _COMMON_FOLDERS = frozenset(("tests", "test", "docs", "scripts", "app", "src"))
 
 # Images whose /bin/sh is dash (Debian and what is built on it), busybox ash, or bash. Sources: the images' own
@@ -119,6 +120,8 @@ class Images:
                 for service in artifact.services:
                     self._note(artifact.path, service)
         self._projects = {simple(n) for n in _project_names(artifacts, tree)}
+        if len(self.dockerfiles) == 1:
+            self._projects |= {simple(n) for x in self.dockerfiles.values() for n in _programs(x)}
 
     def _note(self, path: str, service: a.ComposeService) -> None:
         """Note the image that a compose service builds, and the context it is built from."""
@@ -221,9 +224,21 @@ class Images:
         at_root = [
             d for p, d in self.dockerfiles.items() if "/" not in p and p.lower() in ("dockerfile", "containerfile")
         ]
-        if not at_root and len(self.dockerfiles) == 1:
-            at_root = [d for d in self.dockerfiles.values() if self.context(d).partition("/")[0] not in _ASIDE]
+        if not at_root:
+            # beside images that only others are built on, the one that starts something
+            starting = [d for d in self.dockerfiles.values() if d.stages[-1].cmd or d.stages[-1].entrypoint]
+            only = starting if len(self.dockerfiles) > 1 else self.dockerfiles.values()
+            at_root = [d for d in only if self.context(d).partition("/")[0] not in _ASIDE]
         return self.default(at_root[0]) if len(at_root) == 1 else None
+
+
+def _programs(dockerfile: a.Dockerfile) -> list[str]:
+    """The names of the programs in what the only image of a repository starts: ``/app/mailer.py`` is the program that an
+    image ``example/mailer`` holds."""
+    stage = dockerfile.stages[-1]
+    words = [w for command in (stage.entrypoint, stage.cmd) if command is not None for w in command.argv or command.raw.split()]
+    stems = [word.rpartition("/")[2].removesuffix(".py") for word in words if word.endswith(".py")]
+    return [stem for stem in stems if stem.lower() not in _COMMON_PROGRAMS]
 
 
 def _names_of(path: str) -> set[str]:

@@ -22,6 +22,9 @@ RULE = Rule(
 )
 PRINTS = frozenset({"print", "click.echo", "click.secho", "typer.echo", "typer.secho"})
 EXITS = frozenset({"sys.exit", "exit", "quit"})
+RAISED = frozenset({"click.Abort", "click.exceptions.Abort", "click.exceptions.Exit", "typer.Abort", "typer.Exit", "SystemExit"})
+NO_CODE = frozenset({"click.Abort", "click.exceptions.Abort", "typer.Abort"})
+"""Exceptions that end a command with 1 by themselves."""
 WRITERS = frozenset({"csv.writer", "csv.DictWriter", "json.dump", "yaml.dump", "yaml.safe_dump"})
 FAILURE_NAME = re.compile(
     r"(?i)^(e|ex|exc|err|error|exception|msg|message|str\((e|ex|exc|err|error)\))$"
@@ -48,15 +51,32 @@ def check(project: Project) -> Iterator[Finding]:
                         "takes the text for data, and stderr stays empty",
                         REMEDY,
                         end_line=site.line,
+                        confidence="certain" if _piped(project, func) else "likely",
                     )
                 )
-    yield from as_one(found)
+    for sure in (True, False):
+        yield from as_one(f for f in found if (f.confidence == "certain") is sure)
 
 
 def _reached(project: Project, func: Func) -> bool:
     named = (*project.phases_by_entrypoint(func), *project.imported_by(func.module))
     commands = [e for e in named if not e.long_running]  # the stdout of a service is its log
     return any(e.production for e in commands) or bool(commands and not project.launches)
+
+
+def _piped(project: Project, func: Func) -> bool:
+    """Whether the very function prints a value of its own accord, without colour, and belongs to commands alone: what it
+    writes is for the next program."""
+    if any(e.long_running for e in project.phases_by_entrypoint(func)):
+        return False
+    return any(_is_data(s) and not _listed(s) and not s.call.keyword("fg") for s in func.sites if not _fails(s))
+
+
+def _listed(site: Site) -> bool:
+    """``for issue in issues: print(issue.title)``: as often progress as a list."""
+    given = site.call.args[0] if site.call.args else None
+    of_item = isinstance(given, m.Attr) or (isinstance(given, m.Name) and "." in given.id)
+    return of_item and any(isinstance(s.stmt, m.For | m.While) for s in site.steps)
 
 
 def _asks(project: Project, func: Func) -> bool:
@@ -95,7 +115,11 @@ def _is_data(site: Site) -> bool:
 
 
 def _fails(site: Site) -> bool:
-    if (site.dotted or site.text) not in EXITS or not site.call.args:
+    name = site.dotted or site.text
+    if name in RAISED and isinstance(site.stmt, m.Raise):
+        given = site.call.argument("code", 0)
+        return name in NO_CODE or (isinstance(given, m.Const) and isinstance(given.value, int) and bool(given.value))
+    if name not in EXITS or not site.call.args:
         return False
     given = site.call.args[0]
     return isinstance(given, m.Const) and isinstance(given.value, int) and bool(given.value)

@@ -11,6 +11,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.names import canonical
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.failure_signs import is_metric
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, statements_after, takes_anything
 from runtime_ops.project.launch import Launch
@@ -22,6 +23,7 @@ from runtime_ops.project.source_text import arguments_text, literal_words, sourc
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
 from runtime_ops.rules.cli._given_up import GivenUp, given_up_commands, given_up_starts
+from runtime_ops.rules.cli._refused_changes import Refusal, changes_something, refused_changes
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
 from runtime_ops.rules.cli._shell_exits import shell_findings
 from runtime_ops.rules.cli._started_by import goes_by_status, is_called, is_named, is_started, launches_of, nobody_asks
@@ -55,6 +57,7 @@ COLLECTS = re.compile(r"(?i)(?:^|_)(?:fail(?:ed|ures?|s)?|errors?|problems)(?:_|
 EXITS = frozenset("sys.exit exit quit os._exit".split())
 NOTICES = re.compile(r"(?i)notif|slack|telegram|(?:^|_)tell(?:_|$)|announce|telemetry|statistics|ping")
 HABIT = 6  # more are how the commands of this code base are written
+FEW = 3  # commands that tell of what they refused: more are one habit
 DEPTH = 2  # functions below the command that work for it alone
 
 
@@ -103,7 +106,11 @@ def check(project: Project) -> Iterator[Finding]:
         if at not in left:
             left.add(at)
             yield _of_given_up(project, given)
-    gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in told]
+    refused = list(refused_changes({f: e for f, e in commanded.items() if f not in told}, project.links))
+    changes = [_of_refused_change(project, refusals) for refusals in refused]
+    yield from as_one(changes) if len(changes) > FEW else changes
+    seen_to = {*told, *(refusals[0].func for refusals in refused)}
+    gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in seen_to]
     yield from as_one(gave_up) if len(gave_up) > HABIT else gave_up
 
 
@@ -267,7 +274,8 @@ def _counted(effects: HandlerEffects) -> bool:
     for node in m.walk(effects.handler.body):
         if isinstance(node, m.Assign | m.AugAssign):
             return True
-    return any(s.method in ("append", "add", "put", "incr", "inc", "save") for s in effects.calls)
+    # a metric tells whoever watches it, and no exit looks at it
+    return any(s.method in ("append", "add", "put", "incr", "inc", "save") and not is_metric(s) for s in effects.calls)
 
 
 def _wait_loop(effects: HandlerEffects) -> bool:
@@ -305,6 +313,8 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
     whole = effects.loop is None and effects.broad and _is_last(project, effects.func, command) and not _beside(effects.func, command)
     looked_at = started and any(goes_by_status(x) for x in launches_of(project, command, commanded))
+    # the name says that a script may rely on what the command leaves behind
+    relied_on = changes_something(command, project.links) and not unread and not _left_for_later(effects)
     finding = RULE.in_function(
         project,
         effects.func,
@@ -314,7 +324,7 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
         end_line=max(effects.line, told) if told <= effects.handler.end_line else effects.line,
         severity=None if started and not (recorded and effects.loop is not None) else "low",  # else a person runs it
         # a record with the traceback is how such failures are followed where no artifact reads the status
-        confidence="possible" if excused else "certain" if whole and looked_at else "likely",
+        confidence="certain" if relied_on else "possible" if excused else "certain" if whole and looked_at else "likely",
         phase="serving",
     )
     also = tuple(Evidence(arm.path, arm.line, "the same") for arm in others[:8])
@@ -349,6 +359,8 @@ def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> It
                 "whatever could not be done",
                 "look at the answer: tell how many failed, and end with a non-zero status when there are any",
                 severity=None if is_called(project, command, commanded) else "low",
+                # a field of an object may hold what a later step deals with
+                confidence="certain" if "." not in kept and changes_something(command, project.links) else "likely",
             )
 
 
@@ -495,6 +507,23 @@ def _of_command_given_up(project: Project, given: GivenUp, commanded: dict[Func,
         confidence="certain" if looked_at and not _beside(given.func) else "possible",
         phase="serving",
     )
+
+
+def _of_refused_change(project: Project, refusals: list[Refusal]) -> Finding:
+    first, *others = refusals
+    finding = RULE.in_function(
+        project,
+        first.func,
+        first.said.line,
+        f"{first.func.name}() tells here that it could not do what it is there for, and the command ends with status 0: a script that "
+        "calls it goes on as if the change were made",
+        "end with a non-zero status behind the text: raise SystemExit(1), ctx.exit(1), click.ClickException",
+        severity="low",  # a person at the terminal reads the text
+        confidence="certain",
+        phase="serving",
+    )
+    also = tuple(Evidence(refusal.said.path, refusal.said.line, "the same") for refusal in others[:8])
+    return replace(finding, count=len(refusals), also=also)
 
 
 def _is_crash(end: CaughtEnd) -> bool:
