@@ -35,7 +35,7 @@ def loaded(folder: Path, text: str, path: str = "shop/main.py") -> set[str]:
     [
         'from importlib import import_module\n\ndef load(name):\n    return import_module(f"shop.tools.{name}.parser")\n',
         'import importlib\n\ndef load(name):\n    return importlib.import_module("shop.tools.%s.parser" % name)\n',
-        'from importlib import import_module\n\ndef load(name):\n    path = "shop.tools." + name + ".parser"\n    return import_module(path)\n',
+        'from importlib import import_module\n\ndef load(name):\n    p = "shop.tools." + name + ".parser"\n    import_module(p)\n',
         'from importlib import import_module\n\ndef load(name):\n    return import_module("shop.tools.{}.parser".format(name))\n',
     ],
 )
@@ -48,7 +48,7 @@ def test_a_name_that_is_partly_written_may_be_any_module_that_fits(tmp_path: Pat
     [
         'from importlib import import_module\n\ndef load(name):\n    return import_module(f"{__name__}.{name}")\n',
         'from importlib import import_module\n\ndef load(name):\n    return import_module(f".{name}", __package__)\n',
-        "import importlib, pkgutil\n\nfor _, name, _ in pkgutil.iter_modules(__path__):\n    importlib.import_module(f'{__name__}.{name}')\n",
+        "import importlib, pkgutil\n\nfor _, n, _ in pkgutil.iter_modules(__path__):\n    importlib.import_module(f'{__name__}.{n}')\n",
     ],
 )
 def test_a_package_loads_its_own_modules(tmp_path: Path, text: str) -> None:
