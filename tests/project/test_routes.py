@@ -365,6 +365,44 @@ def test_socket_events_and_falcon() -> None:
     assert [(r.kind, r.path, r.methods) for r in found] == [("event", "message", ()), ("http", "/ping", ("GET",))]
 
 
+def test_falcon_takes_modules_and_suffixes() -> None:
+    found = routes(
+        app="""
+        import falcon
+        from views import init
+
+        def start():
+            app = falcon.App()
+            init(app)
+            return app
+        """,
+        views="""
+        def init(app):
+            from views_v1 import register
+            register(app)
+        """,
+        views_v1="""
+        import bonus
+
+        class Items:
+            def on_get(self, req, resp): ...
+            def on_get_all(self, req, resp): ...
+
+        def register(app):
+            app.add_route("/bonus", bonus)
+            app.add_route("/items", Items(), suffix="all")
+        """,
+        bonus="""
+        def on_get(req, resp): ...
+        def on_post(req, resp): ...
+        def helper(): ...
+        """,
+    )
+    assert [(r.path, r.methods, r.func.name if r.func else "") for r in found] == [
+        ("/bonus", ("GET",), "on_get"), ("/bonus", ("POST",), "on_post"), ("/items", ("GET",), "on_get_all"),
+    ]  # fmt: skip
+
+
 def test_pyramid_views_by_route_name() -> None:
     found = routes(
         """

@@ -90,6 +90,13 @@ def test_only_jobs_that_can_hang_need_a_limit(tmp_path: Path, work: str, fires: 
     assert bool(found(tmp_path, "no-job-time-limit", text)) is fires
 
 
+def test_catching_a_limit_is_not_setting_one(tmp_path: Path) -> None:
+    text = "import requests\nfrom celery import Celery\nfrom celery.exceptions import SoftTimeLimitExceeded\napp = Celery('shop')\n"
+    text += "@app.task\ndef ship(x):\n    requests.get(x).json()\n"
+    assert found(tmp_path, "no-job-time-limit", text)
+    assert not found(tmp_path, "no-job-time-limit", f"{text}app.conf.task_time_limit = 60\n")
+
+
 LOGGED = "r = requests.post('http://h', json=x, timeout=3)\n    log.info('%s', r)"
 
 

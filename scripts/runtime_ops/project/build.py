@@ -25,7 +25,7 @@ from runtime_ops.project.names import Names
 from runtime_ops.project.outer_limits import OuterLimits
 from runtime_ops.project.phases import Life, Phases
 from runtime_ops.project.resources import Resource, find_resources
-from runtime_ops.project.routes import Routes
+from runtime_ops.project.routes import Routes, answering
 from runtime_ops.project.settings import Settings
 from runtime_ops.project.signals import Registration, find_registrations
 from runtime_ops.project.spine import Spine
@@ -76,8 +76,9 @@ class Project:
 
     @cached_property
     def lives(self) -> dict[Entrypoint, Life]:
-        phases = Phases(self.links, self.spine, self.hooks)
-        return {e: phases.live(e) for e in self.entrypoints}
+        entrypoints = self.entrypoints  # made first: their modules are
+        phases = Phases(self.links, self.spine, self.hooks, answering(self.routes), self.closure.by_name)
+        return {e: phases.live(e) for e in entrypoints}
 
     @cached_property
     def failures(self) -> tuple[HandlerEffects, ...]:

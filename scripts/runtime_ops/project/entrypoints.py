@@ -20,6 +20,7 @@ from runtime_ops.project.code_starts import Start, starts_in_code
 from runtime_ops.project.development import desk_program, development_file
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
+from runtime_ops.project.loaded import loaded_by_name
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.model import Func, Klass, Module, Site
 from runtime_ops.project.names import decorator_name
@@ -109,6 +110,8 @@ class Closure:
         self._direct: dict[Module, frozenset[Module]] = {}
         self._all: dict[Module, frozenset[Module]] = {}
         self._packages: dict[str, frozenset[Module]] = {}
+        self.by_name: set[Module] = set()
+        """Those found so far whose names are put together at run time."""
 
     def direct(self, module: Module) -> frozenset[Module]:
         if module not in self._direct:
@@ -131,6 +134,9 @@ class Closure:
                 for path, other in index.modules.items()
                 if path.endswith(("/tasks.py", "/tasks/__init__.py")) and (not above or path.startswith(f"{above}/"))
             )
+        named = set(loaded_by_name(self.links, module))
+        self.by_name |= named
+        yield from named
         # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
         texts = set(module.level.inventory.texts)
         formats = list(module.level.inventory.formats)

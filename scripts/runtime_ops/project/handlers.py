@@ -7,18 +7,20 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Klass, Value
+from runtime_ops.project.model import Func, Klass, Module, Value
 from runtime_ops.project.texts import bound_expression, spelled
 
 DEPTH = 6
 
 
 class Given(NamedTuple):
-    """A handler as it was given: the project's function or class if it is one, and the name as written or canonical."""
+    """A handler as it was given: the project's function or class if it is one, and the name as written or canonical;
+    ``module`` where a module of the project stands for an object (falcon takes one with ``on_get`` as a resource)."""
 
     func: Func | None
     klass: Klass | None
     name: str
+    module: Module | None = None
 
 
 def given(links: Links, expr: m.Expr | None, function: Func, depth: int = 0) -> Given:
@@ -56,6 +58,8 @@ def _of_value(value: Value | None, text: str) -> Given:
         return Given(value.target, None, value.target.name)
     if isinstance(value.target, Klass):
         return Given(None, value.target, value.target.name)
+    if isinstance(value.target, Module) and value.kind == "module":
+        return Given(None, None, value.target.name, value.target)
     return Given(None, None, value.name if value.kind in ("external", "made") else text)
 
 

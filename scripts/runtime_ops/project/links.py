@@ -27,6 +27,7 @@ COMMON_METHODS = frozenset(
 FAMILY = 4  # methods of one name in one family of classes: one that a caller knows by that name
 TELLING = re.compile(r"[a-z0-9](?:_[a-z0-9]|[A-Z])")
 """Names of two words: ``save_project``, ``updateStatus``; one word (``get``, ``run``) is the name of many things."""
+HANDED_ON = 3  # functions that hand what they are given on to the next
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 
 
@@ -107,31 +108,49 @@ class Links:
         """Remember for each unannotated parameter what callers hand over, when they hand over one kind of thing."""
         given: dict[tuple[Func, str], Value | None] = {}
         for site in sites:
-            if site.weak or site.dotted is not None:
-                continue
-            for target in site.targets[:4]:
-                params = [p for p in target.facts.params if p.kind == "positional"]
-                if target.cls is not None and not is_static(target):
-                    params = params[1:]
-                pairs = [(p.name, a) for p, a in zip(params, site.call.args, strict=False)]
-                pairs += [(k, v) for k, v in site.call.keywords if k is not None]
-                for name, expr in pairs:
-                    if isinstance(expr, m.Const | m.Star | m.Format | m.Mapping | m.Comprehension):
-                        continue
-                    value = self.names.value(expr, site.function)
-                    if value is None or value.kind not in ("instance", "made"):
-                        continue
-                    key = (target, name)
-                    old = given.get(key, value)
-                    same = old is not None and (old.kind, old.name, old.target) == (
-                        value.kind,
-                        value.name,
-                        value.target,
-                    )
-                    given[key] = old if same else None
-        learnt = {key: value for key, value in given.items() if value is not None}
-        self.names.given.update(learnt)
-        return bool(learnt)
+            self._learn_from(site, given, frozenset())
+        for _ in range(HANDED_ON):
+            # ``init(app)`` calls ``init_v1(app)``: what a parameter was learnt to be is learnt of the next one
+            new = {key: value for key, value in given.items() if value is not None and key not in self.names.given}
+            if not new:
+                break
+            self.names.given.update(new)
+            self.names.forget_unknown()
+            names: dict[Func, set[str]] = defaultdict(set)
+            for func, name in new:
+                names[func].add(name)
+            for func, own in names.items():
+                for site in func.sites:
+                    self._learn_from(site, given, frozenset(own))
+        for key, found in given.items():
+            if found is None:
+                self.names.given.pop(key, None)  # a later round found another kind of thing
+            else:
+                self.names.given[key] = found
+        return bool(self.names.given)
+
+    def _learn_from(self, site: Site, given: dict[tuple[Func, str], Value | None], only: frozenset[str]) -> None:
+        """What one call hands over; ``only``: arguments of these names alone."""
+        if site.weak or site.dotted is not None:
+            return
+        for target in site.targets[:4]:
+            params = [p for p in target.facts.params if p.kind == "positional"]
+            if target.cls is not None and not is_static(target):
+                params = params[1:]
+            pairs = [(p.name, a) for p, a in zip(params, site.call.args, strict=False)]
+            pairs += [(k, v) for k, v in site.call.keywords if k is not None]
+            for name, expr in pairs:
+                if isinstance(expr, m.Const | m.Star | m.Format | m.Mapping | m.Comprehension):
+                    continue
+                if only and not (isinstance(expr, m.Name) and expr.id in only):
+                    continue
+                value = self.names.value(expr, site.function)
+                if value is None or value.kind not in ("instance", "made"):
+                    continue
+                key = (target, name)
+                old = given.get(key, value)
+                same = old is not None and (old.kind, old.name, old.target) == (value.kind, value.name, value.target)
+                given[key] = old if same else None
 
     def _link_classes(self) -> None:
         for module in self.index:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -202,10 +202,21 @@ class Life:
 class Phases:
     """Makes the life of each entrypoint."""
 
-    def __init__(self, links: Links, spine: Spine, hooks: Iterable[Hook]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        spine: Spine,
+        hooks: Iterable[Hook],
+        answers: Collection[Func] = (),
+        by_name: Collection[Module] = (),
+    ) -> None:
+        """``answers``: functions that a route names, whatever class or decorator they have; ``by_name``: modules that are loaded by
+        names which are put together at run time."""
         self.links = links
         self.spine = spine
         self.hooks = tuple(hooks)
+        self.answers = answers
+        self.by_name = by_name
         self._roles: dict[Func, tuple[str, str] | None] = {}
         self._loaders: dict[Module, bool] = {}
         self._web_servers: dict[Module, bool] = {}
@@ -241,7 +252,24 @@ class Phases:
             self._drain(life, work, add)
         self._implicit(life, add)
         self._drain(life, work, add)
+        for func in self._of_plugins(entrypoint):
+            if not life.of(func):
+                add(func, "serving", None, f"{func.module.name} is loaded by its name", GUESS)
+        self._drain(life, work, add)
         return life
+
+    def _of_plugins(self, entrypoint: Entrypoint) -> Iterator[Func]:
+        """What plug-ins offer: public functions and methods that nothing is seen to call, of modules that are loaded by names which
+        are put together at run time. The program calls some of them."""
+        if entrypoint.kind == "cli":
+            return
+        for module in in_order(entrypoint.modules.intersection(self.by_name)):
+            for func in module.functions.values():
+                nested = func.parent is not None and not func.parent.is_module
+                if nested or func.is_module or func.name.startswith("_") or self.links.callers.get(func):
+                    continue
+                if not is_command(func, self.links) and self.role(func) is None and not defined_for_debugging(func):
+                    yield func
 
     def _loads_by_name(self, module: Module) -> bool:
         """Whether a module imports others whose names are made at run time: plug-ins that no statement imports."""
@@ -372,7 +400,7 @@ class Phases:
                 row = surface("handler-registration", edge.via)
                 if row is not None:
                     return row.kind, f"handler {func.name}"
-        return None
+        return ("service", f"handler {func.name}") if func in self.answers else None
 
     def _made(self, klass: Klass) -> bool:
         """Whether any call of the project makes the class (or one below it): a servicer that nobody makes serves nothing."""

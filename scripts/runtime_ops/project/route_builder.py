@@ -234,7 +234,9 @@ class Builder:
         if registration is not None and registration.regex:
             path = template_of_regex(path) if path != UNKNOWN else path
         methods = self._methods(registration, call, function, handler)
-        for func, klass, found in answering(handler, row, methods):
+        suffix = call.keyword("suffix") if call is not None and row is not None and row.handler_method_prefix else None
+        ending = f"_{text_of(self.links, suffix, function)}" if suffix is not None else ""
+        for func, klass, found in answering(handler, row, methods, ending):
             decorators = self._decorators(func, klass, skip)
             self.local[key].append(
                 Route(
@@ -330,17 +332,25 @@ def _tidy(path: str) -> str:
 
 
 def answering(
-    handler: Given, row: Framework | None, methods: tuple[str, ...]
+    handler: Given, row: Framework | None, methods: tuple[str, ...], ending: str = ""
 ) -> Iterator[tuple[Func | None, Klass | None, tuple[str, ...]]]:
-    """The functions that answer for a handler, each with its methods: the methods of a class, else the function itself."""
+    """The functions that answer for a handler, each with its methods: the methods of a class, else the function itself. ``ending``
+    stands behind their names (falcon's ``suffix="list"`` calls ``on_get_list``: falcon 4.4.0, routing/util.py)."""
     klass = handler.klass
+    prefixed = row is not None and row.handler_method_prefix
+    if klass is None and handler.module is not None and row is not None and prefixed:
+        for name in row.handler_methods:
+            func = handler.module.functions.get(f"{name}{ending}")
+            if func is not None:
+                yield func, None, (name.removeprefix(row.handler_method_prefix).upper(),)
+        return
     if klass is None:
         yield handler.func, handler.func.cls if handler.func is not None else None, methods
         return
     names = [*(row.handler_methods if row is not None else HTTP_METHODS), *HTTP_METHODS]
     some = False
     for name in dict.fromkeys(names):
-        func = klass.method(name)
+        func = klass.method(f"{name}{ending}")
         verb = name.removeprefix(row.handler_method_prefix if row is not None else "").upper()
         if func is not None and verb.lower() in (*HTTP_METHODS, "trace") and (not methods or verb in methods):
             some = True

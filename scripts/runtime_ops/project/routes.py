@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from runtime_ops.project.django import DjangoUrls
 from runtime_ops.project.links import Links
@@ -14,7 +14,9 @@ from runtime_ops.project.route_model import Route, closeness, looks_like_health,
 from runtime_ops.project.route_registrations import Registrations
 from runtime_ops.project.route_servers import server_routes
 
-__all__ = ["Route", "Routes", "find_routes"]
+__all__ = ["Route", "Routes", "answering", "find_routes"]
+
+OWN_CLASS = frozenset(("http.server", "grpc"))
 
 
 def find_routes(links: Links) -> tuple[Route, ...]:
@@ -28,6 +30,13 @@ def find_routes(links: Links) -> tuple[Route, ...]:
         func = route.func.key if route.func is not None else route.name
         found.setdefault((route.file, route.line, route.path, route.methods, route.kind, func), route)
     return tuple(sorted(found.values(), key=lambda r: (r.file, r.line, r.path, r.methods, r.name)))
+
+
+def answering(routes: Iterable[Route]) -> frozenset[Func]:
+    """The functions that a request runs because a route of a web framework names them, or their class or module: a plain object
+    or a module that falcon is given, a mixin's method. Those of ``http.server`` and gRPC are told by their class, which runs
+    only where a server is made with it."""
+    return frozenset(r.func for r in routes if r.func is not None and r.kind in ("http", "websocket") and r.framework not in OWN_CLASS)
 
 
 class Routes:

@@ -9,7 +9,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func
 
-NAMES = re.compile(r"time_?limit", re.I)
+NAMES = re.compile(r"time_?limit(?!_?exceeded)", re.I)
+"""A limit by its name; ``SoftTimeLimitExceeded`` is what a job may catch where there is one, and sets none."""
 LOADERS = frozenset(("config_from_object", "config_from_envvar"))
 
 

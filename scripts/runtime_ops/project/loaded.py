@@ -1,0 +1,169 @@
+"""Modules of the repository that a program imports by names which are put together at run time: plug-ins, commands, routes.
+
+``import_module(f"shop.tools.{name}.parser")``, ``import_module("." + name, __package__)``, and all that
+``pkgutil.walk_packages(__path__, …)`` finds below a package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runtime_ops.facts import model as m
+from runtime_ops.project.development import development_path
+from runtime_ops.project.links import Links, argument_of
+from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.project.texts import UNKNOWN, text_of
+
+LOADERS = frozenset(("import_module", "__import__", "import_string", "load_module", "exec_module"))
+LISTERS = frozenset(("iter_modules", "walk_packages"))
+OWN_NAMES = ("__name__", "__package__", "__spec__.name", "__spec__.parent")
+DEPTH = 3  # functions that hand on the package that is looked through
+
+
+def loaded_by_name(links: Links, module: Module) -> Iterator[Module]:
+    """The modules that code of ``module`` may import so; none where nothing of their name is written."""
+    loads = False
+    for func in module.functions.values():
+        for site in func.sites:
+            if site.method in LOADERS and not site.targets:
+                loads = True
+                yield from _named(links, site)
+    if loads:
+        for func in module.functions.values():
+            for site in func.sites:
+                if site.method in LISTERS and not site.targets:
+                    yield from _listed(links, site)
+
+
+def _named(links: Links, site: Site) -> Iterator[Module]:
+    """Modules whose names fit what is known of the name that a call is given."""
+    given = site.call.args[0] if site.call.args else None
+    if given is None or isinstance(given, m.Const):
+        return
+    for expr in _values(given, site.function):
+        text = _text(links, expr, site.function)
+        if text.startswith("."):
+            beside = site.call.argument("package", 1)
+            if beside is None or not isinstance(beside, m.Name) or beside.id not in OWN_NAMES:
+                continue
+            text = _own_package(site.function.module) + text
+        yield from _fitting(links, site.function.module, text)
+
+
+def _values(expr: m.Expr, func: Func) -> Iterator[m.Expr]:
+    """An expression, or all that a function gives to the name that it is."""
+    if isinstance(expr, m.Name) and "." not in expr.id:
+        bound = [b.expr for b in func.bindings.get(expr.id, ()) if b.kind == "assign" and b.expr is not None]
+        yield from bound
+        if bound:
+            return
+    yield expr
+
+
+def _text(links: Links, expr: m.Expr, func: Func) -> str:
+    """The name as far as it is written, with `UNKNOWN` for the rest; the module's own name where it stands for itself."""
+    if isinstance(expr, m.Name) and expr.id in OWN_NAMES:
+        return _own_package(func.module)
+    if isinstance(expr, m.Format):
+        return "".join(_text(links, part, func) for part in expr.parts)
+    if isinstance(expr, m.BinOp) and expr.op == "+":
+        return _text(links, expr.left, func) + _text(links, expr.right, func)
+    if isinstance(expr, m.BinOp) and expr.op == "%":
+        return re.sub(r"%[sd]|%\(\w+\)s", UNKNOWN, _text(links, expr.left, func))
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name == "format":
+        return re.sub(r"\{\w*\}", UNKNOWN, _text(links, expr.func.value, func))
+    return text_of(links, expr, func)
+
+
+def _own_package(module: Module) -> str:
+    """``__package__`` of a module; ``__name__`` is the same in the ``__init__`` file of a package, where it is used so."""
+    return module.folder.replace("/", ".")
+
+
+def _fitting(links: Links, module: Module, text: str) -> Iterator[Module]:
+    """``shop.tools.{?}.parser``: the modules of the package ``shop.tools`` that may be meant."""
+    known, unknown, rest = text.partition(UNKNOWN)
+    stem, dot, begun = known.rpartition(".")
+    if not unknown or not dot or not stem:
+        return
+    folder = _folder(links, module, stem)
+    if folder is None:
+        return
+    shape = re.escape(begun) + r"\w+" + "".join(r"\w+" if part is None else re.escape(part) for part in _parts(rest))
+    fits = re.compile(shape.replace(r"\.", "/") + r"(?:/__init__)?\.py\Z")
+    for path, other in links.index.modules.items():
+        if path.startswith(f"{folder}/") and fits.match(path, len(folder) + 1) and _may_be(path):
+            yield other
+
+
+def _may_be(path: str) -> bool:
+    """Whether what loads modules by their names may take a file: none for development, no migration, and none that its
+    name calls private."""
+    folder, _, name = path.rpartition("/")
+    if "migrations" in folder.split("/"):
+        return False
+    return not development_path(path) and (not name.startswith("_") or name == "__init__.py")
+
+
+def _parts(rest: str) -> Iterator[str | None]:
+    """The pieces of what follows the first unknown part; None for each that is unknown as well."""
+    for number, piece in enumerate(rest.split(UNKNOWN)):
+        if number:
+            yield None
+        if piece:
+            yield piece
+
+
+def _folder(links: Links, module: Module, dotted: str) -> str | None:
+    """The folder of a package that a dotted name means."""
+    own = _own_package(module)
+    if dotted == own or dotted.startswith(f"{own}."):
+        return dotted.replace(".", "/") if own else None
+    found, rest = links.index.find(module, dotted)
+    return found.folder if found is not None and not rest and found.path.endswith("/__init__.py") else None
+
+
+def _listed(links: Links, site: Site) -> Iterator[Module]:
+    """What ``pkgutil`` finds in the packages that a call looks through."""
+    for package in _packages(links, site.call.argument("path", 0), site.function, DEPTH):
+        deep = site.method == "walk_packages"
+        for path, other in links.index.modules.items():
+            if not path.startswith(f"{package}/") or not _may_be(path):
+                continue
+            below = path[len(package) + 1 :].removesuffix("/__init__.py")
+            if deep or "/" not in below:
+                yield other
+
+
+def _packages(links: Links, expr: m.Expr | None, func: Func, depth: int) -> Iterator[str]:
+    """The folders of packages that an expression names: ``__path__``, ``[dirname(__file__)]``, ``plugins.__path__``, or a
+    parameter that callers give a package or its name."""
+    for node in m.walk(expr) if expr is not None else ():
+        if not isinstance(node, m.Name):
+            continue
+        if node.id in ("__path__", "__file__"):
+            yield func.module.folder
+        elif node.id.endswith((".__path__", ".__file__")):
+            yield from _named_package(links, m.Name(node.id.rpartition(".")[0], node.line), func, depth)
+
+
+def _named_package(links: Links, expr: m.Expr, func: Func, depth: int) -> Iterator[str]:
+    value = links.names.value(expr, func)
+    if value is not None and value.kind == "module" and isinstance(value.target, Module):
+        if value.target.path.endswith("/__init__.py"):
+            yield value.target.folder
+        return
+    if isinstance(expr, m.Name) and expr.id in OWN_NAMES:
+        yield func.module.folder
+    elif isinstance(expr, m.Const) and isinstance(expr.value, str):
+        folder = _folder(links, func.module, expr.value)
+        if folder is not None:
+            yield folder
+    elif isinstance(expr, m.Name) and depth:
+        param = func.param(expr.id)
+        for edge in links.callers.get(func, ()):
+            passed = param is not None and edge.how == "call" and edge.caller is not func
+            given = argument_of(edge.site, func, param) if passed and param is not None else None
+            if given is not None:
+                yield from _named_package(links, given, edge.caller, depth - 1)

@@ -1,0 +1,93 @@
+"""Modules whose names a program puts together at run time, and what is believed of their functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from runtime_ops.discover import discover
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
+
+PLUGIN = "import requests\n\n\nclass Parser:\n    def parse(self, url):\n        return requests.get(url)\n"
+TOOLS = {"shop/__init__.py": "", "shop/tools/__init__.py": "", "shop/tools/acme/__init__.py": "", "shop/tools/acme/parser.py": PLUGIN,
+         "shop/tools/acme/other.py": "", "shop/tools/plain.py": "", "shop/tools/_hidden.py": ""}  # fmt: skip
+
+
+def built(folder: Path, files: dict[str, str]) -> Project:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(dedent(text))
+    gathered = gather(folder, discover(folder), workers=1)
+    return Project(gathered.modules, gathered.artifacts, gathered.paths)
+
+
+def loaded(folder: Path, text: str, path: str = "shop/main.py") -> set[str]:
+    """What a module loads of the tools."""
+    project = built(folder, {**TOOLS, path: text})
+    return {m.path for m in project.closure.of(project.index.modules[path])} - {path, "shop/__init__.py", "shop/tools/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'from importlib import import_module\n\ndef load(name):\n    return import_module(f"shop.tools.{name}.parser")\n',
+        'import importlib\n\ndef load(name):\n    return importlib.import_module("shop.tools.%s.parser" % name)\n',
+        'from importlib import import_module\n\ndef load(name):\n    p = "shop.tools." + name + ".parser"\n    import_module(p)\n',
+        'from importlib import import_module\n\ndef load(name):\n    return import_module("shop.tools.{}.parser".format(name))\n',
+    ],
+)
+def test_a_name_that_is_partly_written_may_be_any_module_that_fits(tmp_path: Path, text: str) -> None:
+    assert loaded(tmp_path, text) == {"shop/tools/acme/parser.py", "shop/tools/acme/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'from importlib import import_module\n\ndef load(name):\n    return import_module(f"{__name__}.{name}")\n',
+        'from importlib import import_module\n\ndef load(name):\n    return import_module(f".{name}", __package__)\n',
+        "import importlib, pkgutil\n\nfor _, n, _ in pkgutil.iter_modules(__path__):\n    importlib.import_module(f'{__name__}.{n}')\n",
+    ],
+)
+def test_a_package_loads_its_own_modules(tmp_path: Path, text: str) -> None:
+    assert loaded(tmp_path, text, "shop/tools/__init__.py") == {"shop/tools/plain.py", "shop/tools/acme/__init__.py"}
+
+
+def test_packages_that_are_looked_through_by_what_callers_give(tmp_path: Path) -> None:
+    text = """
+        import importlib, pkgutil
+
+        def load(package):
+            if isinstance(package, str):
+                package = importlib.import_module(package)
+            for _, name, _ in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+                importlib.import_module(name)
+
+        load("shop.tools")
+    """
+    found = loaded(tmp_path, text)
+    assert found == {"shop/tools/plain.py", "shop/tools/acme/__init__.py", "shop/tools/acme/parser.py", "shop/tools/acme/other.py"}
+
+
+@pytest.mark.parametrize("name", ['settings["module"]', '"requests"', 'f"{vendor}.tools"'])
+def test_a_name_of_which_nothing_is_written_loads_nothing(tmp_path: Path, name: str) -> None:
+    assert not loaded(tmp_path, f"from importlib import import_module\n\ndef load(settings, vendor):\n    return import_module({name})\n")
+
+
+def test_what_a_plug_in_offers_is_run_with_doubt(tmp_path: Path) -> None:
+    main = """
+        from importlib import import_module
+        from flask import Flask
+
+        app = Flask(__name__)
+
+        @app.post("/<name>")
+        def read(name):
+            parser = getattr(import_module(f"shop.tools.{name}.parser"), name)()
+            return parser.run_it(name)
+    """
+    project = built(tmp_path, {**TOOLS, "shop/main.py": main})
+    func = project.index.modules["shop/tools/acme/parser.py"].functions["Parser.parse"]
+    assert set().union(*project.phases_by_entrypoint(func).values()) == {"serving"} and project.doubtful(func)
