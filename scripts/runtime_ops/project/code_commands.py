@@ -17,12 +17,6 @@ from runtime_ops.project.development import development_name, development_path
 from runtime_ops.project.entrypoints import Closure, command_name, is_command, is_management_command
 from runtime_ops.project.model import Func, Module, Site
 
-_STARTERS = (
-    "os.execv", "os.execve", "os.execvp", "os.execvpe", "os.execl", "os.execle", "os.execlp", "os.execlpe", "os.system", "os.popen",
-    "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.Popen",
-    "subprocess.getoutput", "subprocess.getstatusoutput", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell",
-    "asyncio.subprocess.create_subprocess_exec", "asyncio.subprocess.create_subprocess_shell",
-)  # fmt: skip
 _NOT_WAITED = frozenset(("subprocess.Popen", "os.popen"))
 _WAITS = frozenset(("wait", "communicate", "poll"))
 _RELOADERS = re.compile(r"autoreload|run_with_reloader|watchfiles|hupper|livereload")
@@ -61,7 +55,7 @@ class CodeCommands:
     def found(self) -> tuple[Started, ...]:
         """Every command in code whose program is known, in the order of files and lines."""
         made = []
-        for site in self.links.sites(*_STARTERS):
+        for site in self.links.sites(*wc.STARTERS):
             if _TEST_FOLDERS.intersection(site.path.split("/")):
                 continue
             for words, development in wc.written(self.links, site):

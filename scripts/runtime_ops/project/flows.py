@@ -232,8 +232,8 @@ def statements_after(place: Place, func: Func) -> tuple[m.Stmt, ...]:
     current: m.Stmt = place.stmt
     for position in range(len(place.steps), -1, -1):
         step = place.steps[position - 1] if position else None
-        block = func.facts.body if step is None else _block_at(step.stmt, current)
-        found += _behind(block, current)
+        block = func.facts.body if step is None else block_at(step.stmt, current)
+        found += behind(block, current)
         if step is None:
             break
         if isinstance(step.stmt, m.Try):
@@ -245,14 +245,16 @@ def statements_after(place: Place, func: Func) -> tuple[m.Stmt, ...]:
     return tuple(found)
 
 
-def _block_at(stmt: m.Stmt, inner: m.Stmt) -> m.Block:
+def block_at(stmt: m.Stmt, inner: m.Stmt) -> m.Block:
+    """The block of a statement that another one stands in directly; empty where it is in none."""
     for block, _ in blocks_of(stmt):
         if any(s is inner for s in block):
             return block
     return ()
 
 
-def _behind(block: m.Block, stmt: m.Stmt) -> Iterator[m.Stmt]:
+def behind(block: m.Block, stmt: m.Stmt) -> Iterator[m.Stmt]:
+    """What follows a statement in its block."""
     seen = False
     for current in block:
         if seen:

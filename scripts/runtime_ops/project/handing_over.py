@@ -7,15 +7,14 @@ Waiting for a database, dropping privileges, reading secrets: what such a progra
 from __future__ import annotations
 
 from runtime_ops.facts import model as m
-
-_EXECS = frozenset(("os.execv", "os.execve", "os.execvp", "os.execvpe"))
+from runtime_ops.project.written_commands import EXECS
 
 
 def words_handed_over(facts: m.ModuleFacts) -> int | None:
     """The number of its first argument that is the command's (1: all of them); None when it starts none of that kind."""
     for function in facts.functions:
         for call in m.calls(function.body):
-            if not isinstance(call.func, m.Name) or call.func.id not in _EXECS or len(call.args) < 2:
+            if not isinstance(call.func, m.Name) or call.func.id not in EXECS or len(call.args) < 2:
                 continue
             first = _begin(call.args[1], function)
             if first is not None:

@@ -21,11 +21,14 @@ OPEN = "$value"
 EXECS = frozenset(("os.execv", "os.execve", "os.execvp", "os.execvpe"))
 SPREAD_EXECS = frozenset(("os.execl", "os.execle", "os.execlp", "os.execlpe"))
 """Calls that take the words one by one (os, Python 3.13)."""
-_SHELLS = frozenset(
+_TEXTS = frozenset(
     ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "asyncio.create_subprocess_shell",
      "asyncio.subprocess.create_subprocess_shell"),
 )  # fmt: skip
 _SPREAD = frozenset(("asyncio.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"))
+_LISTS = frozenset(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
+STARTERS = EXECS | SPREAD_EXECS | _TEXTS | _SPREAD | _LISTS
+"""Every call whose command is read here."""
 _DEPTH = 4  # names followed back to the list that they stand for
 _MOST = 4  # ways in which one list is put together
 _SWITCH = re.compile(
@@ -65,7 +68,7 @@ def written(links: Links, site: Site) -> list[Words]:
     if given is None:
         return []
     shell = call.keyword("shell")
-    if site.dotted in _SHELLS or (isinstance(shell, m.Const) and shell.value is True):
+    if site.dotted in _TEXTS or (isinstance(shell, m.Const) and shell.value is True):
         text = text_of(links, given, at.function).replace(UNKNOWN, OPEN)
         return [Words(("/bin/sh", "-c", text))] if not text.startswith(OPEN) else []
     return reader.lists(given, at)

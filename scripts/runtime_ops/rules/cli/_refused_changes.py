@@ -9,10 +9,10 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.project.entrypoints import Entrypoint, command_name, is_command, is_management_command
 from runtime_ops.project.failure_signs import is_print
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import behind, block_at, ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Func, Site, Step, blocks_of
+from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import arguments_text, literal_words
 from runtime_ops.rules.cli._commands import FAILURE, FINE, interactive
 
@@ -79,13 +79,11 @@ def _comes_to_its_end(site: Site) -> bool:
     """Whether nothing but a bare return, or the function's end, follows the text."""
     func, current = site.function, site.stmt
     for step in (*reversed(site.steps), None):
-        rest = _behind(func.facts.body if step is None else _block(step, current), current)
+        rest = tuple(behind(func.facts.body if step is None else block_at(step.stmt, current), current))
         ways = ends(rest, func)
         if ways & {"raise", "exit"} or any(_matters(stmt) for stmt in rest):
             return False
-        if "fall" not in ways:
-            return True
-        if step is None:
+        if "fall" not in ways or step is None:
             return True
         if isinstance(step.stmt, m.For | m.While) or step.arm == "final":
             return False
@@ -108,11 +106,3 @@ def _named(call: m.Call) -> str:
     func = call.func
     return func.id if isinstance(func, m.Name) else func.name if isinstance(func, m.Attr) else ""
 
-
-def _block(step: Step, inner: m.Stmt) -> m.Block:
-    return next((block for block, _ in blocks_of(step.stmt) if any(s is inner for s in block)), ())
-
-
-def _behind(block: m.Block, stmt: m.Stmt) -> m.Block:
-    place = next((i for i, s in enumerate(block) if s is stmt), len(block))
-    return tuple(block[place + 1 :])

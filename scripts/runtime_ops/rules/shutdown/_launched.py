@@ -78,7 +78,7 @@ def pause_before_stop(launch: Launch) -> float:
     return (hook.seconds or 0.0) if hook is not None else 0.0
 
 
-def _own_image(launch: Launch) -> a.Dockerfile | None:
+def own_image(launch: Launch) -> a.Dockerfile | None:
     """The Dockerfile of a launch that is an image's own, by no other artifact."""
     images = (x for x in launch.artifacts if isinstance(x, a.Dockerfile))
     return next(images, None) if launch.platform == "dockerfile" else None
@@ -87,7 +87,7 @@ def _own_image(launch: Launch) -> a.Dockerfile | None:
 def built_at_the_desk(project: Project, launch: Launch) -> bool:
     """Whether the launch is an image's own that only compose files for development build, beside the Dockerfile of its folder that
     has the plain name: what is published is then most likely the other one."""
-    image = _own_image(launch)
+    image = own_image(launch)
     if image is None:
         return False
     folder, _, name = image.path.rpartition("/")
@@ -101,7 +101,7 @@ def built_at_the_desk(project: Project, launch: Launch) -> bool:
 def run_by_nobody(project: Project, launch: Launch) -> bool:
     """Whether the launch is an image's own command that every compose service of the image replaces, while a Procfile starts what is
     published."""
-    image = _own_image(launch)
+    image = own_image(launch)
     if image is None or not any(x.platform == "procfile" for x in project.launches):
         return False
     builders = [x for x in project.launches if x.platform == "compose" and image in x.artifacts]

@@ -15,6 +15,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import CLUSTERS, Launch, Option
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._launched import own_image
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
 
@@ -157,9 +158,9 @@ def _without_code(entrypoint: Entrypoint, launch: Launch) -> bool:
 
 def _built_for_the_desk(entrypoint: Entrypoint, launch: Launch) -> bool:
     """Whether all that runs the image is a compose file for development: by its own command alone nobody is known to deploy it."""
-    images = [artifact for artifact in launch.artifacts if isinstance(artifact, a.Dockerfile)]
-    users = [x for x in entrypoint.launches if x.platform not in ("dockerfile", "packaging") and any(i in x.artifacts for i in images)]
-    return launch.platform == "dockerfile" and bool(users) and all(x.development for x in users)
+    image = own_image(launch)
+    users = [x for x in entrypoint.launches if x.platform not in ("dockerfile", "packaging") and image in x.artifacts]
+    return image is not None and bool(users) and all(x.development for x in users)
 
 
 def _placed(project: Project, entrypoint: Entrypoint) -> bool:
