@@ -1,13 +1,18 @@
-"""Launches of a small repository written in a test, without touching the disk."""
+"""A small repository that a test writes: its launches, without touching the disk, or all of it as a project."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from textwrap import dedent
 
+from runtime_ops.discover import discover
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
 from runtime_ops.facts.artifacts import Artifact
 from runtime_ops.facts.python import read_python
+from runtime_ops.gather import gather
+from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Closure
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
@@ -36,6 +41,17 @@ def launches(files: dict[str, str], *others: str) -> tuple[Launch, ...]:
             modules.append(facts)
     index = ModuleIndex(modules)
     return find_launches(artifacts, Closure(Links(index, Names(index))), {*files, *others})
+
+
+def written(root: Path, files: Mapping[str, str]) -> Project:
+    """The repository of these files (path → text), written below the root, read and linked."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    gathered = gather(root, discover(root), workers=1)
+    assert not gathered.unparsed
+    return Project(gathered.modules, gathered.artifacts, gathered.paths)
 
 
 def only(files: dict[str, str], *others: str, **wanted: object) -> Launch:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from project.made_repository import written
 
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
 from runtime_ops.project.build import Project
 
 BASE = """class Service:
@@ -49,11 +48,7 @@ def linked(root: Path, *methods: str) -> Project:
         "shop/base.py": BASE,
         "shop/mail.py": "from shop.base import Service\n\n\nclass Mailer(Service):\n    stopped = False\n\n" + "\n".join(methods),
     }
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-    facts = gather(root, discover(root), workers=1)
-    return Project(facts.modules, facts.artifacts, facts.paths)
+    return written(root, files)
 
 
 @pytest.mark.parametrize(

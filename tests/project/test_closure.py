@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
+from project.made_repository import written
 
 FILES = {
     "shop/celery.py": "from celery import Celery\n\napp = Celery('shop')\napp.autodiscover_tasks()\n",
@@ -19,22 +17,14 @@ FILES = {
 }
 
 
-def built(folder: Path) -> Project:
-    for path, text in FILES.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    gathered = gather(folder, discover(folder), workers=1)
-    return Project(gathered.modules, gathered.artifacts, gathered.paths)
-
-
 def test_celery_imports_the_tasks_modules_that_it_discovers(tmp_path: Path) -> None:
-    project = built(tmp_path)
+    project = written(tmp_path, FILES)
     found = project.closure.of(project.index.modules["shop/celery.py"])
     assert "mails/tasks.py" in {module.path for module in found}
 
 
 def test_at_import_leaves_out_what_functions_import(tmp_path: Path) -> None:
-    project = built(tmp_path)
+    project = written(tmp_path, FILES)
     module = project.index.modules["tools/tasks.py"]
     assert "pkg/heavy.py" in {x.path for x in project.closure.of(module)}
     found = {x.path for x in project.closure.at_import(module)}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from project.made_repository import written
 
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 
 JOB = """import sys
@@ -45,13 +43,7 @@ PROCFILE = "web: gunicorn shop.web:app\n"
 
 def entrypoints(root: Path, files: dict[str, str]) -> dict[str, Entrypoint]:
     """The entrypoints of a repository of these files, by path."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    assert not gathered.unparsed
-    return {e.path: e for e in Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints}
+    return {e.path: e for e in written(root, files).entrypoints}
 
 
 def of_web(root: Path, body: str, **more: str) -> Entrypoint:

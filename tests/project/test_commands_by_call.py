@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
+from project.made_repository import written
+
 from runtime_ops.project.entrypoints import Entrypoint
 
 CLI = 'import typer\nfrom shop.serve import serve\napp = typer.Typer()\napp.command("up")(serve)\ndef main():\n    app()\n'
@@ -16,13 +15,7 @@ PACKAGE = '[project]\nname = "shop"\nversion = "1"\n[project.scripts]\nshop = "s
 
 
 def entrypoints(root: Path, files: dict[str, str]) -> dict[str, Entrypoint]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    gathered = gather(root, discover(root), workers=1)
-    assert not gathered.unparsed
-    return {e.path: e for e in Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints}
+    return {e.path: e for e in written(root, files).entrypoints}
 
 
 def test_command_that_serves_is_registered_by_a_call(tmp_path: Path) -> None:

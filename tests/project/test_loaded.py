@@ -6,27 +6,16 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
+from project.made_repository import written
 
 PLUGIN = "import requests\n\n\nclass Parser:\n    def parse(self, url):\n        return requests.get(url)\n"
 TOOLS = {"shop/__init__.py": "", "shop/tools/__init__.py": "", "shop/tools/acme/__init__.py": "", "shop/tools/acme/parser.py": PLUGIN,
          "shop/tools/acme/other.py": "", "shop/tools/plain.py": "", "shop/tools/_hidden.py": ""}  # fmt: skip
 
 
-def built(folder: Path, files: dict[str, str]) -> Project:
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(dedent(text))
-    gathered = gather(folder, discover(folder), workers=1)
-    return Project(gathered.modules, gathered.artifacts, gathered.paths)
-
-
 def loaded(folder: Path, text: str, path: str = "shop/main.py") -> set[str]:
     """What a module loads of the tools."""
-    project = built(folder, {**TOOLS, path: text})
+    project = written(folder, {**TOOLS, path: dedent(text)})
     return {m.path for m in project.closure.of(project.index.modules[path])} - {path, "shop/__init__.py", "shop/tools/__init__.py"}
 
 
@@ -88,6 +77,6 @@ def test_what_a_plug_in_offers_is_run_with_doubt(tmp_path: Path) -> None:
             parser = getattr(import_module(f"shop.tools.{name}.parser"), name)()
             return parser.run_it(name)
     """
-    project = built(tmp_path, {**TOOLS, "shop/main.py": main})
+    project = written(tmp_path, {**TOOLS, "shop/main.py": dedent(main)})
     func = project.index.modules["shop/tools/acme/parser.py"].functions["Parser.parse"]
     assert set().union(*project.phases_by_entrypoint(func).values()) == {"serving"} and project.doubtful(func)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
+from project.made_repository import written
 
 MANAGE = """import os
 import sys
@@ -66,16 +63,8 @@ FILES = {
 }
 
 
-def built(folder: Path, files: dict[str, str]) -> Project:
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    gathered = gather(folder, discover(folder), workers=1)
-    return Project(gathered.modules, gathered.artifacts, gathered.paths)
-
-
 def test_a_worker_of_manage_py_is_a_program_of_its_own(tmp_path: Path) -> None:
-    project = built(tmp_path, FILES)
+    project = written(tmp_path, FILES)
     assert {e.id: e.kind for e in project.entrypoints} == {"manage.py run_huey": "worker", "manage.py": "job"}
     worker = project.entrypoints[0]
     assert "shop/tasks.py" in {module.path for module in worker.modules}
@@ -83,7 +72,7 @@ def test_a_worker_of_manage_py_is_a_program_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "runs"), [("send", True), ("sweep", True), ("helper", False)])
 def test_the_worker_runs_the_jobs_of_the_applications(tmp_path: Path, name: str, runs: bool) -> None:
-    project = built(tmp_path, FILES)
+    project = written(tmp_path, FILES)
     func = project.index.modules["shop/tasks.py"].functions[name]
     assert bool(project.function_runs_in(func, "serving", kinds=("worker",))) is runs
 
@@ -94,7 +83,7 @@ def test_a_command_of_flask_script_is_a_command(tmp_path: Path) -> None:
         "from flask_script import Manager\n\nfrom tool import Load\n\n\ndef main():\n    manager = Manager(None)\n"
         "    manager.add_command('load', Load)\n    manager.run()\n\n\nif __name__ == '__main__':\n    main()\n"
     )
-    project = built(tmp_path, {"main.py": main, "tool.py": tool})
+    project = written(tmp_path, {"main.py": main, "tool.py": tool})
     func = project.index.modules["tool.py"].functions["Load.run"]
     assert project.function_runs_in(func, "serving", kinds=("cli",))
 
@@ -123,7 +112,7 @@ PACKAGED = {
 
 
 def test_of_a_package_that_only_holds_settings_those_of_production_are_loaded(tmp_path: Path) -> None:
-    project = built(tmp_path, PACKAGED)
+    project = written(tmp_path, PACKAGED)
     (service,) = project.entrypoints
     loaded = {module.path for module in service.modules}
     assert {"settings/prod.py", "settings/common.py", "shop/urls.py", "apps/orders/views.py"} <= loaded
@@ -141,7 +130,7 @@ def test_the_environment_of_a_launch_names_the_settings(tmp_path: Path, name: st
         "shop/extra.py": "",
         name: image + 'CMD ["gunicorn", "shop.wsgi:application"]\n',
     }
-    (service,) = built(tmp_path, files).entrypoints
+    (service,) = written(tmp_path, files).entrypoints
     loaded = {module.path for module in service.modules}
     assert "shop/local.py" in loaded
     assert ("shop/extra.py" in loaded) is loads
@@ -151,7 +140,7 @@ def test_a_server_behind_manage_py_loads_the_settings_that_main_names(tmp_path: 
     files = {k: v for k, v in FILES.items() if k != "start.sh"} | {
         "start.sh": "#!/bin/sh\nset -e\nexec python manage.py runserver 0.0.0.0:8000\n",
     }
-    service = next(e for e in built(tmp_path, files).entrypoints if e.kind == "service")
+    service = next(e for e in written(tmp_path, files).entrypoints if e.kind == "service")
     assert "shop/settings.py" in {module.path for module in service.modules}
 
 
@@ -164,7 +153,7 @@ def test_the_commands_of_a_flask_application_are_a_program_beside_it(tmp_path: P
         "app.py": "from flask import Flask\n\nfrom tasks import bp\n\napp = Flask(__name__)\napp.register_blueprint(bp)\n",
         "Procfile": f"web: gunicorn app:app\n{release}",
     }
-    project = built(tmp_path, files)
+    project = written(tmp_path, files)
     kind = "job" if release else "cli"
     assert {e.kind for e in project.entrypoints} == {"service", kind}
     phases = {f.name: {e.kind for e in project.phases_by_entrypoint(f)} for f in project.functions if f.name in ("sweep", "home")}

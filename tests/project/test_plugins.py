@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from runtime_ops.discover import discover
-from runtime_ops.gather import gather
-from runtime_ops.project.build import Project
+from project.made_repository import written
 
 MAKER = """from twisted.application import internet
 from shop.lines import Lines
@@ -28,13 +25,7 @@ IMAGE = 'FROM python:3.12\nCOPY . .\nCMD ["twistd", "-n", "shop"]\n'
 
 def programs(root: Path, files: dict[str, str]) -> list[tuple[str, str, str, int]]:
     """Kind, path, framework and number of starts of each entrypoint."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    gathered = gather(root, discover(root), workers=1)
-    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
-    return [(e.kind, e.path, e.framework, len(e.launches)) for e in project.entrypoints]
+    return [(e.kind, e.path, e.framework, len(e.launches)) for e in written(root, files).entrypoints]
 
 
 @pytest.mark.parametrize(
