@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -161,6 +162,43 @@ def test_interrupted_it_leaves_nothing_and_says_that_it_is_incomplete(number: in
     assert not _wait_gone(process.pid, known)
     assert process.returncode == 3
     assert b'"complete": false' in out
+
+
+def test_signals_at_any_moment_raise_nothing_and_are_given_back() -> None:
+    # An exception out of a handler comes out of a Condition's wait as a RuntimeError where it meets the wrong step of it.
+    def own(*_: object) -> None:
+        """The storm may outlast the drill by a moment."""
+
+    first = signal.signal(signal.SIGHUP, own)
+    over = threading.Event()
+
+    def storm() -> None:
+        while not over.wait(0.001):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    thread = threading.Thread(target=storm)
+    options = replace(Options(), command=["sleep", "60"], scenario=["start"], cwd="/", ready_after=30.0)
+    try:
+        report = drill.run(options, lambda *_: thread.start())
+    finally:
+        over.set()
+        thread.join()
+        after = signal.signal(signal.SIGHUP, first)
+    assert not report.complete
+    assert report.exit_code == 3
+    assert report.seconds < 10
+    assert after is own
+
+
+def test_a_signal_before_there_is_a_supervisor_ends_the_drill_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(Launcher):
+        def __init__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().__init__()
+
+    monkeypatch.setattr(drill, "Launcher", Late)
+    report = drill.run(replace(Options(), command=["sleep", "60"], scenario=["start"], cwd="/", ready_after=30.0))
+    assert (report.complete, report.exit_code) == (False, 3)
 
 
 def test_when_the_supervisor_is_killed_the_drill_ends_what_it_had_started(tmp_path: Path) -> None:

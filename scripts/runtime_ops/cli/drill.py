@@ -97,7 +97,7 @@ class _Progress:
 
 
 def _end(*_: object) -> NoReturn:
-    """SIGTERM and SIGHUP end the drill as Ctrl-C does: programs are ended, and what is known is reported."""
+    """Before and after the drill itself, which has its own handlers, SIGTERM and SIGHUP end it as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"drill.py: {error}", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:
-        print("drill.py: interrupted before anything ran", file=sys.stderr)
+        print("drill.py: interrupted", file=sys.stderr)
         return INCOMPLETE
 
 

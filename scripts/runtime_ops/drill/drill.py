@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import FrameType, TracebackType
 
 from runtime_ops.drill.bench import Bench, TimeIsUp
 from runtime_ops.drill.launcher import CannotStart, Launcher, NoNamespace, SupervisorGone
@@ -46,8 +49,45 @@ def chosen(options: Options) -> list[Scenario]:
     return [s for s in scenarios if (not options.scenario or s.name in options.scenario) and s.name not in options.skip]
 
 
+class _Interruptible:
+    """While it lasts, SIGINT, SIGTERM and SIGHUP end what was started, and so the drill, with an incomplete report.
+
+    The handler raises nothing: an exception out of a handler lands between any two steps of what is at work, also in
+    those of `threading.Condition.wait` that must stay together, and comes out of it as a RuntimeError (seen on 3.11, 1 in 400).
+    Without a supervisor every wait for a program is over at once, and every question to it fails.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        self._launcher: Launcher | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> _Interruptible:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._before[number] = signal.signal(number, self._end)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]  # what signal.signal answered
+
+    def started(self, launcher: Launcher) -> None:
+        """Tell of the launcher to end; at once, when a signal has come before there was one."""
+        self._launcher = launcher
+        if self._came:
+            launcher.interrupt()
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True
+        if self._launcher:
+            self._launcher.interrupt()
+
+
 def run(options: Options, progress: Progress = lambda *_: None) -> Report:
-    """Run the drill. An interruption (KeyboardInterrupt, SystemExit) ends it with an incomplete report.
+    """Run the drill. SIGINT, SIGTERM and SIGHUP end it with an incomplete report, where it runs in the main thread.
 
     Raises WrongOption when an option turns out not to fit, CannotStart when the command cannot be started at all.
     """
@@ -58,9 +98,10 @@ def run(options: Options, progress: Progress = lambda *_: None) -> Report:
     results: list[Result] = []
     complete = True
     bench: Bench | None = None
-    launcher = Launcher()
+    launcher: Launcher | None = None
     try:
-        with launcher:
+        with _Interruptible() as interruptible, Launcher() as launcher:
+            interruptible.started(launcher)
             bench = Bench(options, launcher)
             for number, scenario in enumerate(scenarios, 1):
                 progress(number, len(scenarios), scenario, None)
@@ -68,14 +109,14 @@ def run(options: Options, progress: Progress = lambda *_: None) -> Report:
                 results.append(result)
                 complete = complete and result.reason != TIME_IS_UP
                 progress(number, len(scenarios), scenario, result)
-    except (KeyboardInterrupt, SystemExit, SupervisorGone):
+    except SupervisorGone:
         complete = False
     finally:
         if bench:
             bench.close()
     for scenario in scenarios[len(results) :]:
         results.append(Result(scenario.name, scenario.promise, "not assessed", "the drill was cut short", ()))
-    strays = tuple(str(stray["command"]) for stray in launcher.strays)
+    strays = tuple(str(stray["command"]) for stray in (launcher.strays if launcher else ()))
     command = tuple(bench.mask(word) for word in options.command) if bench else ()
     return Report(command, options.entrypoint, complete, tuple(results), time.monotonic() - began, strays)
 

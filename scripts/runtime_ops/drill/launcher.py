@@ -77,7 +77,7 @@ class Launcher:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="drill-supervisor", daemon=True)
         self._thread.start()
-        if not self._ready.wait(ANSWER_LIMIT):
+        if not self._ready.wait(ANSWER_LIMIT) or self._gone:
             raise SupervisorGone("the supervisor process did not start")
 
     def __enter__(self) -> Launcher:
@@ -96,6 +96,13 @@ class Launcher:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._clean_up_alone()
+
+    def interrupt(self) -> None:
+        """End the supervisor, which ends all that it started; whoever waits or asks learns it at once.
+
+        Takes no lock, so that a signal handler may call it.
+        """
+        self._process.terminate()
 
     def start(
         self, argv: list[str], env: dict[str, str], cwd: str, stdout: int, stderr: int, *, pid1: bool = False
@@ -172,6 +179,7 @@ class Launcher:
         with self._news:
             self._gone = True
             self._news.notify_all()
+        self._ready.set()
         for program in self.programs.values():
             program.ended.set()  # nobody will tell of their end; who waits must not wait for the whole limit
 
