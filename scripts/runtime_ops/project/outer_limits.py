@@ -19,6 +19,12 @@ BLOCKS = frozenset(
 )
 GREEN_BLOCKS = frozenset({"gevent.Timeout", "gevent.timeout.Timeout", "eventlet.Timeout", "eventlet.timeout.Timeout"})
 """Blocks that also end blocking calls, since these yield to the hub when the library is patched in."""
+RUN_LIMITED = {
+    "gevent.with_timeout": (0, 1), "gevent.timeout.with_timeout": (0, 1), "eventlet.with_timeout": (0, 1),
+    "eventlet.timeout.with_timeout": (0, 1), "eventlet.greenthread.with_timeout": (0, 1), "func_timeout.func_timeout": (0, 1),
+    "func_timeout.dafunc.func_timeout": (0, 1),
+}  # fmt: skip
+"""Calls that run a function and give up on it after a time, with the positions of the time and of the function."""
 WAIT_FOR = frozenset({"asyncio.wait_for", "asyncio.wait", "asyncio.tasks.wait_for", "async_timeout.wait_for"})
 ALARMS = frozenset({"signal.alarm", "signal.setitimer"})
 DECORATORS = ("timeout", "timeout_decorator", "with_timeout", "time_limit", "func_set_timeout")
@@ -32,8 +38,10 @@ class OuterLimits:
     def __init__(self, links: Links, judge: Judge) -> None:
         self.links = links
         self.judge = judge
-        self._functions: dict[Func, Deadline | None] = {}
+        self._functions: dict[tuple[Func, bool], Deadline | None] = {}
         self._busy: set[Func] = set()
+        self._blocking = any(links.by_dotted.get(name) for name in (*GREEN_BLOCKS, *RUN_LIMITED))
+        """Whether the project sets limits that also end calls that block."""
 
     def around(self, site: Site, asynchronous: bool) -> Deadline | None:
         """The limit around a call, or None. ``asynchronous``: the call yields to the event loop, so its limits act."""
@@ -103,30 +111,47 @@ class OuterLimits:
         decorated = self._decorator(func)
         if decorated is not None:
             return decorated
-        if not asynchronous or not func.facts.is_async or depth > DEPTH or func in self._busy:
+        followed = func.facts.is_async if asynchronous else self._blocking
+        if not followed or depth > DEPTH or func in self._busy:
             return None
-        if func in self._functions:
-            return self._functions[func]
+        key = (func, asynchronous)
+        if key in self._functions:
+            return self._functions[key]
         self._busy.add(func)
         try:
-            found: list[Deadline] = []
+            run = self._run_limited(func)
+            found: list[Deadline] = [limit for _, limit in run]
             sites = calls_of(func, self.links)
             for site in sites:
-                limit = self._here(site, True) or self._function(site.function, depth + 1, True)
+                limit = self._here(site, asynchronous) or self._function(site.function, depth + 1, asynchronous)
                 if limit is None:
                     break
                 found.append(limit)
-            complete = bool(sites) and len(found) == len(sites) and not self._handed_over(func)
+            complete = bool(found) and len(found) == len(run) + len(sites) and not self._handed_over(func, [site for site, _ in run])
         finally:
             self._busy.discard(func)
         answer = loosest(found) if complete else None
         if depth == 0 or answer is not None:
-            self._functions[func] = answer
+            self._functions[key] = answer
         return answer
 
-    def _handed_over(self, func: Func) -> bool:
+    def _run_limited(self, func: Func) -> list[tuple[Site, Deadline]]:
+        """``gevent.with_timeout(60, task.run)``: where the function is handed to what gives up on it after a time."""
+        found = []
+        for edge in self.links.callers.get(func, ()) if self._blocking else ():
+            positions = RUN_LIMITED.get(edge.site.dotted or "") if edge.how == "reference" else None
+            given = edge.site.call.argument("timeout", positions[0]) if positions is not None else None
+            if given is not None and positions is not None and len(edge.site.call.args) > positions[1]:
+                site = edge.site
+                at = Evidence(site.path, site.line, f"{site.text}({source_of(given, 40)}, …)")
+                limit = replace(self.judge.given(given, site.function, LIMIT, "timeout", "outer", site.line), source=at)
+                found.append((site, limit))
+        return found
+
+    def _handed_over(self, func: Func, limited: list[Site]) -> bool:
         """Whether the function is also given to others to call (a route, a callback), where no limit is known."""
-        return bool(func.facts.decorators) or any(e.how != "call" for e in self.links.callers.get(func, ()))
+        handed = (e for e in self.links.callers.get(func, ()) if e.how != "call" and e.site not in limited)
+        return bool(func.facts.decorators) or any(True for _ in handed)
 
     def _decorator(self, func: Func) -> Deadline | None:
         for expr in func.facts.decorators:

@@ -18,6 +18,7 @@ from runtime_ops.project.variables import Variables, fill
 _NO_OPTIONS = ProgramOptions("", "")
 _ENVIRONMENT_READS = ("os.environ.get", "os.getenv", "environ.get", "getenv")
 _ENVIRONMENT_OBJECT = re.compile(r"^(?:env|environment)(?:\.(?:int|float|str|bool|get_value))?$", re.I)
+OWN_NAMES = ("locals", "globals", "vars", "setattr")
 _CONVERSIONS = ("int", "float", "str", "bool", "str.lower")
 UWSGI_FILES = ("ini", "yaml", "yml", "json", "xml")
 
@@ -134,9 +135,27 @@ def python_settings(facts: m.ModuleFacts, variables: Variables) -> dict[str, Opt
     default as ``${NAME:-default}``, hooks as ``name()``, anything else as its text."""
     found = module_constants(facts, variables)
     for statement in _statements(facts.functions[0].body):
+        if isinstance(statement, m.For):
+            found.update(_of_each_variable(statement, facts.path, variables))
         if isinstance(statement, m.Def):
             found[statement.qualname] = Option(f"{statement.qualname}()", facts.path, statement.line)
     return found
+
+
+def _of_each_variable(loop: m.For, path: str, variables: Variables) -> dict[str, Option]:
+    """What ``for k, v in os.environ.items(): if k.startswith("GUNICORN_"): locals()[k[9:].lower()] = v`` sets."""
+    over = source_of(loop.iterable)
+    named = {source_of(call.func).rpartition(".")[2] for call in m.calls(loop.body)}
+    if not over.endswith((".environ.items()", ".environ")) or not named.intersection(OWN_NAMES):
+        return {}
+    prefix = next((text for text in m.texts(loop.body) if text.isupper() and text.endswith("_")), None)
+    if prefix is None:
+        return {}
+    return {
+        name.removeprefix(prefix).lower(): Option(fill(variable.value.text, variables.lookup)[0], path, loop.line)
+        for name, (variable, _) in variables.known.items()
+        if name.startswith(prefix) and variable.value is not None
+    }
 
 
 def module_constants(facts: m.ModuleFacts, variables: Variables) -> dict[str, Option]:

@@ -106,6 +106,12 @@ class WaitSite:
         return self.site.line
 
     @property
+    def entries(self) -> tuple[Site, ...]:
+        """The calls by which the project comes to wait so: where some callers of a wrapper give the limit and others do not, those
+        that do not; else the wait itself."""
+        return tuple(site for site, given in self.deadline.callers if given.bounded is False) or (self.site,)
+
+    @property
     def leaves_the_process(self) -> bool:
         """It waits for something over the network, or for a database or broker."""
         return self.kind in OUTSIDE

@@ -21,13 +21,14 @@ BUILT_IN = frozenset({"builtins", "abc", "typing", "enum", "dataclasses", "colle
 
 def way_seen(project: Project, wait: WaitSite) -> bool:
     """Whether some way from what runs to the call is more than a guess, in what is up or runs by itself."""
-    found = project.phases(wait.site)
+    found = {e: phases for entry in wait.entries for e, phases in project.phases(entry).items()}
     named = [e for e in found if matters(e)] or list(found)
     if not found:
         return True
-    lives = [project.lives[e] for e in named if project.lives[e].believed(wait.site.function)]
-    func = wait.site.function
-    return any(not (_begins_unread(project, life, func) or _begins_unmade(project, life, func)) for life in lives)
+    ways = [(project.lives[e], entry.function) for entry in wait.entries for e in named]
+    return any(
+        life.believed(func) and not (_begins_unread(project, life, func) or _begins_unmade(project, life, func)) for life, func in ways
+    )
 
 
 def _begins_unread(project: Project, life: Life, func: Func) -> bool:

@@ -28,6 +28,7 @@ def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[tuple[Finding, 
     users: dict[int, set[tuple[str, str]]] = {}
     for wait, finding in told:
         users.setdefault(_session(wait), set()).add((finding.path, wait.row.versioned_by))
+    making = frozenset((finding.path, finding.line) for wait, finding in told if _makes(wait))
     habits: dict[tuple[object, ...], list[Finding]] = {}
     for wait, finding in told:
         session = _session(wait)
@@ -44,10 +45,15 @@ def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[tuple[Finding, 
                 apart = [f for f in findings if (f.severity, f.phase) == (one.severity, one.phase)]
                 yield one, apart if len(apart) <= FEW else [one]
         elif kind == "client":
-            yield from ((one, [one]) for one in _one_client(findings))
+            yield from ((one, [one]) for one in _one_client(findings, making))
         else:
             one = _one_session(findings)
             yield one, [one]
+
+
+def _makes(wait: WaitSite) -> bool:
+    """``oauth.register(…)``, ``Redis.from_url(…)``: a method of a class that makes a client, and asks nobody."""
+    return wait.constructs and wait.dotted.rpartition(".")[0].rpartition(".")[2][:1].isupper()
 
 
 def _session(wait: WaitSite) -> int:
@@ -65,14 +71,16 @@ def _one_session(findings: list[Finding]) -> Finding:
     return replace(first, count=sum(f.count for f in findings), also=also[:8], entrypoints=entrypoints)
 
 
-def _one_client(findings: list[Finding]) -> Iterator[Finding]:
+def _one_client(findings: list[Finding], making: frozenset[tuple[str, int]]) -> Iterator[Finding]:
     """One finding a severity for the clients of one library: the place with the most calls stands for all, one that serves before
-    one that starts, whose wait its platform sees."""
+    one that starts, whose wait its platform sees, and a call that waits before one that makes the client (``making``), which does
+    not."""
     groups: dict[str, list[Finding]] = {}
     for finding in together(findings):
         groups.setdefault(finding.severity, []).append(finding)
     for group in groups.values():
-        first, *others = sorted(group, key=lambda f: (PHASE_WEIGHT.get(f.phase or "", LAST), -f.count, f.path, f.line))
+        ranked = sorted(group, key=lambda f: ((f.path, f.line) in making, PHASE_WEIGHT.get(f.phase or "", LAST), -f.count, f.path, f.line))
+        first, *others = ranked
         also = (*(Evidence(f.path, f.line, "the same") for f in others[:8]), *first.also)
         entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
         yield replace(first, count=sum(f.count for f in group), also=also[:8], entrypoints=entrypoints)

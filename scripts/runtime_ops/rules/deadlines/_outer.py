@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
-from runtime_ops.libraries.servers import all_servers
+from runtime_ops.libraries.servers import Server, all_servers
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
@@ -66,6 +66,19 @@ def outer_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
     return max(ends, key=lambda end: (LOOSER.index(end.by), end.seconds), default=FOR_EVER)
 
 
+def start_end(project: Project, entrypoints: tuple[Entrypoint, ...]) -> End:
+    """What ends the start of services that hangs: gunicorn kills every worker, of whatever class, that does not come up in its time
+    (arbiter.py, murder_workers; a worker tells that it lives only once it serves), unless the application is loaded before they are
+    there."""
+    launches = [x for e in entrypoints for x in e.production if x.role == "main" and x.platform != "packaging"]
+    limits = [_of_launch(x, starting=True) for x in launches]
+    known = [limit for limit in limits if isinstance(limit, Limit)]
+    if not limits or len(known) < len(limits):
+        return FOR_EVER if limits and not known and "unknown" not in limits else UNKNOWN
+    longest = max(known, key=lambda limit: limit.seconds)
+    return End(f"until {longest.who} kills its process after {longest.seconds:g} s, and starts it again", "server", longest.seconds)
+
+
 def that_run(entrypoints: tuple[Entrypoint, ...]) -> tuple[Entrypoint, ...]:
     """The entrypoints that say how long somebody is held: no command beside what stays up, no application that nothing serves
     (``asgi.py``) beside one that is served, and no loop that nothing starts beside what is started."""
@@ -119,12 +132,15 @@ def _limits(entrypoint: Entrypoint) -> list[Limit | str | None]:
     return [_of_launch(x) for x in entrypoint.production if x.role == "main" and x.platform != "packaging"]
 
 
-def _of_launch(launch: Launch) -> Limit | str | None:
-    """The limit that the launched server sets on a request; None for none, ``unknown`` where it is given by a value that was
-    not followed."""
+def _of_launch(launch: Launch, *, starting: bool = False) -> Limit | str | None:
+    """The limit that the launched server sets on a request (``starting``: on the start of the application in a worker); None for
+    none, ``unknown`` where it is given by a value that was not followed."""
     row = next((r for r in all_servers() if r.name == launch.server), None)
     if row is None or not (row.request_seconds or row.request_option.flags):
         return None
+    if starting:
+        preload = launch.options.get("preload_app")
+        return None if row.name != "gunicorn" or (preload is not None and preload.value not in ("False", "false")) else _time(row, launch)
     worker = launch.options.get("worker_class") or launch.options.get("k")
     threads = launch.options.get("threads")
     if row.worker_names == () and worker is not None and any(word in (worker.value or "") for word in THREADED):
@@ -134,6 +150,11 @@ def _of_launch(launch: Launch) -> Limit | str | None:
             return "unknown"
         if threads is not None and threads.value != "1":
             return None
+    return _time(row, launch)
+
+
+def _time(row: Server, launch: Launch) -> Limit | str | None:
+    """The time that a server gives to a request, by its options or its default."""
     names = (*row.request_option.settings, *(f.lstrip("-").replace("-", "_") for f in row.request_option.flags))
     for name in names:
         option = launch.options.get(name)

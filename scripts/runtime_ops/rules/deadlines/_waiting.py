@@ -51,8 +51,8 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
     entrypoint imports the module, low in one-off commands.
     """
     found: dict[Entrypoint, set[str]] = {}
-    for wait in waits:
-        for entrypoint, phases in project.phases(wait.site).items():
+    for entry in (entry for wait in waits for entry in wait.entries):
+        for entrypoint, phases in project.phases(entry).items():
             found.setdefault(entrypoint, set()).update(phases)
     lasting = {e: p for e, p in found.items() if matters(e)}
     reached = {p for each in lasting.values() for p in each}
@@ -349,7 +349,11 @@ def finding_of(
     elsewhere = [w for w in group if (w.path, w.line) != (place.path, place.line)]
     trace: list[Evidence] = []
     if entrypoints and phase is not None:
-        trace.extend(shown_way(project, entrypoints, group[0].site.function, phase))
+        reached = [e for e in group[0].entries if any(phase in project.lives[x].of(e.function) for x in entrypoints)]
+        entry = (reached or group[0].entries)[0]
+        trace.extend(shown_way(project, entrypoints, entry.function, phase))
+        if entry is not group[0].site:
+            trace.append(Evidence(entry.path, entry.line, f"{entry.text}() is called without a limit"))
     also = tuple(Evidence(w.path, w.line, f"{w.site.text}() waits") for w in elsewhere[:8])
     return rule.finding(
         place.path, place.line, message, remedy, end_line=place.end_line, severity=severity, confidence=confidence,
@@ -362,6 +366,7 @@ def shown_way(project: Project, entrypoints: Sequence[Entrypoint], func: Func, p
     """The way to a function from that entrypoint where every step of it is seen; where none has such a way, what is seen of
     its end: what rests on a method's name alone, or on a function that is named somewhere, may not be how it is reached."""
     lives = [project.lives[e] for e in entrypoints]
+    lives = [life for life in lives if phase in life.of(func)] or lives
     for life in lives:
         if all(map(_seen, life.back(func, phase))):
             return life.trace(func, phase)

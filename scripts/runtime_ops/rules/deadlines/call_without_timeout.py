@@ -17,15 +17,15 @@ from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
+from runtime_ops.rules.deadlines._held import held_by
 from runtime_ops.rules.deadlines._mends import FEW, one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
-from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, that_run
+from runtime_ops.rules.deadlines._outer import End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited
 from runtime_ops.rules.deadlines._waiting import (
     finding_of,
     grouped,
-    handed_over,
     remedy_for,
     weight,
 )
@@ -70,7 +70,7 @@ def check(project: Project) -> Iterator[Finding]:
         plain: set[tuple[str, int]] = set()
         for every in grouped(waits):
             # what nothing calls waits for nobody, and shall not stand for those that do
-            group = tuple(w for w in every if project.phases(w.site)) or every
+            group = tuple(w for w in every if any(project.phases(entry) for entry in w.entries)) or every
             group = tuple(w for w in group if not is_management_command(w.path)) or group
             severity, phase, entrypoints = weight(project, group)
             if group[0].row.distribution == "stdlib" and any(module in e.modules for module in limited for e in entrypoints):
@@ -78,7 +78,7 @@ def check(project: Project) -> Iterator[Finding]:
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
             if phase is not None:
-                every_wait = [that_answer(project, w.site.function, phase, entrypoints) for w in group]
+                every_wait = [that_answer(project, entry.function, phase, entrypoints) for w in group for entry in w.entries]
                 entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
             told.append((group[0], finding))
@@ -200,26 +200,17 @@ def _of_group(
     seen: bool,
 ) -> Finding:
     first = group[0]
-    library = (
-        ""
-        if first.row.distribution == "stdlib"
-        else f" and {first.row.distribution}{_version(first)} has none by default"
-    )
+    library = "" if first.row.distribution == "stdlib" else f" and {first.row.versioned_by}{_version(first)} has none by default"
     limit = f"sets no limit{library}: a peer that accepts and stays silent"
+    if not first.row.parameters:  # ``images.pull()`` of a client that has a limit: it takes neither that nor one of its own
+        limit = "takes no limit: a peer that accepts and stays silent"
     if limits_connecting(project, first):
         limit = "limits connecting alone: a peer that does not answer later"
-    sure = any(project.lives[e].sure(w.site.function) for e in entrypoints for w in group)
+    sure = any(project.lives[e].sure(entry.function) for e in entrypoints for w in group for entry in w.entries)
     serious = phase == "serving" and severity == "high"
     job = any(w.site.function in project.jobs.by_func for w in group)
-    command = all(is_management_command(w.path) for w in group)
-    end = FOR_EVER if command else outer_end(project, entrypoints)
-    unit = "this command" if command else f"this {_unit(entrypoints)}"
-    if phase is not None and not command and any(handed_over(project.lives[e], w.site.function, phase) for e in entrypoints for w in group):
-        end, unit = UNKNOWN, "its caller"  # by whom it is run in the end was not seen
-    elif phase is not None and end.by in ("server", "request") and any(
-        project.lives[e].own_thread(w.site.function, phase) for e in entrypoints for w in group
-    ):
-        end, unit = UNKNOWN, "a thread that is started for it"  # which no server watches
+    whom = held_by(project, group, phase, entrypoints)
+    end = whom.end
     certain = serious and first.version is not None and sure and end.by not in ("server", "request")
     if end.by == "job" or (end.by == "server" and end.seconds <= SOON and not _shared(group)):
         severity = "low"  # the job or worker is ended by itself, and can be seen to
@@ -232,7 +223,7 @@ def _of_group(
         RULE,
         project,
         group,
-        f"{_callee(first)} {limit} holds {unit} {end.text}".rstrip(),
+        f"{_callee(first)} {limit} holds {whom.text}",
         remedy_for(first),
         severity=severity,
         phase=phase,
@@ -256,15 +247,9 @@ def _callee(wait: WaitSite) -> str:
         return text
     own = wait.site.text.rpartition(".")[2]
     elsewhere = (wait.path, wait.line) != (wait.place.path, wait.place.line) and own.isidentifier()
+    elsewhere = elsewhere and not wait.constructs
     return f"{text}() (for {own}() of {wait.path.rpartition('/')[2]}:{wait.line})" if elsewhere else f"{text}()"
 
 
 def _version(wait: WaitSite) -> str:
     return f" {wait.version}" if wait.version is not None and str(wait.version)[:1].isdigit() else ""
-
-
-def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
-    kinds = {e.kind for e in entrypoints}
-    if "service" in kinds and "worker" not in kinds:
-        return "request's thread or task"
-    return "request or job" if "worker" in kinds else "program"

@@ -1,0 +1,63 @@
+"""Whom a wait without a limit holds, and until when: the words of a finding, and what ends the wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.waits import WaitSite
+from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, start_end, that_run
+from runtime_ops.rules.deadlines._waiting import handed_over
+
+REQUEST = "request's thread or task"
+
+
+class Held(NamedTuple):
+    """``text``: who is held, and until when, as far as that is known. ``end``: what ends the wait, of several programs the
+    loosest."""
+
+    text: str
+    end: End
+
+
+def held_by(project: Project, group: Iterable[WaitSite], phase: str | None, entrypoints: tuple[Entrypoint, ...]) -> Held:
+    """Whom the waits of one finding hold."""
+    waits = tuple(group)
+    if all(is_management_command(w.path) for w in waits):
+        return _words("this command", FOR_EVER)
+    ways = [(project.lives[e], entry.function) for e in entrypoints for w in waits for entry in w.entries]
+    if phase is not None and any(handed_over(life, func, phase) for life, func in ways):
+        return _words("its caller", UNKNOWN)  # by whom it is run in the end was not seen
+    run = that_run(entrypoints)
+    served = tuple(e for e in run if e.kind == "service")
+    others = tuple(e for e in run if e.kind == "worker")
+    if phase == "startup" and served and not others and not all(w.constructs for w in waits):
+        return _words("its start", start_end(project, served))
+    end = outer_end(project, entrypoints)
+    if phase is not None and end.by in ("server", "request") and any(life.own_thread(func, phase) for life, func in ways):
+        return _words("a thread that is started for it", UNKNOWN)  # which no server watches
+    if served and others:
+        return _apart(project, served, others, end)
+    return _words(f"this {_unit(entrypoints)}", end)
+
+
+def _apart(project: Project, served: tuple[Entrypoint, ...], others: tuple[Entrypoint, ...], end: End) -> Held:
+    """Requests and jobs that end at different times: what is not known comes last, so that no time is read as its."""
+    request, job = outer_end(project, served), outer_end(project, others)
+    if request.text == job.text:
+        return _words("this request or job", end)
+    parts = [_words("this job", job).text, _words(f"this {REQUEST}", request).text]
+    return Held(", and ".join(parts if job.text else reversed(parts)), end)
+
+
+def _words(unit: str, end: End) -> Held:
+    return Held(f"{unit} {end.text}".rstrip(), end)
+
+
+def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
+    kinds = {e.kind for e in entrypoints}
+    if "service" in kinds and "worker" not in kinds:
+        return REQUEST
+    return "request or job" if "worker" in kinds else "program"
