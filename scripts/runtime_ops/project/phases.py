@@ -34,6 +34,7 @@ from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import FEW, ServingPlace, Spine, phase_at
+from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
     from runtime_ops.project.hooks import Hook
@@ -638,7 +639,7 @@ def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
         or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps")
     ):
         return False
-    return dotted is None or not _wraps(dotted)
+    return not only_wraps(decorator, func, links) if dotted is None else not _wraps(dotted)
 
 
 def _wraps(dotted: str) -> bool:
