@@ -159,20 +159,24 @@ def _image(project: Project, entrypoint: Entrypoint, launches: list[Launch]) -> 
         link = built[0].chain[0]
         path, line = link.path, link.line
     else:
-        service = composed[0].service
-        path, line = composed[0].path, service.line if service is not None else composed[0].line
+        path, line = composed[0].path, _service_line(composed[0])
     yield RULE.finding(
         path,
         line,
-        f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs, or whose workers "
-        "died, counts as up, and nothing shows it or can warn",
+        f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs counts as up, and Docker "
+        "neither shows it nor warns",
         "add a HEALTHCHECK (or healthcheck: in compose) that asks a health route with a time limit",
         severity="low",  # compose itself restarts nothing that is unhealthy: the check only shows it
         confidence="likely",
         entrypoints=(entrypoint,),
         anchor=entrypoint.id,
-        also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
+        also=[Evidence(x.path, at, "no healthcheck here") for x in composed[:4] if (x.path, at := _service_line(x)) != (path, line)],
     )
+
+
+def _service_line(launch: Launch) -> int:
+    """Where the compose service of a launch begins."""
+    return launch.service.line if launch.service is not None else launch.line
 
 
 def _unasked(project: Project, entrypoint: Entrypoint, built: list[Launch]) -> Iterator[Finding]:

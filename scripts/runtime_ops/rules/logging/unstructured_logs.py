@@ -24,6 +24,7 @@ from runtime_ops.rules.logging._plain_text import (
     django_settings,
     may_be_fields,
     shipped,
+    traces,
     written,
 )
 from runtime_ops.rules.logging._programs import (
@@ -94,7 +95,8 @@ def check(project: Project) -> Iterator[Finding]:
         place = written(project, setup)
         if place is None:
             continue
-        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
+        # what renders was not seen, or spans carry the ids and the exceptions beside the lines
+        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup) or traces(program)
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
         if not _into_files(setup) and not helper and operated(program) and (not doubt or "level" in place.lacks):
