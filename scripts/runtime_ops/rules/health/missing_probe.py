@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts.artifacts import KubernetesFile
@@ -23,6 +24,7 @@ IMAGES = frozenset({"dockerfile", "compose", "shell", "packaging"})
 """Platforms of a repository that leaves open where its image runs."""
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
 LOAD_GENERATORS = ("locust",)
+FOUNDRY = re.compile(r"(?:^|/)manifest(?:[-_.]\w+)?\.ya?ml$")
 
 
 @RULE.check
@@ -42,8 +44,9 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _elsewhere(project: Project) -> bool:
-    """Whether Terraform, which is not read, says how the programs run: it may give them a probe that the image lacks."""
-    return any(path.endswith((".tf", ".tf.json")) for path in project.files)
+    """Whether Terraform or a manifest of Cloud Foundry, which are not read, says how the programs run: it may give them a probe that
+    the image lacks, and Cloud Foundry asks the port by itself."""
+    return any(path.endswith((".tf", ".tf.json")) or FOUNDRY.search(path) for path in project.files)
 
 
 def _checked(launch: Launch) -> bool:

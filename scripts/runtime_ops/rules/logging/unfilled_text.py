@@ -9,6 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.main_blocks import in_main_block
 from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.rules.api import Rule, together
 
@@ -34,6 +35,8 @@ def _findings(project: Project) -> Iterator[Finding]:
             continue
         raised = {id(p.stmt.exc) for p in func.by_kind.get(m.Raise, ()) if isinstance(p.stmt, m.Raise)}
         for site in func.sites:
+            if in_main_block(site) and project.launches and not any(e.production for e in project.phases(site)):
+                continue  # a start by hand, beside what production starts
             name = _unfilled(func, site, raised)
             if name is None or not (project.phases(site) or project.imported_by(func.module)):
                 continue

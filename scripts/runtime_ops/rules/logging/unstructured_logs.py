@@ -285,6 +285,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         and not use.name.startswith("sentry_sdk.")
         and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
         and not (use.name == "logging.basicConfig" and use.site is not None and not forced(use.site) and _set_up_by_command(program))
+        and not _beside_django(use, program)
         and not (use.role == "formatter" and use.site is not None and unused(use.site))
         and any(reached(project, entrypoint, use) for entrypoint in program.all)
     ]
@@ -295,6 +296,13 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         return ROLES.index(use.role), for_development(use.path), use.function.module is not own, not _about_logging(use), use.path, use.line
 
     return min(found, key=rank, default=None)
+
+
+def _beside_django(use: LogUse, program: Program) -> bool:
+    """A ``basicConfig`` of some module that Django loads after its settings, whose LOGGING is what sets the program's logging up."""
+    settings = {x for x in program.modules if "LOGGING" in x.level.bindings and "INSTALLED_APPS" in x.level.bindings}
+    bare = use.name == "logging.basicConfig" and use.site is not None and not forced(use.site)
+    return bare and use.function.is_module and bool(settings) and use.function.module not in settings
 
 
 def _set_up_by_command(program: Program) -> bool:

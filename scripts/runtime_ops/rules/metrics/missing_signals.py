@@ -54,6 +54,8 @@ SETTINGS = re.compile(r"(?i)(?:^|[/_.])(?:settings?|conf|config)(?:[/_.]|$)")
 """Modules that hold settings, by path: of several, production may take another than the one that the code names."""
 EXPORTERS = re.compile(r"(?i)(?:celery|rq)[\w-]*exporter|(?:^|[/-])flower(?:[:@-]|$)")
 """Images that measure a job system from outside."""
+SCRIPT = 4
+"""Modules below which a program is a script beside others."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 NOTHING = ("records no metric", "has traces, but no metric")
 DEPTH_BESIDE = "is traced and tracked, and nothing records its queue depth"
@@ -126,13 +128,21 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
         "count and time its work here (prometheus_client or OpenTelemetry, by the framework's instrumentation)"
         + (", and export the queue's depth and the age of what waits" if queued else ""),
         severity="medium" if queued and not tracked else "low",
-        confidence="certain" if any(operated(program) or placed(program, "compose") for program in bare) else "possible",
+        confidence="certain" if any(_measured_for(program, program in queued) for program in bare) else "possible",
         phase="serving",
         entrypoints=[program.entrypoint for program in (first, *others)],
         anchor="nothing",
         count=len(bare),
         also=[Evidence(p.home.path, p.home.line, f"{p.entrypoint.kind}: the same") for p in others[:8]],
     )
+
+
+def _measured_for(program: Program, queued: bool) -> bool:
+    """Whether somebody operates the program who would read its numbers. Of an image or a compose file alone that is known where work
+    can pile up in a queue; and a script of a few modules is watched from outside."""
+    if queued:
+        return operated(program) or placed(program, "compose")
+    return placed(program) and len(program.modules) >= SCRIPT
 
 
 def shipped(project: Project, component: tuple[Program, ...]) -> bool:
