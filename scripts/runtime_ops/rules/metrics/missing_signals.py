@@ -139,10 +139,10 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
 
 def _measured_for(program: Program, queued: bool) -> bool:
     """Whether somebody operates the program who would read its numbers. Of an image or a compose file alone that is known where work
-    can pile up in a queue; and a script of a few modules is watched from outside."""
+    can pile up in a queue; and a script that loops is watched from outside."""
     if queued:
         return operated(program) or placed(program, "compose")
-    return placed(program) and len(program.modules) >= SCRIPT
+    return placed(program) and (program.entrypoint.kind == "service" or len(program.modules) >= SCRIPT)
 
 
 def shipped(project: Project, component: tuple[Program, ...]) -> bool:
