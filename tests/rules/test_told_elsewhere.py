@@ -173,3 +173,31 @@ def test_an_attic_is_no_runtime_surface(tmp_path: Path) -> None:
     text = "import logging\n\nlogging.info('deleted', 3)\n\nif __name__ == '__main__':\n    logging.info('gone $s', 3)\n"
     assert said(tmp_path, "broken-log-format", {"tool.py": text})
     assert not said(tmp_path / "second", "broken-log-format", {"attic/tool.py": text})
+
+
+SHOP = """\
+import logging
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/<name>")
+def show(name):
+    logging.error("no {name}")
+    return {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"Procfile": "web: gunicorn shop:app\n"}, ("shop.py::app",)),
+        ({}, ("run.py",)),
+    ],
+)
+def test_a_runner_for_the_desk_is_not_named(tmp_path: Path, files: dict[str, str], named: tuple[str, ...]) -> None:
+    run = "from shop import app\n\nif __name__ == '__main__':\n    app.run()\n"
+    (finding,) = said(tmp_path, "unfilled-text", {"shop.py": SHOP, "run.py": run, **files})
+    assert finding.entrypoints == named
