@@ -201,3 +201,39 @@ def test_a_runner_for_the_desk_is_not_named(tmp_path: Path, files: dict[str, str
     run = "from shop import app\n\nif __name__ == '__main__':\n    app.run()\n"
     (finding,) = said(tmp_path, "unfilled-text", {"shop.py": SHOP, "run.py": run, **files})
     assert finding.entrypoints == named
+
+
+SWITCH = """\
+import logging
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+def news(name, fetch=False):
+    if fetch:
+        logging.error("no {name}")
+    return name
+
+
+@app.get("/<name>")
+def show(name):
+    return {"news": news(name{given})}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "count"),
+    [
+        ("", "", 0),
+        (", fetch=False", "", 0),
+        (", fetch=True", "", 1),
+        (", fetch=len(name) > 3", "", 1),
+        ("", "\n\n@app.get('/all')\ndef every():\n    return news('all', True)\n", 1),
+        ("", "\n\napp.add_url_rule('/n/<name>', view_func=news)\n", 1),
+    ],
+)
+def test_a_switch_that_nobody_turns_on(tmp_path: Path, given: str, more: str, count: int) -> None:
+    text = SWITCH.replace("{given}", given) + more
+    assert len(said(tmp_path, "unfilled-text", {"app.py": text, "Procfile": "web: gunicorn app:app\n"})) == count

@@ -16,6 +16,7 @@ from runtime_ops.project.route_model import VARIABLE, Route
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import routes_of
 from runtime_ops.rules.health.failure_answered_200 import NAMED
+from runtime_ops.rules.logging._programs import GROWN
 
 RULE = Rule(
     __name__,
@@ -137,8 +138,7 @@ def check(project: Project) -> Iterator[Finding]:
         if any(r in health or _asks_health(r) for r in routes):
             continue
         scheduled = any(x.platform in SCHEDULERS for x in launches)
-        # of an image alone nobody knows who asks it, or in what it is one container beside others
-        located = any(x.platform in ("compose", "procfile") for x in entrypoint.production)
+        located = any(x.platform in ("compose", "procfile") for x in entrypoint.production) or len(entrypoint.modules) >= GROWN
         sure = scheduled or (located and len(http) >= SEVERAL and all(r.mounted for r in http) and _nowhere_named(entrypoint))
         path, line = (entrypoint.path, entrypoint.line) if scheduled else _registered(project, entrypoint, routes)
         if (path, line) in told:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.dead_arms import never_entered
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.main_blocks import in_main_block
 from runtime_ops.project.model import Func, Klass, Site
@@ -38,7 +39,9 @@ def _findings(project: Project) -> Iterator[Finding]:
             if in_main_block(site) and project.launches and not any(e.production for e in project.phases(site)):
                 continue  # a start by hand, beside what production starts
             name = _unfilled(func, site, raised)
-            if name is None or not (project.phases(site) or project.imported_by(func.module)):
+            if name is None or never_entered(func, site.steps, project.links):
+                continue
+            if not (project.phases(site) or project.imported_by(func.module)):
                 continue
             yield RULE.at(
                 project,

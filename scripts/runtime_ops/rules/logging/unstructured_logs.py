@@ -95,8 +95,9 @@ def check(project: Project) -> Iterator[Finding]:
         place = written(project, setup)
         if place is None:
             continue
-        # what renders was not seen, or spans carry the ids and the exceptions beside the lines
-        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup) or traces(program)
+        # what renders was not seen, or spans carry the ids and the exceptions beside lines that lack nothing else
+        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)
+        doubt = doubt or (not place.lacks and traces(program))
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
         if not _into_files(setup) and not helper and operated(program) and (not doubt or "level" in place.lacks):
