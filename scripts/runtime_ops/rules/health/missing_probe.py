@@ -24,7 +24,8 @@ IMAGES = frozenset({"dockerfile", "compose", "shell", "packaging"})
 """Platforms of a repository that leaves open where its image runs."""
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
 LOAD_GENERATORS = ("locust",)
-FOUNDRY = re.compile(r"(?:^|/)manifest(?:[-_.]\w+)?\.ya?ml$")
+FOUNDRY = re.compile(r"manifest(?:[-_.]\w+)?\.ya?ml")
+"""Cloud Foundry reads it where the application is pushed from: at the root."""
 
 
 @RULE.check
@@ -46,7 +47,7 @@ def check(project: Project) -> Iterator[Finding]:
 def _elsewhere(project: Project) -> bool:
     """Whether Terraform or a manifest of Cloud Foundry, which are not read, says how the programs run: it may give them a probe that
     the image lacks, and Cloud Foundry asks the port by itself."""
-    return any(path.endswith((".tf", ".tf.json")) or FOUNDRY.search(path) for path in project.files)
+    return any(path.endswith((".tf", ".tf.json")) or FOUNDRY.fullmatch(path) for path in project.files)
 
 
 def _checked(launch: Launch) -> bool:
