@@ -21,6 +21,8 @@ GREEN_BLOCKS = frozenset({"gevent.Timeout", "gevent.timeout.Timeout", "eventlet.
 """Blocks that also end blocking calls, since these yield to the hub when the library is patched in."""
 WAIT_FOR = frozenset({"asyncio.wait_for", "asyncio.wait", "asyncio.tasks.wait_for", "async_timeout.wait_for"})
 ALARMS = frozenset({"signal.alarm", "signal.setitimer"})
+TIMED = frozenset({"func_timeout.func_timeout", "func_timeout.dafunc.func_timeout"})
+"""Functions that run another in a thread and raise when their first argument's seconds have passed (func_timeout 4.3.5, dafunc.py)."""
 DECORATORS = ("timeout", "timeout_decorator", "with_timeout", "time_limit", "func_set_timeout")
 DEPTH = 4  # callers of callers; deeper chains were not seen to carry a limit
 LIMIT = Wait("outer limit", "stdlib", "", "no", "", unbounded_values=(None,))
@@ -103,6 +105,8 @@ class OuterLimits:
         decorated = self._decorator(func)
         if decorated is not None:
             return decorated
+        if not asynchronous and any(name in self.links.by_dotted for name in TIMED):
+            return self._timed(func, 0)
         if not asynchronous or not func.facts.is_async or depth > DEPTH or func in self._busy:
             return None
         if func in self._functions:
@@ -123,6 +127,21 @@ class OuterLimits:
         if depth == 0 or answer is not None:
             self._functions[func] = answer
         return answer
+
+    def _timed(self, func: Func, depth: int) -> Deadline | None:
+        """The limit by which every caller has the function run: ``func_timeout(60, solve, args)``, which comes back in time whatever
+        the function does."""
+        edges = self.links.callers.get(func, ())
+        found: list[Deadline] = []
+        for edge in edges if depth <= DEPTH and not func.facts.decorators else ():
+            if edge.how == "reference" and edge.via in TIMED:
+                limit: Deadline | None = self._limit(edge.site.call, edge.caller, "outer")
+            else:
+                limit = self._timed(edge.caller, depth + 1) if edge.how == "call" else None
+            if limit is None or limit.state == "unbounded":
+                return None
+            found.append(limit)
+        return loosest(found) if found else None
 
     def _handed_over(self, func: Func) -> bool:
         """Whether the function is also given to others to call (a route, a callback), where no limit is known."""

@@ -8,6 +8,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.setting_limits import all_setting_limits
 from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Step
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_development
@@ -39,7 +41,9 @@ def _converted_late(project: Project) -> Iterator[Finding]:
             continue
         runs = [project.phases_by_entrypoint(u.function, u.line, u.steps) for u in late]
         serving = {e: p for each in runs for e, p in each.items() if e.kind in ("service", "worker")}
-        if not serving or any(p & {"import", "startup"} for p in serving.values()) or any(_in_try(u) for u in late):
+        if not serving or any(p & {"import", "startup"} for p in serving.values()):
+            continue
+        if any(_in_try(u) or _survived(project, u) for u in late):
             continue
         use = late[0]
         yield RULE.finding(
@@ -60,6 +64,26 @@ def _converted_late(project: Project) -> Iterator[Finding]:
 def _in_try(use: Use) -> bool:
     """Whether the conversion's failure is looked at: a ``try`` that holds little else."""
     return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any("ValueError" in h.types for h in s.stmt.handlers) for s in use.steps)
+
+
+def _survived(project: Project, use: Use) -> bool:
+    """Whether a failure harms little: an arm for every exception here, or around each call of the function, gives back a plain
+    answer instead, with which the caller goes on."""
+    arms = {id(arm.handler) for arm in project.failures if arm.broad and arm.raises == "never" and _goes_on_without(arm, project)}
+    edges = [e for e in project.links.callers.get(use.function, ()) if e.how == "call" and not e.site.weak]
+    around = (use.steps, *(e.site.steps for e in edges))
+    swallowed = [_swallowed(steps, arms) for steps in around]
+    return swallowed[0] or (bool(edges) and all(swallowed[1:]))
+
+
+def _goes_on_without(arm: HandlerEffects, project: Project) -> bool:
+    """Whether the arm returns a constant to code of the project; what it returns to a framework is the answer of a failed request."""
+    plain = bool(arm.returns) and arm.ends <= {"return"} and all(r.status is None for r in arm.returns)
+    return plain and not arm.answers and any(e.how == "call" and e.site.used for e in project.links.callers.get(arm.func, ()))
+
+
+def _swallowed(steps: tuple[Step, ...], arms: set[int]) -> bool:
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any(id(h) in arms for h in s.stmt.handlers) for s in steps)
 
 
 def _needed_by_library(project: Project) -> Iterator[Finding]:
