@@ -132,6 +132,8 @@ class Around:
         if dotted in STANDARD and parameter in ("1", "default"):
             return True  # the default of another read: the value goes on as that one's
         self.flows.append(Flow("argument", dotted, parameter, call.line, call))
+        if isinstance(call.func, m.Attr) and call.func.name == "format":
+            self.flows.append(Flow("text", text_of(self.links, call, function), "", call.line))
         if dotted in PLAIN_CALLS:
             self._convert(PLAIN_CALLS[dotted])
             return True
