@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -20,6 +21,8 @@ RULE = Rule(
     summary="A setting that may be missing is put into an address without a check, or is first converted where serving uses it.",
     lead=True,
 )
+CREDENTIAL = re.compile(r"(?i)(?:bearer|token|api-?key|apikey|oauth|bot) (?:token=)?\{\?\}\Z")
+"""What an ``Authorization`` header says."""
 NUMBERS = frozenset(("int", "float", "builtins.int", "builtins.float"))
 
 
@@ -120,20 +123,22 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
 
 def _found(project: Project) -> Iterator[Finding]:
     for read in project.settings:
-        if read.how not in ENVIRONMENT or read.required or read.checked or read_for_development(read):
+        if read.how not in ENVIRONMENT or read.required or read.checked:
             continue
         if (read.has_default and read.default_text != "None") or read.conversion or read.default_setting:
             continue
         entrypoints = phases_of(project, read)
-        if not entrypoints:
+        if not entrypoints or read_for_development(read, entrypoints):
             continue
         flow = _address(project, read)
         if flow is None or _in_a_default(project, read):
             continue
+        written = flow.to.replace("{?}", "…")
+        holds = "the header then says" if CREDENTIAL.match(flow.to) else "the address then holds"
         yield RULE.finding(
             read.path,
             read.line,
-            f"{read.name} may be missing and goes unchecked into {flow.to.replace('{?}', '…')!r}: the address then holds the "
+            f"{read.name} may be missing and goes unchecked into {written!r}: {holds} the "
             'text "None", and what fails is a look-up or a request later, not the start',
             f"read it with os.environ[{read.name!r}], or test it at start-up and end the process with a message",
             phase="import" if read.function.is_module else "startup",
@@ -154,7 +159,7 @@ def _in_a_default(project: Project, read: SettingRead) -> bool:
 
 def _address(project: Project, read: SettingRead) -> Flow | None:
     """The text with an address that the value goes into, when nothing tests the value before."""
-    own = [f for f in read.flows if f.kind == "text" and is_address(f.to)]
+    own = [f for f in read.flows if f.kind == "text" and (is_address(f.to) or CREDENTIAL.match(f.to))]
     if any(f.kind in ("test", "compare") for f in read.flows):
         return None
     uses = project.settings.uses(read)
@@ -163,7 +168,7 @@ def _address(project: Project, read: SettingRead) -> Flow | None:
     name = (read.bound.name if read.bound is not None else "").rpartition(".")[2]
     for use in uses:
         if name and not _guarded(use, name):
-            own.extend(f for f in use.flows if f.kind == "text" and is_address(f.to))
+            own.extend(f for f in use.flows if f.kind == "text" and (is_address(f.to) or CREDENTIAL.match(f.to)))
     return own[0] if own else None
 
 
