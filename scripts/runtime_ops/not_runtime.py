@@ -30,8 +30,9 @@ GENERATED = "generated"
 AGENTS = "instructions of coding agents"
 DEVELOPMENT = "development container"
 TEMPLATE = "template of a project generator"
+RETIRED = "retired code"
 REASONS = frozenset({
-    TESTS, EXAMPLES, DOCS, MIGRATIONS, VENDORED, ENVIRONMENT, CI, BENCHMARKS, NOTEBOOKS, GENERATED, AGENTS, DEVELOPMENT, TEMPLATE,
+    TESTS, EXAMPLES, DOCS, MIGRATIONS, VENDORED, ENVIRONMENT, CI, BENCHMARKS, NOTEBOOKS, GENERATED, AGENTS, DEVELOPMENT, TEMPLATE, RETIRED,
 })  # fmt: skip
 
 FOLDERS: dict[str, str] = {
@@ -47,6 +48,7 @@ FOLDERS: dict[str, str] = {
     **dict.fromkeys(("notebook", "notebooks"), NOTEBOOKS),
     **dict.fromkeys((".claude", ".cursor", ".agents", ".codex", ".windsurf"), AGENTS),
     ".devcontainer": DEVELOPMENT,
+    "attic": RETIRED,
 }  # fmt: skip
 
 APP_FILES = frozenset({"apps.py", "models.py", "views.py", "urls.py", "admin.py"})

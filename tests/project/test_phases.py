@@ -521,3 +521,71 @@ def test_who_only_imports_the_routes_serves_none(tmp_path: Path) -> None:
     work = "from celery import Celery\nimport urls\n\napp = Celery('work')\n\n\n@app.task\ndef push():\n    return 1\n"
     project = built(tmp_path, work=work, urls=urls, views="def show():\n    return 1\n")
     assert phases(project, "show", "views.py") == {"service": frozenset({"serving"})}
+
+
+WRAPPED = """
+import functools
+
+from flask import Flask
+
+app = Flask(__name__)
+TABLE = {{}}
+
+
+def own(func):
+    {first}
+
+    @functools.wraps(func)
+    def inner(*args):
+        try:
+            return func(*args)
+        except OSError:
+            return None
+    {last}
+    return inner
+
+
+@own
+def handle(x):
+    return open(x).read()
+
+
+@app.route("/")
+def index():
+    return "ok"
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reached"),
+    [
+        ("name = func.__name__", "pass", False),  # it only wraps: nobody else learns of handle()
+        ("TABLE[func.__name__] = func", "pass", True),
+        ("pass", "TABLE['x'] = inner", True),
+        ("pass", "register(inner)", True),
+        ("pass", "inner.is_handler = True", True),  # somebody looks for the mark
+    ],
+)
+def test_a_decorator_that_only_wraps_makes_nobody_call(tmp_path: Path, first: str, last: str, reached: bool) -> None:
+    project = built(tmp_path, app=WRAPPED.format(first=first, last=last))
+    assert bool(phases(project, "handle")) is reached
+
+
+def test_a_decorator_with_arguments_that_only_wraps(tmp_path: Path) -> None:
+    text = """
+    def tried(times):
+        def around(func):
+            def inner(*args):
+                for _ in range(times):
+                    return func(*args)
+            return inner
+        return around
+
+
+    @tried(3)
+    def handle(x):
+        return open(x).read()
+
+
+    """
+    assert not phases(built(tmp_path, app=APP + dedent(text)), "handle")

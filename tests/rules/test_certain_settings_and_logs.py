@@ -211,3 +211,35 @@ DIALS = (
 def test_address_that_a_channel_is_made_of(tmp_path: Path, handed: str, sure: bool) -> None:
     files = {"deploy.yaml": DEPLOYMENT.replace("[gunicorn, app:app]", "[python, app.py]"), "app.py": DIALS.format(handed=handed)}
     assert certain(tmp_path, "startup/local-default", files) is sure
+
+
+@pytest.mark.parametrize(
+    ("read", "use", "told"),
+    [
+        ("os.getenv('AUTO_COMMIT', True)", "if AUTO_COMMIT:\n        index()", "certain"),  # "false" leaves it on
+        ("os.getenv('AUTO_COMMIT', False)", "if not AUTO_COMMIT:\n        index()", "likely"),
+        ("os.getenv('AUTO_COMMIT', False)", "if AUTO_COMMIT:\n        index({'auto.commit': AUTO_COMMIT})", "likely"),
+        ("os.getenv('AUTO_COMMIT', False)", "index({'auto.commit': AUTO_COMMIT})", ""),  # who takes it may read words
+        ("os.getenv('AUTO_COMMIT')", "if AUTO_COMMIT:\n        index()", ""),  # by its name no flag
+        ("os.getenv('AUTO_COMMIT', '').lower() == 'true'", "if AUTO_COMMIT:\n        index()", ""),
+    ],
+)
+def test_a_default_that_is_a_bool_makes_a_flag(tmp_path: Path, read: str, use: str, told: str) -> None:
+    text = f"{APP}AUTO_COMMIT = {read}\n\n\n@app.get('/go')\ndef go():\n    {use}\n    return ''\n{SERVED.format(call='pass')}"
+    found = said(tmp_path, "startup/misparsed-flag", {**IMAGE, "app.py": text})
+    assert [f.confidence for f in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("call", "fires"),
+    [
+        ("prometheus_client.start_http_server(PORT)", True),
+        ("prometheus_client.start_http_server(port=PORT)", True),
+        ("prometheus_client.start_http_server(int(PORT))", False),
+        ("prometheus_client.start_http_server(9000, PORT)", False),  # the address
+    ],
+)
+def test_a_port_that_is_bound_as_it_is_given(tmp_path: Path, call: str, fires: bool) -> None:
+    text = f"import prometheus_client\n{APP}PORT = os.getenv('METRICS_PORT', 9000)\n{call}\n{SERVED.format(call='pass')}"
+    found = said(tmp_path, "startup/unconverted-number", {**IMAGE, "app.py": text})
+    assert [f.confidence for f in found] == ["certain"] * fires

@@ -301,7 +301,7 @@ def pay():
 @pytest.mark.parametrize(
     ("sampled", "told"),
     [
-        ("", "how much of it fails is known from log lines alone"),
+        ("", "no number tells how long its work takes"),
         (", traces_sample_rate=0.1", "since when, is seen by nobody"),
         (", profiles_sample_rate=1", "since when, is seen by nobody"),
     ],

@@ -41,3 +41,12 @@ def test_texts_for_a_person_are_silent(tmp_path: Path, body: str) -> None:
 def test_progress_is_less_than_certain(tmp_path: Path) -> None:
     body = BODY.replace("    click.echo(json.dumps(found))\n", "    for each in found:\n        click.echo(each.title)\n")
     assert confidence(tmp_path, body) == "likely"
+
+
+def test_an_abort_says_one_word_on_stderr(tmp_path: Path) -> None:
+    files = {"pyproject.toml": PACKAGED, "desk.py": HEAD + BODY.replace("sys.exit(1)", "raise click.Abort()")}
+    assert "says no more than Aborted" in said(tmp_path, RULE, files)[0].message
+
+
+def test_a_table_is_for_a_person(tmp_path: Path) -> None:
+    assert not confidence(tmp_path, BODY.replace("click.echo(json.dumps(found))", "click.echo(AsciiTable(found).table)"))

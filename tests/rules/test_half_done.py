@@ -35,6 +35,35 @@ def test_a_callback_that_acknowledges_before_it_works(tmp_path: Path, body: str,
     assert [f.confidence for f in found] == ["certain"] * reported
 
 
+KAFKA = (
+    "import json\n\nimport requests\nfrom confluent_kafka import Consumer\n\n\n"
+    "def process_report(report):\n    requests.post('http://store/reports', json=report, timeout=5)\n\n\n"
+    "def main():\n    consumer = Consumer({{'group.id': 'reports', 'enable.auto.commit': False}})\n    consumer.subscribe(['reports'])\n"
+    "    while True:\n        msg = consumer.poll(1.0)\n        if msg is None:\n            continue\n"
+    "        report = json.loads(msg.value())\n{body}\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "reported"),
+    [
+        ("        consumer.commit()\n        process_report(report)\n", True),
+        ("        if report['kind'] == 'host':\n            consumer.commit()\n            process_report(report)\n", True),
+        ("        process_report(report)\n        consumer.commit()\n", False),
+        (
+            "        if report['kind'] == 'deleted':\n            consumer.commit()\n            continue\n"
+            "        process_report(report)\n        consumer.commit()\n",
+            False,
+        ),
+        ("        try:\n            process_report(report)\n        finally:\n            consumer.commit()\n", False),
+    ],
+    ids=["first", "first in its branch", "behind", "one that is dropped", "however it ended"],
+)
+def test_an_offset_that_is_committed_before_the_work(tmp_path: Path, body: str, reported: bool) -> None:
+    found = shown(tmp_path, "ack-before-work", {"worker.py": KAFKA.format(body=body)})
+    assert [f.confidence for f in found] == ["certain"] * reported
+
+
 VIEW = (
     "import os\nimport subprocess\nimport tempfile\n\nimport requests\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n"
     "def in_folder(text):\n    folder = tempfile.mkdtemp()\n    return folder\n\n\n"

@@ -249,3 +249,38 @@ def test_a_token_of_the_path_that_opens_the_session(tmp_path: Path, kept: str, f
     text = f"{FLASK}@app.get('/screen/<token>')\ndef redeem(token):\n    log.info('token %s', token)\n    {kept}\n    return 'yes'\n{RUN}"
     findings = shown(tmp_path, "logging/secret-in-log", {"app.py": text, "own.py": OWN})
     assert any(f.confidence == "certain" for f in findings) is fires
+
+
+CATCH_ALL = "{decorator}\ndef failed(error):\n    {body}\n\n\n@app.get('/')\ndef index():\n    return price('1')\n"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "body", "success"),
+    [
+        ("@app.errorhandler(Exception)", "return jsonify(message=str(error))", True),
+        ("@app.errorhandler(Exception)", "return jsonify(message=str(error)), 500", False),
+        ("@app.errorhandler(Exception)", "answer = jsonify(message=str(error))\n    answer.status_code = 500\n    return answer", False),
+    ],
+)
+def test_a_handler_of_every_exception_that_tells_nobody(tmp_path: Path, decorator: str, body: str, success: bool) -> None:
+    text = FLASK.replace("abort", "jsonify") + CATCH_ALL.format(decorator=decorator, body=body) + RUN
+    (finding,) = shown(tmp_path, "logging/unlogged-failure", {"app.py": text, "own.py": OWN})
+    assert ("with the status of success" in finding.message) is success
+    assert finding.severity == "medium"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "body"),
+    [
+        ("@app.errorhandler(Exception)", "log.exception('failed')\n    return 'sorry', 500"),
+        ("@app.errorhandler(Exception)", "raise error"),
+        ("@app.errorhandler(Exception)", "tell(error)\n    return 'sorry', 500"),  # its callee logs
+        ("@app.errorhandler(Exception)", "tracker.report_error(error)\n    return 'sorry', 500"),  # not read, named so
+        ("@app.errorhandler(500)", "return 'sorry', 500"),  # Flask has logged what leads to it
+        ("@app.errorhandler(ValueError)", "return 'sorry', 400"),
+    ],
+)
+def test_a_handler_of_every_exception_that_tells_somebody(tmp_path: Path, decorator: str, body: str) -> None:
+    callee = "\n\ndef tell(error):\n    log.error('failed: %s', error)\n"
+    text = FLASK.replace("abort", "jsonify") + CATCH_ALL.format(decorator=decorator, body=body) + callee + RUN
+    assert not said(tmp_path, "logging/unlogged-failure", {"app.py": text, "own.py": OWN})

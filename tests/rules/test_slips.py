@@ -105,6 +105,35 @@ def test_texts(tmp_path: Path, statement: str, count: int) -> None:
     assert len(said(tmp_path, "unfilled-text", {"app.py": text})) == count
 
 
+FILLING = """
+
+class Refused(Exception):
+    def __init__(self, text, values=None):
+        super().__init__(text.format(**(values or {})))
+
+
+class Kept(Exception):
+    def __init__(self, text, code=0):
+        super().__init__(text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "count"),
+    [
+        ("raise Refused('no {name}', {'name': name})", 0),
+        ("raise Refused('no {name}')", 0),
+        ("raise NotImplementedError('no {name}', {'name': name})", 0),
+        ("raise NotImplementedError('no {name}', name)", 0),
+        ("raise Kept('no {name}', code=3)", 1),
+        ("raise Kept('no {name}')", 1),
+    ],
+)
+def test_what_the_exception_fills_itself(tmp_path: Path, statement: str, count: int) -> None:
+    text = f"{APP}{FILLING}\n\n@app.get('/<name>')\ndef show(name):\n    {statement}\n"
+    assert len(said(tmp_path, "unfilled-text", {"app.py": text})) == count
+
+
 @pytest.mark.parametrize(
     ("form", "count"),
     [("%H:%M:%S.%f", 1), ("%H:%M:%S.%03dZ", 1), ("%H:%M:%S", 0), ("%d.%m.", 0), ("%H.%%03d", 0)],

@@ -14,18 +14,24 @@ from runtime_ops.project.phases import Life
 ANSWERS = ("View", "ViewSet", "Middleware", "MiddlewareMixin")
 """How the classes are called whose methods a framework calls for a request."""
 
+BY_HAND = ("packaging", "shell")
+"""Platforms of which it is not known that anybody starts the program there."""
+
 
 def that_answer(project: Project, func: Func, phase: str, found: Iterable[Entrypoint]) -> tuple[Entrypoint, ...]:
     """The entrypoints without those that only import what answers requests: where the way to a function begins with a request, no
-    worker and no command runs it beside a service that does, nor a development server beside one for production."""
+    worker and no command runs it beside a service that does, nor a development server beside one for production, nor a file that
+    serves the application by itself (``run.py``) and that no artifact starts."""
     entrypoints = tuple(found)
     services = [e for e in entrypoints if e.kind == "service"]
     served = [e for e in services if e.app and any(not _at_the_desk(x.server) for x in e.launches)]
+    placed = [e for e in served if any(x.platform not in BY_HAND for x in e.production)]
     left = tuple(
         e
         for e in entrypoints
         if not (e.kind != "service" and services and begins_with_request(project, project.lives[e], func, phase))
         and not (served and e not in served and e.launches and all(_at_the_desk(x.server) for x in e.launches))
+        and not (placed and e.kind == "service" and e.guarded and not e.app and not e.production)
     )
     return left or entrypoints
 

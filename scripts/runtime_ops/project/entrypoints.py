@@ -18,6 +18,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
 from runtime_ops.project.code_starts import Start, starts_in_code
 from runtime_ops.project.development import desk_program, development_file
+from runtime_ops.project.django_settings import included_settings, settings_named
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.loaded import loaded_by_name
@@ -41,7 +42,6 @@ CLI_LIBRARIES = (
     "invoke.",
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
-DJANGO_SETTINGS = "DJANGO_SETTINGS_MODULE"
 RUN_UNATTENDED = ("service", "worker", "job")
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 SERVER_MODULES = frozenset(("socketserver", "http.server", "wsgiref.simple_server", "xmlrpc.server"))
@@ -134,9 +134,11 @@ class Closure:
                 for path, other in index.modules.items()
                 if path.endswith(("/tasks.py", "/tasks/__init__.py")) and (not above or path.startswith(f"{above}/"))
             )
+        yield from self._included_tasks(module)
         named = set(loaded_by_name(self.links, module))
         self.by_name |= named
         yield from named
+        yield from included_settings(self.links, module)
         # settings that name modules by text: INSTALLED_APPS, include("shop.urls"), celery imports, plug-in lists
         texts = set(module.level.inventory.texts)
         formats = list(module.level.inventory.formats)
@@ -158,28 +160,19 @@ class Closure:
                 if config is not None and not rest:
                     yield config
 
+    def _included_tasks(self, module: Module) -> Iterable[Module]:
+        """Modules that a function which makes a celery application names whole: ``kwargs["include"] = ["shop.tasks"]``."""
+        for func in module.functions.values():
+            if not func.is_module and any(site.dotted == "celery.Celery" for site in func.sites):
+                for text in sorted(t for t in func.inventory.texts if "." in t and DOTTED.match(t)):
+                    found, rest = self.links.index.find(module, text)
+                    if found is not None and not rest:
+                        yield found
+
     def settings_of(self, module: Module, launches: Iterable[Launch] = ()) -> frozenset[Module]:
         """What a Django process loads besides: the settings that its file or the environment of its launches names, and all
         that they name in turn. No statement imports them."""
-        named = {
-            text
-            for func in module.functions.values()
-            for site in func.sites
-            if site.method == "setdefault" and len(site.call.args) == 2 and _is_text(site.call.args[0], DJANGO_SETTINGS)
-            for text in (self.links.names.constant(site.call.args[1], func),)
-        }
-        if not named:
-            return frozenset()
-        for launch in launches:
-            given = launch.env.get(DJANGO_SETTINGS)
-            if given is not None and given[0].value is not None and not launch.development:
-                named.add(given[0].value.text)
-        found = (
-            self.links.index.find(module, text)
-            for text in sorted(t for t in named if isinstance(t, str))
-            if DOTTED.match(f"x.{text}")
-        )
-        starts = {part for start, rest in found if start is not None and not rest for part in self._settings_in(start)}
+        starts = {part for start in settings_named(self.links, module, launches) for part in self._settings_in(start)}
         return frozenset(part for start in starts for part in self.of(start))
 
     def _settings_in(self, module: Module) -> tuple[Module, ...]:
@@ -627,10 +620,6 @@ class EntrypointFinder:
                             if text.startswith(library):
                                 return library.rstrip(".")
         return ""
-
-
-def _is_text(expr: m.Expr, text: str) -> bool:
-    return isinstance(expr, m.Const) and expr.value == text
 
 
 def _answers(site: Site) -> bool:

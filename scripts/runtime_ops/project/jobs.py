@@ -17,6 +17,7 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Klass, Place, Site, Value
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.schedules import timetable
 
 DEPTH = 4  # project functions followed from a job or loop: what is deeper serves many callers, not this item
 LONGEST_NAME = 200  # characters of a dotted name; longer texts are prose
@@ -123,6 +124,11 @@ class Jobs:
 
         True of every job where nothing names any: then those who enqueue are elsewhere."""
         return not self._named or func.name in self._named or bool(self.links.callers.get(func))
+
+    @cached_property
+    def scheduled(self) -> frozenset[Func]:
+        """Job functions that a timetable in the code runs."""
+        return timetable(self.links, ((job.func, job.options) for job in self.jobs))
 
     @cached_property
     def _named(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
+from runtime_ops.project.dispatch import DISPATCH, dispatched
 from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
 from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, kin, near
 from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value, make
@@ -101,6 +102,8 @@ class Links:
         for module in index:
             for func in module.functions.values():
                 self._link_data(func)
+                for site, target in dispatched(names, func):
+                    self._edge(Edge(func, target, site, "override", DISPATCH))
                 if self.fields:
                     self._link_fields(func)
 

@@ -24,7 +24,8 @@ RUN_LIMITED = {
     "eventlet.timeout.with_timeout": (0, 1), "eventlet.greenthread.with_timeout": (0, 1), "func_timeout.func_timeout": (0, 1),
     "func_timeout.dafunc.func_timeout": (0, 1),
 }  # fmt: skip
-"""Calls that run a function and give up on it after a time, with the positions of the time and of the function."""
+"""Calls that run a function and give up on it after a time (func_timeout 4.3.5, dafunc.py: in a thread), with the positions of the
+time and of the function."""
 WAIT_FOR = frozenset({"asyncio.wait_for", "asyncio.wait", "asyncio.tasks.wait_for", "async_timeout.wait_for"})
 ALARMS = frozenset({"signal.alarm", "signal.setitimer"})
 DECORATORS = ("timeout", "timeout_decorator", "with_timeout", "time_limit", "func_set_timeout")

@@ -19,6 +19,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.names import type_of
 from runtime_ops.libraries.surface import surface
+from runtime_ops.project.dead_arms import never_entered
 from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import (
     Entrypoint,
@@ -34,6 +35,7 @@ from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import FEW, ServingPlace, Spine, phase_at
+from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
     from runtime_ops.project.hooks import Hook
@@ -106,8 +108,9 @@ class Way(NamedTuple):
 class Life:
     """Phases of one entrypoint."""
 
-    def __init__(self, entrypoint: Entrypoint) -> None:
+    def __init__(self, entrypoint: Entrypoint, links: Links) -> None:
         self.entrypoint = entrypoint
+        self.links = links
         self.reach: dict[Func, dict[str, Reach]] = defaultdict(dict)
         self.spine: dict[Func, tuple[ServingPlace, ...]] = {}
         self.mains: dict[Func, tuple[ServingPlace, ...]] = {}
@@ -122,8 +125,8 @@ class Life:
 
     def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
         """Phases of one place of a function: exact on the spine, the function's own elsewhere; none where it runs for
-        debugging only."""
-        if debug_only(steps):
+        debugging only, or under a switch that no caller turns on."""
+        if debug_only(steps) or never_entered(func, steps, self.links):
             return NOWHERE
         if func in self.spine:
             if func.is_module and self.entrypoint.guarded and not under_main(steps, func.module):
@@ -228,7 +231,7 @@ class Phases:
         self._held: dict[Edge, bool] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
-        life = Life(entrypoint)
+        life = Life(entrypoint, self.links)
         loads_by_name = any(self._loads_by_name(module) for module in entrypoint.modules)
         serves_nothing = _only_works(entrypoint)
         work: list[tuple[Func, str]] = []
@@ -465,7 +468,7 @@ class Phases:
             working = life.entrypoint.kind == "worker"  # a worker may be the one that runs what it puts into its queue
             if life.divided(func):
                 for edge in self.links.callees.get(func, ()):
-                    if (working or not runs_elsewhere(edge)) and not debug_only(edge.site.steps):
+                    if (working or not runs_elsewhere(edge)) and not self._not_taken(edge):
                         here = life.within(func, phase, edge.site.line, edge.site.steps)
                         add(edge.callee, self.flow(edge, here), edge, "", min(ground, ground_of(edge)))
                 continue
@@ -481,12 +484,16 @@ class Phases:
             for edge in self.links.callees.get(func, ()):
                 if func.is_module and in_main_block(edge.site):
                     continue  # who is only imported does not run it; a program's own block is on its spine
-                if debug_only(edge.site.steps):
+                if self._not_taken(edge):
                     continue
                 way = Way(edge, self.flow(edge, ""), ground_of(edge), runs_elsewhere(edge))
                 different.setdefault((edge.callee, *way[1:]), way)
             ways = self._out[func] = list(different.values())
         return ways
+
+    def _not_taken(self, edge: Edge) -> bool:
+        """Whether the call stands where the program never comes: for debugging, or under a switch that no caller turns on."""
+        return debug_only(edge.site.steps) or never_entered(edge.caller, edge.site.steps, self.links)
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
@@ -638,7 +645,7 @@ def _registers(decorator: m.Expr, func: Func, links: Links) -> bool:
         or name.rpartition(".")[2] in ("setter", "getter", "deleter", "wraps")
     ):
         return False
-    return dotted is None or not _wraps(dotted)
+    return not only_wraps(decorator, func, links) if dotted is None else not _wraps(dotted)
 
 
 def _wraps(dotted: str) -> bool:

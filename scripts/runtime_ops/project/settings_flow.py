@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,10 @@ PLAIN_TYPES = frozenset(("str", "repr", "typing.cast", "cast", "SecretStr", "pyd
 NAMES = frozenset((m.Name,))
 NAMED = frozenset((m.Name, m.Subscript))
 CHECKING_NAMES = ("check", "valid", "require", "ensure", "verify", "assert")
+
+
+PLACE = re.compile(r"\{[^{}]*\}")
+"""What ``format`` fills in a text."""
 
 
 class Around:
@@ -132,6 +137,9 @@ class Around:
         if dotted in STANDARD and parameter in ("1", "default"):
             return True  # the default of another read: the value goes on as that one's
         self.flows.append(Flow("argument", dotted, parameter, call.line, call))
+        template = call.func.value if isinstance(call.func, m.Attr) and call.func.name == "format" else None
+        if isinstance(template, m.Const) and isinstance(template.value, str):
+            self.flows.append(Flow("text", PLACE.sub(UNKNOWN, template.value), "", call.line))
         if dotted in PLAIN_CALLS:
             self._convert(PLAIN_CALLS[dotted])
             return True

@@ -59,7 +59,7 @@ def _caught(project: Project, entrypoint: Entrypoint, by_attempt: dict[int, list
             if not isinstance(step.stmt, m.Try) or step.arm != "body":
                 continue
             for effects in by_attempt.get(id(step.stmt), ()):
-                if effects.broad and _ends_well(effects):
+                if effects.broad and _ends_well(effects) and not (in_a_thread(place) or _runs_aside(project, effects.func)):
                     yield CaughtEnd(entrypoint, effects, place)
         if not falls_out(place) or in_a_thread(place):
             return
@@ -69,6 +69,13 @@ def in_a_thread(place: ServingPlace) -> bool:
     """Whether what serves below a place is the target of a thread: its return ends that thread, and main decides how the
     program ends."""
     return place.site is not None and (place.site.dotted or "").startswith(("threading.Thread", "threading.Timer"))
+
+
+def _runs_aside(project: Project, func: Func) -> bool:
+    """Whether a thread is started with the function somewhere: there its return ends a thread alone, and a status that it gave
+    would be lost."""
+    edges = project.links.callers.get(func, ())
+    return any(e.how == "reference" and e.via.startswith(("threading.Thread", "threading.Timer")) for e in edges)
 
 
 def way(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:

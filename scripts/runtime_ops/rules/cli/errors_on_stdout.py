@@ -28,10 +28,15 @@ NO_CODE = frozenset({"click.Abort", "click.exceptions.Abort", "typer.Abort"})
 WRITERS = frozenset({"csv.writer", "csv.DictWriter", "json.dump", "yaml.dump", "yaml.safe_dump"})
 FAILURE_NAME = re.compile(
     r"(?i)^(e|ex|exc|err|error|exception|msg|message|str\((e|ex|exc|err|error)\))$"
-    r"|usage|help|version|style"
+    r"|usage|help|version|style|table|tabulate"
 )
-"""Values that are texts for a person: the error itself, a message, the help."""
+"""Values that are texts for a person: the error itself, a message, the help, a table."""
 REMEDY = "write it to stderr (print(…, file=sys.stderr), click.echo(…, err=True), sys.exit(text))"
+
+
+def _on_stderr(exit_: Site) -> str:
+    """What the failing exit itself leaves there: click and typer end an Abort with one word."""
+    return "says no more than Aborted" if (exit_.dotted or exit_.text) in NO_CODE else "stays empty"
 
 
 @RULE.check
@@ -48,7 +53,7 @@ def check(project: Project) -> Iterator[Finding]:
                         func,
                         said.line,
                         f"{said.text}() writes the error to stdout and the program ends with a failing status: who reads the output "
-                        "takes the text for data, and stderr stays empty",
+                        f"takes the text for data, and stderr {_on_stderr(site)}",
                         REMEDY,
                         end_line=site.line,
                         confidence="certain" if _piped(project, func) else "likely",

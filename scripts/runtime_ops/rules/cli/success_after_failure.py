@@ -533,7 +533,13 @@ def _is_crash(end: CaughtEnd) -> bool:
     if not end.entrypoint.production or not loud or end.effects.counts or end.serving.how == "call":
         return False
     paces = any(site.method in PAUSES for site in end.effects.calls)
-    return not paces and any(can_fail(site) for site in end.effects.body_calls)
+    return not paces and any(can_fail(site) for site in end.effects.body_calls if not _caught_within(end, site))
+
+
+def _caught_within(end: CaughtEnd, site: Site) -> bool:
+    """Whether an inner ``try`` of the body takes every failure of the call, so that it never comes to the arm."""
+    inner = site.steps[len(end.effects.steps) + 1 :]
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any(map(takes_anything, s.stmt.handlers)) for s in inner)
 
 
 def _taken_for(entrypoint: Entrypoint) -> str:

@@ -33,6 +33,7 @@ FETCHES = re.compile(
     r"(?i)^(?:refresh|reload|status|state|head|describe|query|fetch|poll|get|list|check)(?:_|$)|(?:_|^)status$"
 )
 """Methods of a client of unknown class that ask for a state."""
+THREADS = frozenset({"threading.Thread", "multiprocessing.Process", "multiprocessing.context.Process"})
 SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
 
 
@@ -268,6 +269,8 @@ def _started_alone(project: Project, func: Func) -> bool:
     """A thread's or task's own loop: the function is handed to a starter, or nothing of the project calls it, and it is no
     handler that a library calls for a request."""
     edges = project.links.callers.get(func, [])
+    if func.cls is not None and any(base in THREADS for base in func.cls.external_bases) and all(e.caller.cls is func.cls for e in edges):
+        return True  # ``run`` of a thread's class, and its helpers
     if not edges:
         return not project.routes.of(func) and not func.facts.decorators
     return any(

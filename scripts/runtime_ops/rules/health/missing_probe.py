@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts.artifacts import KubernetesFile
@@ -23,6 +24,8 @@ IMAGES = frozenset({"dockerfile", "compose", "shell", "packaging"})
 """Platforms of a repository that leaves open where its image runs."""
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
 LOAD_GENERATORS = ("locust",)
+FOUNDRY = re.compile(r"manifest(?:[-_.]\w+)?\.ya?ml")
+"""Cloud Foundry reads it where the application is pushed from: at the root."""
 
 
 @RULE.check
@@ -42,8 +45,9 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _elsewhere(project: Project) -> bool:
-    """Whether Terraform, which is not read, says how the programs run: it may give them a probe that the image lacks."""
-    return any(path.endswith((".tf", ".tf.json")) for path in project.files)
+    """Whether Terraform or a manifest of Cloud Foundry, which are not read, says how the programs run: it may give them a probe that
+    the image lacks, and Cloud Foundry asks the port by itself."""
+    return any(path.endswith((".tf", ".tf.json")) or FOUNDRY.fullmatch(path) for path in project.files)
 
 
 def _checked(launch: Launch) -> bool:
@@ -159,20 +163,24 @@ def _image(project: Project, entrypoint: Entrypoint, launches: list[Launch]) -> 
         link = built[0].chain[0]
         path, line = link.path, link.line
     else:
-        service = composed[0].service
-        path, line = composed[0].path, service.line if service is not None else composed[0].line
+        path, line = composed[0].path, _service_line(composed[0])
     yield RULE.finding(
         path,
         line,
-        f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs, or whose workers "
-        "died, counts as up, and nothing shows it or can warn",
+        f"neither the image nor a compose service checks the health of {entrypoint.path}: a process that hangs counts as up, and Docker "
+        "neither shows it nor warns",
         "add a HEALTHCHECK (or healthcheck: in compose) that asks a health route with a time limit",
         severity="low",  # compose itself restarts nothing that is unhealthy: the check only shows it
         confidence="likely",
         entrypoints=(entrypoint,),
         anchor=entrypoint.id,
-        also=[Evidence(x.path, x.line, "no healthcheck here") for x in composed[:4]],
+        also=[Evidence(x.path, at, "no healthcheck here") for x in composed[:4] if (x.path, at := _service_line(x)) != (path, line)],
     )
+
+
+def _service_line(launch: Launch) -> int:
+    """Where the compose service of a launch begins."""
+    return launch.service.line if launch.service is not None else launch.line
 
 
 def _unasked(project: Project, entrypoint: Entrypoint, built: list[Launch]) -> Iterator[Finding]:

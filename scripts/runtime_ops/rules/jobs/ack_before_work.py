@@ -20,6 +20,11 @@ RULE = Rule(__name__, severity="medium", summary="A message or a progress mark i
 ACKS = frozenset(
     "basic_ack ack acknowledge delete_message delete_message_batch complete_message task_done_and_ack xack".split()
 )
+COMMITS = frozenset(
+    "confluent_kafka.Consumer.commit confluent_kafka.DeserializingConsumer.commit kafka.KafkaConsumer.commit "
+    "aiokafka.AIOKafkaConsumer.commit".split()
+)
+"""Kafka's acknowledgement: all that was read before is taken as done."""
 MARKS = re.compile(
     r"^(?:state|status|last_(?!error|login|seen|used|activity|access|check|modified|updated|read|edit)\w*|\w*_sent(?:_at)?|sent(?:_at)?|\w*notified\w*|processed(?:_at)?|is_processed|delivered(?:_at)?|cursor|offset|done|completed_at|published_at)$"
 )
@@ -102,15 +107,17 @@ def _stated(func: Func) -> bool:
 def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
     """``ack(); work()`` in one function, or an ack in a ``finally`` that failures pass too."""
     for site in func.sites:
-        if site.method not in ACKS or _stated(func) or site.targets:
+        committed = site.dotted in COMMITS
+        if not (committed or site.method in ACKS) or _stated(func) or site.targets:
             continue
-        if site.within(m.Try, "handler") is not None or any(
-            isinstance(s.stmt, m.If) and _rejects(s.stmt) for s in site.steps
-        ):
+        if site.within(m.Try, "handler") is not None:
             continue
+        drops = [s for s in site.steps if isinstance(s.stmt, m.If) and _rejects(s.stmt)]
         final = next((s for s in site.steps if isinstance(s.stmt, m.Try) and s.arm == "final"), None)
         if final is not None:
             assert isinstance(final.stmt, m.Try)
+            if drops or committed:  # the offset goes on also where the message was told to be broken
+                continue
             nacks = any(
                 isinstance(c.func, m.Name | m.Attr) and re.search(r"nack|reject|requeue|abandon", source_of(c.func))
                 for h in final.stmt.handlers
@@ -127,7 +134,8 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                 )  # fmt: skip
             continue
         after = _work_after(project, func, site)
-        if after is not None:
+        # a branch that drops messages has its work elsewhere; one that has it inside drops nothing
+        if after is not None and all(any(s.stmt is drop.stmt and s.arm == drop.arm for s in after.steps) for drop in drops):
             yield RULE.at(
                 project, site,
                 f"{site.text}() comes before {after.text}(): when that fails or the process is stopped in "

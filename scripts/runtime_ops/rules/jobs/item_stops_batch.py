@@ -17,6 +17,8 @@ from runtime_ops.project.model import Func, Place, Site, Step, blocks_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._ending_loops import ending_loops
+from runtime_ops.rules.jobs._outside_items import Waits, asked_items, asking
+from runtime_ops.rules.jobs._stored_items import PARSES, converts, reads_text, stored
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures, optional, words
 
 RULE = Rule(__name__, severity="medium", summary="The failure of one item ends the loop over all of them.", lead=True)
@@ -33,18 +35,10 @@ RISKY = frozenset(
         "datetime.datetime.fromisoformat",
     }
 )
-CONVERSIONS = frozenset(
-    "int float json.loads datetime.datetime.strptime datetime.datetime.fromisoformat decimal.Decimal uuid.UUID".split()
-)
 ENDS = re.compile(r"(?i)\b(?:stop|exit|quit|abort|terminat|shut|giv(?:e|ing) up|end(?:s|ing|ed)?\b|fatal|leav)")
 STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
 ENQUEUES = frozenset("delay apply_async send_task enqueue kiq".split())
-PARSES = frozenset(
-    """croniter.croniter crontab.CronTab json.loads datetime.datetime.strptime datetime.datetime.fromisoformat
-    dateutil.parser.parse zoneinfo.ZoneInfo pytz.timezone decimal.Decimal uuid.UUID""".split()
-)
-"""Readers of what somebody wrote for an item: they raise for one that is wrong."""
 TRIVIAL = frozenset(
     """is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear
     str list dict sorted""".split()
@@ -53,13 +47,15 @@ TRIVIAL = frozenset(
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    waits = asking(project)
     for func in project.functions:
         if _runs_in_thread(project, func) and project.function_runs_in(func, "serving", kinds=("service", "worker")):
             yield from _thread_loops(project, func)
             yield from _leaving_arms(project, func)
         job = project.jobs.by_func.get(func)
         if job is not None:
-            yield from _items(project, func, job)
+            told = list(_items(project, func, job))
+            yield from told or _asked(project, func, job, waits)
     for end in ending_loops(project):
         yield RULE.in_function(
             project,
@@ -246,6 +242,7 @@ def _items(project: Project, func: Func, job: Job) -> Iterator[Finding]:
         )
         if sent is None or own is None:
             continue
+        sure = job.system is not None and stored(loop, func) and (converts(own, item) or reads_text(own, item))
         yield RULE.in_function(
             project, func, loop.line,
             f"An exception of {own.text}() for one {item} leaves the loop and fails the job: the {item}s behind "
@@ -253,8 +250,27 @@ def _items(project: Project, func: Func, job: Job) -> Iterator[Finding]:
             f"reached by {sent.text}() in this run, and a retry stops at the same one",
             f"guard the work of one {item}: record its failure, go on, and fail at the end if any failed",
             end_line=loop.line + 1,
-            confidence="certain" if job.system is not None and _converts(own, item) and _stored(loop) else "likely",
+            confidence="certain" if sure else "likely",
         )  # fmt: skip
+
+
+def _asked(project: Project, func: Func, job: Job, waits: Waits) -> Iterator[Finding]:
+    """``for feed in feeds: feed.refresh()`` of a job by time, where ``refresh`` asks another program."""
+    if not job.periodic and func not in project.jobs.scheduled:
+        return
+    for asked in asked_items(func, waits):
+        what = asked.wait.site.text
+        yield RULE.in_function(
+            project, func, asked.loop.line,
+            f"A failure of {asked.site.text}() for one {asked.item}"
+            + (f" (it comes to {what}(), line {asked.wait.line} of {asked.wait.path})" if asked.wait.site is not asked.site else "")
+            + f" leaves the loop: the {asked.item}s behind it are not reached in this run, and one that always fails keeps them from "
+            "every run",
+            f"guard the work of one {asked.item}: record its failure, go on, and fail at the end if any failed",
+            end_line=asked.loop.line + 1,
+            confidence="likely",
+        )  # fmt: skip
+        return
 
 
 def _inside_try(place: Place) -> bool:
@@ -266,37 +282,6 @@ def _transaction(place: Place) -> bool:
         isinstance(s.stmt, m.With) and re.search(r"atomic|transaction|begin", source_of(s.stmt.items[0][0]))
         for s in place.steps
     )
-
-
-def _stored(loop: m.For) -> bool:
-    """Whether the items come out of a store or another object (``query.alerts``, ``Alert.objects.all()``): what they hold was
-    written by somebody else, some time ago."""
-    source = loop.iterable.func if isinstance(loop.iterable, m.Call) else loop.iterable
-    return isinstance(source, m.Attr) or (isinstance(source, m.Name) and "." in source.id)
-
-
-def _converts(own: Site, item: str) -> bool:
-    """Whether the work on one item, the only method of that name, is seen to turn data into numbers or dates without an arm for
-    what is none: ``float(None)`` is a TypeError, which ``except ValueError`` lets through."""
-    if len(own.targets) != 1 or not own.text.startswith(item + "."):
-        return False
-    return any(s.dotted in CONVERSIONS and _of_data(s) and not _minds_conversion(s) for s in own.targets[0].sites)
-
-
-def _of_data(site: Site) -> bool:
-    """A value that is looked up in something (``row["price"]``, ``self.options.get("at")``), not a literal or a count."""
-    return any(isinstance(n, m.Subscript) or (isinstance(n, m.Call) and source_of(n.func).endswith(".get")) for n in m.walk(site.call.args))
-
-
-def _minds_conversion(site: Site) -> bool:
-    caught = {
-        name.rpartition(".")[2]
-        for step in site.steps
-        if isinstance(step.stmt, m.Try) and step.arm == "body"
-        for handler in step.stmt.handlers
-        for name in handler.types or ("BaseException",)
-    }
-    return bool(caught & {"Exception", "BaseException"}) or {"ValueError", "TypeError"} <= caught
 
 
 def _about(site: Site, item: str) -> bool:

@@ -71,6 +71,16 @@ def may_be_fields(project: Project, program: Program, setup: LogUse) -> bool:
     )
 
 
+def traces(program: Program) -> bool:
+    """Whether the program sets OpenTelemetry's spans up."""
+    return any(
+        binding.kind == "import" and binding.text.startswith("opentelemetry.sdk.trace")
+        for module in program.modules
+        for bindings in module.level.bindings.values()
+        for binding in bindings
+    )
+
+
 def _required(project: Project) -> bool:
     return any(
         SHIPS.search(requirement.name)

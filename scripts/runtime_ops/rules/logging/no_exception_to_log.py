@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
+from runtime_ops.project.development import debug_only
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
 from runtime_ops.rules.api import Rule, as_one
@@ -37,6 +38,7 @@ def _findings(project: Project) -> Iterator[Finding]:
                 or (site.dotted or "").startswith("structlog.")  # writes no "NoneType: None", and its own word for a missing one
                 or func in hooked
                 or handles(site)
+                or debug_only(site.steps)
                 or told_of_it(func)
                 or called_while_handling(project, func, 0)
             ):

@@ -248,10 +248,24 @@ def _inside_logging(func: Func) -> bool:
     return own or any(b.endswith("Handler") and "log" in b for b in func.cls.external_bases)
 
 
+@cache
 def _taken_by_prefect(project: Project, func: Func) -> bool:
-    """Whether Prefect makes records of what a flow or task prints: with ``log_prints=True``, which the tasks of a flow inherit."""
-    names = {decorator_name(d).rpartition(".")[2] for d in func.facts.decorators}
-    return bool(names & {"flow", "task"}) and _logs_prints(project)
+    """Whether Prefect makes records of what a flow or task prints: with ``log_prints=True``, which the tasks of a flow inherit, and
+    the functions that only these call."""
+    if not _logs_prints(project):
+        return False
+    seen: set[Func] = set()
+    pending = [func]
+    while pending:
+        current = pending.pop()
+        if current in seen or {decorator_name(d).rpartition(".")[2] for d in current.facts.decorators} & {"flow", "task"}:
+            continue
+        seen.add(current)
+        callers = [e.caller for e in project.links.callers.get(current, ()) if not e.site.weak]
+        if not callers:
+            return False
+        pending += callers
+    return True
 
 
 @cache

@@ -12,11 +12,13 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.failure_signs import error_status
 from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.hooks import Hook
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, places_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import functions_of
 from runtime_ops.rules.logging._blamed import answers_as_done, blames_the_client
+from runtime_ops.rules.logging._catch_alls import FLASK, answers_success, silent_catch_alls
 from runtime_ops.rules.logging._failing import hardly_fails
 from runtime_ops.rules.logging._shown import probes
 from runtime_ops.rules.logging.lost_traceback import caught, running
@@ -27,7 +29,6 @@ RULE = Rule(
     summary="A request handler catches any exception, answers it and logs nothing: the cause is known to the client alone, or to nobody.",
 )
 SERVER_ERRORS = range(500, 600)
-FLASK = ("errorhandler", "app_errorhandler", "register_error_handler")
 BY_NAME = re.compile(r"(?i)(^|[._])(log|logger)\.(warning|error|exception|critical)$")
 HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
 
@@ -43,10 +44,26 @@ def check(project: Project) -> Iterator[Finding]:
         answer = _answer(project, arm)
         if answer and not _told_before(project, arm) and not _told_after(arm, logging) and running(project, arm):
             files[arm.path, answer].append(arm)
+    for hook, handler in silent_catch_alls(project):
+        yield _catch_all(project, hook, handler)
     django = {func for route in project.routes if "django" in route.framework for func in functions_of(route)}
     for path, answer in sorted(files):
         first, *others = sorted(files[path, answer], key=lambda arm: (-arm.body_statements, arm.line))
         yield _finding(project, first, others, answer, django=first.func in django)
+
+
+def _catch_all(project: Project, hook: Hook, handler: Func) -> Finding:
+    done = ", and answers it with the status of success" if answers_success(handler) else ""
+    found = RULE.in_function(
+        project,
+        handler,
+        handler.line,
+        f"{handler.name}() takes every exception that leaves a request handler{done}: Flask then neither logs it nor tells error "
+        "trackers, and nothing here does, so no failure of this application leaves a trace",
+        "log it (app.logger.exception) before answering 500, or register the handler for 500: Flask logs before that one",
+        severity="medium",
+    )
+    return replace(found, trace=(*found.trace, Evidence(hook.path, hook.line, f"registered for {hook.detail}")))
 
 
 def _leaves_no_trace(arm: HandlerEffects) -> bool:

@@ -24,6 +24,7 @@ from runtime_ops.rules.logging._plain_text import (
     django_settings,
     may_be_fields,
     shipped,
+    traces,
     written,
 )
 from runtime_ops.rules.logging._programs import (
@@ -94,7 +95,9 @@ def check(project: Project) -> Iterator[Finding]:
         place = written(project, setup)
         if place is None:
             continue
-        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)  # what renders was not seen
+        # what renders was not seen, or spans carry the ids and the exceptions beside lines that lack nothing else
+        doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)
+        doubt = doubt or (not place.lacks and traces(program))
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
         if not _into_files(setup) and not helper and operated(program) and (not doubt or "level" in place.lacks):
@@ -283,6 +286,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         and not use.name.startswith("sentry_sdk.")
         and not (use.function.cls is not None and use.function.cls.name.endswith("Handler"))
         and not (use.name == "logging.basicConfig" and use.site is not None and not forced(use.site) and _set_up_by_command(program))
+        and not _beside_django(use, program)
         and not (use.role == "formatter" and use.site is not None and unused(use.site))
         and any(reached(project, entrypoint, use) for entrypoint in program.all)
     ]
@@ -293,6 +297,13 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
         return ROLES.index(use.role), for_development(use.path), use.function.module is not own, not _about_logging(use), use.path, use.line
 
     return min(found, key=rank, default=None)
+
+
+def _beside_django(use: LogUse, program: Program) -> bool:
+    """A ``basicConfig`` of some module that Django loads after its settings, whose LOGGING is what sets the program's logging up."""
+    settings = {x for x in program.modules if "LOGGING" in x.level.bindings and "INSTALLED_APPS" in x.level.bindings}
+    bare = use.name == "logging.basicConfig" and use.site is not None and not forced(use.site)
+    return bare and use.function.is_module and bool(settings) and use.function.module not in settings
 
 
 def _set_up_by_command(program: Program) -> bool:

@@ -36,11 +36,13 @@ TAME = frozenset(
     read readline timestamp sorted list call_soon_threadsafe strip format""".split()
 )
 # calls of other libraries that catch what goes wrong themselves (websocket-client 1.3.3 to 1.9.2: the exception goes to on_error)
-CATCHING = frozenset({"websocket.WebSocketApp.run_forever"})
+# confluent-kafka 2.x: poll() hands a failure out as a message, commit() raises it
+CATCHING = frozenset({"websocket.WebSocketApp.run_forever", "confluent_kafka.Consumer.poll"})
 # calls of the standard library whose failure is a matter of files, programs and data, beside those of which a wait is known
 FAILING = (
     "builtins.open", "open", "json.load", "shutil.", "subprocess.", "tempfile.", "zipfile.", "tarfile.", "sqlite3.", "socket.", "yaml.",
     "os.remove", "os.unlink", "os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.listdir", "os.scandir", "os.stat", "os.rmdir",
+    "confluent_kafka.Consumer.commit",
 )  # fmt: skip
 ARCHIVES = ("zipfile.", "tarfile.", "shutil.")
 IN_MEMORY = ("threading.", "queue.", "multiprocessing.", "janus.", "asyncio.", "time.", "logging.")

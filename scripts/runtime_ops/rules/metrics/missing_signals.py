@@ -54,6 +54,8 @@ SETTINGS = re.compile(r"(?i)(?:^|[/_.])(?:settings?|conf|config)(?:[/_.]|$)")
 """Modules that hold settings, by path: of several, production may take another than the one that the code names."""
 EXPORTERS = re.compile(r"(?i)(?:celery|rq)[\w-]*exporter|(?:^|[/-])flower(?:[:@-]|$)")
 """Images that measure a job system from outside."""
+SCRIPT = 4
+"""Modules below which a program is a script beside others."""
 OUTCOMES = frozenset(("status", "status_code", "code", "outcome", "result", "success", "error", "exception", "state"))
 NOTHING = ("records no metric", "has traces, but no metric")
 DEPTH_BESIDE = "is traced and tracked, and nothing records its queue depth"
@@ -117,22 +119,30 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
     first, *others = sorted(bare, key=lambda p: (p not in queued, p.home.path, p.home.line))
     path, line = place_to_measure(project, first)
     unseen = "how much waits in its queue, and since when, " if queued else ""
-    rest = "is seen by nobody" if tracked and queued else "how long its work takes and how much of it fails is known from log lines alone"
+    rest = "is seen by nobody" if tracked and queued else "no number tells how long its work takes or how much of it fails"
     return RULE.finding(
         path,
         line,
         f"nothing in the repository records a metric, and {first.entrypoint.kind} {first.entrypoint.path} is deployed: {unseen}{rest}, "
-        "and no alert can be set on it",
+        "and no alert can be set on one",
         "count and time its work here (prometheus_client or OpenTelemetry, by the framework's instrumentation)"
         + (", and export the queue's depth and the age of what waits" if queued else ""),
         severity="medium" if queued and not tracked else "low",
-        confidence="certain" if any(operated(program) or placed(program, "compose") for program in bare) else "possible",
+        confidence="certain" if any(_measured_for(program, program in queued) for program in bare) else "possible",
         phase="serving",
         entrypoints=[program.entrypoint for program in (first, *others)],
         anchor="nothing",
         count=len(bare),
         also=[Evidence(p.home.path, p.home.line, f"{p.entrypoint.kind}: the same") for p in others[:8]],
     )
+
+
+def _measured_for(program: Program, queued: bool) -> bool:
+    """Whether somebody operates the program who would read its numbers. Of an image or a compose file alone that is known where work
+    can pile up in a queue; and a script that loops is watched from outside."""
+    if queued:
+        return operated(program) or placed(program, "compose")
+    return placed(program) and (program.entrypoint.kind == "service" or len(program.modules) >= SCRIPT)
 
 
 def shipped(project: Project, component: tuple[Program, ...]) -> bool:

@@ -19,7 +19,9 @@ from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.shutdown._at_stake import at_stake, hands_back, in_hand, lost, skipped
+from runtime_ops.rules.shutdown._launched import own_image
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
+from runtime_ops.rules.shutdown._reloading import reloads
 from runtime_ops.rules.shutdown._running import for_developers, names_in
 
 RULE = Rule(
@@ -89,7 +91,9 @@ def _left_open(project: Project, entrypoint: Entrypoint, place: ServingPlace) ->
     """Whether the entrypoint serves at this place in production, and nothing there handles SIGTERM."""
     if at_the_desk(entrypoint, place) or DESK.search(place.function.facts.doc or ""):
         return False
-    return leaves_sigterm(place) and not for_debugging(place) and handled(project, entrypoint) is None
+    if not leaves_sigterm(place) or for_debugging(place) or reloads(entrypoint, place):
+        return False
+    return handled(project, entrypoint) is None
 
 
 def _loses_nothing(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> bool:
@@ -289,6 +293,9 @@ def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *
 def _stopped_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether the platform interrupts the program as Ctrl-C does, by its stop signal or in a ``preStop`` hook."""
     started = [x for x in entrypoint.production if x.platform not in BY_HAND]
+    placed = [image for x in started if x.platform != "dockerfile" for image in x.artifacts]
+    # what an image says by itself counts only where no other artifact runs that image
+    started = [x for x in started if own_image(x) is None or own_image(x) not in placed]
     if started and all(x.stop_signal is not None and x.stop_signal.text.removeprefix("SIG") in ("INT", "2") for x in started):
         return True
     hooks = (c.pre_stop for file in project.artifacts_of(KubernetesFile) for w in file.workloads for c in w.containers)

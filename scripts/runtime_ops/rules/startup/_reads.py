@@ -25,15 +25,21 @@ DEVELOPMENT = re.compile(
 )
 
 
+TOOLS = re.compile(r"(?i)(^|[/_.\-])(?:scripts?|tools)(?=[/_.\-]|$)")
+"""Folders of what people run by hand, unless an artifact starts it."""
+
+
 def for_development(path: str) -> bool:
     """Whether a file's path says that it is for tests or the desk."""
     return bool(DEVELOPMENT.search(path))
 
 
-def read_for_development(read: SettingRead) -> bool:
+def read_for_development(read: SettingRead, runs: Iterable[Entrypoint] = ()) -> bool:
     """Whether a setting is read for tests or the desk: by the file's path, or by the name of the settings class around it
-    (``class Development(Config)``), of which production takes another."""
-    if for_development(read.path):
+    (``class Development(Config)``), of which production takes another. ``runs``: the programs that read it; a script that
+    production starts is none for the desk."""
+    written = TOOLS.sub(r"\1", read.path) if any(e.path == read.path and e.production for e in runs) else read.path
+    if for_development(written):
         return True
     path, line = place(read)
     return any(

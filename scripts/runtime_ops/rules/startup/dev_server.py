@@ -52,7 +52,7 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             continue
         link = launch.chain[-1]
         if launch.server in development:
-            if _for_the_desk(launch) or _real_server(project, development, launch):
+            if _for_the_desk(launch) or _real_server(project, development, launch) or _adapted(project, entrypoint):
                 continue
             yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
         elif launch.server is not None and "reload" in launch.options:
@@ -126,6 +126,11 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
                 else f"{place.site.text}() runs with debug or reload on"
             )
             yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
+
+
+def _adapted(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the program that the command starts serves by a server that it gives to bottle."""
+    return any(place.site is not None and _by_adapter(place.site) for place in serving_places(project, entrypoint))
 
 
 def _by_adapter(site: Site) -> bool:

@@ -68,7 +68,7 @@ def _meant_as_flag(project: Project, read: SettingRead) -> bool:
     """Whether something shows that the variable is thought of as true or false, so that somebody will write ``false``: the
     code turns it into a bool or gives False for a default, an artifact sets it to a word for off, or the module compares
     another flag with words."""
-    if read.conversion == "bool" or (read.default_text is not None and read.default_text in OFF):
+    if read.conversion == "bool" or _bool_default(read) or (read.default_text is not None and read.default_text in OFF):
         return True
     given = (launch.env[read.name][0].value for launch in project.launches if read.name in launch.env)
     if any(value is not None and value.text in OFF for value in given):
@@ -86,13 +86,22 @@ def _found(project: Project) -> Iterator[Finding]:
         if not any(e.long_running or e.production for e in found) or _for_nobody(project, read) or _below_debug(read):
             continue
         off = _turned_off(project, read)
+        stuck = _bool_default(read) and read.default == m.Const(True)
         yield _finding(
             read,
             found,
-            f'{read.name} is on as soon as the variable holds any text: setting it to "false" or "0" turns it on',
+            f'{read.name} is on by default and with any text: "false" and "0" leave it on, and only an empty value turns it off'
+            if stuck
+            else f'{read.name} is on as soon as the variable holds any text: setting it to "false" or "0" turns it on',
             severity=None if off else "low",  # nobody is hurt before somebody writes "false"
-            confidence="possible" if not _meant_as_flag(project, read) else "certain" if off and of_the_process(read) else "likely",
+            confidence=_confidence(project, read, off=off, stuck=stuck),
         )
+
+
+def _confidence(project: Project, read: SettingRead, *, off: bool, stuck: bool) -> str:
+    if not _meant_as_flag(project, read):
+        return "possible"
+    return "certain" if (off or stuck) and of_the_process(read) else "likely"
 
 
 def _unless_spelled(project: Project) -> Iterator[Finding]:
@@ -165,7 +174,7 @@ def _by_truth(project: Project, read: SettingRead) -> bool:
         or read.secret
         or url_like(read.name)
         or variable_reader(read.name) is not None
-        or FLAG.search(read.name) is None
+        or (FLAG.search(read.name) is None and not _bool_default(read))
         or OPT_OUT.search(read.name)
         or FOR_TESTS.search(read.name)
     ):
@@ -176,8 +185,16 @@ def _by_truth(project: Project, read: SettingRead) -> bool:
         return False
     uses = project.settings.uses(read)
     flows = [f for f in (*read.flows, *(f for u in uses for f in u.flows)) if f.kind != "store"]
+    tests = [f for f in flows if f.kind == "test"]
+    if _bool_default(read):  # and beside it handed on to what takes a bool: {"enable.auto.commit": AUTO_COMMIT}
+        return bool(tests) and all(f.kind in ("test", "item", "argument") for f in flows) and not _only_told(read)
     # used as a text anywhere: "is it set" is then a fair question
-    return bool(flows) and all(f.kind == "test" for f in flows) and not _only_told(read)
+    return bool(flows) and len(tests) == len(flows) and not _only_told(read)
+
+
+def _bool_default(read: SettingRead) -> bool:
+    """``os.getenv("AUTO_COMMIT", False)``: whoever gave a bool for the default thinks of true and false."""
+    return isinstance(read.default, m.Const) and isinstance(read.default.value, bool)
 
 
 def _only_told(read: SettingRead) -> bool:

@@ -26,6 +26,13 @@ NUMERIC = frozenset(
 FIRST_IS_NUMBER = frozenset(("time.sleep", "asyncio.sleep", "range", "datetime.timedelta", "signal.alarm"))
 """Callables of the standard library whose first argument is a number."""
 
+PORTS = {
+    "prometheus_client.start_http_server": ("0", "port"), "prometheus_client.start_wsgi_server": ("0", "port"),
+    "flask.Flask.run": ("1", "port"), "werkzeug.serving.run_simple": ("1", "port"),
+}  # fmt: skip
+"""Servers that bind the port as they were given it (prometheus-client 0.23, exposition.py: socket.bind takes no text; werkzeug 3.1,
+serving.py: "port must be an integer"); uvicorn, aiohttp and waitress resolve a text."""
+
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
@@ -49,7 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
             entrypoints=tuple(found),
             anchor=read.name,
             # what the standard library does with a text is known; a library may convert what it is given
-            confidence="certain" if flow.to in FIRST_IS_NUMBER else "likely",
+            confidence="certain" if flow.to in FIRST_IS_NUMBER or flow.to in PORTS else "likely",
         )
 
 
@@ -67,6 +74,8 @@ def _numeric(project: Project, read: SettingRead) -> Flow | None:
 def _needs_number(flow: Flow) -> bool:
     if flow.kind != "argument":
         return False
+    if flow.to in PORTS:
+        return flow.parameter in PORTS[flow.to]
     if flow.to in FIRST_IS_NUMBER:
         return flow.parameter in ("0", *NUMERIC)
     if flow.to.startswith("redis.") and flow.to.count(".") > 1 and not flow.to.rpartition(".")[2][:1].isupper():

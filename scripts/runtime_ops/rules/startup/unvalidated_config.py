@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.setting_limits import all_setting_limits
 from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
+from runtime_ops.project.model import Step
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_development
@@ -18,6 +21,8 @@ RULE = Rule(
     summary="A setting that may be missing is put into an address without a check, or is first converted where serving uses it.",
     lead=True,
 )
+CREDENTIAL = re.compile(r"(?i)(?:bearer|token|api-?key|apikey|oauth|bot) (?:token=)?\{\?\}\Z")
+"""What an ``Authorization`` header says."""
 NUMBERS = frozenset(("int", "float", "builtins.int", "builtins.float"))
 
 
@@ -39,7 +44,9 @@ def _converted_late(project: Project) -> Iterator[Finding]:
             continue
         runs = [project.phases_by_entrypoint(u.function, u.line, u.steps) for u in late]
         serving = {e: p for each in runs for e, p in each.items() if e.kind in ("service", "worker")}
-        if not serving or any(p & {"import", "startup"} for p in serving.values()) or any(_in_try(u) for u in late):
+        if not serving or any(p & {"import", "startup"} for p in serving.values()):
+            continue
+        if any(_in_try(u) or _survived(project, u) for u in late):
             continue
         use = late[0]
         yield RULE.finding(
@@ -60,6 +67,26 @@ def _converted_late(project: Project) -> Iterator[Finding]:
 def _in_try(use: Use) -> bool:
     """Whether the conversion's failure is looked at: a ``try`` that holds little else."""
     return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any("ValueError" in h.types for h in s.stmt.handlers) for s in use.steps)
+
+
+def _survived(project: Project, use: Use) -> bool:
+    """Whether a failure harms little: an arm for every exception here, or around each call of the function, gives back a plain
+    answer instead, with which the caller goes on."""
+    arms = {id(arm.handler) for arm in project.failures if arm.broad and arm.raises == "never" and _goes_on_without(arm, project)}
+    edges = [e for e in project.links.callers.get(use.function, ()) if e.how == "call" and not e.site.weak]
+    around = (use.steps, *(e.site.steps for e in edges))
+    swallowed = [_swallowed(steps, arms) for steps in around]
+    return swallowed[0] or (bool(edges) and all(swallowed[1:]))
+
+
+def _goes_on_without(arm: HandlerEffects, project: Project) -> bool:
+    """Whether the arm returns a constant to code of the project; what it returns to a framework is the answer of a failed request."""
+    plain = bool(arm.returns) and arm.ends <= {"return"} and all(r.status is None for r in arm.returns)
+    return plain and not arm.answers and any(e.how == "call" and e.site.used for e in project.links.callers.get(arm.func, ()))
+
+
+def _swallowed(steps: tuple[Step, ...], arms: set[int]) -> bool:
+    return any(isinstance(s.stmt, m.Try) and s.arm == "body" and any(id(h) in arms for h in s.stmt.handlers) for s in steps)
 
 
 def _needed_by_library(project: Project) -> Iterator[Finding]:
@@ -96,20 +123,22 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
 
 def _found(project: Project) -> Iterator[Finding]:
     for read in project.settings:
-        if read.how not in ENVIRONMENT or read.required or read.checked or read_for_development(read):
+        if read.how not in ENVIRONMENT or read.required or read.checked:
             continue
         if (read.has_default and read.default_text != "None") or read.conversion or read.default_setting:
             continue
         entrypoints = phases_of(project, read)
-        if not entrypoints:
+        if not entrypoints or read_for_development(read, entrypoints):
             continue
         flow = _address(project, read)
         if flow is None or _in_a_default(project, read):
             continue
+        written = flow.to.replace("{?}", "…")
+        holds = "the header then says" if CREDENTIAL.match(flow.to) else "the address then holds"
         yield RULE.finding(
             read.path,
             read.line,
-            f"{read.name} may be missing and goes unchecked into {flow.to.replace('{?}', '…')!r}: the address then holds the "
+            f"{read.name} may be missing and goes unchecked into {written!r}: {holds} the "
             'text "None", and what fails is a look-up or a request later, not the start',
             f"read it with os.environ[{read.name!r}], or test it at start-up and end the process with a message",
             phase="import" if read.function.is_module else "startup",
@@ -130,7 +159,7 @@ def _in_a_default(project: Project, read: SettingRead) -> bool:
 
 def _address(project: Project, read: SettingRead) -> Flow | None:
     """The text with an address that the value goes into, when nothing tests the value before."""
-    own = [f for f in read.flows if f.kind == "text" and is_address(f.to)]
+    own = [f for f in read.flows if f.kind == "text" and (is_address(f.to) or CREDENTIAL.match(f.to))]
     if any(f.kind in ("test", "compare") for f in read.flows):
         return None
     uses = project.settings.uses(read)
@@ -139,7 +168,7 @@ def _address(project: Project, read: SettingRead) -> Flow | None:
     name = (read.bound.name if read.bound is not None else "").rpartition(".")[2]
     for use in uses:
         if name and not _guarded(use, name):
-            own.extend(f for f in use.flows if f.kind == "text" and is_address(f.to))
+            own.extend(f for f in use.flows if f.kind == "text" and (is_address(f.to) or CREDENTIAL.match(f.to)))
     return own[0] if own else None
 
 

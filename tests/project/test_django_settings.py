@@ -1,0 +1,76 @@
+"""Which settings a Django program loads, where no statement and no text of its own file names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from project.made_repository import written
+
+WSGI = "from django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n"
+MANAGE = 'import os\n\nif __name__ == "__main__":\n    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{settings}")\n'
+SETTINGS = 'ROOT_URLCONF = "site1.urls"\n'
+STARTED = 'FROM python:3.12\n{env}CMD ["gunicorn", "site1.wsgi:application"]\n'
+
+
+def loaded(root: Path, files: dict[str, str], *, env: str = "", settings: str = "site1.settings") -> set[str]:
+    made = {
+        "Dockerfile": STARTED.format(env=env),
+        "manage.py": MANAGE.format(settings=settings),
+        "site1/__init__.py": "",
+        "site1/wsgi.py": WSGI,
+        "site1/urls.py": "urlpatterns = []\n",
+    }
+    project = written(root, {**made, **files})
+    service = next(e for e in project.entrypoints if e.path == "site1/wsgi.py")
+    return {module.path for module in service.modules}
+
+
+def test_the_environment_of_a_launch_names_the_settings(tmp_path: Path) -> None:
+    files = {"site1/real.py": SETTINGS, "site1/settings.py": SETTINGS}
+    found = loaded(tmp_path, files, env="ENV DJANGO_SETTINGS_MODULE=site1.real\n")
+    assert {"site1/real.py", "site1/urls.py"} <= found and "site1/settings.py" not in found
+
+
+def test_without_an_artifact_that_says_them_those_of_manage_are_taken(tmp_path: Path) -> None:
+    assert {"site1/settings.py", "site1/urls.py"} <= loaded(tmp_path, {"site1/settings.py": SETTINGS})
+
+
+def test_for_settings_of_development_the_others_beside_them_are_taken(tmp_path: Path) -> None:
+    files = {"site1/conf/__init__.py": "", "site1/conf/local.py": SETTINGS, "site1/conf/production.py": SETTINGS}
+    found = loaded(tmp_path, files, settings="site1.conf.local")
+    assert "site1/conf/production.py" in found and "site1/conf/local.py" not in found
+
+
+def test_a_file_that_assigns_the_variable_has_no_other_settings(tmp_path: Path) -> None:
+    named = 'import os\n\nos.environ["DJANGO_SETTINGS_MODULE"] = "site1.real"\n' + WSGI
+    files = {"site1/wsgi.py": named, "site1/real.py": SETTINGS, "site1/settings.py": SETTINGS}
+    found = loaded(tmp_path, files)
+    assert "site1/real.py" in found and "site1/settings.py" not in found
+
+
+@pytest.mark.parametrize(
+    ("included", "taken"),
+    [
+        ('"parts/mail.py"', {"mail.py"}),
+        ('"parts/*.py"', {"mail.py", "urls.py"}),
+        ('optional("parts/mail.py"), "parts/none.py"', {"mail.py"}),
+        ("name", set()),
+    ],
+)
+def test_split_settings_include_files_by_their_paths(tmp_path: Path, included: str, taken: set[str]) -> None:
+    text = f"from split_settings.tools import include, optional\n\nname = 1\ninclude({included})\n"
+    files = {"site1/settings.py": text, "site1/parts/mail.py": SETTINGS, "site1/parts/urls.py": SETTINGS, "site1/parts/dev.py": ""}
+    found = loaded(tmp_path, files)
+    assert {path.rpartition("/")[2] for path in found if "/parts/" in path} == taken
+
+
+def test_what_a_factory_of_celery_includes_is_loaded(tmp_path: Path) -> None:
+    factory = (
+        "from celery import Celery\n\n\ndef make(**options):\n    options['include'] = ['work.tasks', 'work.none']\n"
+        "    return Celery('work', **options)\n\n\napp = make()\n"
+    )
+    files = {"work/__init__.py": "", "work/app.py": factory, "work/tasks.py": "", "work/other.py": ""}
+    project = written(tmp_path, files)
+    found = {module.path for module in project.closure.of(project.index.modules["work/app.py"])}
+    assert found == {"work/__init__.py", "work/app.py", "work/tasks.py"}
