@@ -110,6 +110,14 @@ class Launch:
     """The artifact is for development: its name says so, it mounts the source, or it starts a reloader."""
 
     @property
+    def adds_unread(self) -> bool:
+        """A script on the way was not found (an image copies it from a place that a build argument names): what it puts to the
+        command, options and variables, is not known."""
+        read = {link.path.rpartition("/")[2] for link in self.chain}
+        words = (word.rpartition("/")[2] for link in self.chain for word in link.text.split()[:2])
+        return any(word.endswith(".sh") and word not in read for word in words)
+
+    @property
     def path(self) -> str:
         """The outermost artifact."""
         return self.chain[0].path

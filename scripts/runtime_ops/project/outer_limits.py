@@ -146,7 +146,8 @@ class OuterLimits:
                 site = edge.site
                 at = Evidence(site.path, site.line, f"{site.text}({source_of(given, 40)}, …)")
                 limit = replace(self.judge.given(given, site.function, LIMIT, "timeout", "outer", site.line), source=at)
-                found.append((site, limit))
+                if limit.bounded is not False:
+                    found.append((site, limit))
         return found
 
     def _handed_over(self, func: Func, limited: list[Site]) -> bool:

@@ -162,6 +162,8 @@ def _time(row: Server, launch: Launch) -> Limit | str | None:
             number = _number(option.value)
             at = Evidence(option.path, option.line, f"{row.name} {name} = {option.value}")
             return Limit(number, row.name, at) if number else None if number == 0 else "unknown"
+    if launch.adds_unread:
+        return "unknown"
     at = Evidence(launch.chain[-1].path, launch.chain[-1].line, f"{row.name} ends a request after {row.request_seconds} s by default")
     return Limit(float(row.request_seconds), row.name, at) if row.request_seconds else None
 
