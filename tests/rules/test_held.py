@@ -39,6 +39,20 @@ def test_the_time_that_the_server_gives(tmp_path: Path, last: str, end: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("scripts", "end"),
+    [
+        (("docker/docker-entrypoint.sh",), "until gunicorn kills its process after 75 s"),  # the only one it can be
+        (("docker/a/entrypoint.sh", "docker/b/entrypoint.sh"), REQUEST),
+    ],
+)
+def test_an_entry_script_that_a_build_step_puts_in_its_place(tmp_path: Path, scripts: tuple[str, ...], end: str) -> None:
+    last = "RUN cp docker/docker-entrypoint.sh /mnt/entrypoint.sh\nENTRYPOINT [\"/mnt/entrypoint.sh\"]\nCMD [\"gunicorn\", \"app:app\"]"
+    text = '#!/bin/sh\nexec "$@" --timeout 75\n'
+    files = {"app.py": HEAD + ASKS, "Dockerfile": IMAGE.format(last=last), **dict.fromkeys(scripts, text)}
+    assert told(tmp_path, files).endswith(end)
+
+
+@pytest.mark.parametrize(
     ("command", "end"),
     [
         ("gunicorn 'app:create_app()'", "holds its start until gunicorn kills its process after 30 s, and starts it again"),

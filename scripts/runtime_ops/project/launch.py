@@ -111,11 +111,13 @@ class Launch:
 
     @property
     def adds_unread(self) -> bool:
-        """A script on the way was not found (an image copies it from a place that a build argument names): what it puts to the
+        """The image's entry script was not found (it is copied from a place that a build argument names): what it puts to the
         command, options and variables, is not known."""
-        read = {link.path.rpartition("/")[2] for link in self.chain}
-        words = (word.rpartition("/")[2] for link in self.chain for word in link.text.split()[:2])
-        return any(word.endswith(".sh") and word not in read for word in words)
+        for link, following in zip(self.chain, (*self.chain[1:], None), strict=True):
+            script = link.text.removeprefix("ENTRYPOINT ").split(" ")[0] if link.text.startswith("ENTRYPOINT ") else ""
+            if script.endswith(".sh") and (following is None or not following.path.endswith((".sh", "entrypoint"))):
+                return not script.rpartition("/")[2].startswith("wait")
+        return False
 
     @property
     def path(self) -> str:

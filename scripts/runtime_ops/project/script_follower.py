@@ -64,6 +64,10 @@ class ScriptFollower:
             path = next((p for p in found if p is not None), None)
             if path is None and "entrypoint" in text:
                 path = self.locator.file(text, way.where)
+        if path is None and "entrypoint" in text.rpartition("/")[2]:
+            # a build step puts it where it is called (``cp docker/docker-entrypoint.sh /mnt/app/entrypoint.sh``): the only one it can be
+            alike = [known for known in self.scripts if "entrypoint" in known.rpartition("/")[2]]
+            path = alike[0] if len(alike) == 1 else None
         return self.scripts.get(path or "")
 
     def by_hand(self, way: Way, script: a.ShellScript) -> list[Launch]:
