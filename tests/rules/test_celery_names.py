@@ -31,3 +31,10 @@ def test_a_namespace_given_to_the_application_holds(tmp_path: Path) -> None:
     work = APP.format("'shop.settings'").replace("Celery('shop')", "Celery('shop', namespace='CELERY')")
     files = {"shop/__init__.py": "", "shop/work.py": work, "shop/settings.py": "CELERY_TASK_TIME_LIMIT = 60\n"}
     assert not shown(tmp_path, "ignored-setting", files)
+
+
+@pytest.mark.parametrize(("by_hand", "fires"), [("app.conf.task_time_limit = 60\n", False), ("app.conf.task_acks_late = True\n", True)])
+def test_what_the_application_sets_beside_what_it_loads(tmp_path: Path, by_hand: str, fires: bool) -> None:
+    work = APP.format("'shop.settings'") + by_hand
+    files = {"shop/__init__.py": "", "shop/work.py": work, "shop/settings.py": "CELERY_TASK_TIME_LIMIT = 60\n"}
+    assert bool(shown(tmp_path, "ignored-setting", files)) is fires

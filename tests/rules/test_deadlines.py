@@ -78,6 +78,7 @@ def test_what_blocks_a_coroutine(tmp_path: Path, body: str, lines: list[int]) ->
         ("    for _ in range(9):\n        time.sleep(1)\n", False),
         ("    while True:\n        if job.refresh():\n            break\n        time.sleep(1)\n", True),
         ("    while not stop.is_set():\n        time.sleep(1)\n", False),
+        ("    while True:\n        if job.refresh():\n            break\n        yield job.status()\n        time.sleep(1)\n", False),
     ],
 )
 def test_which_loops_poll_without_end(tmp_path: Path, loop: str, fires: bool) -> None:

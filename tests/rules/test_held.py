@@ -107,3 +107,17 @@ def test_where_some_callers_of_a_wrapper_give_the_limit_the_others_are_the_way(t
     (found,) = shown(tmp_path, RULE, {"app.py": text, "Dockerfile": IMAGE.format(last='CMD ["gunicorn", "app:app"]')})
     assert [note.note for note in found.trace][-1] == "ask() is called without a limit"
     assert not any("bounded" in note.note and "unbounded" not in note.note for note in found.trace)
+
+
+def test_what_a_timetable_is_given_at_the_start_does_not_run_there(tmp_path: Path) -> None:
+    tasks = (
+        "import requests\nfrom celery import Celery\n\ncelery_app = Celery('shop')\n\n\n@celery_app.task\ndef refresh():\n"
+        "    requests.get('http://rates')\n"
+    )
+    app = (
+        "from datetime import timedelta\n\nfrom flask import Flask\n\nfrom tasks import celery_app, refresh\n\n\ndef create_app():\n"
+        "    celery_app.add_periodic_task(timedelta(hours=1), refresh)\n    return Flask(__name__)\n"
+    )
+    procfile = "web: gunicorn 'app:create_app()'\nworker: celery -A tasks worker\n"
+    (found,) = shown(tmp_path, RULE, {"app.py": app, "tasks.py": tasks, "Procfile": procfile})
+    assert "start" not in found.message and [e.partition("::")[0] for e in found.entrypoints] == ["tasks.py"]

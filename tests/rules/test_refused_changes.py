@@ -53,6 +53,7 @@ def test_a_command_that_only_tells_is_silent(tmp_path: Path, name: str) -> None:
             "        return\n", "        continue\n"
         ),
         'sure = click.confirm("Really?")\n' + NOT_FOUND,
+        'click.echo(f"Users not found: {find(name)}")',  # a heading, said each time
     ],
 )
 def test_a_command_that_says_so_by_its_status_or_goes_on_is_silent(tmp_path: Path, body: str) -> None:

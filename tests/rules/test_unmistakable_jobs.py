@@ -599,3 +599,10 @@ def mail():
 def test_a_mark_on_a_way_that_does_no_work(tmp_path: Path, then: str, count: int) -> None:
     files = {"tasks.py": MARKED.format(then=then), **WORKS}
     assert len(said(tmp_path, "ack-before-work", files)) == count
+
+
+@pytest.mark.parametrize(("state", "sure"), [("'notified'", True), ("DONE", True), ("'private'", False), ("HIDDEN", False)])
+def test_a_state_that_is_none_of_work_that_is_done(tmp_path: Path, state: str, sure: bool) -> None:
+    source = MARKED.replace('"stale"', state).format(then="print(record)")
+    found = said(tmp_path, "ack-before-work", {"tasks.py": source, **WORKS})
+    assert [f.confidence == "certain" for f in found] == [sure]

@@ -579,6 +579,8 @@ def runs_elsewhere(edge: Edge) -> bool:
     does so with what it is given): it runs in a worker's process."""
     if edge.how != "reference":
         return False
+    if edge.site.method == "add_periodic_task":  # celery's timetable, which its workers run
+        return True
     row = surface("handler-registration", edge.via)
     if row is not None:
         return row.match == "enqueue"

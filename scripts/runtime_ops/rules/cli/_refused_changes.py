@@ -60,6 +60,8 @@ def changes_something(func: Func, links: Links) -> bool:
 def _refuses(site: Site) -> bool:
     if not isinstance(site.stmt, m.ExprStmt) or site.stmt.value is not site.call:
         return False
+    if not any(step.handler is not None or isinstance(step.stmt, m.If | m.Match) for step in site.steps):
+        return False  # said each time, whatever became of it: a heading
     call = log_call(site)
     if not is_print(site) and (call is None or call.level not in ("error", "critical")):
         return False

@@ -83,8 +83,8 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not pauses or not loop_ends(loop, func):
         return False
     literal = isinstance(loop.test, m.Const)
-    if _told_otherwise(loop, func) or _empties(loop):
-        return False
+    if _told_otherwise(loop, func) or _empties(loop) or any(isinstance(n, m.Yield) for n in m.walk(loop.body)):
+        return False  # what yields hands on what comes: whoever reads it decides how long
     if "connect" in source_of(loop.test).lower():
         return False  # as long as the peer is there: the life of a stream
     if is_endless(loop) and not literal:

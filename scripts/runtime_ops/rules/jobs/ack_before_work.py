@@ -28,6 +28,7 @@ COMMITS = frozenset(
 MARKS = re.compile(
     r"^(?:state|status|last_(?!error|login|seen|used|activity|access|check|modified|updated|read|edit)\w*|\w*_sent(?:_at)?|sent(?:_at)?|\w*notified\w*|processed(?:_at)?|is_processed|delivered(?:_at)?|cursor|offset|done|completed_at|published_at)$"
 )
+DONE = re.compile(r"(?i)done|sent|send|notif|complet|finish|succe|process|deliver|publish|clos|resol|handl|ok\b|trigger|fired|alert")
 STORES = frozenset("commit save update".split())
 NOTIFIES = frozenset("send notify deliver publish".split())
 KAFKA = {
@@ -199,8 +200,10 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
         target = stmt.targets[0]
         if not isinstance(target, m.Name) or "." not in target.id or target.id.startswith(("self.", "cls.")):
             continue
-        if not MARKS.match(target.id.rpartition(".")[2]) or _in_progress(stmt.value):
+        name = target.id.rpartition(".")[2]
+        if not MARKS.match(name) or _in_progress(stmt.value):
             continue
+        other = name in ("state", "status") and _of_something_else(stmt.value)
         owner = target.id.split(".")[0]
         stored = _next(func, stmt, partial(_stores, owner))
         if stored is None or stored.line > stmt.line + 6:
@@ -222,7 +225,7 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
             "store the mark after the work has succeeded, or write the work into an outbox in the same transaction",
             # a mark that the caller hands over is the outcome of other work, of which the message only tells
             confidence=(
-                "possible" if given
+                "possible" if given or other
                 else "certain" if _asked_before(place.steps, target.id.split(".")[0]) and not _never_fails(sent) else "likely"
             ),
         )  # fmt: skip
@@ -265,6 +268,14 @@ def _in_progress(value: m.Expr | None) -> bool:
         w in text
         for w in ("progress", "running", "pending", "sending", "processing", "start", "queued", "fail", "error", "none")
     )
+
+
+def _of_something_else(value: m.Expr | None) -> bool:
+    """Whether a state that is written down is none of work that is done: ``private``, ``Visibility.HIDDEN``."""
+    if isinstance(value, m.Const):
+        return isinstance(value.value, str) and not DONE.search(value.value)
+    written = isinstance(value, m.Name) and value.id.rpartition(".")[2].isupper()
+    return written and not DONE.search(source_of(value).rpartition(".")[2])
 
 
 def _next(func: Func, stmt: m.Stmt, test: object) -> Site | None:

@@ -174,7 +174,9 @@ def _loses_much(arm: HandlerEffects) -> bool:
 def _tried_again(arm: HandlerEffects) -> bool:
     """``self.retry()`` raises in any case, Retry or at the last attempt MaxRetriesExceededError, and keeps the error as its
     context: the job system logs it (celery 5.4, Task.retry)."""
-    return any(site.text == "self.retry" for site in arm.calls)
+    return any(
+        site.text == "self.retry" or (site.method == "retry" and site.call.keyword("exc") is not None) for site in arm.calls
+    )
 
 
 def _says_enough(project: Project, arm: HandlerEffects) -> bool:

@@ -33,14 +33,28 @@ def unprefixed(project: Project) -> Iterator[Unprefixed]:
         if len(site.call.args) > 1 or site.call.keyword("namespace") is not None or for_development(site.path):
             continue
         modules = _named(project, given, site)
+        by_hand = _set_by_hand(site.function.module)
         found = [
             (name, module, module.level.bindings[name][0].line)
             for module in modules
             for name in table.namespaced
-            if name in module.level.bindings
+            if name in module.level.bindings and name.partition("_")[2].lower() not in by_hand
         ]
         if found:
             yield Unprefixed(site, tuple(found))
+
+
+def _set_by_hand(module: Module) -> set[str]:
+    """What the application's own module sets beside what it loads: ``app.conf.beat_schedule = app.conf.CELERY_BEAT_SCHEDULE``."""
+    targets = (
+        target.id
+        for func in module.functions.values()
+        for place in func.by_kind.get(m.Assign, ())
+        if isinstance(place.stmt, m.Assign)
+        for target in place.stmt.targets
+        if isinstance(target, m.Name)
+    )
+    return {name.rpartition(".")[2] for name in targets if ".conf." in name}
 
 
 def _told_otherwise(project: Project) -> bool:
