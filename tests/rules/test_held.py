@@ -121,3 +121,24 @@ def test_what_a_timetable_is_given_at_the_start_does_not_run_there(tmp_path: Pat
     procfile = "web: gunicorn 'app:create_app()'\nworker: celery -A tasks worker\n"
     (found,) = shown(tmp_path, RULE, {"app.py": app, "tasks.py": tasks, "Procfile": procfile})
     assert "start" not in found.message and [e.partition("::")[0] for e in found.entrypoints] == ["tasks.py"]
+
+
+TASK = (
+    "import requests\nfrom celery import Celery\n\ncelery_app = Celery('shop')\n{settings}\n\n@celery_app.task({options})\ndef refresh():\n"
+    "    requests.get('http://rates')\n\n\n@celery_app.task(time_limit=60)\ndef other():\n    return 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "end", "severity"),
+    [
+        ("", "celery -A tasks worker", "holds this job for ever, unless its job has a time limit of its own", "medium"),
+        ("celery_app.conf.task_time_limit = 60\n", "celery -A tasks worker", "until the time limit of its job", "low"),
+        ("celery_app.conf.update(task_soft_time_limit=60)\n", "celery -A tasks worker", "until the time limit of its job", "low"),
+        ("", "celery -A tasks worker --time-limit 60", "until the time limit of its job", "low"),
+    ],
+)
+def test_a_limit_of_one_job_ends_no_other(tmp_path: Path, settings: str, command: str, end: str, severity: str) -> None:
+    files = {"tasks.py": TASK.format(settings=settings, options=""), "Procfile": f"worker: {command}\n"}
+    (found,) = shown(tmp_path, RULE, files)
+    assert found.message.endswith(end) and found.severity == severity

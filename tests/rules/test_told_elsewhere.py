@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import said
+from judging import said, shown
 
 DOCKERFILE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "main.py"]\n'
 FLOW = """\
@@ -237,3 +237,23 @@ def show(name):
 def test_a_switch_that_nobody_turns_on(tmp_path: Path, given: str, more: str, count: int) -> None:
     text = SWITCH.replace("{given}", given) + more
     assert len(said(tmp_path, "unfilled-text", {"app.py": text, "Procfile": "web: gunicorn app:app\n"})) == count
+
+
+def test_what_a_task_of_celery_prints_is_a_record_of_its_worker(tmp_path: Path) -> None:
+    task = (
+        "from celery import shared_task\n\n\n@shared_task\ndef merge(path):\n    try:\n        return open(path).read()\n"
+        "    except OSError as error:\n        print(f'cannot read: {error}')\n"
+    )
+    assert not said(tmp_path, "print-in-service", {"tasks.py": task})
+
+
+def test_the_prints_of_a_program_are_one_finding(tmp_path: Path) -> None:
+    arm = "def {name}(path):\n    try:\n        return open(path).read()\n    except OSError as error:\n        print(f'no: {{error}}')\n"
+    files = {f"{name}.py": arm.format(name=name) for name in ("a", "b", "c")}
+    files["app.py"] = (
+        "from flask import Flask\n\nfrom a import a\nfrom b import b\nfrom c import c\n\napp = Flask(__name__)\n\n\n@app.get('/')\n"
+        "def index():\n    return str(a('x')) + str(b('y')) + str(c('z'))\n"
+    )
+    files["Procfile"] = "web: gunicorn app:app\n"
+    (finding,) = shown(tmp_path, "print-in-service", files)
+    assert finding.count == 3 and len(finding.also) == 2

@@ -58,6 +58,8 @@ def _words(unit: str, end: End) -> Held:
 
 def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
     kinds = {e.kind for e in entrypoints}
-    if "service" in kinds and "worker" not in kinds:
-        return REQUEST
-    return "request or job" if "worker" in kinds else "program"
+    if "worker" not in kinds:
+        return REQUEST if "service" in kinds else "program"
+    if "service" in kinds:
+        return "request or job"
+    return "worker" if all(e.framework == "loop" for e in entrypoints if e.kind == "worker") else "job"

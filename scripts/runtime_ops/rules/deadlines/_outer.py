@@ -15,7 +15,8 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Module
-from runtime_ops.rules.deadlines._waiting import job_limit_holds
+from runtime_ops.rules.deadlines._waiting import job_limit_holds, job_system_ends
+from runtime_ops.rules.jobs._time_limits import one_for_all
 
 NGINX_SECONDS = 60.0  # proxy_read_timeout (nginx documentation, ngx_http_proxy_module)
 THREADED = ("gthread", "uvicorn", "gevent", "eventlet", "tornado", "asgi")
@@ -96,7 +97,7 @@ def _end(project: Project, entrypoint: Entrypoint) -> End:
         limit = job_limit_holds(project, (entrypoint,))
         if limit is None or (is_management_command(entrypoint.path) and not entrypoint.production):
             return UNKNOWN
-        return End("until a time limit of its job, where one is set", "job") if limit else FOR_EVER
+        return _of_job(project, entrypoint) if limit else FOR_EVER
     if _ended_by_wrapper(entrypoint):
         return End("until a middleware's time-out ends the request", "request")
     limits = _limits(entrypoint)
@@ -125,6 +126,13 @@ def _wraps(module: Module) -> bool:
 
 def _is_limiting(name: str) -> bool:
     return name.lower().endswith(LIMITING_ENDS) and LIMITING.search(name) is not None
+
+
+def _of_job(project: Project, entrypoint: Entrypoint) -> End:
+    """The end of a job where limits are set: by the system itself or for all of them, or for some, of which this may be none."""
+    if one_for_all(project) or job_system_ends(project, entrypoint):
+        return End("until the time limit of its job", "job")
+    return End("for ever, unless its job has a time limit of its own", "nothing")
 
 
 def _limits(entrypoint: Entrypoint) -> list[Limit | str | None]:

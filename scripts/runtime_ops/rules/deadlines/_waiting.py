@@ -229,6 +229,12 @@ def job_limit_holds(project: Project, entrypoints: Iterable[Entrypoint]) -> bool
     return True
 
 
+def job_system_ends(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the job system of a worker ends a job that takes too long by itself, and nobody switches that off."""
+    row = _job_system(project, entrypoint)
+    return row is not None and row.time_limit is not None and not _switched_off(project, row)
+
+
 def _job_system(project: Project, entrypoint: Entrypoint) -> JobSystem | None:
     """The job system of a worker; of a module whose worker is not started here the one that all its jobs are of."""
     if entrypoint.framework:

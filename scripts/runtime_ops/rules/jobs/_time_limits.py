@@ -11,12 +11,16 @@ from runtime_ops.project.model import Func
 
 NAMES = re.compile(r"time_?limit(?!_?exceeded)", re.I)
 """A limit by its name; ``SoftTimeLimitExceeded`` is what a job may catch where there is one, and sets none."""
+OF_ALL = re.compile(r"(?i)(?:^|_)(?:task|celeryd?|celeryd_task|worker)_(?:soft_)?(?:time_?limit)$|^-*(?:soft[_-])?time[_-]limit=?$")
+"""The names of settings and options; ``time_limit`` beside a job's own options is a keyword, and speaks of that job."""
+OWN = frozenset(("time_limit", "soft_time_limit"))
 LOADERS = frozenset(("config_from_object", "config_from_envvar"))
 
 
 @cache
 def limits_all_jobs(project: Project) -> bool:
-    """Whether a setting for all jobs is written anywhere: in code, on a command line, in an artifact."""
+    """Whether any limit is written anywhere: in code, on a command line, in an artifact. One of a single job counts as well: who
+    knows of it has thought of the others."""
     for launch in project.launches:
         words = (*launch.argv, *launch.options, *launch.env)
         if any(NAMES.search(word.replace("-", "_")) for word in words):
@@ -39,6 +43,31 @@ def limits_all_jobs(project: Project) -> bool:
             if any(NAMES.search(name) for name in klass.attributes):
                 return True
     return False
+
+
+@cache
+def one_for_all(project: Project) -> bool:
+    """Whether a setting or an option limits every job, and not only those that bear one of their own."""
+    for launch in project.launches:
+        if any(OF_ALL.search(word) for word in (*launch.argv, *launch.options, *launch.env)):
+            return True
+    for module in project.modules:
+        names = [name for klass in module.classes.values() for name in klass.attributes]
+        for func in module.functions.values():
+            names += [name.rpartition(".")[2] for name in func.bindings]
+            names += [key for site in func.sites for key, _ in site.call.keywords if key is not None and "_time_limit" in key]
+            names += [text for text in func.inventory.texts if len(text) < 40]
+        if any(name.lower() not in OWN and OF_ALL.search(name) for name in names):
+            return True
+        if any(_of_conf(place.stmt) for func in module.functions.values() for place in func.by_kind.get(m.Assign, ())):
+            return True
+    return False
+
+
+def _of_conf(stmt: m.Stmt) -> bool:
+    """``app.conf.task_time_limit = 60``."""
+    targets = stmt.targets if isinstance(stmt, m.Assign) else ()
+    return any(isinstance(t, m.Name) and ".conf." in t.id and OF_ALL.search(t.id.rpartition(".")[2]) for t in targets)
 
 
 @cache

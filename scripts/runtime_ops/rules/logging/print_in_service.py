@@ -11,7 +11,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
-from runtime_ops.project.entrypoints import is_command, is_management_command
+from runtime_ops.project.entrypoints import Entrypoint, is_command, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import always_raises, ends, place_of, sites_in, statements_after
 from runtime_ops.project.links import Links
@@ -33,7 +33,6 @@ WRITES = ("print", "pprint.pprint", "sys.stdout.write", "traceback.print_exc", "
 HABIT = 5  # prints that tell of no failure are worth one finding from here on
 LEFT = 2  # left-over prints of values that make a habit of them
 FOR_A_PERSON = re.compile(r"(?i)text|message|msg|line|banner|usage|help|version|output|report|table")
-FILES = 1  # files that are worth a finding of their own: the others have the same mend
 LEVELS = ("level", "priority", "severity", "lvl", "loglevel", "log_level")
 ENDS = ("sys.exit", "exit", "quit", "os._exit", "os.abort")
 ASKS = ("input", "builtins.input")
@@ -139,16 +138,20 @@ def _only_record(arm: HandlerEffects) -> bool:
 
 
 def few(found: Iterable[Finding]) -> Iterator[Finding]:
-    """The files that print most one by one, all others in one finding for the habit."""
+    """One finding for all files, which have the same mend, at the one that prints most."""
     ordered = sorted(found, key=lambda f: (-f.count, f.path, f.line))
-    rest = ordered[FILES:]
-    yield from ordered[:FILES]
-    if len(rest) == 1:
-        yield rest[0]
-    elif rest:
-        also = tuple(Evidence(f.path, f.line, f"{f.count} of them") for f in rest[1:9])
-        entrypoints = tuple(dict.fromkeys(e for f in rest for e in f.entrypoints))
-        yield replace(rest[0], count=sum(f.count for f in rest), also=also, entrypoints=entrypoints, anchor="habit")
+    if not ordered:
+        return
+    first, *others = ordered
+    also = (*first.also, *(Evidence(f.path, f.line, f"{f.count} of them") for f in others))[:8]
+    entrypoints = tuple(dict.fromkeys(e for f in (first, *others) for e in f.entrypoints))
+    yield replace(first, count=first.count + sum(f.count for f in others), also=also, entrypoints=entrypoints)
+
+
+def _task_of_celery(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether an entrypoint is a task itself (``@shared_task``) whose worker was not found."""
+    systems = [job.system for job in project.jobs.by_func.values() if job.func.module is entrypoint.main.module]
+    return not entrypoint.framework and bool(systems) and all(row is not None and row.name == "celery" for row in systems)
 
 
 def _kinds(project: Project, site: Site) -> Iterator[str]:
@@ -160,7 +163,7 @@ def _kinds(project: Project, site: Site) -> Iterator[str]:
             continue  # the same task, by another way to start its worker
         if entrypoint.framework in LOAD_GENERATORS or talkative(project, entrypoint):
             continue
-        if entrypoint.framework == "celery":
+        if entrypoint.framework == "celery" or _task_of_celery(project, entrypoint):
             continue  # its worker turns what is printed into log records (worker_redirect_stdouts, celery 5.7.0)
         if not development_path(site.path) and project.lives[entrypoint].sure(site.function):
             yield entrypoint.kind
