@@ -142,3 +142,13 @@ def test_a_limit_of_one_job_ends_no_other(tmp_path: Path, settings: str, command
     files = {"tasks.py": TASK.format(settings=settings, options=""), "Procfile": f"worker: {command}\n"}
     (found,) = shown(tmp_path, RULE, files)
     assert found.message.endswith(end) and found.severity == severity
+
+
+@pytest.mark.parametrize(
+    ("made", "count"), [("redis.Redis()", 0), ("redis.Redis(db=2)", 0), ("redis.Redis(HOST)", 1), ("redis.Redis(host=HOST)", 1)]
+)
+def test_a_client_that_is_given_no_address_asks_this_machine(tmp_path: Path, made: str, count: int) -> None:
+    text = HEAD.replace("import requests", "import os\n\nimport redis")
+    text += f"HOST = os.environ['STORE']\nSTORE = {made}\n\n\n@app.get('/a')\ndef a():\n    return STORE.get('a')\n"
+    files = {"app.py": text, "requirements.txt": "redis==5.0.0\n", "Dockerfile": IMAGE.format(last='CMD ["waitress-serve", "app:app"]')}
+    assert len(shown(tmp_path, RULE, files)) == count

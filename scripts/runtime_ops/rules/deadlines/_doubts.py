@@ -35,6 +35,12 @@ ENGINE_LIMIT = re.compile(r"statement_timeout|connect_timeout|command_timeout|re
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
+HOME = frozenset(
+    "redis.Redis redis.StrictRedis redis.client.Redis redis.asyncio.Redis redis.asyncio.client.Redis pymongo.MongoClient "
+    "pymongo.mongo_client.MongoClient".split()
+)
+"""Clients that ask this machine where no address is given (redis 8.1.0, client.py: host="localhost"; pymongo 4.20.0: HOST)."""
+HOME_NUMBERS = ("db", "port", "decode_responses", "charset", "encoding", "password", "protocol")
 SOCKET_FILE = re.compile(r"^(?:redis\+socket|\w*unix)://|^/[\w./-]+\.sock$", re.I)
 UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
 SET_OUTSIDE = frozenset({"dulwich"})
@@ -300,6 +306,9 @@ def _peer_is_here(project: Project, wait: WaitSite) -> bool:
         return True
     if any(_loopback(project, expr, wait.site.function, 0) for call in calls for expr in _addresses(call)):
         return True
+    made = wait.construction
+    if made is not None and made.name in HOME and made.klass is None and _no_address(made.origin.call):
+        return True
     names = {source_of(expr).rpartition(".")[2] for call in calls for expr in _addresses(call) if isinstance(expr, m.Name | m.Attr)}
     return not names.isdisjoint(_unix_addresses(project))
 
@@ -332,6 +341,10 @@ def _made_by(wait: WaitSite) -> Iterator[m.Call]:
 def _addresses(call: m.Call) -> Iterator[m.Expr]:
     yield from call.args[:2]
     yield from (value for key, value in call.keywords if key in ADDRESSES)
+
+
+def _no_address(call: m.Call) -> bool:
+    return not call.args and not call.expands and all(key in HOME_NUMBERS for key, _ in call.keywords)
 
 
 def _loopback(project: Project, expr: m.Expr, func: Func, depth: int) -> bool:
