@@ -44,7 +44,8 @@ def test_the_calls_of_one_library_in_one_file(tmp_path: Path, more: int, told: l
 
 
 def test_one_client_is_one_finding_where_it_is_made(tmp_path: Path) -> None:
-    code = "import redis\n" + HEAD + "store = redis.Redis("store")\n@app.get('/a')\ndef a():\n    store.get('a')\n    return store.get('b')\n"
+    code = "import redis\n" + HEAD + "store = redis.Redis('store')\n"
+    code += "@app.get('/a')\ndef a():\n    store.get('a')\n    return store.get('b')\n"
     found = findings(tmp_path, "call-without-timeout", app__py=code, requirements__txt="redis==5.0.0\n")
     assert [(f.line, f.count) for f in found] == [(5, 2)]
 
