@@ -8,6 +8,7 @@ import time
 import pytest
 
 from runtime_ops.facts.artifact_kinds import artifact_kind, read_artifact
+from runtime_ops.facts.artifact_platforms import PlatformFile
 from runtime_ops.facts.artifacts import (
     Artifact,
     ComposeFile,
@@ -94,6 +95,9 @@ def test_kind_by_name(path: str, kind: str | None) -> None:
         ("yaml", "skaffold.yaml", "apiVersion: skaffold/v4\nkind: Config\n", None),
         ("helm-values", "values.yaml", "a: 1\n", HelmValues),
         ("compose", "stack.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n", KubernetesFile),
+        ("platform", "k8s/app.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: x}]}\n", KubernetesFile),
+        ("platform", "app.yaml", "runtime: python312\nentrypoint: gunicorn app:app\n", PlatformFile),
+        ("platform", ".do/app.yaml", "name: x\nservices:\n- name: web\n  run_command: gunicorn app:app\n", PlatformFile),
         ("config", "a.conf", "[program:web]\ncommand=x\n", SupervisordConfig),
         ("config", "a.ini", "[uwsgi]\nmaster=1\n", UwsgiConfig),
         ("config", "a.conf", "server { listen 80; }\n", NginxConfig),

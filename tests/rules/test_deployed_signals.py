@@ -123,6 +123,13 @@ def test_services_that_nothing_starts_again(tmp_path: Path, name: str, web: str,
     assert [f.line for f in shown(tmp_path, "no-restart-policy", files)] == lines
 
 
+@pytest.mark.parametrize(("waits_for", "told"), [("redis", True), ("database", False)])
+def test_a_file_that_waits_for_what_it_does_not_have_is_only_a_part(tmp_path: Path, waits_for: str, told: bool) -> None:
+    web = f"    depends_on: [{waits_for}]\n"
+    files = {**SERVED, "docker-compose.prod.yml": COMPOSE.format(web=web, redis=KEPT)}
+    assert bool(shown(tmp_path, "no-restart-policy", files)) is told
+
+
 def test_a_policy_in_the_file_that_is_merged_over_it(tmp_path: Path) -> None:
     merged = "services:\n  redis:\n    image: redis:7\n    restart: always\n"
     files = {**SERVED, "docker-compose.yml": COMPOSE.format(web=KEPT, redis=""), "docker-compose.live.yml": merged}

@@ -136,15 +136,34 @@ def test_items_of_a_batch_that_nothing_starts(tmp_path: Path, tells: str, fires:
     assert bool(shown(tmp_path, "success-after-failure", {"tool.py": code, "mail.py": SEND})) is fires
 
 
-@pytest.mark.parametrize(("restart", "fires"), [("on-failure", True), ("always", False)])
-def test_a_bare_exit_of_what_is_started_again_anyway(tmp_path: Path, restart: str, fires: bool) -> None:
+BARE = (
+    'import logging, os, sys, time\nlog = logging.getLogger(__name__)\n\ndef main():\n    if "URL" not in os.environ:\n'
+    '        log.error("URL is required")\n        sys.exit()\n    while True:\n        time.sleep(5)\n\n'
+    'if __name__ == "__main__":\n    main()\n'
+)
+POD = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec:\n  selector: {matchLabels: {app: app}}\n  template:\n"
+    "    metadata: {labels: {app: app}}\n    spec:\n      containers:\n      - name: app\n        image: shop/app\n"
+    "        command: [python, main.py]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("restart", "more", "fires"),
+    [
+        ('    restart: "on-failure"\n', {}, True),
+        ('    restart: "always"\n', {}, False),
+        ("", {}, True),
+        ("", {"k8s/app.yaml": POD}, False),  # what is deployed is started again after any end
+        ('    restart: "on-failure"\n', {"k8s/app.yaml": POD}, True),
+    ],
+)
+def test_a_bare_exit_of_what_is_started_again_anyway(tmp_path: Path, restart: str, more: dict[str, str], fires: bool) -> None:
     files = {
-        "main.py": (
-            'import logging, os, sys, time\nlog = logging.getLogger(__name__)\n\ndef main():\n    if "URL" not in os.environ:\n'
-            '        log.error("URL is required")\n        sys.exit()\n    while True:\n        time.sleep(5)\n\n'
-            'if __name__ == "__main__":\n    main()\n'
-        ),
-        "docker-compose.yml": f'services:\n  app:\n    build: .\n    command: python main.py\n    restart: "{restart}"\n',
+        "main.py": BARE,
+        "Dockerfile": "FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD python main.py\n",
+        "docker-compose.yml": f"services:\n  app:\n    build: .\n    image: shop/app\n    command: python main.py\n{restart}",
+        **more,
     }
     assert bool(shown(tmp_path, "success-after-failure", files)) is fires
 

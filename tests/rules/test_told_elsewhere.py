@@ -257,3 +257,9 @@ def test_the_prints_of_a_program_are_one_finding(tmp_path: Path) -> None:
     files["Procfile"] = "web: gunicorn app:app\n"
     (finding,) = shown(tmp_path, "print-in-service", files)
     assert finding.count == 3 and len(finding.also) == 2
+
+
+@pytest.mark.parametrize(("value", "count"), [("'ORDERS_URL'", 0), ("os.environ['ORDERS_URL']", 1)])
+def test_a_constant_that_is_its_own_name(tmp_path: Path, value: str, count: int) -> None:
+    text = f"import os\n\nORDERS_URL = {value}\n\nif not ORDERS_URL:\n    raise SystemExit('{{ORDERS_URL}} is not set')\n"
+    assert len(said(tmp_path, "unfilled-text", {"run.py": text, "Procfile": "worker: python run.py\n"})) == count

@@ -206,6 +206,12 @@ def _read_compose(path: str, text: str) -> Artifact | None:
     return read_compose(path, text)
 
 
+def _read_platform(path: str, text: str) -> Artifact | None:
+    """``app.yaml`` is App Engine's name for its settings, and many a repository's for a Deployment."""
+    made = None if _holds_kubernetes(path, text) else read_platform(path, text)
+    return made if made is not None else _read_yaml(path, text)
+
+
 def _read_helm_values(path: str, text: str) -> Artifact | None:
     return _read_yaml(path, text) if _API_VERSION.match(text) else read_helm_values(path, text)
 
@@ -267,7 +273,7 @@ _READERS: dict[str, Callable[[str, str], Artifact | None]] = {
     "nomad": _late("nomad", "read_nomad"),
     "pipfile": _late("packaging_files", "read_pipfile"),
     "pipfile-lock": _late("lock_files", "read_pipfile_lock"),
-    "platform": read_platform,
+    "platform": _read_platform,
     "procfile": read_procfile,
     "pyproject": _late("packaging_files", "read_pyproject"),
     "requirements": _late("packaging_files", "read_requirements"),

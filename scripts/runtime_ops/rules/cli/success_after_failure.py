@@ -412,9 +412,10 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
 
 def _started_again(runs: Iterable[Entrypoint]) -> bool:
     """Whether whatever starts the program starts it again after any end, with status 0 too: the status then changes nothing
-    but the record of the end."""
+    but the record of the end. A compose service without ``restart`` beside such a platform is started again after no end."""
     launches = [x for e in runs for x in e.launches if x.platform not in ("shell", "packaging", "dockerfile")]
-    return bool(launches) and all(_any_end(x) for x in launches)
+    asked = [x for x in launches if x.service is None or x.service.restart is not None]
+    return bool(asked) and all(_any_end(x) for x in asked)
 
 
 def _any_end(launch: Launch) -> bool:

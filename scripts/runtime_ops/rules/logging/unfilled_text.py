@@ -38,7 +38,7 @@ def _findings(project: Project) -> Iterator[Finding]:
         for site in func.sites:
             if in_main_block(site) and project.launches and not any(e.production for e in project.phases(site)):
                 continue  # a start by hand, beside what production starts
-            name = _unfilled(func, site, raised)
+            name = _unfilled(project, func, site, raised)
             if name is None or never_entered(func, site.steps, project.links):
                 continue
             if not (project.phases(site) or project.imported_by(func.module)):
@@ -52,7 +52,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             )
 
 
-def _unfilled(func: Func, site: Site, raised: set[int]) -> str | None:
+def _unfilled(project: Project, func: Func, site: Site, raised: set[int]) -> str | None:
     """The name in braces, when the text is logged or raised as it is, and the name is one of the function or its module."""
     if id(site.call) in raised:
         given = site.call.args[0] if site.call.args and not _class_fills(site) else None
@@ -66,6 +66,8 @@ def _unfilled(func: Func, site: Site, raised: set[int]) -> str | None:
     found = PLACE.search(given.value)
     if found is None or not _known(func, found.group(1)) or _told_beside(site, found.group(1)):
         return None
+    if (value := project.links.names.name(found.group(1), func)) is not None and value.const == found.group(1):
+        return None  # a constant that holds its own name: the text says it anyway
     return found.group(1)
 
 

@@ -34,7 +34,7 @@ def check(project: Project) -> Iterator[Finding]:
     told: list[tuple[ComposeFile, list[ComposeService]]] = []
     copies: list[Evidence] = []
     for file in project.artifacts_of(ComposeFile):
-        bare = _left_down(project, file, ours)
+        bare = [] if _cut(file) else _left_down(project, file, ours)
         names = {s.name for s in bare}
         if any(names & {s.name for s in known} for _, known in told):
             copies.append(Evidence(file.path, bare[0].line, "the same"))  # staging beside production: one habit
@@ -57,6 +57,13 @@ def check(project: Project) -> Iterator[Finding]:
             count=len(bare) + len(copies),
             also=[*(Evidence(file.path, s.line, "the same") for s in others[:6]), *copies[:4]],
         )
+
+
+def _cut(file: ComposeFile) -> bool:
+    """Whether the file waits for a service that it does not have: compose refuses it as it is, so it is the part of something or a
+    text to copy from."""
+    names = {s.name for s in file.services}
+    return any(d.name not in names for s in file.services for d in s.depends_on)
 
 
 def _left_down(project: Project, file: ComposeFile, ours: dict[tuple[str, str], list[Entrypoint]]) -> list[ComposeService]:
