@@ -339,9 +339,27 @@ def ends_by_itself(loop: m.While) -> bool:
                         scan(handler.body, nested)  # nothing is left
 
     if not isinstance(loop.test, m.Const):
-        return False
+        return _sets_its_flag(loop.test, loop.body)
     scan(loop.body, False)
     return ends > 0
+
+
+def _sets_its_flag(test: m.Expr, block: m.Block) -> bool:
+    """``while not stopped: work(); stopped = True``: every turn that goes well is the last; the others try again."""
+    wanted, flag = (True, test.operand) if isinstance(test, m.UnaryOp) and test.op == "not" else (False, test)
+    if not isinstance(flag, m.Name):
+        return False
+    for stmt in block:
+        if isinstance(stmt, m.Try):
+            if _sets_its_flag(test, stmt.body) or _sets_its_flag(test, stmt.orelse):
+                return True
+        elif isinstance(stmt, m.With):
+            if _sets_its_flag(test, stmt.body):
+                return True
+        elif isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Const) and stmt.value.value is wanted:
+            if any(isinstance(t, m.Name) and t.id == flag.id for t in stmt.targets):
+                return True
+    return False
 
 
 def _asks_for_stop(test: m.Expr) -> bool:
@@ -371,7 +389,8 @@ def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...
                 continue
             if isinstance(step.stmt, m.Try) and step.arm in ("body", "orelse") and match.arm in ("handler", "final"):
                 return "shutdown"
-        if line > place.line and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
+        last = place.site.call.end_line if place.site is not None else place.line  # its arguments are made before it serves
+        if line > last and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
             after = True
     return "shutdown" if after else "startup"
 
