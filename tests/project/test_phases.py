@@ -589,3 +589,28 @@ def test_a_decorator_with_arguments_that_only_wraps(tmp_path: Path) -> None:
 
     """
     assert not phases(built(tmp_path, app=APP + dedent(text)), "handle")
+
+
+SERVED = """
+    import uvicorn
+
+    from web import made, closed
+
+
+    def main():
+        uvicorn.run({first}made(),{rest}
+            log_config=None,
+        )
+        closed()
+
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+@pytest.mark.parametrize(("first", "rest"), [("", ""), ("\n            ", ""), ("\n            ", " port=80,")])
+def test_what_a_server_is_given_is_made_before_it_serves(tmp_path: Path, first: str, rest: str) -> None:
+    project = built(tmp_path, app=SERVED.format(first=first, rest=rest), web="def made():\n    pass\n\n\ndef closed():\n    pass\n")
+    assert phases(project, "made", "web.py") == {"service": {"startup"}}
+    assert phases(project, "closed", "web.py") == {"service": {"shutdown"}}

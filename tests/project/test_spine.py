@@ -28,6 +28,15 @@ BATCH = """
             break
         print(rows)
 """
+ONCE = """
+    ended = False
+    while not ended:
+        try:
+            print(peer.recv(1))
+            {set} = True
+        except OSError:
+            time.sleep(5)
+"""
 BEGINNING = """
     ready = threading.Event()
     threading.Thread(target=print).start()
@@ -58,6 +67,8 @@ def step():
         ("    while True:\n        print(peer.recv(1))\n        if not KEEP:\n            return\n        time.sleep(5)\n", "worker"),
         ("    while True:\n        print(peer.recv(1))\n        if flags.run_once:\n            break\n        time.sleep(5)\n", "worker"),
         ("    while True:\n        got = peer.recv(1)\n        if not got:\n            return\n        time.sleep(5)\n", "cli"),
+        (ONCE.format(set="done"), "worker"),
+        (ONCE.format(set="ended"), "cli"),
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning

@@ -301,9 +301,9 @@ def pay():
 @pytest.mark.parametrize(
     ("sampled", "told"),
     [
-        ("", "no number tells how long its work takes"),
-        (", traces_sample_rate=0.1", "since when, is seen by nobody"),
-        (", profiles_sample_rate=1", "since when, is seen by nobody"),
+        ("", "waits in its queue and since when, how long its work takes or how much of it fails, and no alert"),
+        (", traces_sample_rate=0.1", "waits in its queue and since when, and no alert"),
+        (", profiles_sample_rate=1", "waits in its queue and since when, and no alert"),
     ],
 )
 def test_an_error_tracker_that_samples(tmp_path: Path, sampled: str, told: str) -> None:

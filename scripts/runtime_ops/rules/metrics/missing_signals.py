@@ -118,13 +118,14 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
     queued = [program for program in bare if has_queue(project, program)]
     first, *others = sorted(bare, key=lambda p: (p not in queued, p.home.path, p.home.line))
     path, line = place_to_measure(project, first)
-    unseen = "how much waits in its queue, and since when, " if queued else ""
-    rest = "is seen by nobody" if tracked and queued else "no number tells how long its work takes or how much of it fails"
+    waits = "how much waits in its queue and since when"
+    work = "how long its work takes or how much of it fails"
+    unseen = waits if tracked and queued else f"{waits}, {work}" if queued else work
     return RULE.finding(
         path,
         line,
-        f"nothing in the repository records a metric, and {first.entrypoint.kind} {first.entrypoint.path} is deployed: {unseen}{rest}, "
-        "and no alert can be set on one",
+        f"nothing in the repository records a metric, and {first.entrypoint.kind} {first.entrypoint.path} is deployed: no number "
+        f"tells {unseen}, and no alert can be set on one",
         "count and time its work here (prometheus_client or OpenTelemetry, by the framework's instrumentation)"
         + (", and export the queue's depth and the age of what waits" if queued else ""),
         severity="medium" if queued and not tracked else "low",
