@@ -29,8 +29,8 @@ BATCH = """
         print(rows)
 """
 ONCE = """
-    ended = False
-    while not ended:
+    stopped = False
+    while not stopped:
         try:
             print(peer.recv(1))
             {set} = True
@@ -68,7 +68,7 @@ def step():
         ("    while True:\n        print(peer.recv(1))\n        if flags.run_once:\n            break\n        time.sleep(5)\n", "worker"),
         ("    while True:\n        got = peer.recv(1)\n        if not got:\n            return\n        time.sleep(5)\n", "cli"),
         (ONCE.format(set="done"), "worker"),
-        (ONCE.format(set="ended"), "cli"),
+        (ONCE.format(set="stopped"), "cli"),
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning
