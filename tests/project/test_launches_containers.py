@@ -272,6 +272,45 @@ def test_command_takes_the_cmd_away_and_args_do_not_take_the_entrypoint_away() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("base", "file", "copied", "given", "started"),
+    [
+        ("tiangolo/uvicorn-gunicorn-fastapi:python3.11", "app/main.py", "./app /app/app", "", ("gunicorn", "app/main.py")),
+        ("tiangolo/uvicorn-gunicorn:python3.11", "app/main.py", "./app /app", "", ("gunicorn", "app/main.py")),
+        ("tiangolo/uvicorn-gunicorn:python3.11", "app/main.py", "./app .", "", ("gunicorn", "app/main.py")),
+        ("tiangolo/uvicorn-gunicorn:python3.11", "shop/api.py", ". /app", "ENV MODULE_NAME=shop.api", ("gunicorn", "shop/api.py")),
+        ("tiangolo/meinheld-gunicorn-flask", "main.py", ". /app", "", ("gunicorn", "main.py")),
+        ("tiangolo/uwsgi-nginx-flask:python3.11", "app/main.py", "./app /app", "", ("uwsgi", "app/main.py")),
+        ("company.example/uvicorn-gunicorn:1", "app/main.py", "./app /app", "", None),
+        ("tiangolo/uvicorn-gunicorn:python3.11", "app/main.py", "./app /app", 'CMD ["python", "main.py"]', ("python", "app/main.py")),
+        ("tiangolo/uvicorn-gunicorn:python3.11", "web/other.py", "./web /app", "", None),
+    ],
+)
+def test_base_images_that_start_what_is_copied_into_them(
+    base: str, file: str, copied: str, given: str, started: tuple[str, str] | None
+) -> None:
+    files = {"Dockerfile": f"FROM {base}\nCOPY {copied}\n{given}\n", file: APP}
+    assert [(x.argv[0], x.target.path) for x in launches(files)] == ([started] if started else [])
+
+
+@pytest.mark.parametrize(
+    ("names", "path"),
+    [
+        (("team/store_web", "team/store_worker"), "web/main.py"),
+        (("team/store-web", "team/store-worker"), "web/main.py"),
+        (("team/store_web", "team/other_worker"), None),
+        (("team/store_web", "team/store_mailer"), None),  # one of a family alone
+    ],
+)
+def test_images_of_one_family_are_named_for_the_folders_they_are_built_in(names: tuple[str, str], path: str | None) -> None:
+    own = 'FROM python:3.12\nCOPY . /srv\nWORKDIR /srv\nCMD ["python", "main.py"]\n'
+    files = {f"{folder}/{name}": text for folder in ("web", "worker") for name, text in (("Dockerfile", own), ("main.py", APP))}
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {0}}}\nspec: {{containers: [{{name: {0}, image: 'hub.example/{1}:2'}}]}}\n"
+    files |= {f"k8s/{name.replace('/', '-')}.yaml": pod.format(name[-3:], name) for name in names}
+    found = {x.target.path for x in launches(files) if x.platform == "kubernetes" and "web" in x.chain[0].path}
+    assert found == ({path} if path else set())
+
+
 def test_image_that_nothing_builds_has_no_dockerfile() -> None:
     files = {**SHOP, "k8s/web.yaml": deployment("registry.example/billing:1")}
     found = [x for x in launches(files) if x.platform == "kubernetes"]

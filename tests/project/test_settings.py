@@ -119,6 +119,32 @@ def test_guarded_and_caught_reads_are_not_required() -> None:
     assert [r.required for r in found] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("test", "required"),
+    [
+        ("'X' in os.environ and os.environ['X']", False),
+        ("'Y' in os.environ and os.environ['X']", True),
+        ("'X' not in os.environ or not os.environ['X']", False),
+        ("os.environ['X'] and 'X' in os.environ", True),
+    ],
+)
+def test_what_is_asked_before_a_read_in_the_same_test(test: str, required: bool) -> None:
+    found = settings(f"import os\n\nif {test}:\n    print('on')\n").by_name("X")
+    assert [r.required for r in found if r.how != "contains"] == [required]
+
+
+@pytest.mark.parametrize(("arm", "required"), [("return None", False), ("raise SystemExit('X')", True), ("print('no X')", True)])
+def test_a_read_behind_a_way_out(arm: str, required: bool) -> None:
+    text = f"import os\n\n\ndef url():\n    if 'X' not in os.environ:\n        {arm}\n    return os.environ['X']\n\n\nurl()\n"
+    assert [r.required for r in settings(text).by_name("X") if r.how != "contains"] == [required]
+
+
+@pytest.mark.parametrize(("test", "required"), [("'X' not in os.environ", False), ("'X' in os.environ", True)])
+def test_a_read_in_the_other_arm(test: str, required: bool) -> None:
+    text = f"import os\n\nif {test}:\n    url = 'none'\nelse:\n    url = os.environ['X']\n"
+    assert [r.required for r in settings(text).by_name("X") if r.how != "contains"] == [required]
+
+
 def test_loop_over_names() -> None:
     found = settings(
         'import os\nfor name in ("A", "B"):\n    if not os.getenv(name):\n        raise SystemExit(name)\n'

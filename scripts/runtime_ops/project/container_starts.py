@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.project import patches
+from runtime_ops.project.base_images import home_of, starts_of
 from runtime_ops.project.charts import EnvironmentFiles
-from runtime_ops.project.commands import Words, words_of
+from runtime_ops.project.commands import Word, Words, words_of
 from runtime_ops.project.development import (
     development_image,
     development_name,
@@ -89,7 +90,10 @@ class ContainerStarts:
         stage = image.stage
         variables = Variables().plus(stage.env, image.dockerfile.path)
         python_path = variables.lookup("PYTHONPATH") or ""
-        place = stage.workdir.text if stage.workdir is not None else None
+        home = home_of(image.base)
+        place = stage.workdir.text if stage.workdir is not None else home
+        if home is not None:
+            python_path = f"{home}:{python_path}"
         if workdir is not None:
             place = absolute(workdir.text, place or "/")
         near = (image.dockerfile.path.rpartition("/")[0], image.context)
@@ -135,7 +139,7 @@ class ContainerStarts:
             command = ()
         words = (*(first or ()), *(command or ()))
         if not words:
-            return []
+            return self._by_base(way, image) if image is not None else []
         if image is not None and stage is not None:
             way = self._through(way, image, words)
         base = way.image_text
@@ -146,6 +150,19 @@ class ContainerStarts:
             elif not plain_base(base):  # its ENTRYPOINT is not known
                 way = replace(way, alone=False)
         return self.follower.follow(way, words)
+
+    def _by_base(self, way: Way, image: Image) -> list[Launch]:
+        """What the base image starts by itself, of the code that the Dockerfile copies into it."""
+        stage, path = image.stage, image.dockerfile.path
+        for argv in starts_of(image.base, lambda name: way.variables.lookup(name) or None):
+            words = tuple(Word(text, path, stage.line) for text in argv)
+            inner = way.to(path, stage.line, f"FROM {stage.image.text}", image.dockerfile)
+            if argv[0] == "uwsgi":  # beside nginx, below a supervisor
+                inner = replace(inner, alone=False)
+            made = self.follower.follow(inner, words)
+            if any(x.target.path is not None for x in made):
+                return made
+        return []
 
     def _through(self, way: Way, image: Image, words: Words) -> Way:
         """The way with the link of the image's ENTRYPOINT or CMD, when its words are run."""
@@ -183,7 +200,7 @@ class ContainerStarts:
             development=development_image(dockerfile) or development_name(stage.name or ""),
         )  # fmt: skip
         way = self.in_image(way, image)
-        made = self.started(way, image, None, None) if command is not None else self.follower.services(way)
+        made = self.started(way, image, None, None) or ([] if command is not None else self.follower.services(way))
         if stage.healthcheck is not None:
             made += self.probe(way, stage.healthcheck, dockerfile.path)
         return made

@@ -119,6 +119,15 @@ class Images:
             if isinstance(artifact, a.ComposeFile):
                 for service in artifact.services:
                     self._note(artifact.path, service)
+        self._deployed = {
+            plain_image(container.image.text)
+            for artifact in artifacts
+            if isinstance(artifact, a.KubernetesFile)
+            for workload in artifact.workloads
+            for container in workload.containers
+            if container.image is not None
+        }
+        self._families: dict[str, dict[str, Image]] | None = None
         self._projects = {simple(n) for n in _project_names(artifacts, tree)}
         if len(self.dockerfiles) == 1:
             self._projects |= {simple(n) for x in self.dockerfiles.values() for n in _programs(x)}
@@ -199,7 +208,21 @@ class Images:
             images = {i.dockerfile.path: i for i in found or ()}
             if images:
                 return self._for_production(self._most_plain(images))
-        return self._by_folder(last) or self._by_project(name)
+        return self._by_folder(last) or self._by_project(name) or self._by_family(name)
+
+    def _by_family(self, name: str) -> Image | None:
+        """The image of a family: of ``shop/store_web`` and ``shop/store_worker`` the folders ``web`` and ``worker`` are built.
+        One such name alone may be anybody's (``bitnami/redis-exporter``)."""
+        if self._families is None:
+            self._families = dict[str, dict[str, Image]]()
+            for each in self._deployed:
+                stem, end = _parted(each)
+                image = self._by_folder(end) if stem else None
+                if image is not None:
+                    self._families.setdefault(stem, {})[end] = image
+        stem, end = _parted(name)
+        family = self._families.get(stem, {})
+        return family.get(end) if len({image.dockerfile.path for image in family.values()}) > 1 else None
 
     def _for_production(self, image: Image) -> Image:
         """What is pulled under a name: a file for developers may build its own stage under the same one."""
@@ -230,6 +253,12 @@ class Images:
             only = starting if len(self.dockerfiles) > 1 else self.dockerfiles.values()
             at_root = [d for d in only if self.context(d).partition("/")[0] not in _ASIDE]
         return self.default(at_root[0]) if len(at_root) == 1 else None
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """An image's name up to its last hyphen or underscore, and what follows: ``("shop/store", "web")``; no stem without one."""
+    found = re.fullmatch(r"(.*[a-z0-9])[-_]+([a-z0-9]+)", name)
+    return (found.group(1), found.group(2)) if found is not None and "/" not in found.group(2) else ("", name)
 
 
 def _programs(dockerfile: a.Dockerfile) -> list[str]:

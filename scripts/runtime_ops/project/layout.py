@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.plain import dataclass
+from runtime_ops.project.base_images import home_of
 
 
 class Placed(NamedTuple):
@@ -100,7 +101,7 @@ def layout_of(dockerfile: a.Dockerfile, stage: a.Stage, context: str, tree: Tree
 
     Relative targets are seen from the stage's last WORKDIR.
     """
-    workdir = stage.workdir.text if stage.workdir is not None else "/"
+    workdir = stage.workdir.text if stage.workdir is not None else home_of(stage.image.text) or "/"
     made: list[Placed] = []
     for copy in stage.copies:
         target = absolute(copy.target, workdir)

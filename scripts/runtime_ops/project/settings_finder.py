@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from runtime_ops.facts import model as m
@@ -212,7 +213,13 @@ class Finder:
             for step in spot.place.steps:
                 if isinstance(step.stmt, m.If) and step.arm == "body" and _asks_for(step.stmt.test, name):
                     return True
+                if isinstance(step.stmt, m.If) and step.arm == "orelse" and _lacks(step.stmt.test, name):
+                    return True
+            if _left_without(spot, name):
+                return True
             if any(isinstance(node, m.IfExp) and _asks_for(node.test, name) for node in spot.around):
+                return True
+            if any(isinstance(node, m.BoolOp) and _asked_before(node, spot.expr, name) for node in spot.around):
                 return True
         return False
 
@@ -477,6 +484,38 @@ def _asks_for(test: m.Expr, name: m.Expr) -> bool:
     plain = _without_lines(name)
     return any(not isinstance(node, m.UnaryOp) and _without_lines(node) == plain for node in m.walk(test)) and not any(
         isinstance(node, m.Compare) and "not in" in node.ops for node in m.walk(test)
+    )
+
+
+def _asked_before(node: m.BoolOp, read: m.Expr, name: m.Expr) -> bool:
+    """``"X" in os.environ and os.environ["X"]``, ``"X" not in os.environ or not os.environ["X"]``: what stands before the read
+    decides whether it is done."""
+    before = takewhile(lambda value: all(inner is not read for inner in m.walk(value)), node.values)
+    if node.op == "and":
+        return any(_asks_for(value, name) for value in before)
+    return any(_lacks(value, name) for value in before)
+
+
+def _lacks(test: m.Expr, name: m.Expr) -> bool:
+    """Whether a condition holds wherever the variable is not there: ``"X" not in os.environ``, alone or beside others by ``or``."""
+    if isinstance(test, m.BoolOp):
+        return test.op == "or" and any(_lacks(value, name) for value in test.values)
+    if isinstance(test, m.UnaryOp):
+        return test.op == "not" and _asks_for(test.operand, name)
+    return isinstance(test, m.Compare) and test.ops == ("not in",) and _without_lines(test.left) == _without_lines(name)
+
+
+def _left_without(spot: Spot, name: m.Expr) -> bool:
+    """Whether the function, or the turn of a loop, is over before the read when the variable is not there, and nothing fails."""
+    own = spot.place.steps
+    return any(
+        isinstance(place.stmt, m.If)
+        and place.stmt.line < spot.place.stmt.line
+        and len(place.steps) <= len(own)
+        and all(a.stmt is b.stmt and a.arm == b.arm for a, b in zip(place.steps, own, strict=False))
+        and _lacks(place.stmt.test, name)
+        and ends(place.stmt.body, spot.function) <= {"return", "continue", "break"}
+        for place in spot.function.places
     )
 
 
