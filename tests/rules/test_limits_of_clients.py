@@ -148,3 +148,36 @@ def test_a_text_where_the_client_of_kubernetes_takes_a_number(tmp_path: Path, va
         + "    given = {'_request_timeout': LIMIT}\n    return list(watch.Watch().stream(client.CoreV1Api().list_namespace, **given))\n"
     )
     assert bool([f for f in said(tmp_path, "inert-timeout", {"app.py": code}) if f.confidence == "certain"]) is fires
+
+
+ROUTES = """\
+from fastapi import FastAPI
+from openai import OpenAI
+
+app = FastAPI()
+
+
+def ask(text):
+    return complete(OpenAI(), text)
+
+
+def complete(client: OpenAI, text):
+    return client.chat.completions.create(model="m", messages=[{{"content": text}}])
+
+
+{route}def answer(text: str):
+    {call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("route", "call", "told"),
+    [
+        ("@app.get('/')\nasync ", "return ask(text)", ["certain"]),
+        ("@app.get('/')\n", "return ask(text)", []),  # the framework runs it in a thread
+        ("@app.get('/')\nasync ", "import asyncio\n    return await asyncio.to_thread(ask, text)", []),
+    ],
+)
+def test_plain_functions_that_only_coroutines_call_hold_the_loop(tmp_path: Path, route: str, call: str, told: list[str]) -> None:
+    files = {"app.py": ROUTES.format(route=route, call=call), "Procfile": "web: uvicorn app:app\n"}
+    assert [f.confidence for f in said(tmp_path, "blocking-in-async", files)] == told

@@ -12,7 +12,6 @@ from runtime_ops.libraries.blocking import Blocking, blocks_loop
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import not_blocking
-from runtime_ops.project.links import Edge
 from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.waits import DATA_METHODS, rows_for
@@ -39,9 +38,10 @@ SHORT_COMMANDS = frozenset(
     sismember scard zadd zrem zscore zcard lpush rpush lpop rpop llen publish ping getset getdel set_many get_many""".split()
 )
 """Commands that do not wait, and whose answers do not grow with what is stored."""
+NEAR = 3  # plain functions between a coroutine and the call that blocks
 SHORT = 0.1  # seconds of sleep that nobody notices
 LONG = 0.5  # seconds of sleep that everybody who waits does
-ELSEWHERE = ("requests.", "httpx.", "urllib.request.", "multiprocessing.connection.", "multiprocessing.Pipe")
+ELSEWHERE = ("requests.", "httpx.", "urllib.request.", "openai.", "anthropic.", "multiprocessing.connection.", "multiprocessing.Pipe")
 
 
 @RULE.check
@@ -137,7 +137,7 @@ def _lasts(project: Project, site: Site) -> bool:
         long = isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value >= LONG
     else:
         long = dotted.startswith(ELSEWHERE)
-    if not long or not site.function.facts.is_async:
+    if not long:
         return False
     running = project.runs_in(site, "serving", kinds=("service", "worker"))
     return any(likely_way(project.lives[e], site.function) for e in running)
@@ -155,16 +155,32 @@ def _local(row: Blocking, site: Site) -> bool:
 
 
 def _on_the_loop(project: Project, site: Site) -> bool:
-    """In a coroutine, or in a plain function that coroutines alone call, and call directly; in serving."""
+    """In a coroutine, or in a plain function that only coroutines run, and run by calls; in serving."""
     func = site.function
     if not any(matters(e) for e in project.runs_in(site, "serving", kinds=("service", "worker"))):
         return False
     if func.facts.is_async:
         return not _alone_on_its_loop(project, func, {func})
-    if func.is_module or func.facts.decorators or func.parent is not None:
+    return _by_coroutines(project, func, (func,))
+
+
+def _by_coroutines(project: Project, func: Func, way: tuple[Func, ...]) -> bool:
+    """Whether every way to a plain function is a coroutine's call, or that of plain functions for which the same holds: one that
+    is handed over may run in a thread."""
+    nested = func.parent is not None and not func.parent.is_module
+    if func.is_module or func.facts.decorators or nested or len(way) > NEAR:
         return False
     edges = project.links.callers.get(func, [])
-    return bool(edges) and all(_direct(edge) for edge in edges)
+    return bool(edges) and all(
+        edge.how == "call"
+        and not edge.site.weak
+        and (
+            not _alone_on_its_loop(project, edge.caller, {edge.caller})
+            if edge.caller.facts.is_async
+            else edge.caller not in way and _by_coroutines(project, edge.caller, (*way, edge.caller))
+        )
+        for edge in edges
+    )
 
 
 def _in_lambda(site: Site) -> bool:
@@ -193,10 +209,6 @@ def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:
         if any(caller in life.spine for life in project.lives.values()):
             return False
     return bool(edges)
-
-
-def _direct(edge: Edge) -> bool:
-    return edge.how == "call" and not edge.site.weak and edge.caller.facts.is_async
 
 
 def _returns_at_once(site: Site) -> bool:
