@@ -589,3 +589,45 @@ def test_a_decorator_with_arguments_that_only_wraps(tmp_path: Path) -> None:
 
     """
     assert not phases(built(tmp_path, app=APP + dedent(text)), "handle")
+
+
+VIEW = """
+    from flask import Flask
+    from flask.views import MethodView
+
+    app = Flask(__name__)
+
+
+    class Weather(MethodView):
+        def __init__(self):
+            self.address = address()
+
+        def get(self):
+            return self.address
+
+
+    class Page:
+        def __init__(self):
+            self.text = "text"
+
+
+    class Shop:
+        def __init__(self):
+            self.page = Page()
+
+
+    def address():
+        return "http://weather"
+
+
+    shop = Shop()
+    app.add_url_rule("/weather", view_func=Weather.as_view("weather"))
+"""
+
+
+def test_a_view_is_made_anew_for_each_request(tmp_path: Path) -> None:
+    project = built(tmp_path, app=VIEW)
+    assert phases(project, "Weather.__init__") == {"service": {"serving"}}
+    assert phases(project, "address") == {"service": {"serving"}}
+    assert phases(project, "Shop.__init__") == {"service": {"import"}}
+    assert phases(project, "Page.__init__") == {"service": {"import"}}

@@ -391,6 +391,11 @@ class Phases:
                 return row.kind, f"handler {func.name}"
             if dotted is None and _looks_like_route(decorator):
                 return "service", f"handler {func.name}"
+        if func.cls is not None and func.name == "__init__":
+            for base in func.cls.external_bases:
+                row = surface("handler-base", base)
+                if row is not None and row.match == "instances":
+                    return row.kind, f"{base} is made anew for each request"
         if func.cls is not None and not func.name.startswith("__"):
             for base in func.cls.external_bases:
                 row = surface("handler-base", base)
