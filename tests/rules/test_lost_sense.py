@@ -117,3 +117,23 @@ def test_an_offset_that_is_committed_whatever_was_delivered(tmp_path: Path, flus
 def test_a_number_that_each_request_converts(tmp_path: Path, value: str, reported: bool) -> None:
     source = f"import os\n\nLIMIT = {value}\n" + APP.format(body="    print(int(LIMIT))")
     assert bool(shown(tmp_path, "unvalidated-config", {"app.py": source})) is reported
+
+
+@pytest.mark.parametrize(
+    ("head", "call", "reported"),
+    [
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception()", True),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(exc_info=True)", True),
+        ("import logging\n", "logging.error()", True),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception('cannot read')", False),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(msg='cannot read')", False),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(**{'msg': 'cannot read'})", False),
+        # structlog's event may be left out
+        ("import structlog\n\nlog = structlog.get_logger()\n", "log.exception()", False),
+        ("log = object()\n", "log.exception()", False),
+    ],
+)
+def test_a_log_call_without_a_text(tmp_path: Path, head: str, call: str, reported: bool) -> None:
+    body = f"    try:\n        return str(int('1'))\n    except ValueError:\n        {call}\n        return ''\n"
+    source = f"{head}from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n{body}"
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported

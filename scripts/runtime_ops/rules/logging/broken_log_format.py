@@ -1,4 +1,4 @@
-"""A log call whose text has more or fewer places than arguments."""
+"""A log call without a text, or whose text has more or fewer places than arguments."""
 
 from __future__ import annotations
 
@@ -37,9 +37,14 @@ MAPPING = re.compile(
 CUT = 1_900  # longer literals are cut by the reader
 
 
+TEXTS = ("msg", "message", "event")
+"""Names under which a logger takes its text."""
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
+    yield from together(_wordless(project))
     yield from together(_date_formats(project))
 
 
@@ -63,6 +68,28 @@ def _date_formats(project: Project) -> Iterator[Finding]:
                 line,
                 f"datefmt goes to time.strftime, which has no part of a second: {wrong.group()} gives {what}, not milliseconds",
                 "leave the milliseconds to the record: %(asctime)s.%(msecs)03d in the format, and out of datefmt",
+                confidence="certain",
+            )
+
+
+def _wordless(project: Project) -> Iterator[Finding]:
+    """``logger.exception()``: the standard library's methods have no default for their text (CPython 3.13, Logger.exception)."""
+    for func in project.functions:
+        for site in func.sites:
+            call = log_call(site)
+            if call is None or not call.sure or site.call.args or not (site.dotted or "").startswith("logging."):
+                continue
+            if any(not name or name in TEXTS for name, _ in site.call.keywords):
+                continue  # given by its name, or perhaps by ``**fields``
+            if not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            yield RULE.at(
+                project,
+                site,
+                f"{site.method}() has no default for its text, so that this line raises TypeError in place of logging"
+                + (", and what is being handled goes on as another failure" if site.within(m.Try, "handler") is not None else ""),
+                "give it a text that says what was being done",
+                severity="medium",
                 confidence="certain",
             )
 
