@@ -137,3 +137,48 @@ def test_a_log_call_without_a_text(tmp_path: Path, head: str, call: str, reporte
     body = f"    try:\n        return str(int('1'))\n    except ValueError:\n        {call}\n        return ''\n"
     source = f"{head}from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n{body}"
     assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+FIELDS = '{"time": "%(asctime)s", "message": "%(message)s"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        (f"logging.basicConfig(format='{FIELDS}')", True),
+        (f"FORMAT = '{FIELDS}'\nlogging.basicConfig(format=FORMAT)", True),
+        (f"logging.Formatter('{FIELDS}')", True),
+        (f"LOGGING = {{'formatters': {{'line': {{'format': '{FIELDS}'}}}}}}", True),
+        # its class escapes
+        (f"LOGGING = {{'formatters': {{'line': {{'()': 'lines.Formatter', 'format': '{FIELDS}'}}}}}}", False),
+        (f"from lines import Formatter\n\nFormatter('{FIELDS}')", False),
+        (f"logging.basicConfig(format='{FIELDS}')\n\n\ndef escaped(record):\n    return json.dumps(record.msg)", False),
+        ("logging.basicConfig(format='%(asctime)s %(message)s')", False),
+        # the message is an object by itself
+        ("logging.basicConfig(format='{\"time\": \"%(asctime)s\", \"message\": %(message)s}')", False),
+    ],
+)
+def test_json_that_is_written_by_hand(tmp_path: Path, line: str, reported: bool) -> None:
+    source = f"import json\nimport logging\n{line}\n" + APP.format(body="    pass")
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+INI = "[loggers]\nkeys=root\n[handlers]\nkeys=o\n[formatters]\nkeys=line\n[logger_root]\nhandlers=o\n[handler_o]\nclass=StreamHandler\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "started", "reported"),
+    [
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\n", "--log-config logging.conf", True),
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\nclass=lines.Formatter\n", "--log-config logging.conf", False),
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\n", "", False),
+        (
+            "log.yaml", f"version: 1\nhandlers: {{}}\nroot: {{}}\nformatters:\n  line:\n    format: '{FIELDS}'\n",
+            "--log-config log.yaml", True,
+        ),
+    ],
+)  # fmt: skip
+def test_json_by_hand_in_a_file(tmp_path: Path, name: str, text: str, started: str, reported: bool) -> None:
+    image = f"FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD gunicorn {started} app:app\n"
+    files = {"app.py": APP.format(body="    pass"), name: text, "Dockerfile": image}
+    assert bool(shown(tmp_path, "broken-log-format", files)) is reported
