@@ -148,3 +148,20 @@ def test_a_text_where_the_client_of_kubernetes_takes_a_number(tmp_path: Path, va
         + "    given = {'_request_timeout': LIMIT}\n    return list(watch.Watch().stream(client.CoreV1Api().list_namespace, **given))\n"
     )
     assert bool([f for f in said(tmp_path, "inert-timeout", {"app.py": code}) if f.confidence == "certain"]) is fires
+
+
+@pytest.mark.parametrize(
+    ("module", "made", "fires"),
+    [
+        ("playhouse.pool", "PooledPostgresqlExtDatabase('shop', max_connections=8)", True),
+        ("playhouse.pool", "PooledPostgresqlExtDatabase('shop', connect_timeout=5, options='-c statement_timeout=5000')", False),
+        ("playhouse.postgres_ext", "PostgresqlExtDatabase('shop', host='db')", True),
+        ("playhouse.postgres_ext", "PooledPostgresqlExtDatabase('shop', host='db')", True),
+        # it waits five seconds for a lock by default
+        ("peewee", "SqliteDatabase('shop.db')", False),
+    ],
+)
+def test_the_databases_of_peewee(tmp_path: Path, module: str, made: str, fires: bool) -> None:
+    code = f"from {module} import {made.partition('(')[0]}\n{HEAD}db = {made}\n{VIEW}    db.connect(reuse_if_open=True)\n    return ''\n"
+    files = {"app.py": code, "Dockerfile": IMAGE.format(""), "requirements.txt": "peewee==3.17.9\n"}
+    assert bool(shown(tmp_path, "call-without-timeout", files)) is fires
