@@ -182,3 +182,29 @@ def test_json_by_hand_in_a_file(tmp_path: Path, name: str, text: str, started: s
     image = f"FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD gunicorn {started} app:app\n"
     files = {"app.py": APP.format(body="    pass"), name: text, "Dockerfile": image}
     assert bool(shown(tmp_path, "broken-log-format", files)) is reported
+
+
+BY_TIME = "TimedRotatingFileHandler('shop.log', when='midnight')"
+
+
+@pytest.mark.parametrize(
+    ("line", "workers", "reported"),
+    [
+        (f"logging.basicConfig(handlers=[{BY_TIME}])", "4", True),
+        (f"logging.basicConfig(handlers=[{BY_TIME}])", "1", False),
+        ("logging.basicConfig(handlers=[RotatingFileHandler('shop.log', maxBytes=1000)])", "4", True),
+        # without a size it is never turned over
+        ("logging.basicConfig(handlers=[RotatingFileHandler('shop.log')])", "4", False),
+        ("LOGGING = {'handlers': {'file': {'class': 'logging.handlers.TimedRotatingFileHandler', 'filename': 'a'}}}", "4", True),
+        ("LOGGING = {'handlers': {'file': {'class': 'logging.handlers.WatchedFileHandler', 'filename': 'a'}}}", "4", False),
+        # a file for each process
+        ("logging.basicConfig(handlers=[TimedRotatingFileHandler(f'shop.{os.getpid()}.log')])", "4", False),
+        (f"if os.environ.get('LOG_FILE'):\n    logging.basicConfig(handlers=[{BY_TIME}])", "4", False),
+    ],
+)
+def test_a_file_that_several_processes_turn_over(tmp_path: Path, line: str, workers: str, reported: bool) -> None:
+    head = "import logging\nimport os\nfrom logging.handlers import RotatingFileHandler, TimedRotatingFileHandler\n"
+    image = f'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "--workers", "{workers}", "app:app"]\n'
+    files = {"app.py": f"{head}{line}\n" + APP.format(body="    pass"), "Dockerfile": image}
+    found = [f for f in shown(tmp_path, "lost-log-config", files) if "processes" in f.message]
+    assert bool(found) is reported
