@@ -231,7 +231,7 @@ def _in_constructor(project: Project, site: Site) -> Site | None:
 def _describes(site: Site) -> bool:
     """Whether a call only makes an object of a library, reads the environment, logs, or instruments: it asks nothing of a peer. A
     table that is read from the database (``autoload_with=engine``) does."""
-    if site.targets or any(name.startswith("autoload") for name, _ in site.call.keywords):
+    if site.targets or any((name or "").startswith("autoload") for name, _ in site.call.keywords):
         return False
     if log_call(site) is not None or site.method == "instrument" or site.method in BUILDERS:
         return True
