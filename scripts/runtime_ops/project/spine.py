@@ -356,9 +356,13 @@ def _sets_its_flag(test: m.Expr, block: m.Block) -> bool:
         elif isinstance(stmt, m.With):
             if _sets_its_flag(test, stmt.body):
                 return True
-        elif isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Const) and stmt.value.value is wanted:
-            if any(isinstance(t, m.Name) and t.id == flag.id for t in stmt.targets):
-                return True
+        elif (
+            isinstance(stmt, m.Assign)
+            and isinstance(stmt.value, m.Const)
+            and stmt.value.value is wanted
+            and any(isinstance(t, m.Name) and t.id == flag.id for t in stmt.targets)
+        ):
+            return True
     return False
 
 
