@@ -614,3 +614,95 @@ def test_what_a_server_is_given_is_made_before_it_serves(tmp_path: Path, first: 
     project = built(tmp_path, app=SERVED.format(first=first, rest=rest), web="def made():\n    pass\n\n\ndef closed():\n    pass\n")
     assert phases(project, "made", "web.py") == {"service": {"startup"}}
     assert phases(project, "closed", "web.py") == {"service": {"shutdown"}}
+
+
+VIEW = """
+    from flask import Flask
+    from flask.views import MethodView
+
+    app = Flask(__name__)
+
+
+    class Weather(MethodView):
+        def __init__(self):
+            self.address = address()
+
+        def get(self):
+            return self.address
+
+
+    class Page:
+        def __init__(self):
+            self.text = "text"
+
+
+    class Shop:
+        def __init__(self):
+            self.page = Page()
+
+
+    def address():
+        return "http://weather"
+
+
+    shop = Shop()
+    app.add_url_rule("/weather", view_func=Weather.as_view("weather"))
+"""
+
+
+def test_a_view_is_made_anew_for_each_request(tmp_path: Path) -> None:
+    project = built(tmp_path, app=VIEW)
+    assert phases(project, "Weather.__init__") == {"service": {"serving"}}
+    assert phases(project, "address") == {"service": {"serving"}}
+    assert phases(project, "Shop.__init__") == {"service": {"import"}}
+    assert phases(project, "Page.__init__") == {"service": {"import"}}
+
+
+HANDED = """
+    from flask import Flask
+    from redis import Redis
+    from rq import Queue
+    from rq.job import Job
+
+    app = Flask(__name__)
+    connection = Redis()
+    queue = Queue(connection=connection)
+
+
+    def put(func, **kwargs):
+        queue.enqueue_job(job=Job.create(func=func, kwargs=kwargs, connection=connection))
+
+
+    def put_first(func, **kwargs):
+        put(func=func, **kwargs)
+
+
+    def call(func):
+        return func()
+
+
+    def send_mail():
+        return "sent"
+
+
+    def count():
+        return 1
+
+
+    def add():
+        return 1
+
+
+    @app.get("/")
+    def index():
+        put(send_mail)
+        put_first(func=count)
+        return str(call(add))
+"""
+
+
+def test_what_a_function_puts_into_a_queue_is_a_job(tmp_path: Path) -> None:
+    project = built(tmp_path, app=HANDED)
+    assert sorted(func.name for func in project.jobs.by_func) == ["count", "send_mail"]
+    assert phases(project, "add") == {"service": {"serving"}}
+    assert phases(project, "send_mail") == {}

@@ -119,3 +119,22 @@ def test_what_is_passed_over_at_start(tmp_path: Path, lines: str, reported: bool
 def test_a_flag_that_one_spelling_turns_off(tmp_path: Path, line: str, severity: str) -> None:
     found = shown(tmp_path, "misparsed-flag", {**IMAGE, "app.py": f"import os\n\n{line}\n{SERVE}"})
     assert [f.severity for f in found] == ([severity] if severity else [])
+
+
+SERVED_BY_GUNICORN = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "--config", "/app/serving.py", "app:app"]\n'
+
+
+@pytest.mark.parametrize(
+    ("image", "line", "reported"),
+    [
+        (SERVED_BY_GUNICORN, 'preload_app = bool(os.environ.get("SHOP_PRELOAD_APP", True))', True),
+        (SERVED_BY_GUNICORN, 'preload_app = os.environ.get("SHOP_PRELOAD_APP", "1") in ("1", "true")', False),
+        # nothing reads this constant
+        (SERVED_BY_GUNICORN, 'SPARE = bool(os.environ.get("SHOP_SPARE", True))', False),
+        # nor this file
+        (IMAGE["Dockerfile"], 'preload_app = bool(os.environ.get("SHOP_PRELOAD_APP", True))', False),
+    ],
+)
+def test_a_flag_in_the_configuration_of_a_server(tmp_path: Path, image: str, line: str, reported: bool) -> None:
+    files = {"Dockerfile": image, "app.py": SERVE, "serving.py": f'import os\n\nbind = ":8000"\n{line}\n'}
+    assert bool(shown(tmp_path, "misparsed-flag", files)) is reported

@@ -181,3 +181,20 @@ def complete(client: OpenAI, text):
 def test_plain_functions_that_only_coroutines_call_hold_the_loop(tmp_path: Path, route: str, call: str, told: list[str]) -> None:
     files = {"app.py": ROUTES.format(route=route, call=call), "Procfile": "web: uvicorn app:app\n"}
     assert [f.confidence for f in said(tmp_path, "blocking-in-async", files)] == told
+
+
+@pytest.mark.parametrize(
+    ("module", "made", "fires"),
+    [
+        ("playhouse.pool", "PooledPostgresqlExtDatabase('shop', max_connections=8)", True),
+        ("playhouse.pool", "PooledPostgresqlExtDatabase('shop', connect_timeout=5, options='-c statement_timeout=5000')", False),
+        ("playhouse.postgres_ext", "PostgresqlExtDatabase('shop', host='db')", True),
+        ("playhouse.postgres_ext", "PooledPostgresqlExtDatabase('shop', host='db')", True),
+        # it waits five seconds for a lock by default
+        ("peewee", "SqliteDatabase('shop.db')", False),
+    ],
+)
+def test_the_databases_of_peewee(tmp_path: Path, module: str, made: str, fires: bool) -> None:
+    code = f"from {module} import {made.partition('(')[0]}\n{HEAD}db = {made}\n{VIEW}    db.connect(reuse_if_open=True)\n    return ''\n"
+    files = {"app.py": code, "Dockerfile": IMAGE.format(""), "requirements.txt": "peewee==3.17.9\n"}
+    assert bool(shown(tmp_path, "call-without-timeout", files)) is fires

@@ -117,3 +117,94 @@ def test_an_offset_that_is_committed_whatever_was_delivered(tmp_path: Path, flus
 def test_a_number_that_each_request_converts(tmp_path: Path, value: str, reported: bool) -> None:
     source = f"import os\n\nLIMIT = {value}\n" + APP.format(body="    print(int(LIMIT))")
     assert bool(shown(tmp_path, "unvalidated-config", {"app.py": source})) is reported
+
+
+@pytest.mark.parametrize(
+    ("head", "call", "reported"),
+    [
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception()", True),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(exc_info=True)", True),
+        ("import logging\n", "logging.error()", True),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception('cannot read')", False),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(msg='cannot read')", False),
+        ("import logging\n\nlog = logging.getLogger(__name__)\n", "log.exception(**{'msg': 'cannot read'})", False),
+        # structlog's event may be left out
+        ("import structlog\n\nlog = structlog.get_logger()\n", "log.exception()", False),
+        ("log = object()\n", "log.exception()", False),
+    ],
+)
+def test_a_log_call_without_a_text(tmp_path: Path, head: str, call: str, reported: bool) -> None:
+    body = f"    try:\n        return str(int('1'))\n    except ValueError:\n        {call}\n        return ''\n"
+    source = f"{head}from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef index():\n{body}"
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+FIELDS = '{"time": "%(asctime)s", "message": "%(message)s"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        (f"logging.basicConfig(format='{FIELDS}')", True),
+        (f"FORMAT = '{FIELDS}'\nlogging.basicConfig(format=FORMAT)", True),
+        (f"logging.Formatter('{FIELDS}')", True),
+        (f"LOGGING = {{'formatters': {{'line': {{'format': '{FIELDS}'}}}}}}", True),
+        # its class escapes
+        (f"LOGGING = {{'formatters': {{'line': {{'()': 'lines.Formatter', 'format': '{FIELDS}'}}}}}}", False),
+        (f"from lines import Formatter\n\nFormatter('{FIELDS}')", False),
+        (f"logging.basicConfig(format='{FIELDS}')\n\n\ndef escaped(record):\n    return json.dumps(record.msg)", False),
+        ("logging.basicConfig(format='%(asctime)s %(message)s')", False),
+        # the message is an object by itself
+        ("logging.basicConfig(format='{\"time\": \"%(asctime)s\", \"message\": %(message)s}')", False),
+    ],
+)
+def test_json_that_is_written_by_hand(tmp_path: Path, line: str, reported: bool) -> None:
+    source = f"import json\nimport logging\n{line}\n" + APP.format(body="    pass")
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported
+
+
+INI = "[loggers]\nkeys=root\n[handlers]\nkeys=o\n[formatters]\nkeys=line\n[logger_root]\nhandlers=o\n[handler_o]\nclass=StreamHandler\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "started", "reported"),
+    [
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\n", "--log-config logging.conf", True),
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\nclass=lines.Formatter\n", "--log-config logging.conf", False),
+        ("logging.conf", f"{INI}[formatter_line]\nformat={FIELDS}\n", "", False),
+        (
+            "log.yaml", f"version: 1\nhandlers: {{}}\nroot: {{}}\nformatters:\n  line:\n    format: '{FIELDS}'\n",
+            "--log-config log.yaml", True,
+        ),
+    ],
+)  # fmt: skip
+def test_json_by_hand_in_a_file(tmp_path: Path, name: str, text: str, started: str, reported: bool) -> None:
+    image = f"FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD gunicorn {started} app:app\n"
+    files = {"app.py": APP.format(body="    pass"), name: text, "Dockerfile": image}
+    assert bool(shown(tmp_path, "broken-log-format", files)) is reported
+
+
+BY_TIME = "TimedRotatingFileHandler('shop.log', when='midnight')"
+
+
+@pytest.mark.parametrize(
+    ("line", "workers", "reported"),
+    [
+        (f"logging.basicConfig(handlers=[{BY_TIME}])", "4", True),
+        (f"logging.basicConfig(handlers=[{BY_TIME}])", "1", False),
+        ("logging.basicConfig(handlers=[RotatingFileHandler('shop.log', maxBytes=1000)])", "4", True),
+        # without a size it is never turned over
+        ("logging.basicConfig(handlers=[RotatingFileHandler('shop.log')])", "4", False),
+        ("LOGGING = {'handlers': {'file': {'class': 'logging.handlers.TimedRotatingFileHandler', 'filename': 'a'}}}", "4", True),
+        ("LOGGING = {'handlers': {'file': {'class': 'logging.handlers.WatchedFileHandler', 'filename': 'a'}}}", "4", False),
+        # a file for each process
+        ("logging.basicConfig(handlers=[TimedRotatingFileHandler(f'shop.{os.getpid()}.log')])", "4", False),
+        (f"if os.environ.get('LOG_FILE'):\n    logging.basicConfig(handlers=[{BY_TIME}])", "4", False),
+    ],
+)
+def test_a_file_that_several_processes_turn_over(tmp_path: Path, line: str, workers: str, reported: bool) -> None:
+    head = "import logging\nimport os\nfrom logging.handlers import RotatingFileHandler, TimedRotatingFileHandler\n"
+    image = f'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "--workers", "{workers}", "app:app"]\n'
+    files = {"app.py": f"{head}{line}\n" + APP.format(body="    pass"), "Dockerfile": image}
+    found = [f for f in shown(tmp_path, "lost-log-config", files) if "processes" in f.message]
+    assert bool(found) is reported

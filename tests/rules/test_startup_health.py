@@ -444,3 +444,43 @@ def test_a_development_server_for_windows(tmp_path: Path, asked: str, reported: 
     )
     image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "app.py"]\n'
     assert bool(shown(tmp_path, "dev-server", {"app.py": source, "Dockerfile": image})) is reported
+
+
+STORE = """
+import sys
+from flask import Flask
+from sqlalchemy import MetaData, Table, create_engine
+from sqlalchemy.exc import OperationalError
+
+
+class Store:
+    def __init__(self, address):
+        self.engine = create_engine(address)
+        {rest}
+
+
+def create_app():
+    app = Flask(__name__)
+    try:
+        app.store = Store({address})
+    except OperationalError:
+        app.logger.critical("cannot connect to the database")
+        sys.exit(1)
+    return app
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "reported"),
+    [
+        ("self.goods = Table('goods', MetaData())", True),
+        ("self.goods = Table('goods', MetaData(), autoload_with=self.engine)", False),
+        ("self.engine.connect().close()", False),
+        ("self.check()\n\n    def check(self):\n        self.engine.connect().close()", False),
+    ],
+)
+@pytest.mark.parametrize("address", ["'postgresql://db'", "os.environ.get('DATABASE')"])
+def test_a_class_whose_constructor_connects_to_nothing(tmp_path: Path, rest: str, reported: bool, address: str) -> None:
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:create_app()"]\n'
+    files = {"app.py": f"import os\n{STORE.format(rest=rest, address=address)}", "Dockerfile": image}
+    assert bool(shown(tmp_path, "inert-startup-check", files)) is reported

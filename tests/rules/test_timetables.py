@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import said
+from judging import said, shown
 
 RULE = "item-stops-batch"
 WORKS = {"Procfile": "w: celery -A tasks worker\n", "requirements.txt": "celery\nrequests\n"}
@@ -124,3 +124,55 @@ if __name__ == "__main__":
 def test_a_token_that_may_be_missing_in_a_header(tmp_path: Path, path: str, header: str, told: bool) -> None:
     files = {path: WORKER.format(header=header), "Dockerfile": f'FROM python:3.12\nCMD ["python", "{path}"]\n'}
     assert [finding.message.count("the header then says") for finding in said(tmp_path, "unvalidated-config", files)] == [1] * told
+
+
+GUARDED = "try:\n        print('clean')\n    except Exception:\n        print('not')"
+SCHEDULED = """
+import time
+import schedule
+
+
+def sent():
+    print(open("report.txt").read())
+
+
+def cleaned():
+    {body}
+
+
+def late():
+    print("late")
+
+
+schedule.every().day.at("02:00").do(sent)
+schedule.every(2).hours.do(cleaned)
+{more}
+
+
+def main():
+    while True:
+        {turn}
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "turn", "more", "reported"),
+    [
+        ("print('clean')", "schedule.run_pending()", "", True),
+        # of two jobs, one takes its failures itself
+        (GUARDED, "schedule.run_pending()", "", False),
+        (GUARDED, "schedule.run_pending()", "schedule.every().monday.do(late)", True),
+        ("print('clean')", "try:\n            schedule.run_pending()\n        except Exception as e:\n            print(e)", "", False),
+    ],
+)  # fmt: skip
+def test_a_job_that_ends_the_timetable(tmp_path: Path, body: str, turn: str, more: str, reported: bool) -> None:
+    files = {
+        "app.py": SCHEDULED.format(body=body, turn=turn, more=more),
+        "Dockerfile": 'FROM python:3.12\nCOPY app.py .\nCMD ["python", "app.py"]\n',
+    }
+    assert bool(shown(tmp_path, "item-stops-batch", files)) is reported

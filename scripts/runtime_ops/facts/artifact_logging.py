@@ -29,9 +29,20 @@ class HandlerEntry:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class FormatterEntry:
+    """One formatter: its format as it is written, and its class where that is not `logging.Formatter`."""
+
+    name: str
+    kind: str
+    text: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingFile(Artifact):
-    """A YAML or ini file with loggers and handlers."""
+    """A YAML or ini file with loggers, handlers and formatters."""
 
     loggers: tuple[LoggerEntry, ...] = ()
     handlers: tuple[HandlerEntry, ...] = ()
+    formatters: tuple[FormatterEntry, ...] = ()

@@ -45,7 +45,7 @@ from runtime_ops.facts.artifact_kubernetes import (
     NetworkService,
     Workload,
 )
-from runtime_ops.facts.artifact_logging import HandlerEntry, LoggerEntry, LoggingFile
+from runtime_ops.facts.artifact_logging import FormatterEntry, HandlerEntry, LoggerEntry, LoggingFile
 from runtime_ops.facts.artifact_packaging import DotenvFile, PackagingFile, Requirement, ScriptEntry
 from runtime_ops.facts.artifact_parts import (
     EnvironmentSource,
@@ -86,6 +86,7 @@ __all__ = [
     "DotenvFile",
     "EnvironmentSource",
     "EnvironmentVariable",
+    "FormatterEntry",
     "HandlerEntry",
     "HelmValues",
     "Hook",

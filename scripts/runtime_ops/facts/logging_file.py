@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runtime_ops.facts.artifacts import HandlerEntry, LoggerEntry, LoggingFile, OptionSection
+from runtime_ops.facts.artifacts import FormatterEntry, HandlerEntry, LoggerEntry, LoggingFile, OptionSection
 from runtime_ops.facts.ini_sections import read_sections
 from runtime_ops.facts.yaml_nodes import Node, child, items_of, pairs_of, parse_yaml, text_of, value_of
 
@@ -39,7 +39,21 @@ def read_logging_yaml(path: str, text: str) -> LoggingFile:
         )
         for key, value in pairs_of(node, "handlers")
     ]  # fmt: skip
-    return LoggingFile(path=path, unread=tuple(unread), loggers=tuple(loggers), handlers=tuple(handlers))
+    formatters = [_formatter(key.text, value, key.line) for key, value in pairs_of(node, "formatters")]
+    return LoggingFile(
+        path=path, unread=tuple(unread), loggers=tuple(loggers), handlers=tuple(handlers), formatters=tuple(formatters)
+    )
+
+
+def _formatter(name: str, node: Node, line: int) -> FormatterEntry:
+    written = value_of(node, "format")
+    kind = text_of(node, "()") or text_of(node, "class")
+    return FormatterEntry(name, _own(kind), text_of(node, "format"), line if written is None else written.line)
+
+
+def _own(kind: str) -> str:
+    """The class of a formatter, empty for that of the standard library."""
+    return "" if kind == "logging.Formatter" else kind
 
 
 def _logger(name: str, node: Node, line: int) -> LoggerEntry:
@@ -52,7 +66,7 @@ def _logger(name: str, node: Node, line: int) -> LoggerEntry:
 def read_logging_ini(path: str, text: str) -> LoggingFile:
     """The loggers and handlers of an ini file. Never raises on bad text."""
     sections, unread = read_sections(text, bare="", inline_comments=False)
-    loggers, handlers = [], []
+    loggers, handlers, formatters = [], [], []
     for section in sections:
         if section.name.startswith("logger_"):
             loggers.append(_ini_logger(section))
@@ -64,7 +78,17 @@ def read_logging_ini(path: str, text: str) -> LoggingFile:
                     _text(section, "level").upper() not in ("", "NOTSET"), section.line,
                 )
             )  # fmt: skip
-    return LoggingFile(path=path, unread=tuple(unread), loggers=tuple(loggers), handlers=tuple(handlers))
+        elif section.name.startswith("formatter_"):
+            written = next((option for option in section.options if option.name == "format"), None)
+            formatters.append(
+                FormatterEntry(
+                    section.name.removeprefix("formatter_"), _own(_text(section, "class")), _text(section, "format"),
+                    section.line if written is None else written.line,
+                )
+            )  # fmt: skip
+    return LoggingFile(
+        path=path, unread=tuple(unread), loggers=tuple(loggers), handlers=tuple(handlers), formatters=tuple(formatters)
+    )
 
 
 def _ini_logger(section: OptionSection) -> LoggerEntry:

@@ -26,7 +26,8 @@ class Surface:
     source: str
     kind: str = ""
     match: str = ""
-    """``overrides`` for base classes; ``enqueue`` where the function runs later, in another process."""
+    """``overrides`` for base classes, ``instances`` for those of which the library makes one for each request; ``enqueue`` where
+    the function runs later, in another process."""
     sigterm: str = ""
     """For ``serve``: ``none`` where SIGTERM is left to its default; empty: it is handled, or `servers` knows."""
 

@@ -305,7 +305,14 @@ class EntrypointFinder:
         entry.kind, entry.framework = self._classify(entry)
         if entry.kind in ("service", "worker"):
             entry.modules |= self.closure.settings_of(module, () if launch is None else (launch,))
+            entry.modules |= self._configuring(launch)
         return entry
+
+    def _configuring(self, launch: Launch | None) -> frozenset[Module]:
+        """What a launch's server loads besides the application: its configuration file in Python, ``gunicorn.conf.py``, which
+        no statement imports. What that imports in turn is left out: it lives in the server's master, and ends otherwise."""
+        written = {option.path for option in launch.options.values()} if launch is not None else set()
+        return frozenset(module for path in written if (module := self.links.index.modules.get(path)) is not None)
 
     def _spine_places(self, main: Func, guarded: bool) -> tuple[ServingPlace, ...]:
         places = self.spine.places(main)

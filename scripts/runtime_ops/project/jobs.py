@@ -13,7 +13,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
 from runtime_ops.project.entrypoints import decorated_by
 from runtime_ops.project.flows import sites_in
-from runtime_ops.project.links import Links
+from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Klass, Place, Site, Value
 from runtime_ops.project.names import decorator_name
@@ -174,6 +174,7 @@ def _steps(links: Links, func: Func, only: tuple[Site, ...] | None) -> Iterator[
 
 def find_jobs(links: Links) -> Iterator[Job]:
     """Every job function of the project, in no particular order; one may come twice."""
+    yield from _handed_on(links)
     for module in links.index:
         for func in module.functions.values():
             if func.is_module:
@@ -280,7 +281,14 @@ def _given(links: Links, site: Site) -> Iterator[Job]:
     system = _system_of_call(site.dotted)
     if system is None:
         return
-    names = set(spellings(site.dotted))
+    for expr, how in _jobs_of_call(site, system):
+        for func in links.referenced(expr, site.function):
+            yield Job(func, system, how, site.path, site.line, site.call, site.function, system.kind == "scheduler")
+
+
+def _jobs_of_call(site: Site, system: JobSystem) -> Iterator[tuple[m.Expr, str]]:
+    """What a call hands to a job system as the function to run, and how."""
+    names = set(spellings(site.dotted or ""))
     for entry in system.registrations + system.enqueues:
         if entry.call not in names:
             continue
@@ -290,10 +298,34 @@ def _given(links: Links, site: Site) -> Iterator[Job]:
             expr = keyword or site.call.argument("", int(entry.job))
         elif entry.job not in ("receiver", "name"):
             expr = site.call.argument(entry.job, 1) or site.call.argument(entry.job, 0)
-        how = "registration" if entry in system.registrations else "enqueue"
-        for func in links.referenced(expr, site.function) if expr is not None else ():
-            periodic = system.kind == "scheduler"
-            yield Job(func, system, how, site.path, site.line, site.call, site.function, periodic)
+        if expr is not None:
+            yield expr, "registration" if entry in system.registrations else "enqueue"
+
+
+def _handed_on(links: Links) -> Iterator[Job]:
+    """Functions that are given to a function of the project which hands them to a queue: ``enqueue_job(send_mail, queue=low)``."""
+    takers: dict[Func, tuple[m.Param, JobSystem]] = {}
+    for module in links.index:
+        for func in module.functions.values():
+            for site in func.sites if func.facts.params else ():
+                system = _system_of_call(site.dotted) if site.dotted is not None else None
+                for expr, how in _jobs_of_call(site, system) if system is not None else ():
+                    param = func.param(expr.id) if isinstance(expr, m.Name) else None
+                    if param is not None and how == "enqueue" and system is not None:
+                        takers[func] = (param, system)
+    pending = list(takers.items())
+    while pending:
+        taker, (param, system) = pending.pop()
+        for edge in links.callers.get(taker, ()):
+            if edge.how != "call" or len(edge.site.targets) != 1:
+                continue
+            given = argument_of(edge.site, taker, param)
+            further = edge.caller.param(given.id) if isinstance(given, m.Name) else None
+            if further is not None and edge.caller not in takers:
+                takers[edge.caller] = (further, system)
+                pending.append((edge.caller, takers[edge.caller]))
+            for func in links.referenced(given, edge.caller) if given is not None and further is None else ():
+                yield Job(func, system, "enqueue", edge.site.path, edge.site.line, edge.site.call, edge.caller, False)
 
 
 # ---------------------------------------------------------------- consumers

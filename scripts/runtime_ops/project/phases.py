@@ -391,6 +391,11 @@ class Phases:
                 return row.kind, f"handler {func.name}"
             if dotted is None and _looks_like_route(decorator):
                 return "service", f"handler {func.name}"
+        if func.cls is not None and func.name == "__init__":
+            for base in func.cls.external_bases:
+                row = surface("handler-base", base)
+                if row is not None and row.match == "instances":
+                    return row.kind, f"{base} is made anew for each request"
         if func.cls is not None and not func.name.startswith("__"):
             for base in func.cls.external_bases:
                 row = surface("handler-base", base)
@@ -618,10 +623,16 @@ def _enqueues(target: Func, edge: Edge) -> bool:
     given = ((param.name, argument_of(edge.site, target, param)) for param in target.facts.params)
     ours = {name for name, expr in given if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name}
     return any(
-        site.method.startswith("enqueue")
+        (site.method.startswith("enqueue") or _queues(site.dotted))
         and any(isinstance(e, m.Name) and e.id in ours for e in (*site.call.args, *(v for _, v in site.call.keywords)))
         for site in target.sites
     )
+
+
+def _queues(dotted: str | None) -> bool:
+    """Whether a call of a library puts what it is given into a queue."""
+    row = surface("handler-registration", dotted) if dotted is not None else None
+    return row is not None and row.match == "enqueue"
 
 
 def _looks_like_route(decorator: m.Expr) -> bool:

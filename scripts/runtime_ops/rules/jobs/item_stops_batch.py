@@ -39,6 +39,7 @@ ENDS = re.compile(r"(?i)\b(?:stop|exit|quit|abort|terminat|shut|giv(?:e|ing) up|
 STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
 ENQUEUES = frozenset("delay apply_async send_task enqueue kiq".split())
+SEVERAL = 2  # jobs of one timetable: with one alone a restart does as well
 TRIVIAL = frozenset(
     """is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear
     str list dict sorted""".split()
@@ -56,6 +57,7 @@ def check(project: Project) -> Iterator[Finding]:
         if job is not None:
             told = list(_items(project, func, job))
             yield from told or _asked(project, func, job, waits)
+    yield from _schedules(project)
     for end in ending_loops(project):
         yield RULE.in_function(
             project,
@@ -66,6 +68,30 @@ def check(project: Project) -> Iterator[Finding]:
             "guard one turn: log the failure, pause, go on; and give the service restart: unless-stopped",
             confidence="certain" if end.meant else "possible",
             phase="serving",
+        )
+
+
+def _schedules(project: Project) -> Iterator[Finding]:
+    """``while True: schedule.run_pending()``: what one job raises leaves it, and the timetable of all others ends with it (schedule
+    1.2.2, Scheduler._run_job and Job.run catch nothing)."""
+    for site in project.sites("schedule.run_pending", "schedule.Scheduler.run_pending"):
+        func = site.function
+        around = [*site.steps, *(step for edge in project.links.callers.get(func, ()) for step in edge.site.steps)]
+        if site.within(m.While) is None or any(isinstance(s.stmt, m.Try) and s.arm == "body" and s.stmt.handlers for s in around):
+            continue
+        jobs = {job.func: job for job in project.jobs.jobs if job.system is not None and job.system.name == "schedule"}
+        # what a decorator of the project makes of a failure is not known: the library's documentation gives one that takes it
+        bare = [f for f, job in jobs.items() if job.owner.module is func.module and not f.facts.decorators and not catches_all(f)]
+        if len(bare) < SEVERAL or not project.phases(site):
+            continue
+        first, *others = sorted(bare, key=lambda f: jobs[f].line)
+        yield RULE.at(
+            project,
+            site,
+            f"schedule catches nothing that a job raises: the first failure of {first.name}() leaves this loop and ends the program, and "
+            f"{others[0].name}()" + (f" and {len(others) - 1} more" if len(others) > 1 else "") + " miss their time with it",
+            "catch and log every exception in the function that is scheduled, so that one job fails alone",
+            confidence="certain",
         )
 
 

@@ -1,4 +1,4 @@
-"""A log call whose text has more or fewer places than arguments."""
+"""A log call without a text, or whose text has more or fewer places than arguments; a format that makes broken JSON."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from functools import cache
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import LoggingFile
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import LogCall, log_call
-from runtime_ops.project.model import Site
-from runtime_ops.rules.api import Rule, together
+from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.rules.api import Rule, as_one, together
 
 RULE = Rule(
     __name__,
@@ -37,9 +39,23 @@ MAPPING = re.compile(
 CUT = 1_900  # longer literals are cut by the reader
 
 
+BY_HAND = re.compile(r'^\s*\{\s*"[^"]*"\s*:[^{}]*"[^"{}]*%\(message\)s[^"{}]*".*\}\s*$', re.DOTALL)
+"""A format that writes a record as JSON, with the message between quotes: nothing escapes what stands in it."""
+PLAIN_FORMATTERS = ("logging.Formatter", "logging.basicConfig")
+JSON_BY_HAND = (
+    "the format writes JSON by hand: a quote, a backslash or a line break in a message breaks the record, and so does each "
+    "traceback, so that of all records those of failures cannot be read by the store",
+    "let a formatter write it that escapes (python-json-logger, or json.dumps in a Formatter of its own)",
+)
+TEXTS = ("msg", "message", "event")
+"""Names under which a logger takes its text."""
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
+    yield from together(_wordless(project))
+    yield from as_one(_json_by_hand(project))
     yield from together(_date_formats(project))
 
 
@@ -65,6 +81,81 @@ def _date_formats(project: Project) -> Iterator[Finding]:
                 "leave the milliseconds to the record: %(asctime)s.%(msecs)03d in the format, and out of datefmt",
                 confidence="certain",
             )
+
+
+def _wordless(project: Project) -> Iterator[Finding]:
+    """``logger.exception()``: the standard library's methods have no default for their text (CPython 3.13, Logger.exception)."""
+    for func in project.functions:
+        for site in func.sites:
+            call = log_call(site)
+            if call is None or not call.sure or site.call.args or not (site.dotted or "").startswith("logging."):
+                continue
+            if any(not name or name in TEXTS for name, _ in site.call.keywords):
+                continue  # given by its name, or perhaps by ``**fields``
+            if not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            yield RULE.at(
+                project,
+                site,
+                f"{site.method}() has no default for its text, so that this line raises TypeError in place of logging"
+                + (", and what is being handled goes on as another failure" if site.within(m.Try, "handler") is not None else ""),
+                "give it a text that says what was being done",
+                severity="medium",
+                confidence="certain",
+            )
+
+
+def _json_by_hand(project: Project) -> Iterator[Finding]:
+    """``format={"time": "%(asctime)s", "message": "%(message)s"}``: a formatter of the standard library only fills texts in."""
+    for func in project.functions:
+        if not any("%(message)s" in text for text in func.inventory.texts) or _escapes(func.module):
+            continue
+        for value, line in _formats_in(project, func):
+            if BY_HAND.match(value) and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+                yield RULE.in_function(project, func, line, *JSON_BY_HAND, severity="medium", confidence="certain")
+    for file in project.artifacts_of(LoggingFile):
+        written = next((f for f in file.formatters if not f.kind and BY_HAND.match(f.text)), None)
+        users = _configured_by(project, file) if written is not None else ()
+        if written is not None and users and not development_path(file.path):
+            yield RULE.finding(
+                file.path, written.line, *JSON_BY_HAND, severity="medium", confidence="certain", phase="startup",
+                entrypoints=users, anchor=f"{file.path}:{written.name}",
+            )  # fmt: skip
+
+
+def _formats_in(project: Project, func: Func) -> Iterator[tuple[str, int]]:
+    """The formats that a function gives to formatters of the standard library, with their lines."""
+    for site in func.sites:
+        if site.dotted in PLAIN_FORMATTERS:
+            given = site.call.argument("fmt", 0) if site.dotted == "logging.Formatter" else site.call.keyword("format")
+            text = project.links.names.constant(given, func) if given is not None else None
+            if isinstance(text, str):
+                yield text, site.line
+    for display in func.inventory.displays:
+        if isinstance(display.expr, m.Mapping):
+            keys = {key.value: value for key, value in display.expr.items if isinstance(key, m.Const)}
+            given = keys.get("format")
+            if isinstance(given, m.Const) and isinstance(given.value, str) and not keys.keys() & {"()", "class"}:
+                yield given.value, display.expr.line
+
+
+def _escapes(module: Module) -> bool:
+    """Whether the module escapes what it logs by itself: ``record.msg = json.dumps(record.getMessage())[1:-1]``."""
+    return any(site.dotted == "json.dumps" for func in module.functions.values() for site in func.sites)
+
+
+def _configured_by(project: Project, file: LoggingFile) -> tuple[Entrypoint, ...]:
+    """The programs of the file's folder, or below it, that are started with it or name it."""
+    folder, _, name = file.path.rpartition("/")
+    return tuple(
+        entrypoint
+        for entrypoint in project.entrypoints
+        if entrypoint.path.startswith(f"{folder}/" if folder else "")
+        and (
+            any((o.value or "").rpartition("/")[2] == name for x in entrypoint.production for o in x.options.values())
+            or any(text.rpartition("/")[2] == name for x in entrypoint.modules for f in x.functions.values() for text in f.inventory.texts)
+        )
+    )
 
 
 def _findings(project: Project) -> Iterator[Finding]:

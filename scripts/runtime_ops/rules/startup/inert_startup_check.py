@@ -9,10 +9,12 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.libraries import names as libraries
+from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.launch import Launch, Option
-from runtime_ops.project.model import Func, Place
+from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.uwsgi_logic import conditional
 from runtime_ops.rules.api import Rule, as_one
@@ -30,6 +32,8 @@ BACKUPS = ("backup", "snapshot")
 IMPORTS = re.compile(
     r"\b(?:manage\.py|django-admin|flask)\s+(?:check|migrate|collectstatic|db\s+upgrade)\b|python[\d.]*\s+-c\s+.*\bimport\b"
 )
+READS = ("os.environ", "os.getenv")
+BUILDERS = frozenset(("sessionmaker", "scoped_session", "declarative_base", "str", "int", "float", "bool", "dict", "list"))
 LOADED_BEFORE = frozenset({"need-app", "need_app", "hook-pre-app", "hook_pre_app"})
 """uWSGI options that make a failed import fatal; a failing pre-app hook ends it too."""
 CONTAINERS = ("dockerfile", "compose", "kubernetes", "marathon", "ecs", "nomad", "fly", "render")
@@ -176,19 +180,14 @@ def _words(func: Func) -> str:
 
 def _only_constructed(project: Project, effects: HandlerEffects) -> Iterator[Finding]:
     """``try: client = Redis(...)`` with a handler that speaks of a failed connection: nothing connects there."""
-    calls = [c for c in effects.body_calls if c.dotted is not None or c.targets]
+    calls = [c for c in effects.body_calls if (c.dotted is not None or c.targets) and not (c.dotted or "").startswith(READS)]
     if not calls or effects.body_statements > 2 or len(calls) != 1:
         return
     site = calls[0]
-    if site.dotted is None or site.targets or for_development(effects.path):
+    if for_development(effects.path):
         return
-    made = libraries.returns(site.dotted) or site.dotted
-    known = libraries.type_of(made)
-    if (
-        known is None
-        or known.kind not in ("client", "pool")
-        or any(w.site is site and w.dotted in w.row.calls for w in project.waits)
-    ):
+    inner = _in_constructor(project, site)
+    if inner is None and not _connects_later(project, site):
         return
     spoken = " ".join(source_of(c.call.args[0]).lower() for c in effects.calls if c.call.args)
     if "connect" not in spoken:
@@ -196,11 +195,44 @@ def _only_constructed(project: Project, effects: HandlerEffects) -> Iterator[Fin
     if not project.function_runs_in(effects.func, "import", "startup", kinds=("service", "worker")):
         return
     # who tries again, or ends the start, has waited for an answer here; another may go on without this dependency on purpose
-    waits = effects.raises == "always" or bool(effects.exits) or any(isinstance(s.stmt, m.While) for s in site.steps)
+    answer = effects.raises == "always" or bool(effects.exits) or any(isinstance(s.stmt, m.While) for s in site.steps)
+    what = f"{site.text}()" if inner is None else f"{site.text}() only calls {inner.text}() ({inner.path}:{inner.line}), which"
     yield RULE.in_function(
         project, effects.func, site.line,
-        f"{site.text}() connects to nothing yet, so this check passes while the dependency is down: the message in the "
+        f"{what} connects to nothing yet, so this check passes while the dependency is down: the message in the "
         "handler can never be logged, and the first request fails instead",
         "ask something of it here (ping(), SELECT 1) with a time limit, and end the process when that fails",
-        severity="medium", confidence="certain" if waits else "possible", phase="startup",
+        severity="medium", confidence="certain" if answer else "possible", phase="startup",
     )  # fmt: skip
+
+
+def _connects_later(project: Project, site: Site) -> bool:
+    """Whether a call makes a library's client that first connects when it is used."""
+    if site.dotted is None or site.targets:
+        return False
+    known = libraries.type_of(libraries.returns(site.dotted) or site.dotted)
+    return (
+        known is not None
+        and known.kind in ("client", "pool")
+        and not any(w.site is site and w.dotted in w.row.calls for w in project.waits)
+    )
+
+
+def _in_constructor(project: Project, site: Site) -> Site | None:
+    """The client that the constructor of a class of the project makes, where nothing that it calls can connect: ``UserDb(uri)``
+    that makes an engine and describes its tables."""
+    if len(site.targets) != 1 or site.weak or site.targets[0].name != "__init__":
+        return None
+    calls = site.targets[0].sites
+    made = next((call for call in calls if _connects_later(project, call)), None)
+    return made if all(call is made or _describes(call) for call in calls) else None
+
+
+def _describes(site: Site) -> bool:
+    """Whether a call only makes an object of a library, reads the environment, logs, or instruments: it asks nothing of a peer. A
+    table that is read from the database (``autoload_with=engine``) does."""
+    if site.targets or any((name or "").startswith("autoload") for name, _ in site.call.keywords):
+        return False
+    if log_call(site) is not None or site.method == "instrument" or site.method in BUILDERS:
+        return True
+    return (site.dotted or "").startswith(READS) or (site.method[:1].isupper() and not waits(site.dotted or ""))

@@ -164,6 +164,9 @@ def _for_nobody(project: Project, read: SettingRead) -> bool:
     """Whether the constant that holds it is used nowhere, or only by the server of the desk."""
     if read.bound is None or read.bound.kind != "constant":
         return False
+    given = (launch.options.get(read.bound.name) for launch in project.launches if read.bound.name.islower())
+    if any(option is not None and option.path == read.path for option in given):
+        return False  # the server takes it from its configuration file: ``preload_app = bool(os.environ.get("PRELOAD", True))``
     uses = project.settings.uses(read)
     return all(for_development(u.function.path) or re.search(r"(^|[/_])dev_?server", u.function.path) for u in uses)
 
