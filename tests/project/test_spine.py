@@ -48,6 +48,35 @@ def step():
 """
 
 
+RENEWED = """
+    done, end = 0, time.time() + limits.get("age", 900)
+    while True:
+        if limits.get("most") != 0:
+            if done >= limits.get("most", 5000):
+                break
+        if limits.get("age") != 0:
+            if time.time() >= end:
+                break
+        print(held.get())
+        done += 1
+"""
+RENEWED_FLAT = """
+    done = 0
+    while True:
+        print(peer.recv(1))
+        done += 1
+        if args.most and done >= args.most:
+            return
+"""
+BOUNDED = """
+    end = time.time() + 60
+    while True:
+        if time.time() >= end:
+            break
+        print(peer.recv(1))
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -58,6 +87,9 @@ def step():
         ("    while True:\n        print(peer.recv(1))\n        if not KEEP:\n            return\n        time.sleep(5)\n", "worker"),
         ("    while True:\n        print(peer.recv(1))\n        if flags.run_once:\n            break\n        time.sleep(5)\n", "worker"),
         ("    while True:\n        got = peer.recv(1)\n        if not got:\n            return\n        time.sleep(5)\n", "cli"),
+        (RENEWED, "worker"),
+        (RENEWED_FLAT, "worker"),
+        (BOUNDED, "cli"),  # it always ends after its time
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning
