@@ -167,6 +167,29 @@ def test_a_driver_that_stays_counts_where_the_connection_may_fail(tmp_path: Path
     assert certain(tmp_path, "orphaned-child", {"app.py": code}) is sure
 
 
+GIVEN_UP = (
+    "import os\nimport subprocess\n\n" + FLASK + "@app.get('/')\ndef index(path):\n    return str(scan(path))\n\n\n"
+    "def scan(path):\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [
+        ("    return subprocess.Popen(['scan', path]).communicate(timeout=9)\n", True),
+        ("    child = subprocess.Popen(['scan', path])\n    code = child.wait(timeout=9)\n    return code\n", True),
+        ("    return subprocess.Popen(['timeout', '9', 'scan', path]).communicate(timeout=10)\n", False),  # it ends itself
+        ("    return subprocess.Popen(['scan', path], start_new_session=True).communicate(timeout=9)\n", False),
+        ("    child = subprocess.Popen(['scan', path])\n    children(child)\n    return child.wait(timeout=9)\n", False),
+        ("    try:\n        child = subprocess.Popen(['scan', path])\n        return child.wait(timeout=9)\n    finally:\n"
+         "        child.kill()\n", False),
+        ("    return subprocess.run(['scan', path], timeout=9).returncode\n", False),  # it kills what it gives up
+    ],
+)
+def test_a_child_that_only_its_wait_gives_up_is_left_for_certain(tmp_path: Path, body: str, sure: bool) -> None:
+    assert certain(tmp_path, "orphaned-child", {"app.py": GIVEN_UP + body}) is sure
+
+
 POOL = (
     "import signal\nimport sys\nimport time\nfrom concurrent.futures import ThreadPoolExecutor\n\nimport requests\n\n"
     "pool = ThreadPoolExecutor()\n\n\ndef fetch(url):\n    return requests.get(url, timeout={limit})\n\n\n"
