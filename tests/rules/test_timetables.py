@@ -124,3 +124,25 @@ if __name__ == "__main__":
 def test_a_token_that_may_be_missing_in_a_header(tmp_path: Path, path: str, header: str, told: bool) -> None:
     files = {path: WORKER.format(header=header), "Dockerfile": f'FROM python:3.12\nCMD ["python", "{path}"]\n'}
     assert [finding.message.count("the header then says") for finding in said(tmp_path, "unvalidated-config", files)] == [1] * told
+
+
+IN_CLASS = """\
+class Config:
+    TIMEOUT = 5
+    CELERY = {{"beat_schedule": {{"refresh": {{"task": "{name}", "schedule": 60.0}}}}}}
+"""
+
+
+@pytest.mark.parametrize(("name", "told"), [("tasks.refresh_all", True), ("tasks.other", False)])
+def test_a_timetable_that_a_class_of_settings_holds(tmp_path: Path, name: str, told: bool) -> None:
+    tasks = FEEDS.format(timetable="", items="Feed.objects.all()", body="fetch(feed)")
+    assert bool(said(tmp_path, RULE, {**WORKS, "tasks.py": tasks, "config.py": IN_CLASS.format(name=name)})) is told
+
+
+@pytest.mark.parametrize(("made", "told"), [("company.celery.OurCelery", True), ("company.queues.OurQueue", False)])
+def test_a_class_of_another_library_that_is_named_for_celery(tmp_path: Path, made: str, told: bool) -> None:
+    tasks = FEEDS.format(timetable=TIMED, items="Feed.objects.all()", body="fetch(feed)")
+    module, _, name = made.rpartition(".")
+    tasks = tasks.replace("from celery import Celery", f"from {module} import {name}").replace('Celery("feeds")', f'{name}("feeds")')
+    tasks = tasks.replace("@app.task", "@app.task(name='tasks.refresh_all')")
+    assert bool(said(tmp_path, RULE, {"requirements.txt": "requests\n", "tasks.py": tasks})) is told
