@@ -589,3 +589,52 @@ def test_a_decorator_with_arguments_that_only_wraps(tmp_path: Path) -> None:
 
     """
     assert not phases(built(tmp_path, app=APP + dedent(text)), "handle")
+
+
+TASKS = """
+    import asyncio
+    import contextlib
+    from fastapi import FastAPI
+
+
+    async def refresh():
+        await asyncio.sleep(1)
+
+
+    async def warm():
+        await asyncio.sleep(1)
+
+
+    async def fetch():
+        await asyncio.sleep(1)
+
+
+    async def check():
+        await asyncio.sleep(1)
+
+
+    async def index():
+        await asyncio.sleep(1)
+
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        asyncio.create_task(refresh())
+        app.task = asyncio.ensure_future(warm())
+        await asyncio.create_task(fetch())
+        checked = asyncio.create_task(check())
+        await checked
+        async with asyncio.TaskGroup() as group:
+            group.create_task(index())
+        yield
+
+
+    app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"), [("refresh", "serving"), ("warm", "serving"), ("fetch", "startup"), ("check", "startup"), ("index", "startup")]
+)
+def test_a_task_that_start_up_does_not_wait_for_runs_beside_what_is_served(tmp_path: Path, name: str, phase: str) -> None:
+    assert phases(built(tmp_path, app=TASKS), name) == {"service": frozenset({phase})}
