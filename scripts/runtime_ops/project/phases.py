@@ -268,7 +268,7 @@ class Phases:
         self._drain(life, work, add)
         for func, askers in self._of_plugins(entrypoint):
             if not life.of(func):
-                stops = bool(askers) and all(life.of(asker) == {"shutdown"} for asker in askers)
+                stops = bool(askers) and all(life.of(asker) == {"shutdown"} for asker in askers or ())
                 note = f"{func.module.name} is loaded by its name"
                 add(func, "shutdown" if stops else "serving", None, note, GUESS if askers is None else LIKELY)
         self._drain(life, work, add)
