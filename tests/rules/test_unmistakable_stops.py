@@ -236,3 +236,25 @@ def test_a_loop_beside_a_server_that_ends_by_itself_may_not_be_what_is_started(t
     )  # fmt: skip
     docker = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n'
     assert certain(tmp_path, "unhandled-termination", {"main.py": code, "Dockerfile": docker}) is sure
+
+
+ALARMS = (
+    "import signal\nimport time\n\n\ndef expire(number, frame):\n    raise TimeoutError\n\n\n"
+    "def scan(item):\n    {inner}\n    time.sleep(item)\n    {back}\n\n\n"
+    "def work(item):\n    signal.signal(signal.SIGALRM, expire)\n    signal.alarm(60)\n    {called}\n    signal.alarm(0)\n    {after}\n\n\n"
+    "def main():\n    while True:\n        time.sleep(1)\n        work(2)\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("inner", "back", "called", "after", "sure"),
+    [
+        ("signal.alarm(5)", "signal.alarm(0)", "scan(item)", "pass", True),
+        ("left = signal.alarm(5)", "signal.alarm(left)", "scan(item)", "pass", False),  # it sets again what was left
+        ("pass", "pass", "scan(item)", "pass", False),
+        ("signal.alarm(5)", "signal.alarm(0)", "pass", "scan(item)", False),  # one after the other
+    ],
+)
+def test_an_alarm_that_a_call_replaces(tmp_path: Path, inner: str, back: str, called: str, after: str, sure: bool) -> None:
+    code = ALARMS.format(inner=inner, back=back, called=called, after=after)
+    assert certain(tmp_path, "inert-timeout", {"worker.py": code}) is sure
