@@ -258,3 +258,33 @@ ALARMS = (
 def test_an_alarm_that_a_call_replaces(tmp_path: Path, inner: str, back: str, called: str, after: str, sure: bool) -> None:
     code = ALARMS.format(inner=inner, back=back, called=called, after=after)
     assert certain(tmp_path, "inert-timeout", {"worker.py": code}) is sure
+
+
+EXPIRING = (
+    "import signal\nimport subprocess\nimport time\n\n\nclass Expired({base}):\n    pass\n\n\n"
+    "def expire(number, frame):\n    raise Expired\n\n\n"
+    "def first():\n    try:\n        run('a')\n    except Expired:\n        raise\n    except Exception:\n        print('a')\n\n\n"
+    "def second():\n    try:\n        run('b')\n    except Expired:\n        raise\n    except Exception:\n        print('b')\n\n\n"
+    "def third():\n    try:\n        run('c')\n    except Expired:\n        raise\n    except Exception:\n        print('c')\n\n\n"
+    "def run(name):\n    subprocess.run([name])\n\n\n"
+    "def last(rows):\n    try:\n        {body}\n    except {arm}:\n        print('d')\n\n\n"
+    "def work(rows):\n    signal.signal(signal.SIGALRM, expire)\n    signal.alarm(60)\n    first()\n    second()\n    third()\n"
+    "    last(rows)\n    signal.alarm(0)\n\n\n"
+    "def main():\n    while True:\n        time.sleep(1)\n        work([])\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "arm", "sure"),
+    [
+        ("Exception", "run('d')", "Exception", True),
+        ("Exception", "for row in rows:\n            print(row)", "Exception", True),
+        ("Exception", "print(rows)", "Exception", False),  # it lasts no time
+        ("Exception", "run('d')", "OSError", False),
+        ("Exception", "run('d')", "Expired:\n        raise\n    except Exception", False),
+        ("BaseException", "run('d')", "Exception", False),  # no Exception: it passes
+    ],
+)
+def test_a_limit_by_an_alarm_that_an_arm_below_takes_for_a_failure(tmp_path: Path, base: str, body: str, arm: str, sure: bool) -> None:
+    code = EXPIRING.format(base=base, body=body, arm=arm)
+    assert certain(tmp_path, "swallowed-cancellation", {"worker.py": code}) is sure
