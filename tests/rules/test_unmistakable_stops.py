@@ -288,3 +288,27 @@ EXPIRING = (
 def test_a_limit_by_an_alarm_that_an_arm_below_takes_for_a_failure(tmp_path: Path, base: str, body: str, arm: str, sure: bool) -> None:
     code = EXPIRING.format(base=base, body=body, arm=arm)
     assert certain(tmp_path, "swallowed-cancellation", {"worker.py": code}) is sure
+
+
+RUNNER = (
+    "import asyncio\n\nfrom aiohttp import web\n\n\nasync def leave(app):\n    print('bye')\n\n\napp = web.Application()\n{hook}\n\n\n"
+    "async def start():\n    runner = web.AppRunner(app)\n    await runner.setup()\n"
+    "    await web.TCPSite(runner, '0.0.0.0', 80).start()\n    {more}\n\n\n"
+    "def main():\n    loop = asyncio.new_event_loop()\n    loop.run_until_complete(start())\n    loop.run_forever()\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("hook", "more", "told"),
+    [
+        ("app.on_cleanup.append(leave)", "pass", ["certain"]),
+        ("", "pass", ["likely"]),
+        ("app.on_cleanup.append(leave)", "return runner", []),
+        ("app.on_cleanup.append(leave)", "remember(runner)", []),
+        ("app.on_cleanup.append(leave)", "await asyncio.sleep(60)\n    await runner.cleanup()", []),
+    ],
+)
+def test_a_runner_that_nobody_can_clean_up(tmp_path: Path, hook: str, more: str, told: list[str]) -> None:
+    code = RUNNER.format(hook=hook, more=more)
+    assert [f.confidence for f in said(tmp_path, "unclosed-resource", {"server.py": code})] == told
