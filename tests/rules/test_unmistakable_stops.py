@@ -312,3 +312,17 @@ RUNNER = (
 def test_a_runner_that_nobody_can_clean_up(tmp_path: Path, hook: str, more: str, told: list[str]) -> None:
     code = RUNNER.format(hook=hook, more=more)
     assert [f.confidence for f in said(tmp_path, "unclosed-resource", {"server.py": code})] == told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("socket.gethostbyname(url)", True),
+        ("await asyncio.get_running_loop().getaddrinfo(url, 80)", False),
+        ("socket.gethostbyname(socket.gethostname())", False),  # this host's own name
+        ("socket.getfqdn()", False),
+    ],
+)
+def test_a_name_that_is_looked_up_on_the_loop(tmp_path: Path, call: str, told: bool) -> None:
+    code = FAST.replace("import time\n", "import socket\nimport time\n") + f"    return {call}\n"
+    assert bool(said(tmp_path, "blocking-in-async", {"app.py": code})) is told
