@@ -326,3 +326,29 @@ def test_a_runner_that_nobody_can_clean_up(tmp_path: Path, hook: str, more: str,
 def test_a_name_that_is_looked_up_on_the_loop(tmp_path: Path, call: str, told: bool) -> None:
     code = FAST.replace("import time\n", "import socket\nimport time\n") + f"    return {call}\n"
     assert bool(said(tmp_path, "blocking-in-async", {"app.py": code})) is told
+
+
+WAY_DOWN = (
+    "import contextlib\nimport logging\n\nfrom fastapi import FastAPI\n\nchannels = []\n\n\n"
+    "@contextlib.asynccontextmanager\nasync def lifespan(app):\n    yield\n    await leave()\n\n\napp = FastAPI(lifespan=lifespan)\n\n\n"
+    "async def leave():\n{body}"
+)
+AROUND = "    try:\n        for channel in channels:\n            await {call}\n    except Exception:\n        logging.exception('x')\n"
+WITHIN = (
+    "    for channel in channels:\n        try:\n            await {call}\n        except Exception:\n"
+    "            logging.exception('x')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (AROUND.format(call="channel.stop()"), True),
+        (AROUND.format(call="stop_channel(channel)"), True),
+        (AROUND.format(call="channel.tell()"), False),
+        (WITHIN.format(call="channel.stop()"), False),
+        (AROUND.format(call="channel.stop()").replace("logging.exception('x')", "raise"), False),
+    ],
+)
+def test_one_that_fails_to_stop_and_those_behind_it(tmp_path: Path, body: str, told: bool) -> None:
+    assert bool(said(tmp_path, "item-stops-batch", {"app.py": WAY_DOWN.format(body=body)})) is told
