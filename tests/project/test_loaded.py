@@ -80,3 +80,103 @@ def test_what_a_plug_in_offers_is_run_with_doubt(tmp_path: Path) -> None:
     project = written(tmp_path, {**TOOLS, "shop/main.py": dedent(main)})
     func = project.index.modules["shop/tools/acme/parser.py"].functions["Parser.parse"]
     assert set().union(*project.phases_by_entrypoint(func).values()) == {"serving"} and project.doubtful(func)
+
+
+CHANNEL = """
+import asyncio
+import requests
+
+
+class Channel:
+    def __init__(self, services):
+        self.services = services
+
+    async def start(self):
+        asyncio.get_event_loop().create_task(self.watch())
+
+    async def watch(self):
+        while True:
+            await asyncio.sleep(5)
+
+    async def stop(self):
+        requests.get("http://bye")
+
+    async def describe(self):
+        return "a channel"
+"""
+STARTER = """
+import asyncio
+from glob import iglob
+from importlib import import_module
+
+
+async def load():
+    loaded = []
+    for path in iglob("shop/channels/*.py"):
+        name = path.replace("/", ".").replace(".py", "")
+        loaded.append(import_module(name).Channel({}))
+    for channel in loaded:
+        await channel.start()
+    return loaded
+
+
+def main():
+    loop = asyncio.new_event_loop()
+    loaded = loop.run_until_complete(load())
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(leave(loaded))
+
+
+async def leave(loaded):
+    for channel in loaded:
+        await channel.stop()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_files_of_a_glob_are_loaded_and_what_the_program_asks_of_them_is_run(tmp_path: Path) -> None:
+    files = {"shop/__init__.py": "", "shop/channels/__init__.py": "", "shop/channels/post.py": CHANNEL, "shop/other/post.py": CHANNEL}
+    project = written(tmp_path, {**files, "shop/main.py": STARTER})
+    assert project.index.modules["shop/channels/post.py"] in project.closure.of(project.index.modules["shop/main.py"])
+    assert project.index.modules["shop/other/post.py"] not in project.closure.of(project.index.modules["shop/main.py"])
+    channel = project.index.modules["shop/channels/post.py"].functions
+    phases = {name: set().union(*project.phases_by_entrypoint(channel[f"Channel.{name}"]).values()) for name in ("start", "watch", "stop")}
+    assert phases == {"start": {"serving"}, "watch": {"serving"}, "stop": {"shutdown"}}
+    assert not any(project.doubtful(channel[f"Channel.{name}"]) for name in phases)
+    assert project.doubtful(channel["Channel.describe"])  # nothing asks for it
+
+
+def test_the_folder_of_a_glob_may_be_what_callers_give(tmp_path: Path) -> None:
+    text = """
+        import glob
+        from importlib import import_module
+
+        def find(folder):
+            found = []
+            for path in glob.iglob("%s/*.py" % folder):
+                module = import_module(path.replace("/", ".").replace(".py", ""))
+                found.append(module.Parser())
+            return found
+
+        find("shop/tools/acme")
+    """
+    assert loaded(tmp_path, text) == {"shop/tools/acme/parser.py", "shop/tools/acme/other.py", "shop/tools/acme/__init__.py"}
+
+
+def test_files_of_a_glob_that_are_read_are_not_loaded(tmp_path: Path) -> None:
+    text = """
+        import glob
+        from importlib import import_module
+
+        def load(names):
+            for path in glob.glob("shop/tools/*.py"):
+                print(open(path).read())
+            for name in names:
+                import_module(name.replace("/", "."))
+    """
+    assert not loaded(tmp_path, text)

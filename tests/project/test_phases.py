@@ -706,3 +706,52 @@ def test_what_a_function_puts_into_a_queue_is_a_job(tmp_path: Path) -> None:
     assert sorted(func.name for func in project.jobs.by_func) == ["count", "send_mail"]
     assert phases(project, "add") == {"service": {"serving"}}
     assert phases(project, "send_mail") == {}
+
+
+TASKS = """
+    import asyncio
+    import contextlib
+    from fastapi import FastAPI
+
+
+    async def refresh():
+        await asyncio.sleep(1)
+
+
+    async def warm():
+        await asyncio.sleep(1)
+
+
+    async def fetch():
+        await asyncio.sleep(1)
+
+
+    async def check():
+        await asyncio.sleep(1)
+
+
+    async def index():
+        await asyncio.sleep(1)
+
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        asyncio.create_task(refresh())
+        app.task = asyncio.ensure_future(warm())
+        await asyncio.create_task(fetch())
+        checked = asyncio.create_task(check())
+        await checked
+        async with asyncio.TaskGroup() as group:
+            group.create_task(index())
+        yield
+
+
+    app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"), [("refresh", "serving"), ("warm", "serving"), ("fetch", "startup"), ("check", "startup"), ("index", "startup")]
+)
+def test_a_task_that_start_up_does_not_wait_for_runs_beside_what_is_served(tmp_path: Path, name: str, phase: str) -> None:
+    assert phases(built(tmp_path, app=TASKS), name) == {"service": frozenset({phase})}

@@ -244,6 +244,28 @@ def test_aiohttp_tables_router_calls_and_subapps() -> None:
     assert table(found) == [("/admin/x", "POST", "admin"), ("/info", "GET", "info"), ("/ready", "GET", "ready")]
 
 
+def test_aiohttp_router_of_an_application_that_a_container_gives() -> None:
+    found = routes(
+        """
+        class Api:
+            def __init__(self, services):
+                self.web = services.get("web")
+
+            def enable(self):
+                self.web.application.router.add_route("POST", "/enter", self.enter)
+                self.web.application.router.add_put("/item", self.change)
+                self.web.application.router.add_route("/path", self.other, "name")
+
+            async def enter(self, request): ...
+            async def change(self, request): ...
+            async def other(self, request): ...
+
+        Api(dict(web=make()))
+        """
+    )
+    assert [(path, name) for path, _, name in table(found)] == [("/enter", "enter"), ("/item", "change")]
+
+
 def test_tornado_pairs_and_url_specs() -> None:
     found = routes(
         """

@@ -57,6 +57,35 @@ def step():
 """
 
 
+RENEWED = """
+    done, end = 0, time.time() + limits.get("age", 900)
+    while True:
+        if limits.get("most") != 0:
+            if done >= limits.get("most", 5000):
+                break
+        if limits.get("age") != 0:
+            if time.time() >= end:
+                break
+        print(held.get())
+        done += 1
+"""
+RENEWED_FLAT = """
+    done = 0
+    while True:
+        print(peer.recv(1))
+        done += 1
+        if args.most and done >= args.most:
+            return
+"""
+BOUNDED = """
+    end = time.time() + 60
+    while True:
+        if time.time() >= end:
+            break
+        print(peer.recv(1))
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -69,6 +98,9 @@ def step():
         ("    while True:\n        got = peer.recv(1)\n        if not got:\n            return\n        time.sleep(5)\n", "cli"),
         (ONCE.format(set="done"), "worker"),
         (ONCE.format(set="stopped"), "cli"),
+        (RENEWED, "worker"),
+        (RENEWED_FLAT, "worker"),
+        (BOUNDED, "cli"),  # it always ends after its time
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning
@@ -168,3 +200,33 @@ def test_what_follows_a_branch_that_exits_is_not_after_serving(tmp_path: Path) -
     assert [place.how for place in project.spine.places(main)] == ["loop", "through"]
     (call,) = (site for site in work.sites if site.method == "get")
     assert set().union(*project.phases(call).values()) == {"startup"}
+
+
+ON_LOOP = """
+import asyncio
+
+from aiohttp import web
+
+app = web.Application()
+
+
+async def start():
+    runner = web.AppRunner(app)
+    await runner.setup()
+    {site}
+
+
+def main():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(start())
+    loop.run_forever()
+"""
+
+
+@pytest.mark.parametrize(("site", "kind"), [('await web.TCPSite(runner, "0.0.0.0", 80).start()', "service"), ("print(runner)", "worker")])
+def test_a_loop_that_is_turned_for_a_server_is_a_service(tmp_path: Path, site: str, kind: str) -> None:
+    code = ON_LOOP.format(site=site) if kind == "service" else ON_LOOP.format(site=site).replace("await runner.setup()", "pass")
+    (tmp_path / "app.py").write_text(code + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    assert [e.kind for e in project.entrypoints if not e.app] == [kind]

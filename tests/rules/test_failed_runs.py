@@ -168,6 +168,12 @@ def test_a_bare_exit_of_what_is_started_again_anyway(tmp_path: Path, restart: st
     assert bool(shown(tmp_path, "success-after-failure", files)) is fires
 
 
+@pytest.mark.parametrize(("status", "fires"), [("", True), ("0", True), ("1", False), ("'URL'", False), ("status", False)])
+def test_the_status_that_an_exit_behind_an_error_gives(tmp_path: Path, status: str, fires: bool) -> None:
+    code = BARE.replace("sys.exit()", f"sys.exit({status})")
+    assert bool(said(tmp_path, "success-after-failure", {"main.py": code})) is fires
+
+
 @pytest.mark.parametrize(
     ("arm", "after", "fires"),
     [

@@ -40,6 +40,8 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
         (CONSOLE.replace("Console", "JSON").replace("dev", "processors"), "import structlog\n", None),
         (FULL, "from acme.config import LOG_FORMAT\n", ("certain", "low")),  # a constant sets nothing up
         (FULL, "from acme.logging import start\n", None),
+        (f"if time:\n        {BASIC.format('')}\n    else:\n        {BASIC.format(', handlers=[rich()]')}", "", ("possible", "low")),
+        (f"if time:\n        {BASIC.format('')}\n    print()", "", ("certain", "low")),
         ("import logging.config\n    logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True})", "", None),
     ],
 )

@@ -487,3 +487,44 @@ def test_what_fails_between_a_start_and_its_hand_over(tmp_path: Path, step: str,
         "@app.get('/')\ndef show():\n    return browser()\n"
     )
     assert bool(said(tmp_path, "orphaned-child", {"app.py": app, "Dockerfile": DOCKERFILE})) is fires
+
+
+WATCHED = """
+import asyncio
+
+import httpx
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.on_event("startup")
+async def start():
+    {start}
+
+
+async def watch():
+    while True:
+        {turn}
+        await asyncio.sleep(5)
+
+
+async def look():
+    async with httpx.AsyncClient(timeout=5) as client:
+        (await client.get("http://prices")).raise_for_status()
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "turn", "sure"),
+    [
+        ("asyncio.create_task(watch())", "await look()", True),
+        ("asyncio.create_task(watch())", "print('.')", False),  # nothing is known to fail
+        ("asyncio.create_task(watch())", "try:\n            await look()\n        except Exception:\n            print('x')", False),
+        ("app.state.task = asyncio.create_task(watch())", "await look()", False),  # somebody may look at it
+    ],
+)
+def test_a_loop_that_one_failure_ends_in_a_task_that_nobody_holds(tmp_path: Path, start: str, turn: str, sure: bool) -> None:
+    app = WATCHED.format(start=start, turn=turn)
+    given = said(tmp_path, "lost-background-task", {"app.py": app, "Dockerfile": DOCKERFILE})
+    assert [f.confidence == "certain" for f in given if "endless loop" in f.message] == [True] * sure

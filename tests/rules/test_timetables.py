@@ -176,3 +176,25 @@ def test_a_job_that_ends_the_timetable(tmp_path: Path, body: str, turn: str, mor
         "Dockerfile": 'FROM python:3.12\nCOPY app.py .\nCMD ["python", "app.py"]\n',
     }
     assert bool(shown(tmp_path, "item-stops-batch", files)) is reported
+
+
+IN_CLASS = """\
+class Config:
+    TIMEOUT = 5
+    CELERY = {{"beat_schedule": {{"refresh": {{"task": "{name}", "schedule": 60.0}}}}}}
+"""
+
+
+@pytest.mark.parametrize(("name", "told"), [("tasks.refresh_all", True), ("tasks.other", False)])
+def test_a_timetable_that_a_class_of_settings_holds(tmp_path: Path, name: str, told: bool) -> None:
+    tasks = FEEDS.format(timetable="", items="Feed.objects.all()", body="fetch(feed)")
+    assert bool(said(tmp_path, RULE, {**WORKS, "tasks.py": tasks, "config.py": IN_CLASS.format(name=name)})) is told
+
+
+@pytest.mark.parametrize(("made", "told"), [("company.celery.OurCelery", True), ("company.queues.OurQueue", False)])
+def test_a_class_of_another_library_that_is_named_for_celery(tmp_path: Path, made: str, told: bool) -> None:
+    tasks = FEEDS.format(timetable=TIMED, items="Feed.objects.all()", body="fetch(feed)")
+    module, _, name = made.rpartition(".")
+    tasks = tasks.replace("from celery import Celery", f"from {module} import {name}").replace('Celery("feeds")', f'{name}("feeds")')
+    tasks = tasks.replace("@app.task", "@app.task(name='tasks.refresh_all')")
+    assert bool(said(tmp_path, RULE, {"requirements.txt": "requests\n", "tasks.py": tasks})) is told

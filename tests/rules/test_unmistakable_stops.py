@@ -167,6 +167,29 @@ def test_a_driver_that_stays_counts_where_the_connection_may_fail(tmp_path: Path
     assert certain(tmp_path, "orphaned-child", {"app.py": code}) is sure
 
 
+GIVEN_UP = (
+    "import os\nimport subprocess\n\n" + FLASK + "@app.get('/')\ndef index(path):\n    return str(scan(path))\n\n\n"
+    "def scan(path):\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [
+        ("    return subprocess.Popen(['scan', path]).communicate(timeout=9)\n", True),
+        ("    child = subprocess.Popen(['scan', path])\n    code = child.wait(timeout=9)\n    return code\n", True),
+        ("    return subprocess.Popen(['timeout', '9', 'scan', path]).communicate(timeout=10)\n", False),  # it ends itself
+        ("    return subprocess.Popen(['scan', path], start_new_session=True).communicate(timeout=9)\n", False),
+        ("    child = subprocess.Popen(['scan', path])\n    children(child)\n    return child.wait(timeout=9)\n", False),
+        ("    try:\n        child = subprocess.Popen(['scan', path])\n        return child.wait(timeout=9)\n    finally:\n"
+         "        child.kill()\n", False),
+        ("    return subprocess.run(['scan', path], timeout=9).returncode\n", False),  # it kills what it gives up
+    ],
+)
+def test_a_child_that_only_its_wait_gives_up_is_left_for_certain(tmp_path: Path, body: str, sure: bool) -> None:
+    assert certain(tmp_path, "orphaned-child", {"app.py": GIVEN_UP + body}) is sure
+
+
 POOL = (
     "import signal\nimport sys\nimport time\nfrom concurrent.futures import ThreadPoolExecutor\n\nimport requests\n\n"
     "pool = ThreadPoolExecutor()\n\n\ndef fetch(url):\n    return requests.get(url, timeout={limit})\n\n\n"
@@ -213,3 +236,119 @@ def test_a_loop_beside_a_server_that_ends_by_itself_may_not_be_what_is_started(t
     )  # fmt: skip
     docker = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n'
     assert certain(tmp_path, "unhandled-termination", {"main.py": code, "Dockerfile": docker}) is sure
+
+
+ALARMS = (
+    "import signal\nimport time\n\n\ndef expire(number, frame):\n    raise TimeoutError\n\n\n"
+    "def scan(item):\n    {inner}\n    time.sleep(item)\n    {back}\n\n\n"
+    "def work(item):\n    signal.signal(signal.SIGALRM, expire)\n    signal.alarm(60)\n    {called}\n    signal.alarm(0)\n    {after}\n\n\n"
+    "def main():\n    while True:\n        time.sleep(1)\n        work(2)\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("inner", "back", "called", "after", "sure"),
+    [
+        ("signal.alarm(5)", "signal.alarm(0)", "scan(item)", "pass", True),
+        ("left = signal.alarm(5)", "signal.alarm(left)", "scan(item)", "pass", False),  # it sets again what was left
+        ("pass", "pass", "scan(item)", "pass", False),
+        ("signal.alarm(5)", "signal.alarm(0)", "pass", "scan(item)", False),  # one after the other
+    ],
+)
+def test_an_alarm_that_a_call_replaces(tmp_path: Path, inner: str, back: str, called: str, after: str, sure: bool) -> None:
+    code = ALARMS.format(inner=inner, back=back, called=called, after=after)
+    assert certain(tmp_path, "inert-timeout", {"worker.py": code}) is sure
+
+
+EXPIRING = (
+    "import signal\nimport subprocess\nimport time\n\n\nclass Expired({base}):\n    pass\n\n\n"
+    "def expire(number, frame):\n    raise Expired\n\n\n"
+    "def first():\n    try:\n        run('a')\n    except Expired:\n        raise\n    except Exception:\n        print('a')\n\n\n"
+    "def second():\n    try:\n        run('b')\n    except Expired:\n        raise\n    except Exception:\n        print('b')\n\n\n"
+    "def third():\n    try:\n        run('c')\n    except Expired:\n        raise\n    except Exception:\n        print('c')\n\n\n"
+    "def run(name):\n    subprocess.run([name])\n\n\n"
+    "def last(rows):\n    try:\n        {body}\n    except {arm}:\n        print('d')\n\n\n"
+    "def work(rows):\n    signal.signal(signal.SIGALRM, expire)\n    signal.alarm(60)\n    first()\n    second()\n    third()\n"
+    "    last(rows)\n    signal.alarm(0)\n\n\n"
+    "def main():\n    while True:\n        time.sleep(1)\n        work([])\n\n\nif __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "arm", "sure"),
+    [
+        ("Exception", "run('d')", "Exception", True),
+        ("Exception", "for row in rows:\n            print(row)", "Exception", True),
+        ("Exception", "print(rows)", "Exception", False),  # it lasts no time
+        ("Exception", "run('d')", "OSError", False),
+        ("Exception", "run('d')", "Expired:\n        raise\n    except Exception", False),
+        ("BaseException", "run('d')", "Exception", False),  # no Exception: it passes
+    ],
+)
+def test_a_limit_by_an_alarm_that_an_arm_below_takes_for_a_failure(tmp_path: Path, base: str, body: str, arm: str, sure: bool) -> None:
+    code = EXPIRING.format(base=base, body=body, arm=arm)
+    assert certain(tmp_path, "swallowed-cancellation", {"worker.py": code}) is sure
+
+
+RUNNER = (
+    "import asyncio\n\nfrom aiohttp import web\n\n\nasync def leave(app):\n    print('bye')\n\n\napp = web.Application()\n{hook}\n\n\n"
+    "async def start():\n    runner = web.AppRunner(app)\n    await runner.setup()\n"
+    "    await web.TCPSite(runner, '0.0.0.0', 80).start()\n    {more}\n\n\n"
+    "def main():\n    loop = asyncio.new_event_loop()\n    loop.run_until_complete(start())\n    loop.run_forever()\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("hook", "more", "told"),
+    [
+        ("app.on_cleanup.append(leave)", "pass", ["certain"]),
+        ("", "pass", ["likely"]),
+        ("app.on_cleanup.append(leave)", "return runner", []),
+        ("app.on_cleanup.append(leave)", "remember(runner)", []),
+        ("app.on_cleanup.append(leave)", "await asyncio.sleep(60)\n    await runner.cleanup()", []),
+    ],
+)
+def test_a_runner_that_nobody_can_clean_up(tmp_path: Path, hook: str, more: str, told: list[str]) -> None:
+    code = RUNNER.format(hook=hook, more=more)
+    assert [f.confidence for f in said(tmp_path, "unclosed-resource", {"server.py": code})] == told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("socket.gethostbyname(url)", True),
+        ("await asyncio.get_running_loop().getaddrinfo(url, 80)", False),
+        ("socket.gethostbyname(socket.gethostname())", False),  # this host's own name
+        ("socket.getfqdn()", False),
+    ],
+)
+def test_a_name_that_is_looked_up_on_the_loop(tmp_path: Path, call: str, told: bool) -> None:
+    code = FAST.replace("import time\n", "import socket\nimport time\n") + f"    return {call}\n"
+    assert bool(said(tmp_path, "blocking-in-async", {"app.py": code})) is told
+
+
+WAY_DOWN = (
+    "import contextlib\nimport logging\n\nfrom fastapi import FastAPI\n\nchannels = []\n\n\n"
+    "@contextlib.asynccontextmanager\nasync def lifespan(app):\n    yield\n    await leave()\n\n\napp = FastAPI(lifespan=lifespan)\n\n\n"
+    "async def leave():\n{body}"
+)
+AROUND = "    try:\n        for channel in channels:\n            await {call}\n    except Exception:\n        logging.exception('x')\n"
+WITHIN = (
+    "    for channel in channels:\n        try:\n            await {call}\n        except Exception:\n"
+    "            logging.exception('x')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (AROUND.format(call="channel.stop()"), True),
+        (AROUND.format(call="stop_channel(channel)"), True),
+        (AROUND.format(call="channel.tell()"), False),
+        (WITHIN.format(call="channel.stop()"), False),
+        (AROUND.format(call="channel.stop()").replace("logging.exception('x')", "raise"), False),
+    ],
+)
+def test_one_that_fails_to_stop_and_those_behind_it(tmp_path: Path, body: str, told: bool) -> None:
+    assert bool(said(tmp_path, "item-stops-batch", {"app.py": WAY_DOWN.format(body=body)})) is told

@@ -144,17 +144,23 @@ def spellings(dotted: str) -> tuple[str, ...]:
         if len(names) > 8 * MAX_STEPS:
             break
         owner, _, member = name.rpartition(".")
-        row = _type_index().get(owner)
+        row = _type_index().get(owner) or _of_pattern(owner)
         for base in row.bases if row else ():
             names += [found for found in _follow(f"{base}.{member}") if found not in names]
     return tuple(names)
 
 
 @cache
+def _of_pattern(dotted: str) -> Type | None:
+    """The row of a class whose name is known in part."""
+    return next((row for expression, row in _type_patterns() if expression.match(dotted)), None)
+
+
+@cache
 def type_of(dotted: str) -> Type | None:
     """The row of a class, by any of its names."""
     found = next((row for name in _follow(dotted) if (row := _type_index().get(name))), None)
-    return found or next((row for expression, row in _type_patterns() if expression.match(dotted)), None)
+    return found or _of_pattern(dotted)
 
 
 @cache
@@ -162,7 +168,7 @@ def supertypes(dotted: str) -> tuple[str, ...]:
     """``dotted`` by its canonical name, then its known base classes, nearest first."""
     names = [canonical(dotted)]
     for name in names:
-        row = _type_index().get(name)
+        row = _type_index().get(name) or _of_pattern(name)
         names += [base for base in (row.bases if row else ()) if base not in names]
     return tuple(names)
 

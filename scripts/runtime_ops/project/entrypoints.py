@@ -43,6 +43,8 @@ CLI_LIBRARIES = (
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
 RUN_UNATTENDED = ("service", "worker", "job")
+LOOPS = frozenset({"asyncio", "uvloop"})
+"""Libraries of event loops: who turns one serves by the tasks on it."""
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 SERVER_MODULES = frozenset(("socketserver", "http.server", "wsgiref.simple_server", "xmlrpc.server"))
 WORKER_PROGRAMS = (
@@ -582,8 +584,9 @@ class EntrypointFinder:
             # of several ways to serve the first; a person at a terminal is one beside them
             last = deepest(next((p for p in entry.places if p.kind != "cli"), entry.places[0]), self.spine)
             kind = last.kind or "worker"
-            # a server that runs in threads of its own while main sleeps in a loop
-            if last.how in ("loop", "wait") and framework and self._serves(entry):
+            # a server that runs in threads or tasks of its own while main sleeps in a loop, or turns the loop of those
+            turns = last.site is not None and last.site.method == "run_forever" and _of_place(last) in LOOPS
+            if (turns or last.how in ("loop", "wait")) and framework and self._serves(entry):
                 kind = "service"
             if last.how == "loop" and any(_answers(site) for site in last.function.sites):
                 kind = "service"

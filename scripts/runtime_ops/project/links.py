@@ -32,6 +32,7 @@ HANDED_ON = 3  # functions that hand what they are given on to the next
 FAMILY_LIMIT = 120  # a base class with more overriding methods than this is linked like any other; beyond: unknown
 
 
+PROTOCOLS = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 MANAGERS = ("Manager", "QuerySet", "from_queryset()", "as_manager()")
 REFERRING = frozenset((m.Name, m.Attr, m.Call, m.Lambda, m.Star, m.Sequence))
 """Kinds of arguments that may hand over a function."""
@@ -286,8 +287,24 @@ class Links:
             return ()
         if method not in self._overridden:
             found = [k.methods[method.name] for k in method.cls.descendants() if method.name in k.methods]
+            if PROTOCOLS.intersection(b for b in method.cls.bases if isinstance(b, str)):
+                found += [f for f in self._fulfilling(method) if f not in found]
             self._overridden[method] = tuple(found) if len(found) <= FAMILY_LIMIT else ()
         return self._overridden[method]
+
+    def _fulfilling(self, method: Func) -> Iterator[Func]:
+        """The methods of classes that fulfil a protocol without being written below it: they have each of its methods, with the same
+        parameters by name."""
+        asked = method.cls
+        assert asked is not None
+        wanted = {name: parameters(func) for name, func in asked.methods.items() if not name.startswith("__")}
+        for other in self._methods.get(method.name, ()):
+            klass = other.cls
+            if klass is None or klass is asked or PROTOCOLS.intersection(b for b in klass.bases if isinstance(b, str)):
+                continue
+            own = {name: klass.method(name) for name in wanted}
+            if all(func is not None and parameters(func) == wanted[name] for name, func in own.items()):
+                yield other
 
     def _bind_by_name(self, site: Site) -> None:
         """Link a call on a receiver of unknown type to what its method's name may mean."""
@@ -420,6 +437,11 @@ class Links:
 
     def modules(self) -> Iterable[Module]:
         return self.index.modules.values()
+
+
+def parameters(func: Func) -> tuple[str, ...]:
+    """The names of the parameters of a method, its own object's left out."""
+    return tuple(param.name for param in func.facts.params[0 if is_static(func) else 1 :])
 
 
 def argument_of(site: Site, target: Func, param: m.Param) -> m.Expr | None:

@@ -1,7 +1,8 @@
 """Modules of the repository that a program imports by names which are put together at run time: plug-ins, commands, routes.
 
-``import_module(f"shop.tools.{name}.parser")``, ``import_module("." + name, __package__)``, and all that
-``pkgutil.walk_packages(__path__, …)`` finds below a package.
+``import_module(f"shop.tools.{name}.parser")``, ``import_module("." + name, __package__)``, all that
+``pkgutil.walk_packages(__path__, …)`` finds below a package, and all files of ``glob("shop/tools/*.py")`` whose paths are made
+names of modules.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.project.development import development_path
 from runtime_ops.project.links import Links, argument_of
-from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.project.model import Func, Module, Site, own_expressions
 from runtime_ops.project.texts import UNKNOWN, text_of
+from runtime_ops.project.versions import upward
 
 LOADERS = frozenset(("import_module", "__import__", "import_string", "load_module", "exec_module"))
 LISTERS = frozenset(("iter_modules", "walk_packages"))
 OWN_NAMES = ("__name__", "__package__", "__spec__.name", "__spec__.parent")
+STARS = {"*": "[^/]*", "**": ".*"}
 DEPTH = 3  # functions that hand on the package that is looked through
 
 
@@ -29,6 +32,7 @@ def loaded_by_name(links: Links, module: Module) -> Iterator[Module]:
             if site.method in LOADERS and not site.targets:
                 loads = True
                 yield from _named(links, site)
+                yield from _globbed(links, site)
     if loads:
         for func in module.functions.values():
             for site in func.sites:
@@ -49,6 +53,81 @@ def _named(links: Links, site: Site) -> Iterator[Module]:
                 continue
             text = _own_package(site.function.module) + text
         yield from _fitting(links, site.function.module, text)
+
+
+def taken_from_loaded(module: Module) -> frozenset[str]:
+    """The names that code of a module takes from what it loads so: ``import_module(name).Plugin``, ``getattr(found, "Plugin")``,
+    ``found.Plugin()``, where ``found`` is what a loader gave."""
+    names = set()
+    for func in module.functions.values():
+        loaders = [site.call for site in func.sites if site.method in LOADERS and not site.targets]
+        if not loaders:
+            continue
+        held = {name for name, bindings in func.bindings.items() if any(b.kind == "assign" and b.expr in loaders for b in bindings)}
+        for place in func.places:
+            for expr in own_expressions(place.stmt):
+                for node in m.walk(expr):
+                    if isinstance(node, m.Attr) and node.value in loaders:
+                        names.add(node.name)
+                    elif isinstance(node, m.Name) and node.id.partition(".")[0] in held and node.id.count(".") == 1:
+                        names.add(node.id.partition(".")[2])
+                    elif isinstance(node, m.Call) and isinstance(node.func, m.Name) and node.func.id == "getattr" and len(node.args) > 1:
+                        given, name = node.args[0], node.args[1]
+                        loaded = given in loaders or (isinstance(given, m.Name) and given.id in held)
+                        if loaded and isinstance(name, m.Const) and isinstance(name.value, str):
+                            names.add(name.value)
+    return frozenset(names)
+
+
+def _globbed(links: Links, site: Site) -> Iterator[Module]:
+    """``for path in glob("shop/tools/*.py"): import_module(path.replace("/", ".").replace(".py", ""))``: the files below the root, or
+    below a folder that the loader stands in, from where the program is started."""
+    given = site.call.args[0] if site.call.args else None
+    for expr in _values(given, site.function) if given is not None else ():
+        if not any(_turns_path_to_name(call) for call in m.calls(expr)):
+            continue
+        for name in (node.id.partition(".")[0] for node in m.walk(expr) if isinstance(node, m.Name)):
+            for binding in site.function.bindings.get(name, ()):
+                listed = binding.expr if binding.kind == "for" else None
+                if isinstance(listed, m.Call) and _is_glob(links, listed, site.function):
+                    for pattern in _patterns(links, listed.args[0], site.function):
+                        yield from _files(links, site.function.module, pattern)
+
+
+def _turns_path_to_name(call: m.Call) -> bool:
+    """``path.replace("/", ".")``, also with ``os.sep``."""
+    method = call.func.name if isinstance(call.func, m.Attr) else call.func.id.rpartition(".")[2] if isinstance(call.func, m.Name) else ""
+    last = call.args[1] if len(call.args) == 2 else None
+    return method == "replace" and isinstance(last, m.Const) and last.value == "."
+
+
+def _is_glob(links: Links, call: m.Call, func: Func) -> bool:
+    value = links.names.value(call.func, func)
+    return value is not None and value.name in ("glob.glob", "glob.iglob") and bool(call.args)
+
+
+def _patterns(links: Links, expr: m.Expr, func: Func) -> Iterator[str]:
+    """The pattern of a glob, with what callers give for the parameter that it may hold."""
+    text = _text(links, expr, func)
+    if UNKNOWN not in text:
+        yield text
+        return
+    params = [node.id for node in m.walk(expr) if isinstance(node, m.Name) and func.param(node.id) is not None]
+    param = func.param(params[0]) if len(params) == 1 and text.count(UNKNOWN) == 1 else None
+    for edge in links.callers.get(func, ()):
+        passed = argument_of(edge.site, func, param) if param is not None and edge.how == "call" else None
+        if isinstance(passed, m.Const) and isinstance(passed.value, str):
+            yield text.replace(UNKNOWN, passed.value)
+
+
+def _files(links: Links, module: Module, pattern: str) -> Iterator[Module]:
+    """The modules whose paths a glob's pattern fits."""
+    parts = re.split(r"(\*+)", pattern.removeprefix("./"))
+    fits = re.compile("".join(STARS.get(part, re.escape(part)) for part in parts) + r"\Z")
+    starts = [f"{folder}/" if folder else "" for folder in upward(module.folder)]
+    for path, other in links.index.modules.items():
+        if other is not module and _may_be(path) and any(path.startswith(s) and fits.match(path, len(s)) for s in starts):
+            yield other
 
 
 def _values(expr: m.Expr, func: Func) -> Iterator[m.Expr]:

@@ -22,6 +22,12 @@ UNASKED = Value("", "")
 """Stands for an answer that is not remembered."""
 ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar|Type|type)\[(.+)\]$")
 CASTS = ("typing.cast", "typing_extensions.cast")
+STAND_INS = frozenset(
+    """werkzeug.local.LocalProxy celery.local.Proxy celery.local.PromiseProxy django.utils.functional.SimpleLazyObject
+    lazy_object_proxy.Proxy wrapt.LazyObjectProxy""".split()
+)
+"""Objects that stand for what the function that they are given returns: each use of theirs is one of that object
+(Werkzeug 3.1, local.py; Celery 5.5, local.py; Django 5.2, utils/functional.py; lazy-object-proxy 1.10; wrapt 2.0)."""
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -236,7 +242,13 @@ class Names:
         if kind in ("assign", "walrus"):
             return self.value(binding.expr, scope, depth)
         if kind == "annotation":
-            return self.annotated(binding.text, scope, depth)
+            told = self.annotated(binding.text, scope, depth)
+            if told is not None and isinstance(binding.expr, m.Call):
+                # ``client: Client = Client(timeout=5)``: the call tells besides how it was made
+                made = self.value(binding.expr, scope, depth)
+                if made is not None and (made.kind, made.name, made.target) == (told.kind, told.name, told.target):
+                    return made
+            return told
         if kind == "with":
             return self.entered(self.value(binding.expr, scope, depth), binding.expr, scope, depth)
         if kind == "unpack" and isinstance(binding.expr, m.Call):
@@ -380,7 +392,35 @@ class Names:
             )
         if callee.name in ("super",) and function.cls is not None:
             return self.parent_of(function.cls)
+        if callee.kind == "external" and callee.name in STAND_INS and call.args:
+            meant = self.given_by(call.args[0], function, depth + 1)
+            if meant is not None:
+                return meant
         return self.instance(callee, origin)
+
+    def given_by(self, maker: m.Expr, function: Func, depth: int) -> Value | None:
+        """What calling ``maker`` gives, where that is an object of the project: of a function, a class, a lambda, or an object of
+        a library's that was itself given one of these (``PerThread(variable, lambda: Client())``). None for anything else."""
+        if depth > DEPTH:
+            return None
+        if isinstance(maker, m.Lambda):
+            found = self.value(maker.body, function, depth + 1)
+        else:
+            value = self.value(maker, function, depth + 1)
+            if value is None:
+                return None
+            if isinstance(value.target, Func):
+                found = self.returned_by(value.target, depth + 1)
+            elif value.kind == "class":
+                found = self.instance(value, value.origin)
+            elif value.kind == "made" and value.origin is not None:
+                made = value.origin.call
+                given = (*made.args, *(v for _, v in made.keywords))
+                all_found = (self.given_by(each, value.origin.function, depth + 1) for each in given if isinstance(each, m.Lambda | m.Name))
+                found = next((each for each in all_found if each is not None), None)
+            else:
+                return None
+        return found if found is not None and found.kind == "instance" else None
 
     def _of_receiver(self, made: Value | None, method: Func, call: m.Call, function: Func, depth: int) -> Value | None:
         """What ``Sub.make()`` gives, where ``make`` is inherited and ends in ``return cls(…)`` or ``return self``: one of the

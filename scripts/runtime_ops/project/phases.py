@@ -28,11 +28,14 @@ from runtime_ops.project.entrypoints import (
     is_job,
     of_flask_group,
 )
+from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.handed import uses
+from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Edge, Links, argument_of
+from runtime_ops.project.loaded import taken_from_loaded
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
-from runtime_ops.project.model import Func, Klass, Module, Step
+from runtime_ops.project.model import Func, Klass, Module, Site, Step, own_expressions
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.spine import FEW, ServingPlace, Spine, phase_at
 from runtime_ops.project.wrapping import only_wraps
@@ -229,6 +232,12 @@ class Phases:
         self._uncalled: dict[Module, list[tuple[Func, str | None, str]]] = {}
         self._implicit_methods: dict[Klass, list[Func]] = {}
         self._held: dict[Edge, bool] = {}
+        self._taken: dict[Module, frozenset[str]] = {}
+        self._registered: dict[tuple[Func, str], list[int]] = defaultdict(list)
+        for hook in self.hooks:
+            if hook.func is not None:
+                self._registered[hook.func, hook.path].append(hook.line)
+        self._asked: dict[Module, frozenset[tuple[str, Func]]] = {}
 
     def live(self, entrypoint: Entrypoint) -> Life:
         life = Life(entrypoint, self.links)
@@ -242,6 +251,8 @@ class Phases:
                 return
             if edge is not None and serves_nothing and _registers_view(edge):
                 return  # who only imports the routes answers no requests
+            if edge is not None and edge.how == "reference" and self._registers_hook(edge):
+                return  # it runs when the framework comes to it, which is told apart
             by_name = edge is not None and edge.how in ("override", "guess", "kept") and func.module not in entrypoint.modules
             if edge is not None and by_name and (not loads_by_name or _apart(edge) or _own_program(edge)):
                 return  # a method found by its name alone, in a part of the repository that this program never loads
@@ -255,24 +266,48 @@ class Phases:
             self._drain(life, work, add)
         self._implicit(life, add)
         self._drain(life, work, add)
-        for func in self._of_plugins(entrypoint):
+        for func, askers in self._of_plugins(entrypoint):
             if not life.of(func):
-                add(func, "serving", None, f"{func.module.name} is loaded by its name", GUESS)
+                stops = bool(askers) and all(life.of(asker) == {"shutdown"} for asker in askers or ())
+                note = f"{func.module.name} is loaded by its name"
+                add(func, "shutdown" if stops else "serving", None, note, GUESS if askers is None else LIKELY)
         self._drain(life, work, add)
         return life
 
-    def _of_plugins(self, entrypoint: Entrypoint) -> Iterator[Func]:
+    def _of_plugins(self, entrypoint: Entrypoint) -> Iterator[tuple[Func, list[Func] | None]]:
         """What plug-ins offer: public functions and methods that nothing is seen to call, of modules that are loaded by names which
-        are put together at run time. The program calls some of them."""
-        if entrypoint.kind == "cli":
+        are put together at run time. The program calls some of them: of a class that the loader names, those of whose names it has
+        calls on what it does not know, which are given with who calls so; the others with None."""
+        loaded = in_order(entrypoint.modules.intersection(self.by_name)) if entrypoint.kind != "cli" else []
+        if not loaded:
             return
-        for module in in_order(entrypoint.modules.intersection(self.by_name)):
+        taken = frozenset(name for module in entrypoint.modules for name in self._taken_in(module))
+        asked: dict[str, list[Func]] = defaultdict(list)
+        for module in entrypoint.modules if taken else ():
+            for name, func in self._asked_in(module):
+                asked[name].append(func)
+        for module in loaded:
             for func in module.functions.values():
                 nested = func.parent is not None and not func.parent.is_module
-                if nested or func.is_module or func.name.startswith("_") or self.links.callers.get(func):
+                made = func.cls is not None and func.cls.name in taken and func.name == "__init__"
+                if nested or func.is_module or (func.name.startswith("_") and not made) or self.links.callers.get(func):
                     continue
                 if not is_command(func, self.links) and self.role(func) is None and not defined_for_debugging(func):
-                    yield func
+                    named = func.cls is not None and func.cls.name in taken and func.name in asked
+                    yield func, [] if made else asked[func.name] if named else None
+
+    def _taken_in(self, module: Module) -> frozenset[str]:
+        """The names that a module takes from what it loads by name."""
+        if module not in self._taken:
+            self._taken[module] = taken_from_loaded(module) if self._loads_by_name(module) else frozenset()
+        return self._taken[module]
+
+    def _asked_in(self, module: Module) -> frozenset[tuple[str, Func]]:
+        """The methods that a module calls on objects of which nothing is known, each with who does."""
+        if module not in self._asked:
+            unknown = (s for func in module.functions.values() for s in func.sites if s.dotted is None and not s.targets)
+            self._asked[module] = frozenset((s.method, s.function) for s in unknown if s.text != s.method)
+        return self._asked[module]
 
     def _loads_by_name(self, module: Module) -> bool:
         """Whether a module imports others whose names are made at run time: plug-ins that no statement imports."""
@@ -283,6 +318,11 @@ class Phases:
                 for site in func.sites
             )
         return self._loaders[module]
+
+    def _registers_hook(self, edge: Edge) -> bool:
+        """Whether a step only gives a framework what it shall call at a moment of its own: ``FastAPI(lifespan=lifespan)``."""
+        lines = self._registered.get((edge.callee, edge.site.path), ())
+        return any(edge.site.line <= line <= edge.site.call.end_line for line in lines)
 
     # ------------------------------------------------------------ seeds
 
@@ -449,8 +489,10 @@ class Phases:
                 return "serving"
             if edge.site.method in ("start", "add_job", "every") and phase != "shutdown":
                 return "serving"
-            if phase != "shutdown" and self._only_held(edge):
-                return "serving"
+            if phase != "shutdown" and (edge.callee in self.answers or self._only_held(edge)):
+                return "serving"  # a route names it, or it is put into a registry
+        if edge.how == "call" and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
+            return "serving"
         return phase
 
     def _only_held(self, edge: Edge) -> bool:
@@ -554,6 +596,22 @@ class Phases:
                 or any(decorator_name(d).endswith("property") for d in method.facts.decorators)
             ]
         return self._implicit_methods[klass]
+
+
+def made_a_task(site: Site) -> bool:
+    """Whether the coroutine that a call makes is given to the loop as a task that the caller does not wait for
+    (``loop.create_task(watch())``): it runs beside what follows."""
+    for expr in own_expressions(site.stmt):
+        for call in m.calls(expr):
+            if not any(arg is site.call for arg in call.args):
+                continue
+            outer = sites_by_call(site.function).get(id(call))
+            if outer is None or outer.method not in ("create_task", "ensure_future") or outer.awaited:
+                continue
+            group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
+            waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
+            return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")
+    return False
 
 
 def _step(edge: Edge) -> str:

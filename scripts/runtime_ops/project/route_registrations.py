@@ -19,6 +19,10 @@ LOOSE_CALLS = {
     "add_resource": 0,
     "add_get": 1,
     "add_post": 1,
+    "add_put": 1,
+    "add_patch": 1,
+    "add_delete": 1,
+    "add_route": 2,
 }  # position of the handler
 EVENT_METHODS = ("on", "event")
 MANY_PATHS = ("flask-restful", "flask-restx")  # every argument after the first path is one as well
@@ -124,6 +128,9 @@ class Registrations:
             return
         known = registration_of(site.dotted)
         if known is None:
+            # ``services["web"].router.add_get(…)``: what an unknown call or a container gave may be any router
+            if "()" in site.dotted and site.method in LOOSE_CALLS and not site.targets:
+                self._loose(site)
             return
         registration, row = known
         call, function = site.call, site.function
@@ -210,6 +217,8 @@ class Registrations:
         """``app.add_url_rule("/x", view_func=f)`` on something of unknown type."""
         call = site.call
         texts = [(a, t) for a in call.args if (t := text_of(self.links, a, site.function)).startswith("/")]
+        if site.method == "add_route" and not self._method_comes_first(site):
+            return  # of another framework's router, in whose order the path is the first
         if not texts:
             return
         expr = (
@@ -220,6 +229,11 @@ class Registrations:
         key = f"name {site.path}::{spelled(receiver)}"
         for _, path in texts:
             self.builder.add(key, path, None, None, call, site.function, handler, site.line, spelled(receiver))
+
+    def _method_comes_first(self, site: Site) -> bool:
+        """``router.add_route("GET", "/x", handler)`` of aiohttp."""
+        first = text_of(self.links, site.call.args[0], site.function) if len(site.call.args) > 2 else ""
+        return first == "*" or first.lower() in HTTP_METHODS
 
 
 def _behind(path: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Place
 
 KEYS = frozenset(("task", "schedule"))
 SIGNATURES = (".s", ".si", ".signature")
@@ -19,15 +19,17 @@ def timetable(links: Links, jobs: Iterable[tuple[Func, m.Call | None]]) -> froze
     for module in links.index:
         for func in module.functions.values():
             if KEYS.issubset(func.inventory.texts):
-                names.update(_tasks(func))
+                names.update(_tasks(func.places))
             if "add_periodic_task" in func.wording:
                 found.update(_signed(links, func))
+        for klass in module.classes.values():  # ``class Config: CELERY = {"beat_schedule": {…}}``
+            names.update(_tasks(klass.places))
     return frozenset(found | {func for func, options in jobs if names and _named(func, options, names)})
 
 
-def _tasks(func: Func) -> Iterator[str]:
+def _tasks(places: Iterable[Place]) -> Iterator[str]:
     """The values of ``"task"`` in mappings that have a ``"schedule"`` beside it."""
-    for place in func.places:
+    for place in places:
         stmt = place.stmt
         for node in m.walk(stmt.value) if isinstance(stmt, m.Assign | m.ExprStmt | m.Return) and stmt.value is not None else ():
             if not isinstance(node, m.Mapping):

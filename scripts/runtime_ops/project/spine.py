@@ -17,9 +17,10 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
-from runtime_ops.project.loops import is_endless
+from runtime_ops.project.loops import CLOCKS, is_endless
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.source_text import source_of
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
 ENDLESS_NAMES = (
@@ -324,7 +325,7 @@ def ends_by_itself(loop: m.While) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                if not _asks_for_stop(stmt.test) and not _asks_for_once(stmt.test):
+                if not _asks_for_stop(stmt.test) and not _asks_for_once(stmt.test) and not _renews(stmt, loop):
                     scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
             elif isinstance(stmt, m.While | m.For):
@@ -374,6 +375,37 @@ def _asks_for_once(test: m.Expr) -> bool:
     the program works once or goes on; started without a schedule it goes on."""
     names = [n.id.rpartition(".")[2] for n in m.walk(test) if isinstance(n, m.Name)]
     return bool(names) and all(name.isupper() or ONCE.search(name) for name in names)
+
+
+def _renews(stmt: m.If, loop: m.While) -> bool:
+    """``if limit and served >= limit: break``, ``if limit != 0: if time.time() >= end: break``: a limit of work or age that can be
+    switched off. Without it the program goes on; with it, it makes room for a fresh one."""
+    if isinstance(stmt.test, m.BoolOp) and stmt.test.op == "and" and len(stmt.test.values) == 2:
+        switch, limit, block = stmt.test.values[0], stmt.test.values[1], stmt.body
+    elif len(stmt.body) == 1 and isinstance(stmt.body[0], m.If) and not stmt.orelse:
+        switch, limit, block = stmt.test, stmt.body[0].test, stmt.body[0].body
+    else:
+        return False
+    return isinstance(block[-1], m.Break | m.Return) and _may_be_off(switch) and _counted_or_timed(limit, loop)
+
+
+def _may_be_off(switch: m.Expr) -> bool:
+    """``limit``, ``limit is not None``, ``limit != 0``, ``limit > 0``."""
+    if isinstance(switch, m.Name | m.Attr | m.Subscript):
+        return True
+    if not isinstance(switch, m.Compare) or len(switch.rights) != 1 or not isinstance(switch.rights[0], m.Const):
+        return False
+    return switch.rights[0].value in (None, 0) and switch.ops[0] in ("is not", "!=", ">")
+
+
+def _counted_or_timed(limit: m.Expr, loop: m.While) -> bool:
+    """Whether a number that the loop counts up, or a clock, has come to a limit."""
+    if not isinstance(limit, m.Compare) or limit.ops[0] not in (">", ">="):
+        return False
+    sums = [s.target for s in m.walk(loop.body) if isinstance(s, m.AugAssign) and s.op.startswith("+")]
+    counted = {target.id for target in sums if isinstance(target, m.Name)}
+    clock = any(source_of(call.func) in CLOCKS for call in m.calls(limit))
+    return clock or any(isinstance(n, m.Name) and n.id in counted for n in m.walk(limit.left))
 
 
 def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...]) -> str:

@@ -75,11 +75,11 @@ class StopFinder:
             found.append(
                 Stop(site.path, site.line, how, "group" if how == "group" else "plain", None, site.function, site)
             )
-        if where.scope == "chained" and where.name in methods:
-            found.append(Stop(site.path, site.line, where.name, "plain", None, site.function, site))
         for other in {id(s): s for s in (*self.by_origin.get(id(site.call), ()), *self.sites_of(site, where))}.values():
             if other.method in methods and other.call is not site.call:
                 found.append(self._stop(other, known))
+        if where.scope == "chained" and where.name in methods and not any(stop.how == where.name for stop in found):
+            found.append(Stop(site.path, site.line, where.name, "plain", None, site.function, site))
         for func, names in self._names(site, where):
             found += self._mentions(func, names, known, methods)
         if not found and where.klass is not None:

@@ -394,7 +394,8 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
     """``log.error("SETTING is required"); sys.exit()``: the program gives up on a fault, and its status says success."""
     for site in project.sites("sys.exit", "exit", "quit"):
         func = site.function
-        if site.call.args or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
+        written = isinstance(next(iter(site.call.args), None), m.Const) and site.call.args[0].value == 0  # type: ignore[union-attr]
+        if (site.call.args and not written) or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
             continue
         said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
         if said is not None and (project.phases(site) or project.imported_by(func.module)):
@@ -403,7 +404,8 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
             yield RULE.at(
                 project,
                 site,
-                f"{source_of(site.call.func)}() without a status after the error of line {said.line} ends with 0: a supervisor, a job or a "
+                f"{source_of(site.call) if written else f'{source_of(site.call.func)}() without a status'} after the error of line "
+                f"{said.line} ends with 0: a supervisor, a job or a "
                 "script takes the failed start for success, and nothing restarts it or warns",
                 "give the status: sys.exit(1), or sys.exit(text), which writes the text to stderr and ends with 1",
                 confidence="possible" if by_hand or _started_again(runs) else "likely",

@@ -24,7 +24,7 @@ RULE = Rule(
     summary="A blocking call in a coroutine stops the event loop: every other request, timer and health check waits.",
     lead=True,
 )
-KINDS = frozenset({"sleep", "network", "database", "process"})
+KINDS = frozenset({"sleep", "network", "database", "process", "name lookup"})
 LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})
 """Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
@@ -56,7 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
         if inside and not rows_for(dotted):
             continue  # a method of a value inside an answer
         for site in sites:
-            if site.method in READERS and not reads_address(site.call):
+            if (site.method in READERS and not reads_address(site.call)) or (row.kind == "name lookup" and _of_this_host(site)):
                 continue
             if not site.awaited and not _returns_at_once(site) and _on_the_loop(project, site) and not _in_lambda(site):
                 by_function.setdefault(site.function, []).append((site, row))
@@ -147,6 +147,14 @@ def _one_command(site: Site) -> bool:
     """One short command to Redis or to a cache, not one for each item of a loop: it is answered within a millisecond."""
     looped = any(isinstance(step.stmt, m.While | m.For) for step in site.steps)
     return not looped and (site.dotted or "").startswith(STORES) and site.method in SHORT_COMMANDS
+
+
+def _of_this_host(site: Site) -> bool:
+    """``socket.getfqdn()``, ``socket.gethostbyname(socket.gethostname())``, a literal: asked once, and mostly answered by a file."""
+    first = next(iter(site.call.args), None)
+    if first is None or isinstance(first, m.Const):
+        return True
+    return any(isinstance(call.func, m.Name) and call.func.id.endswith("gethostname") for call in m.calls(first))
 
 
 def _local(row: Blocking, site: Site) -> bool:

@@ -15,6 +15,7 @@ from runtime_ops.project.outer_limits import BLOCKS
 from runtime_ops.project.settings import Flow
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._alarms import replaced_alarms
 from runtime_ops.rules.deadlines._elapsed import lost_days
 from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
@@ -61,6 +62,22 @@ def check(project: Project) -> Iterator[Finding]:
             )
     yield from _default_of_sockets(project)
     yield from _texts_of_the_environment(project)
+    yield from _alarms(project)
+
+
+def _alarms(project: Project) -> Iterator[Finding]:
+    """``signal.alarm(60); work(); signal.alarm(0)``, where ``work`` sets an alarm of its own."""
+    for alarm in replaced_alarms(project):
+        if not _reached(project, alarm.outer.function):
+            continue
+        yield RULE.at(
+            project,
+            alarm.outer,
+            f"A process has one alarm, and {alarm.call.text}() (line {alarm.call.line}) comes to set it anew ({alarm.inner.path}:"
+            f"{alarm.inner.line}): from there on this limit is gone, also once that one is taken back",
+            "keep what is left of it (left = signal.alarm(n)) and set that again behind the inner limit, or let the inner one take no more",
+            confidence="certain" if alarm.sure else "likely",
+        )
 
 
 def _texts_of_the_environment(project: Project) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ STREAMS = frozenset("readline recv read readexactly recv_into".split())
 NOTIFIES = frozenset("send notify deliver".split())
 ENQUEUES = frozenset("delay apply_async send_task enqueue kiq".split())
 SEVERAL = 2  # jobs of one timetable: with one alone a restart does as well
+STOPS = re.compile(r"_?(?:stop|close|aclose|shut_?down|disconnect|terminate|kill|cancel|deregister|unregister|destroy|clean_?up)(?:_|$)")
 TRIVIAL = frozenset(
     """is_set wait sleep time info debug warning error critical exception trace monotonic qsize empty get len set clear
     str list dict sorted""".split()
@@ -58,6 +59,7 @@ def check(project: Project) -> Iterator[Finding]:
             told = list(_items(project, func, job))
             yield from told or _asked(project, func, job, waits)
     yield from _schedules(project)
+    yield from _left_running(project)
     for end in ending_loops(project):
         yield RULE.in_function(
             project,
@@ -92,6 +94,35 @@ def _schedules(project: Project) -> Iterator[Finding]:
             f"{others[0].name}()" + (f" and {len(others) - 1} more" if len(others) > 1 else "") + " miss their time with it",
             "catch and log every exception in the function that is scheduled, so that one job fails alone",
             confidence="certain",
+        )
+
+
+# ---------------------------------------------------------------- ways down
+
+
+def _left_running(project: Project) -> Iterator[Finding]:
+    """``try: for channel in channels: channel.stop()`` with one arm around the loop, on the way down alone."""
+    for arm in project.failures:
+        if not arm.broad or arm.raises == "always" or arm.exits or len(arm.attempt.body) != 1:
+            continue
+        loop = arm.attempt.body[0]
+        if not isinstance(loop, m.For) or not isinstance(loop.target, m.Name) or any(isinstance(n, m.Try) for n in m.walk(loop.body)):
+            continue
+        item = loop.target.id
+        stop = next((s for s in sites_in(loop.body, arm.func) if STOPS.match(s.method) and _about(s, item)), None)
+        reached = project.phases_by_entrypoint(arm.func, arm.line, arm.steps)
+        if stop is None or not reached or any(phases != {"shutdown"} for phases in reached.values()):
+            continue
+        yield RULE.in_function(
+            project,
+            arm.func,
+            loop.line,
+            f"A failure of {stop.text}() for one {item} leaves the loop, since the arm stands around all of it: the {item}s behind it are "
+            "not stopped",
+            f"put the try around the work of one {item}: log its failure and go on with the next",
+            severity="low",
+            end_line=loop.line + 1,
+            phase="shutdown",
         )
 
 

@@ -100,7 +100,8 @@ def check(project: Project) -> Iterator[Finding]:
         doubt = doubt or (not place.lacks and traces(program))
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
-        if not _into_files(setup) and not helper and operated(program) and (not doubt or "level" in place.lacks):
+        seen = not _into_files(setup) and not _one_of_two(setup, parts)
+        if seen and not helper and operated(program) and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
             certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
         elif deployed(project, program) and (setup.path, setup.line) not in reported:
@@ -194,6 +195,19 @@ def _into_files(setup: LogUse) -> bool:
     texts = (n.value for func in scopes for p in func.places for e in own_expressions(p.stmt) for n in m.walk(e) if isinstance(n, m.Const))
     made = (site.text for func in scopes for site in func.sites)
     return any(isinstance(text, str) and text.endswith("FileHandler") for text in (*texts, *made))
+
+
+def _one_of_two(setup: LogUse, parts: list[LogUse]) -> bool:
+    """Whether the other arm of a condition around the set-up sets logging up in another form: which of them production has is not seen."""
+    if setup.site is None:
+        return False
+    arms = {id(step.stmt): step.arm for step in setup.site.steps if isinstance(step.stmt, m.If)}
+    return any(
+        id(step.stmt) in arms and arms[id(step.stmt)] != step.arm
+        for other in parts
+        if other.name == setup.name and other.site is not None and other.site is not setup.site
+        for step in other.site.steps
+    )
 
 
 def chosen(project: Project, program: Program) -> bool:

@@ -164,6 +164,15 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
     )
 
 
+def ending_call(func: Func) -> Site | None:
+    """The call whose known failure ends the ``while True`` of a function for good: nothing in the loop or around it catches that."""
+    loop = next(iter(endless_loops(func)), None)
+    if loop is None or not isinstance(loop.stmt, m.While) or not isinstance(loop.stmt.test, m.Const) or _outer_arm(loop):
+        return None
+    failing = next((site for site in _exposed(func, loop) if can_fail(site)), None)
+    return failing if failing is not None and not left_behind(failing, loop.stmt) else None
+
+
 def _leaving_arm(func: Func, loop: Place) -> m.Handler | None:
     """A broad arm inside the loop that returns from the function or breaks out of the loop."""
     for place in func.places:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Func, own_expressions
+from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import catches_all
+from runtime_ops.rules.logging.unwatched_thread import ending_call
 from runtime_ops.rules.shutdown._running import lasting_phases, names_in
 
 RULE = Rule(
@@ -43,6 +44,10 @@ def _findings(project: Project) -> Iterator[Finding]:
         _, phases = lasting_phases(project, resource.site)
         if not phases & {"serving", "startup"}:
             continue
+        ending = ending_call(resource.target) if resource.target is not None else None
+        if resource.target is not None and ending is not None and ending.function is resource.target:
+            yield _of_loop(project, resource, resource.target, ending)
+            continue
         if resource.target is not None and _minds_itself(resource.target) and not MATTERS.search(resource.target.name):
             continue  # its failures are dealt with inside, and what it does is no one's order
         name = f" {resource.target.name}" if resource.target is not None else ""
@@ -55,6 +60,20 @@ def _findings(project: Project) -> Iterator[Finding]:
             kinds=("service", "worker"),
             confidence="likely" if _somebody_waits(resource.target) else "possible",
         )
+
+
+def _of_loop(project: Project, resource: Resource, target: Func, ending: Site) -> Finding:
+    """A loop that shall never end, and that one failure ends: nothing holds the task that would tell."""
+    return RULE.at(
+        project,
+        resource.site,
+        f"The task {target.name} is started and its handle dropped, and an exception of {ending.text}() (line {ending.line}) ends its "
+        "endless loop for good: the process stays up and looks healthy, its work is no longer done, and all that tells of it is asyncio's "
+        "\"Task exception was never retrieved\"",
+        "catch and log inside the loop (with a pause); keep the task, and stop the process in its done callback where it has failed",
+        kinds=("service", "worker"),
+        confidence="certain",
+    )
 
 
 def _somebody_waits(target: Func | None) -> bool:

@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.resources import child_started_by
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Place, Site
+from runtime_ops.project.model import Place, Site, own_expressions
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one
@@ -32,31 +32,78 @@ DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    started = (finding for r in project.resources if r.kind == "process" for finding in _process(project, r))
-    yield from as_one(started)  # how children are started is a habit of the code base
+    started = [r for r in project.resources if r.kind == "process"]
+    left = [(r, limited) for r in started if (limited := _given_up(r)) is not None and _lasts(project, r)]
+    # how children are started, and left, is a habit of the code base
+    sure = [_left_behind(project, r, site, "certain") for r, site in left if _nobody_can_end(project, r)]
+    yield from as_one(sure)
+    yield from as_one(_left_behind(project, r, site, "likely") for r, site in left if not _nobody_can_end(project, r))
+    told = {id(r) for r, _ in left}
+    yield from as_one(finding for r in started if id(r) not in told for finding in _process(project, r))
     yield from _between_start_and_return(project)
 
 
-def _process(project: Project, resource: Resource) -> Iterator[Finding]:
+def _lasts(project: Project, resource: Resource) -> bool:
+    """Whether a program that stays up starts the child, and keeps it to itself."""
     _, phases = lasting_phases(project, resource.site)
-    if not phases & {"serving", "startup"} or resource.kept.scope in ("with", "returned", "argument", "collection"):
-        return
-    ends = {stop.how for stop in resource.stops}
-    limited = next(
-        (s for s in resource.stops if s.how in ("wait", "communicate") and s.bounded is True and s.site is not None),
-        None,
+    handed_on = resource.kept.scope in ("with", "returned", "argument", "collection")
+    return bool(phases & {"serving", "startup"}) and not handed_on
+
+
+def _given_up(resource: Resource) -> Site | None:
+    """The wait that ends before its child does, of which no other call of the program makes an end."""
+    if {stop.how for stop in resource.stops} & (FORCE - {"with"}) or not resource.dotted.endswith("Popen"):
+        return None
+    limited = (s.site for s in resource.stops if s.how in ("wait", "communicate") and s.bounded is True)
+    return next((site for site in limited if site is not None), None)
+
+
+def _nobody_can_end(project: Project, resource: Resource) -> bool:
+    """Whether the child's only handle is one that nothing else of the program sees (``Popen(…).communicate(timeout=9)``), its number is
+    not looked up either, and it is none that ends by itself, or is meant to live on."""
+    if resource.kept.scope not in ("chained", "dropped", "local") or (resource.kept.scope == "local" and _handed_on(resource)):
+        return False
+    if _detached(resource) or _ended_by_pid(project, resource) or project.doubtful(resource.function):
+        return False
+    if "timeout" in _programs(next(iter(resource.site.call.args), None), resource):
+        return False
+    return bool(project.runs_in(resource.site, "serving", kinds=("service", "worker")))
+
+
+def _handed_on(resource: Resource) -> bool:
+    """Whether a child's name stands anywhere but before one of its methods, or its number is taken."""
+    names = (resource.kept.name, f"{resource.kept.name}.pid")
+    return any(
+        isinstance(node, m.Name) and node.id in names
+        for place in resource.function.places
+        for expr in ((place.stmt.value,) if isinstance(place.stmt, m.Assign) else own_expressions(place.stmt))
+        if expr is not None
+        for node in m.walk(expr)
     )
-    if limited is not None and not ends & (FORCE - {"with"}) and resource.dotted.endswith("Popen"):
-        site = limited.site or resource.site
-        yield RULE.at(
-            project,
-            site,
-            f"{site.text}() gives up after its limit, but nothing ends the child that {resource.path}:{resource.line} started: it goes "
-            "on, and each try adds one",
-            "except TimeoutExpired: terminate(), wait(timeout=…), kill(), wait()",
-            kinds=("service", "worker"),
-        )
+
+
+def _left_behind(project: Project, resource: Resource, site: Site, confidence: str) -> Finding:
+    return RULE.at(
+        project,
+        site,
+        f"{_called(site)}() gives up after its limit, but nothing ends the child that {resource.path}:{resource.line} started: it goes "
+        "on, and each try adds one",
+        "except TimeoutExpired: terminate(), wait(timeout=…), kill(), wait(); subprocess.run(…, timeout=…) does so by itself",
+        severity="medium" if confidence == "certain" else None,
+        confidence=confidence,
+        kinds=("service", "worker"),
+    )
+
+
+def _called(site: Site) -> str:
+    """The call as it is written, without what made its receiver."""
+    return site.text if site.text.rpartition(".")[0].replace(".", "").isidentifier() else f"Popen(…).{site.method}"
+
+
+def _process(project: Project, resource: Resource) -> Iterator[Finding]:
+    if not _lasts(project, resource):
         return
+    phases = lasting_phases(project, resource.site)[1]
     if resource.stops or resource.started_at is None or resource.daemon is True or _detached(resource):
         return
     if _restarts_itself(resource) or any(isinstance(s.stmt, m.If) and DESK.search(source_of(s.stmt.test)) for s in resource.site.steps):

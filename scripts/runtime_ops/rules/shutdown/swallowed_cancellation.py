@@ -13,7 +13,8 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import CANCELLATIONS, HandlerEffects
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Step
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.shutdown._alarm_limits import HABIT, Swallowed, swallowed_limits
 from runtime_ops.rules.shutdown._running import STOP_NAME, below, function_phases, names_in
 
 RULE = Rule(
@@ -43,6 +44,23 @@ def check(project: Project) -> Iterator[Finding]:
                     severity="medium",
                 )
     yield from _job_limits(project)
+    yield from as_one(_own_limit(project, swallowed) for swallowed in swallowed_limits(project))
+
+
+def _own_limit(project: Project, swallowed: Swallowed) -> Finding:
+    """``except Exception`` below ``signal.alarm(n)``, whose handler raises one."""
+    arm, limit = swallowed.arm, swallowed.limit
+    return RULE.in_function(
+        project,
+        arm.func,
+        arm.line,
+        f"The time limit of what {arm.func.name} works for arrives as {limit}, an Exception that the handler of SIGALRM raises: this arm "
+        "takes it for a failure of one step, and the work goes on without a limit",
+        f"except {limit}: raise before the broad arm",
+        severity="medium",
+        # who lets the limit pass elsewhere knows of it, and forgot it here
+        confidence="certain" if swallowed.passed_by >= HABIT else "likely",
+    )
 
 
 def _arms(project: Project) -> Iterator[Finding]:

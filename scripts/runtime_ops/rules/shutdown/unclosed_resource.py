@@ -22,6 +22,7 @@ RULE = Rule(
 BUFFERED = frozenset({"producer", "listener"})
 CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})
 SENDS = frozenset("produce send send_message publish send_and_forget".split())
+RUNNER = "aiohttp.web.AppRunner"
 CLOSERS = ("close", "aclose", "stop", "shutdown", "disconnect")
 
 
@@ -36,6 +37,37 @@ def check(project: Project) -> Iterator[Finding]:
             yield from _buffered(project, resource)
         if resource.kind in CONNECTED - {"channel"} and resource.kept.scope == "attribute":
             yield from _replaced(project, resource)
+        if resource.dotted == RUNNER and not resource.stops and resource.started_at is not None:
+            yield from _runner(project, resource)
+
+
+def _runner(project: Project, resource: Resource) -> Iterator[Finding]:
+    """``runner = web.AppRunner(app); await runner.setup()``, of which nobody is left who could clean it up."""
+    _, phases = lasting_phases(project, resource.site)
+    if not phases & {"startup", "serving"} or resource.kept.scope != "local" or _leaves(resource):
+        return
+    hooks = [h for h in project.hooks if h.framework == "aiohttp" and h.kind in ("shutdown", "lifespan") and h.func is not None]
+    lost = f"what the application does on the way down ({hooks[0].name}) never runs, and " if hooks else ""
+    yield RULE.at(
+        project,
+        resource.site,
+        f"nothing calls cleanup() of this AppRunner, whose only name ends with {resource.function.name}(): {lost}requests in hand are cut",
+        "keep the runner, and await runner.cleanup() in the finally around what keeps the program up",
+        severity="medium" if hooks else "low",
+        kinds=("service", "worker"),
+        confidence="certain" if hooks else "likely",
+    )
+
+
+def _leaves(resource: Resource) -> bool:
+    """Whether the runner is given to anything but the sites that it serves by."""
+    name, func = resource.kept.name, resource.function
+    for place in func.places:
+        value = place.stmt.value if isinstance(place.stmt, m.Return | m.Assign) else None
+        if isinstance(value, m.Name) and value.id == name:
+            return True
+    given = (s for s in func.sites if any(isinstance(a, m.Name) and a.id == name for a in (*s.call.args, *(v for _, v in s.call.keywords))))
+    return any(not site.method.endswith("Site") for site in given)
 
 
 def _buffered(project: Project, resource: Resource) -> Iterator[Finding]:

@@ -1,0 +1,99 @@
+"""What a program calls through an object that stands for another: a proxy, a protocol, a name with an annotation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from project.made_repository import written
+
+CLIENT = """
+    import requests
+
+    class Client:
+        def __init__(self):
+            self.session = requests.Session()
+
+        def price(self, item):
+            return self.session.get(f"https://prices.example.com/{item}").text
+"""
+HEAD = """
+    from flask import Flask
+    from werkzeug.local import LocalProxy
+    from shop.client import Client
+
+    app = Flask(__name__)
+"""
+VIEW = """
+    @app.get("/<item>")
+    def show(item):
+        return client.price(item)
+"""
+
+
+def phases(folder: Path, name: str, **files: str) -> frozenset[str]:
+    """In which phases a method runs, by ``Class.method``, whatever it is reached from."""
+    given = {f"shop/{path}.py": dedent(text) for path, text in files.items()}
+    project = written(folder, {"shop/__init__.py": "", **given})
+    func = next(f for f in project.functions if f.qualname == name)
+    return frozenset().union(*project.phases_by_entrypoint(func).values())
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "client = LocalProxy(lambda: Client())",
+        "client = LocalProxy(Client)",
+        "def get_client():\n    return Client()\nclient = LocalProxy(get_client)",
+        "from pool import PerThread\nget_client = PerThread('client', lambda: Client())\nclient = LocalProxy(get_client)",
+        "from pool import PerThread\nget_client: PerThread = PerThread('client', lambda: Client())\nclient = LocalProxy(get_client)",
+    ],
+)
+def test_a_proxy_stands_for_what_its_maker_returns(tmp_path: Path, made: str) -> None:
+    main = f"{dedent(HEAD)}\n{made}\n{dedent(VIEW)}"
+    assert phases(tmp_path, "Client.price", client=CLIENT, main=main) == {"serving"}
+
+
+def test_a_proxy_of_what_is_not_known_stands_for_nothing(tmp_path: Path) -> None:
+    main = f"{dedent(HEAD)}\nclient = LocalProxy(lambda: app.extensions['client'])\n{dedent(VIEW).replace('price', 'get')}"
+    assert not phases(tmp_path, "Client.price", client=CLIENT, main=main)
+
+
+PROTOCOL = """
+    from typing import Protocol
+
+    class Sends(Protocol):
+        def send(self, event, addresses): ...
+
+    class ByHook:
+        def send(self, event, addresses):
+            print(event)
+
+    class ByQueue:
+        def send(self, job):
+            print(job)
+
+    class Bus:
+        def __init__(self, sender: Sends):
+            self.sender = sender
+
+        def tell(self, event):
+            self.sender.send(event, [])
+"""
+TOLD = f"{dedent(HEAD)}\nfrom shop.bus import Bus, ByHook\n\n@app.post('/')\ndef tell():\n    Bus(ByHook()).tell('x')\n    return ''\n"
+
+
+def test_a_call_on_a_protocol_means_the_classes_that_fulfil_it(tmp_path: Path) -> None:
+    assert phases(tmp_path, "ByHook.send", client=CLIENT, bus=PROTOCOL, main=TOLD) == {"serving"}
+
+
+def test_a_method_of_the_same_name_with_other_parameters_fulfils_no_protocol(tmp_path: Path) -> None:
+    assert not phases(tmp_path, "ByQueue.send", client=CLIENT, bus=PROTOCOL, main=TOLD)
+
+
+def test_an_annotated_name_keeps_the_call_that_made_it(tmp_path: Path) -> None:
+    text = "import redis\n\nstore: redis.Redis = redis.Redis(socket_timeout=5)\n\n\ndef look():\n    return store.get('x')\n"
+    project = written(tmp_path, {"shop.py": text})
+    (site,) = (s for f in project.functions for s in f.sites if s.method == "get")
+    assert site.origin is not None and site.origin.call.keywords
