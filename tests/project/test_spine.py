@@ -157,3 +157,82 @@ def test_what_follows_a_branch_that_exits_is_not_after_serving(tmp_path: Path) -
     assert [place.how for place in project.spine.places(main)] == ["loop", "through"]
     (call,) = (site for site in work.sites if site.method == "get")
     assert set().union(*project.phases(call).values()) == {"startup"}
+
+
+TOLD = """
+import signal
+import sys
+
+
+class Daemon:
+    def __init__(self, settings):
+        self.settings = settings
+        self._asked = False
+        signal.signal(signal.SIGTERM, self.on_term)
+
+    def on_term(self, *_):
+        self._asked = True
+
+    @property
+    def asked(self):
+        return self._asked
+
+    def turn(self):
+        raise NotImplementedError
+
+    def close(self):
+        pass
+
+    def run(self):
+        while not self.asked:
+            self.turn()
+
+
+class Keeper(Daemon):
+    def turn(self):
+        self.settings.refresh()
+
+    def close(self):
+        while self.settings.is_running():
+            self.settings.wait(1)
+
+
+def serve(HANDED, settings):
+    daemon = cls(settings)
+    try:
+        daemon.run()
+    finally:
+        daemon.close()
+
+
+def main():
+    serve(Keeper, {})
+"""
+
+
+@pytest.mark.parametrize("handed", ["cls", "cls: type[Daemon]", "cls: 'Type[Daemon]'"])
+def test_a_loop_until_the_handler_of_sigterm_changes_its_flag_is_where_a_daemon_serves(tmp_path: Path, handed: str) -> None:
+    """The class comes in as a parameter, its turns wait somewhere below, and what waits in the ``finally`` serves nobody."""
+    source = TOLD.replace("HANDED", handed)
+    (tmp_path / "app.py").write_text(source + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    assert entrypoint.kind == "worker"
+    turn, close = (project.index.modules["app.py"].functions[f"Keeper.{name}"] for name in ("turn", "close"))
+    assert project.phases_by_entrypoint(turn) == {entrypoint: frozenset({"serving"})}
+    assert project.phases_by_entrypoint(close) == {entrypoint: frozenset({"shutdown"})}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("        self._asked = True", "        sys.exit(1)"),  # the flag is nobody's: each turn may be the last
+        ("signal.SIGTERM", "signal.SIGUSR1"),
+    ],
+)
+def test_a_loop_on_a_flag_that_no_stop_changes_ends_by_itself(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "app.py").write_text(TOLD.replace("HANDED", "cls").replace(old, new) + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == "cli"

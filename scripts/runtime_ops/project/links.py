@@ -148,7 +148,8 @@ class Links:
                 if only and not (isinstance(expr, m.Name) and expr.id in only):
                     continue
                 value = self.names.value(expr, site.function)
-                if value is None or value.kind not in ("instance", "made"):
+                # a class is handed over to be called: ``serve(Daemon)`` makes one in ``def serve(cls): cls().run()``
+                if value is None or value.kind not in ("instance", "made", "class"):
                     continue
                 key = (target, name)
                 old = given.get(key, value)

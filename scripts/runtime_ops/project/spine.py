@@ -14,12 +14,14 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
+from runtime_ops.plain import cached_property
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.signals import StopFlags
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
 ENDLESS_NAMES = (
@@ -96,15 +98,26 @@ class Spine:
             self._places[func] = found
         return found
 
+    @cached_property
+    def _flags(self) -> StopFlags:
+        return StopFlags(self.links)
+
+    def _until_told(self, place: Place, func: Func) -> bool:
+        """Whether a loop runs until the handler of SIGTERM changes what it looks at: that is how this program stays up."""
+        loop = place.stmt
+        if not isinstance(loop, m.While) or isinstance(loop.test, m.Const) or func.facts.is_generator:
+            return False
+        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop) or _works_off(loop, func))
+
     def _own(self, func: Func) -> tuple[ServingPlace, ...]:
         found = []
         for site in func.sites:
-            if site.dotted is not None:
+            if site.dotted is not None and not _cleans_up(site.steps):
                 kind = _serves(site.dotted)
                 if kind and not _bounded_run(site):
                     found.append(ServingPlace("call", kind, func, site.line, site.steps, site, None))
         for place in func.places:
-            if is_serving_loop(place, func, self.links):
+            if not _cleans_up(place.steps) and (is_serving_loop(place, func, self.links) or self._until_told(place, func)):
                 found.append(ServingPlace("loop", "worker", func, place.stmt.line, place.steps, None, place.stmt))  # type: ignore[arg-type]
         return tuple(sorted(found, key=lambda p: p.line))
 
@@ -120,7 +133,7 @@ class Spine:
                         ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee)
                     )
         for site in func.sites:
-            if site.weak or len(site.targets) > 3:
+            if site.weak or len(site.targets) > 3 or _cleans_up(site.steps):
                 continue
             for target in site.targets:
                 if target is func or target.facts.is_generator or runs_aside(target, self.links):
@@ -166,6 +179,11 @@ class Spine:
             if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
                 return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _cleans_up(steps: tuple[Step, ...]) -> bool:
+    """Whether a place stands in a ``finally``: what waits there waits for an end, nobody is served."""
+    return any(step.arm == "final" for step in steps)
 
 
 def _gate(site: Site) -> bool:
@@ -356,9 +374,13 @@ def _sets_its_flag(test: m.Expr, block: m.Block) -> bool:
         elif isinstance(stmt, m.With):
             if _sets_its_flag(test, stmt.body):
                 return True
-        elif isinstance(stmt, m.Assign) and isinstance(stmt.value, m.Const) and stmt.value.value is wanted:
-            if any(isinstance(t, m.Name) and t.id == flag.id for t in stmt.targets):
-                return True
+        elif (
+            isinstance(stmt, m.Assign)
+            and isinstance(stmt.value, m.Const)
+            and stmt.value.value is wanted
+            and any(isinstance(t, m.Name) and t.id == flag.id for t in stmt.targets)
+        ):
+            return True
     return False
 
 
