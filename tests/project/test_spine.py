@@ -236,3 +236,87 @@ def test_a_loop_on_a_flag_that_no_stop_changes_ends_by_itself(tmp_path: Path, ol
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == "cli"
+
+
+SPAWN = """
+try:
+    import eventlet
+except ImportError:
+    eventlet = None
+
+GREEN = "eventlet"
+
+
+def spawn(func, *args):
+    if GREEN == "eventlet":
+        return eventlet.spawn(func, *args)
+    raise ValueError(GREEN)
+"""
+LISTENER = """
+from kombu.mixins import ConsumerMixin
+
+from post.green import spawn
+
+
+class Inbox(ConsumerMixin):
+    def __init__(self, connection):
+        self.connection = connection
+
+    def get_consumers(self, Consumer, channel):
+        return [Consumer(queues=["mail"], callbacks=[self.take])]
+
+    def take(self, body, message):
+        message.ack()
+
+
+class Post:
+    def __init__(self, connection):
+        self._inbox = self.made(connection)
+        self._thread = None
+
+    def made(self, connection):
+        return Inbox(connection)
+
+    def start(self):
+        self._thread = spawn(self._inbox.run)
+
+    def wait(self):
+        self._thread.WAIT()
+
+    def stop(self):
+        self._thread.wait()
+
+
+def main():
+    post = Post(None)
+    post.start()
+    post.END()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "end", "kind"),
+    [
+        ("wait", "wait", "worker"),
+        ("wait", "stop", "cli"),  # what waits there has asked for the end
+        ("poll", "wait", "cli"),
+    ],
+)
+def test_a_greenlet_that_main_waits_for_is_what_it_serves_by(tmp_path: Path, wait: str, end: str, kind: str) -> None:
+    """Started through the project's own ``spawn``, by another method; and ``post/kombu.py`` is no library."""
+    (tmp_path / "post").mkdir()
+    for name, text in {
+        "post/__init__.py": "", "post/green.py": SPAWN, "post/kombu.py": "NAME = 'post'\n",
+        "post/listener.py": LISTENER.replace("WAIT", wait).replace("END", end),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    assert entrypoint.kind == kind
+    take = project.index.modules["post/listener.py"].functions["Inbox.take"]
+    assert take in project.jobs.by_func  # by the class that the library hands to get_consumers()

@@ -148,3 +148,19 @@ def test_a_text_where_the_client_of_kubernetes_takes_a_number(tmp_path: Path, va
         + "    given = {'_request_timeout': LIMIT}\n    return list(watch.Watch().stream(client.CoreV1Api().list_namespace, **given))\n"
     )
     assert bool([f for f in said(tmp_path, "inert-timeout", {"app.py": code}) if f.confidence == "certain"]) is fires
+
+
+THROUGH = (
+    "import time\n\nimport kubernetes\n\n\nclass Proxy(BASE):\n"
+    "    def __init__(self):\n        self._api = kubernetes.client.CoreV1Api()\n\n"
+    "    def __getattr__(self, name):\n        return lambda *a, **k: getattr(self._api, name)(*a, _request_timeout=5, **k)\n\n\n"
+    "def main():\n    api = Proxy()\n    while True:\n        api.patch_namespaced_pod('a', 'b', {})\n        time.sleep(5)\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(("base", "fires"), [("object", False), ("kubernetes.client.CoreV1Api", True)])
+def test_a_class_that_hands_each_call_on(tmp_path: Path, base: str, fires: bool) -> None:
+    """What ``object`` lacks is no method of a client that has one of that name."""
+    files = {"app.py": THROUGH.replace("BASE", base), "requirements.txt": PINS}
+    assert bool(said(tmp_path, "call-without-timeout", files)) is fires

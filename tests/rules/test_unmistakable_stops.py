@@ -213,3 +213,16 @@ def test_a_loop_beside_a_server_that_ends_by_itself_may_not_be_what_is_started(t
     )  # fmt: skip
     docker = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n'
     assert certain(tmp_path, "unhandled-termination", {"main.py": code, "Dockerfile": docker}) is sure
+
+
+GRACE = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {app: shop}}\n  template:\n"
+    "    metadata: {labels: {app: shop}}\n    spec:\n      terminationGracePeriodSeconds: SECONDS\n      containers:\n      - name: shop\n"
+    "        image: shop\n        command: [python, worker.py]\n"
+)
+
+
+@pytest.mark.parametrize(("seconds", "sure"), [(0, True), (30, False)])
+def test_no_time_at_all_to_stop(tmp_path: Path, seconds: int, sure: bool) -> None:
+    files = {"worker.py": "import time\n\nwhile True:\n    time.sleep(5)\n", "deploy.yaml": GRACE.replace("SECONDS", str(seconds))}
+    assert certain(tmp_path, "grace-too-short", files) is sure

@@ -291,7 +291,8 @@ def _given(links: Links, site: Site) -> Iterator[Job]:
         elif entry.job not in ("receiver", "name"):
             expr = site.call.argument(entry.job, 1) or site.call.argument(entry.job, 0)
         how = "registration" if entry in system.registrations else "enqueue"
-        for func in links.referenced(expr, site.function) if expr is not None else ():
+        parts = expr.items if isinstance(expr, m.Sequence) else (expr,) if expr is not None else ()  # ``callbacks=[self.process]``
+        for func in (each for part in parts for each in links.referenced(part, site.function)):
             periodic = system.kind == "scheduler"
             yield Job(func, system, how, site.path, site.line, site.call, site.function, periodic)
 

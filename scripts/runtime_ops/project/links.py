@@ -168,7 +168,8 @@ class Links:
                             bases.append(value.target)
                             value.target.subclasses.append(klass)
                     elif value is not None and value.kind in ("external", "made"):
-                        bases.append(value.name)
+                        if value.name != "object":  # says nothing: what such a class lacks is not to be found in a library either
+                            bases.append(value.name)
                     elif isinstance(expr, m.Name):
                         bases.append(expr.id)
                 klass.bases = tuple(bases)

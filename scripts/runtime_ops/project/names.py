@@ -194,6 +194,17 @@ class Names:
             return given
         if param.default is not None and not isinstance(param.default, m.Const):
             return self.value(param.default, scope.parent or scope, depth + 1)
+        return self.handed_by_library(name, scope)
+
+    def handed_by_library(self, name: str, method: Func) -> Value | None:
+        """The class that a library hands to a method which it calls on the project's own: ``def get_consumers(self, Consumer, …)``."""
+        params = method.facts.params
+        if method.cls is None or len(params) < 2 or params[1].name != name:
+            return None
+        for base in method.cls.external_bases:
+            row = libraries.returned(f"{base}.{method.name}")
+            if row is not None and row.how == "argument":
+                return make(Value, ("external", row.type, None, None, None))
         return None
 
     def annotated(self, text: str, function: Func, depth: int) -> Value | None:
