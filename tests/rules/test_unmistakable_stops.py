@@ -226,3 +226,50 @@ GRACE = (
 def test_no_time_at_all_to_stop(tmp_path: Path, seconds: int, sure: bool) -> None:
     files = {"worker.py": "import time\n\nwhile True:\n    time.sleep(5)\n", "deploy.yaml": GRACE.replace("SECONDS", str(seconds))}
     assert certain(tmp_path, "grace-too-short", files) is sure
+
+
+LOCKED = """
+import signal
+import threading
+import time
+
+
+class Poller:
+    def __init__(self):
+        self._lock = threading.LOCK()
+        self._asked = False
+        signal.signal(signal.SIGTERM, self.on_term)
+
+    def on_term(self, *_):
+        self.ask()
+
+    def ask(self):
+        with self._lock:
+            self._asked = True
+
+    @property
+    def asked(self):
+        with self._lock:
+            return self._asked
+
+    def run(self):
+        while not self.READ:
+            time.sleep(5)
+
+
+if __name__ == "__main__":
+    Poller().run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lock", "read", "sure"),
+    [
+        ("Lock", "asked", True),
+        ("RLock", "asked", False),  # the same thread takes it again
+        ("Lock", "_asked", False),  # the main thread never holds it
+    ],
+)
+def test_a_lock_that_a_handler_and_the_thread_below_it_take(tmp_path: Path, lock: str, read: str, sure: bool) -> None:
+    text = LOCKED.replace("LOCK", lock).replace("READ", read)
+    assert certain(tmp_path, "unsafe-signal-handler", {"poll.py": text}) is sure
