@@ -198,6 +198,14 @@ def logging(project: Project, entrypoint: Entrypoint) -> Met:
         for use in project.log_parts
         if use.structured and use.function.module in entrypoint.modules
     ]
+    made = [
+        use
+        for use in project.log_parts
+        if use.role == "configure" and entrypoint in project.phases_by_entrypoint(use.function)
+    ]
+    if made:
+        by = f"{made[0].name}() at {made[0].path}:{made[0].line}"
+        return tuple(found), f"logging is set up by {by}, and nothing seen of it writes structured records"
     return tuple(found), "no logging set-up was found that it reaches"
 
 

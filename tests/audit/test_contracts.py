@@ -58,3 +58,39 @@ def test_an_open_lead_leaves_a_promise_unknown(tmp_path: Path, confidence: str, 
     assert verdicts["health"].verdict == verdict and verdicts["jobs"].verdict == "met"
     if verdict == "unknown":
         assert "lying-readiness at app.py:3" in verdicts["health"].reason
+
+
+SET_UP = """import logging.config
+import time
+
+
+def set_up(path):
+    logging.config.fileConfig(path)
+
+
+def main():
+    CALL
+    while True:
+        time.sleep(5)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ('set_up("/etc/app/logging.ini")', "logging is set up by logging.config.fileConfig() at app.py:6, and nothing seen of it writes"),
+        ("print()", "no logging set-up was found that it reaches"),
+    ],
+)
+def test_a_set_up_of_which_the_form_is_not_seen(tmp_path: Path, call: str, reason: str) -> None:
+    (tmp_path / "app.py").write_text(SET_UP.replace("CALL", call))
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    grounds = {promise: ground(project, entrypoint, promise) for promise in PROMISES}
+    verdicts = {v.promise: v for v in contract(entrypoint, grounds, [])}
+    assert verdicts["logging"].reason.startswith(reason)

@@ -148,7 +148,7 @@ VOCABULARY: dict[str, dict[str, set[str]]] = {
         "unit": {"seconds", "milliseconds"},
         "asynchronous": {"yes", "no", "both"},
     },
-    "returns": {"how": {"call", "attribute", "await", "with", "item"}},
+    "returns": {"how": {"call", "attribute", "await", "with", "item", "argument"}},
     "types": {"context": {"", "with", "async with", "both"}},
     "servers": {
         "kind": {"server", "worker-class", "development"},

@@ -230,3 +230,166 @@ def test_a_loop_that_is_turned_for_a_server_is_a_service(tmp_path: Path, site: s
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     project = Project(gathered.modules, gathered.artifacts, gathered.paths)
     assert [e.kind for e in project.entrypoints if not e.app] == [kind]
+
+
+TOLD = """
+import signal
+import sys
+
+
+class Daemon:
+    def __init__(self, settings):
+        self.settings = settings
+        self._asked = False
+        signal.signal(signal.SIGTERM, self.on_term)
+
+    def on_term(self, *_):
+        self._asked = True
+
+    @property
+    def asked(self):
+        return self._asked
+
+    def turn(self):
+        raise NotImplementedError
+
+    def close(self):
+        pass
+
+    def run(self):
+        while not self.asked:
+            self.turn()
+
+
+class Keeper(Daemon):
+    def turn(self):
+        self.settings.refresh()
+
+    def close(self):
+        while self.settings.is_running():
+            self.settings.wait(1)
+
+
+def serve(HANDED, settings):
+    daemon = cls(settings)
+    try:
+        daemon.run()
+    finally:
+        daemon.close()
+
+
+def main():
+    serve(Keeper, {})
+"""
+
+
+@pytest.mark.parametrize("handed", ["cls", "cls: type[Daemon]", "cls: 'Type[Daemon]'"])
+def test_a_loop_until_the_handler_of_sigterm_changes_its_flag_is_where_a_daemon_serves(tmp_path: Path, handed: str) -> None:
+    """The class comes in as a parameter, its turns wait somewhere below, and what waits in the ``finally`` serves nobody."""
+    source = TOLD.replace("HANDED", handed)
+    (tmp_path / "app.py").write_text(source + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    assert entrypoint.kind == "worker"
+    turn, close = (project.index.modules["app.py"].functions[f"Keeper.{name}"] for name in ("turn", "close"))
+    assert project.phases_by_entrypoint(turn) == {entrypoint: frozenset({"serving"})}
+    assert project.phases_by_entrypoint(close) == {entrypoint: frozenset({"shutdown"})}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("        self._asked = True", "        sys.exit(1)"),  # the flag is nobody's: each turn may be the last
+        ("signal.SIGTERM", "signal.SIGUSR1"),
+    ],
+)
+def test_a_loop_on_a_flag_that_no_stop_changes_ends_by_itself(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "app.py").write_text(TOLD.replace("HANDED", "cls").replace(old, new) + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == "cli"
+
+
+SPAWN = """
+try:
+    import eventlet
+except ImportError:
+    eventlet = None
+
+GREEN = "eventlet"
+
+
+def spawn(func, *args):
+    if GREEN == "eventlet":
+        return eventlet.spawn(func, *args)
+    raise ValueError(GREEN)
+"""
+LISTENER = """
+from kombu.mixins import ConsumerMixin
+
+from post.green import spawn
+
+
+class Inbox(ConsumerMixin):
+    def __init__(self, connection):
+        self.connection = connection
+
+    def get_consumers(self, Consumer, channel):
+        return [Consumer(queues=["mail"], callbacks=[self.take])]
+
+    def take(self, body, message):
+        message.ack()
+
+
+class Post:
+    def __init__(self, connection):
+        self._inbox = self.made(connection)
+        self._thread = None
+
+    def made(self, connection):
+        return Inbox(connection)
+
+    def start(self):
+        self._thread = spawn(self._inbox.run)
+
+    def wait(self):
+        self._thread.WAIT()
+
+    def stop(self):
+        self._thread.wait()
+
+
+def main():
+    post = Post(None)
+    post.start()
+    post.END()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "end", "kind"),
+    [
+        ("wait", "wait", "worker"),
+        ("wait", "stop", "cli"),  # what waits there has asked for the end
+        ("poll", "wait", "cli"),
+    ],
+)
+def test_a_greenlet_that_main_waits_for_is_what_it_serves_by(tmp_path: Path, wait: str, end: str, kind: str) -> None:
+    """Started through the project's own ``spawn``, by another method; and ``post/kombu.py`` is no library."""
+    (tmp_path / "post").mkdir()
+    for name, text in {
+        "post/__init__.py": "", "post/green.py": SPAWN, "post/kombu.py": "NAME = 'post'\n",
+        "post/listener.py": LISTENER.replace("WAIT", wait).replace("END", end),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    assert entrypoint.kind == kind
+    take = project.index.modules["post/listener.py"].functions["Inbox.take"]
+    assert take in project.jobs.by_func  # by the class that the library hands to get_consumers()

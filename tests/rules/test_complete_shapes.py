@@ -311,6 +311,13 @@ def test_an_error_tracker_that_samples(tmp_path: Path, sampled: str, told: str) 
     assert [told in f.message for f in said(tmp_path, "missing-signals", files)] == [True]
 
 
+@pytest.mark.parametrize(("begins", "bare"), [("of type", True), ("# TYPE", False)])
+def test_numbers_that_are_written_out_by_hand(tmp_path: Path, begins: str, bare: bool) -> None:
+    page = f"def numbers(count):\n    return '{begins} orders counter' + chr(10) + f'orders {{count}}'\n"
+    files = {"tasks.py": TRACKED.format(sampled=""), "page.py": page, **WORKS}
+    assert ["no number tells" in f.message for f in said(tmp_path, "missing-signals", files)] == [bare]
+
+
 def test_an_exporter_that_another_settings_module_names(tmp_path: Path) -> None:
     names = {"shop/settings/production.py": 'MIDDLEWARE = ["django_prometheus.middleware.PrometheusBeforeMiddleware"]\n'}
     assert said(tmp_path / "without", "missing-signals", DJANGO)

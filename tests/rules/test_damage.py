@@ -128,6 +128,25 @@ def test_a_variable_that_is_read_by_its_prefix(tmp_path: Path, read: str, fires:
     assert told(tmp_path, "startup/variable-never-read", {"mlapp.py": text, "Dockerfile": image}) is fires
 
 
+ALL_OF_THEM = "for key in list(os.environ.keys()):\n    if key.startswith(PREFIX):\n        app.config[key[6:]] = os.environ[key]"
+PUT_TOGETHER = (
+    "def take(key):\n    return os.environ.pop('MLAPP_' + key.upper(), '')\n\n\n"
+    "app.config['path'] = [take('httpdb__' + key) for key in KEYS]"
+)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "read", "fires"),
+    [("MLAPP_", ALL_OF_THEM, False), ("OTHER_", ALL_OF_THEM, True), ("MLAPP_", PUT_TOGETHER, False), ("MLAPP_", "KEYS = ()", True)],
+)
+def test_a_variable_whose_name_is_put_together(tmp_path: Path, prefix: str, read: str, fires: bool) -> None:
+    """By a prefix that is a constant of another module, or in small letters that are written large."""
+    text = f"import os\n\nfrom names import PREFIX\n{APP}\n\nNAME = os.environ['MLAPP_NAME']\n{read}\n"
+    image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nENV MLAPP_HTTPDB__PATH=/db\nCMD ["gunicorn", "mlapp:app"]\n'
+    files = {"mlapp.py": text, "names.py": f"PREFIX = '{prefix}'\n", "Dockerfile": image}
+    assert told(tmp_path, "startup/variable-never-read", files) is fires
+
+
 @pytest.mark.parametrize(("answer", "fires"), [("web.StreamResponse()", False), ("web.Response()", True)])
 def test_a_proxy_leaves_the_limit_to_who_asked(tmp_path: Path, answer: str, fires: bool) -> None:
     text = (

@@ -198,3 +198,19 @@ def test_the_databases_of_peewee(tmp_path: Path, module: str, made: str, fires: 
     code = f"from {module} import {made.partition('(')[0]}\n{HEAD}db = {made}\n{VIEW}    db.connect(reuse_if_open=True)\n    return ''\n"
     files = {"app.py": code, "Dockerfile": IMAGE.format(""), "requirements.txt": "peewee==3.17.9\n"}
     assert bool(shown(tmp_path, "call-without-timeout", files)) is fires
+
+
+THROUGH = (
+    "import time\n\nimport kubernetes\n\n\nclass Proxy(BASE):\n"
+    "    def __init__(self):\n        self._api = kubernetes.client.CoreV1Api()\n\n"
+    "    def __getattr__(self, name):\n        return lambda *a, **k: getattr(self._api, name)(*a, _request_timeout=5, **k)\n\n\n"
+    "def main():\n    api = Proxy()\n    while True:\n        api.patch_namespaced_pod('a', 'b', {})\n        time.sleep(5)\n\n\n"
+    "if __name__ == '__main__':\n    main()\n"
+)
+
+
+@pytest.mark.parametrize(("base", "fires"), [("object", False), ("kubernetes.client.CoreV1Api", True)])
+def test_a_class_that_hands_each_call_on(tmp_path: Path, base: str, fires: bool) -> None:
+    """What ``object`` lacks is no method of a client that has one of that name."""
+    files = {"app.py": THROUGH.replace("BASE", base), "requirements.txt": PINS}
+    assert bool(said(tmp_path, "call-without-timeout", files)) is fires

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import shown
+from tests.rules.judging import said, shown
 
 APP = (
     "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.post('/send')\ndef send():\n{body}\n    return {{}}\n\n\n"
@@ -208,3 +208,45 @@ def test_a_file_that_several_processes_turn_over(tmp_path: Path, line: str, work
     files = {"app.py": f"{head}{line}\n" + APP.format(body="    pass"), "Dockerfile": image}
     found = [f for f in shown(tmp_path, "lost-log-config", files) if "processes" in f.message]
     assert bool(found) is reported
+
+
+CAUGHT = """\
+import logging
+import sys
+
+import requests
+from flask import Flask
+
+app = Flask(__name__)
+log = logging.getLogger(__name__)
+
+
+@app.post("/send")
+def send():
+    try:
+        requests.post("http://users/send", timeout=3).raise_for_status()
+    except CAUGHT as e:
+        BODY
+    return "", 202
+"""
+
+
+@pytest.mark.parametrize(
+    ("caught", "body", "reported"),
+    [
+        ("Exception", 'log.error("not sent: " + e)', True),
+        ("Exception", 'log.error("not sent: " + e + ", given up")', True),
+        ("Exception", 'error = sys.exc_info()[0]\n        log.error("not sent: " + error)', True),
+        ("ValueError", "log.error(e.message)", True),
+        ("Exception", 'log.error("not sent: " + str(e))', False),
+        ("Exception", 'log.error("not sent: %s", e)', False),
+        ("Exception", 'e = str(e)\n        log.error("not sent: " + e)', False),
+        ("Exception", 'log.error("not sent: " + e.reason)', False),
+        ("Exception", 'if isinstance(e, str):\n            log.error("not sent: " + e)', False),
+        ("Exception", "log.error(e.message)", False),  # which one it is, is not known
+        ("ValueError", 'log.error(e.message if hasattr(e, "message") else e)', False),
+    ],
+)
+def test_an_arm_that_cannot_tell_what_it_caught(tmp_path: Path, caught: str, body: str, reported: bool) -> None:
+    text = CAUGHT.replace("CAUGHT", caught).replace("BODY", body)
+    assert [f.confidence for f in said(tmp_path, "masked-failure", {"app.py": text})] == (["certain"] if reported else [])

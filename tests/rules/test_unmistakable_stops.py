@@ -352,3 +352,63 @@ WITHIN = (
 )
 def test_one_that_fails_to_stop_and_those_behind_it(tmp_path: Path, body: str, told: bool) -> None:
     assert bool(said(tmp_path, "item-stops-batch", {"app.py": WAY_DOWN.format(body=body)})) is told
+
+
+GRACE = (
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {app: shop}}\n  template:\n"
+    "    metadata: {labels: {app: shop}}\n    spec:\n      terminationGracePeriodSeconds: SECONDS\n      containers:\n      - name: shop\n"
+    "        image: shop\n        command: [python, worker.py]\n"
+)
+
+
+@pytest.mark.parametrize(("seconds", "sure"), [(0, True), (30, False)])
+def test_no_time_at_all_to_stop(tmp_path: Path, seconds: int, sure: bool) -> None:
+    files = {"worker.py": "import time\n\nwhile True:\n    time.sleep(5)\n", "deploy.yaml": GRACE.replace("SECONDS", str(seconds))}
+    assert certain(tmp_path, "grace-too-short", files) is sure
+
+
+LOCKED = """
+import signal
+import threading
+import time
+
+
+class Poller:
+    def __init__(self):
+        self._lock = threading.LOCK()
+        self._asked = False
+        signal.signal(signal.SIGTERM, self.on_term)
+
+    def on_term(self, *_):
+        self.ask()
+
+    def ask(self):
+        with self._lock:
+            self._asked = True
+
+    @property
+    def asked(self):
+        with self._lock:
+            return self._asked
+
+    def run(self):
+        while not self.READ:
+            time.sleep(5)
+
+
+if __name__ == "__main__":
+    Poller().run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lock", "read", "sure"),
+    [
+        ("Lock", "asked", True),
+        ("RLock", "asked", False),  # the same thread takes it again
+        ("Lock", "_asked", False),  # the main thread never holds it
+    ],
+)
+def test_a_lock_that_a_handler_and_the_thread_below_it_take(tmp_path: Path, lock: str, read: str, sure: bool) -> None:
+    text = LOCKED.replace("LOCK", lock).replace("READ", read)
+    assert certain(tmp_path, "unsafe-signal-handler", {"poll.py": text}) is sure

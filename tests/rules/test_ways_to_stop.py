@@ -54,3 +54,47 @@ def test_a_service_that_is_interrupted_speaks_for_its_image(tmp_path: Path) -> N
 
 def test_an_image_that_is_interrupted(tmp_path: Path) -> None:
     assert confidences(tmp_path, more="STOPSIGNAL SIGINT\n") == ["possible"]
+
+
+UNIT = "[Service]\nType=simple\nExecStart=/opt/shop/bin/python /opt/shop/poll.py\nRestart=on-failure\n"
+REGISTERED = """
+import time
+
+import requests
+
+
+def register(name):
+    requests.post("http://registry/join", json={"name": name}, timeout=5)
+
+
+def deregister(name):
+    requests.post("http://registry/leave", json={"name": name}, timeout=5)
+
+
+def main():
+    register("poll")
+    try:
+        while True:
+            time.sleep(5)
+    except (KeyboardInterrupt, SystemExit):
+        ARM
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arm", "files", "told"),
+    [
+        ('deregister("poll")', {"deploy/poll.service": UNIT}, ["certain"]),
+        ('print("stopped")', {"deploy/poll.service": UNIT}, []),
+        ('deregister("poll")', {}, ["likely"]),  # who typed it ends it by Ctrl-C
+    ],
+)
+def test_a_way_down_that_is_written_for_exceptions_which_no_signal_raises(
+    tmp_path: Path, arm: str, files: dict[str, str], told: list[str]
+) -> None:
+    written = {"poll.py": REGISTERED.replace("ARM", arm), **files}
+    assert [f.confidence for f in said(tmp_path, RULE, written)] == told

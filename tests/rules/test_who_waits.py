@@ -97,3 +97,33 @@ def test_collected_packages_of_several_owners_are_vendored(tmp_path: Path) -> No
     assert not said(tmp_path / "several", "call-without-timeout", files)
     same = {path: text.replace("Bob Two", "Ada One").replace("Eve Three", "Ada One") for path, text in files.items()}
     assert said(tmp_path / "same", "call-without-timeout", same)
+
+
+PIPED = """
+import multiprocessing
+import time
+
+
+def work(end):
+    end.send(1)
+
+
+def ask():
+    here, there = multiprocessing.Pipe(False)
+    child = multiprocessing.Process(target=work, args=(there,))
+    child.start()
+    CLOSE
+    return here.recv()
+
+
+if __name__ == "__main__":
+    while True:
+        ask()
+        time.sleep(5)
+"""
+
+
+@pytest.mark.parametrize(("close", "sure"), [("print()", True), ("there.close()", False)])
+def test_a_pipe_of_which_the_reader_keeps_the_writing_end(tmp_path: Path, close: str, sure: bool) -> None:
+    found = said(tmp_path, "unbounded-wait", {"ask.py": PIPED.replace("CLOSE", close)})
+    assert [f.confidence == "certain" for f in found] == [sure]

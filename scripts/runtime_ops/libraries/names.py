@@ -60,7 +60,8 @@ class Returns:
     """Dotted type name. ``{0}`` = the first argument, a text (``boto3.client("sqs")`` gives ``boto3.client.sqs``)."""
     source: str
     how: str = "call"
-    """call, attribute, await (the type that awaiting the call gives), with (what entering the block gives), item (what iterating gives)."""
+    """call, attribute, await (the type that awaiting the call gives), with (what entering the block gives), item (what iterating gives),
+    argument (a method that programs write: the class, or a stand-in for it, that the library hands over first)."""
     sure: bool = True
 
 

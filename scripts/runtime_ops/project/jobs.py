@@ -298,8 +298,9 @@ def _jobs_of_call(site: Site, system: JobSystem) -> Iterator[tuple[m.Expr, str]]
             expr = keyword or site.call.argument("", int(entry.job))
         elif entry.job not in ("receiver", "name"):
             expr = site.call.argument(entry.job, 1) or site.call.argument(entry.job, 0)
-        if expr is not None:
-            yield expr, "registration" if entry in system.registrations else "enqueue"
+        parts = expr.items if isinstance(expr, m.Sequence) else (expr,) if expr is not None else ()  # ``callbacks=[self.process]``
+        for part in parts:
+            yield part, "registration" if entry in system.registrations else "enqueue"
 
 
 def _handed_on(links: Links) -> Iterator[Job]:

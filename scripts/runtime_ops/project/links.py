@@ -149,7 +149,8 @@ class Links:
                 if only and not (isinstance(expr, m.Name) and expr.id in only):
                     continue
                 value = self.names.value(expr, site.function)
-                if value is None or value.kind not in ("instance", "made"):
+                # a class is handed over to be called: ``serve(Daemon)`` makes one in ``def serve(cls): cls().run()``
+                if value is None or value.kind not in ("instance", "made", "class"):
                     continue
                 key = (target, name)
                 old = given.get(key, value)
@@ -168,7 +169,8 @@ class Links:
                             bases.append(value.target)
                             value.target.subclasses.append(klass)
                     elif value is not None and value.kind in ("external", "made"):
-                        bases.append(value.name)
+                        if value.name != "object":  # says nothing: what such a class lacks is not to be found in a library either
+                            bases.append(value.name)
                     elif isinstance(expr, m.Name):
                         bases.append(expr.id)
                 klass.bases = tuple(bases)

@@ -136,7 +136,8 @@ class ModuleIndex:
                 continue
             if self._has(*found):
                 return found
-            partial = partial or found
+            if root not in self._packages:  # a file in a package that lacks the name only has the library's: ``pkg/kombu.py``
+                partial = partial or found
         return partial or (None, target)
 
     @staticmethod

@@ -20,7 +20,8 @@ TRAITLETS = ("traitlets.config.", "jupyter_core.application.", "jupyter_server."
 DEPTH = 12  # steps through assignments, returns and re-exports before the answer is "unknown"
 UNASKED = Value("", "")
 """Stands for an answer that is not remembered."""
-ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar|Type|type)\[(.+)\]$")
+ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar)\[(.+)\]$")
+OF_A_CLASS = re.compile(r"^(?:typing\.)?[Tt]ype\[(.+)\]$")
 CASTS = ("typing.cast", "typing_extensions.cast")
 STAND_INS = frozenset(
     """werkzeug.local.LocalProxy celery.local.Proxy celery.local.PromiseProxy django.utils.functional.SimpleLazyObject
@@ -199,14 +200,29 @@ class Names:
             return given
         if param.default is not None and not isinstance(param.default, m.Const):
             return self.value(param.default, scope.parent or scope, depth + 1)
+        return self.handed_by_library(name, scope)
+
+    def handed_by_library(self, name: str, method: Func) -> Value | None:
+        """The class that a library hands to a method which it calls on the project's own: ``def get_consumers(self, Consumer, …)``."""
+        params = method.facts.params
+        if method.cls is None or len(params) < 2 or params[1].name != name:
+            return None
+        for base in method.cls.external_bases:
+            row = libraries.returned(f"{base}.{method.name}")
+            if row is not None and row.how == "argument":
+                return make(Value, ("external", row.type, None, None, None))
         return None
 
     def annotated(self, text: str, function: Func, depth: int) -> Value | None:
-        """An instance of the class that an annotation names (``X``, ``X | None``, ``Optional[X]``, ``"X"``)."""
+        """An instance of the class that an annotation names (``X``, ``X | None``, ``Optional[X]``, ``"X"``); the class itself
+        where it says ``type[X]``, which is called to make one."""
         text = text.strip("'\" ")
         wrapped = ANNOTATION_WRAPPERS.match(text)
         if wrapped:
             text = wrapped.group(1).split(",")[0].strip("'\" ")
+        a_class = OF_A_CLASS.match(text)
+        if a_class:
+            text = a_class.group(1).strip("'\" ")
         options = [o.strip() for o in text.split("|") if o.strip() not in ("None", "")]
         if len(options) != 1:
             return None
@@ -215,6 +231,8 @@ class Names:
             return None
         scope = function.parent or function.module.level
         value = self.name(name, scope, depth + 1)
+        if a_class and value is not None and value.kind == "class":
+            return value
         return self.instance(value, None) if value is not None else None
 
     def bound(self, bindings: list[Binding], scope: Func, depth: int) -> Value | None:

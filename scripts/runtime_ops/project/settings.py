@@ -60,12 +60,13 @@ class Settings:
         found = list(self._by_name.get(name, ()))
         if not found:
             found = [r for r in self.reads if r.how in ("pydantic", "dynaconf") and r.name.upper() == name.upper()]
+        folded = name.upper()  # what puts a name together may as well write it large: ``PREFIX + key.upper()``
         for read in self._open:
-            head, _, tail = read.name.partition(UNKNOWN)
+            head, _, tail = read.name.upper().partition(UNKNOWN)
             if (
-                len(name) >= len(head) + len(tail)
-                and name.startswith(head)
-                and name.endswith(tail.rpartition(UNKNOWN)[2])
+                len(folded) >= len(head) + len(tail)
+                and folded.startswith(head)
+                and folded.endswith(tail.rpartition(UNKNOWN)[2])
             ):
                 found.append(read)
         return tuple(found)

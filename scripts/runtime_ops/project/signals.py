@@ -12,7 +12,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Klass, Module, Site
 
 TERMINATION = frozenset(("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"))
 RAISING_CALLS = frozenset(("sys.exit", "exit", "quit", "os._exit", "os.abort"))
@@ -174,3 +174,65 @@ def _target_name(expr: m.Expr) -> str:
 
 def _globals(func: Func) -> frozenset[str]:
     return frozenset(n for p in func.places if isinstance(p.stmt, m.Global) for n in p.stmt.names)
+
+
+class StopFlags:
+    """What handlers of SIGTERM change: a loop that looks at it is how the program stays up, whatever its turns do."""
+
+    def __init__(self, links: Links) -> None:
+        self._of: set[tuple[Klass | Module, str]] = set()
+        for registration in find_registrations(links):
+            handler = registration.handler
+            if handler is not None and "SIGTERM" in registration.signals and registration.terminates:
+                self._of.update(_changed(handler, registration.acts))
+
+    def looked_at(self, test: m.Expr, func: Func) -> bool:
+        """Whether a condition, written in ``func``, depends on such a flag: by its name, or through a property or a method
+        without arguments that gives it back."""
+        return bool(self._of) and any(self._is_one(name, func) for name in _read(test, func))
+
+    def _is_one(self, name: str, func: Func) -> bool:
+        klass = _class_around(func)
+        if name.startswith("self."):
+            attribute = name.split(".")[1]
+            return klass is not None and any(
+                name == attribute and isinstance(of, Klass) and (of in klass.ancestry or klass in of.ancestry) for of, name in self._of
+            )
+        return (func.module, name.partition(".")[0]) in self._of
+
+
+def _changed(handler: Func, acts: tuple[Act, ...]) -> Iterator[tuple[Klass | Module, str]]:
+    """The attributes and globals that a handler sets, and the events that it sets."""
+    klass = _class_around(handler)
+    for act in acts:
+        if act.kind == "set":
+            name = act.name
+        elif act.kind == "call" and act.site is not None and act.site.method == "set" and act.site.text.count("."):
+            name = act.site.text.rpartition(".")[0]
+        else:
+            continue
+        if name.startswith("self.") and name.count(".") == 1 and klass is not None:
+            yield klass, name.partition(".")[2]
+        elif name.isidentifier():
+            yield handler.module, name
+
+
+def _read(test: m.Expr, func: Func) -> Iterator[str]:
+    """The dotted names in a condition; for ``self.stopped``, where that is a property or a method, those that it gives back."""
+    klass = _class_around(func)
+    for node in m.walk(test):
+        if not isinstance(node, m.Name):
+            continue
+        yield node.id
+        method = klass.method(node.id.partition(".")[2]) if klass is not None and node.id.startswith("self.") else None
+        for place in method.by_kind.get(m.Return, ()) if method is not None else ():
+            if isinstance(place.stmt, m.Return) and place.stmt.value is not None:
+                yield from (inner.id for inner in m.walk(place.stmt.value) if isinstance(inner, m.Name))
+
+
+def _class_around(func: Func) -> Klass | None:
+    """The class of a method, or of the method in which a function is defined."""
+    around: Func | None = func
+    while around is not None and around.cls is None:
+        around = around.parent
+    return around.cls if around is not None else None

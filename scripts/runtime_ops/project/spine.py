@@ -8,18 +8,21 @@ around it, or in the handlers of the ``try`` around it, is shutdown.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
+from runtime_ops.plain import cached_property
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
-from runtime_ops.project.model import Func, Place, Site, Step
+from runtime_ops.project.model import Func, Klass, Place, Site, Step
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.signals import StopFlags
 from runtime_ops.project.source_text import source_of
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
@@ -66,6 +69,9 @@ CONSUMES = re.compile(
     r".*(?:Consumer|Worker|Listener|Subscriber|Daemon)\.(?:start|run|run_forever|consume|start_consuming|listen|work|serve_forever|loop)$"
 )
 """A consumer or worker that is started, of a library whose start does not return at once as those of threads and clients do."""
+GREENLETS = ("eventlet.", "gevent.")
+STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
+"""Names of functions that wait for an end which they have asked for."""
 OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
 """Names of what is waited for when a program begins, or until one piece of work is over: not until its end."""
 
@@ -90,22 +96,33 @@ class Spine:
             if all(_left_for_good(place, ()) for place in found):  # also where there is none
                 found = tuple(sorted((*found, *self._through(func, depth)), key=lambda p: p.line))
             if not found:
-                found = self._joined(func, depth) or self._waits(func) or self._ends_in_consumer(func)
+                found = self._joined(func, depth) or self._of_greenlet(func, depth) or self._waits(func) or self._ends_in_consumer(func)
         finally:
             self._busy.discard(func)
         if depth == 0 or found:
             self._places[func] = found
         return found
 
+    @cached_property
+    def _flags(self) -> StopFlags:
+        return StopFlags(self.links)
+
+    def _until_told(self, place: Place, func: Func) -> bool:
+        """Whether a loop runs until the handler of SIGTERM changes what it looks at: that is how this program stays up."""
+        loop = place.stmt
+        if not isinstance(loop, m.While) or isinstance(loop.test, m.Const) or func.facts.is_generator:
+            return False
+        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop) or _works_off(loop, func))
+
     def _own(self, func: Func) -> tuple[ServingPlace, ...]:
         found = []
         for site in func.sites:
-            if site.dotted is not None:
+            if site.dotted is not None and not _cleans_up(site.steps):
                 kind = _serves(site.dotted)
                 if kind and not _bounded_run(site):
                     found.append(ServingPlace("call", kind, func, site.line, site.steps, site, None))
         for place in func.places:
-            if is_serving_loop(place, func, self.links):
+            if not _cleans_up(place.steps) and (is_serving_loop(place, func, self.links) or self._until_told(place, func)):
                 found.append(ServingPlace("loop", "worker", func, place.stmt.line, place.steps, None, place.stmt))  # type: ignore[arg-type]
         return tuple(sorted(found, key=lambda p: p.line))
 
@@ -121,7 +138,7 @@ class Spine:
                         ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee)
                     )
         for site in func.sites:
-            if site.weak or len(site.targets) > 3:
+            if site.weak or len(site.targets) > 3 or _cleans_up(site.steps):
                 continue
             for target in site.targets:
                 if target is func or target.facts.is_generator or runs_aside(target, self.links):
@@ -150,6 +167,30 @@ class Spine:
                 return (ServingPlace("through", inner[0].kind, func, join.line, join.steps, join, None, edge.callee),)
         return ()
 
+    def _of_greenlet(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
+        """A greenlet that serves, started here or by another method and waited for here without a limit:
+        ``self.thread = spawn(self.consumer.run)`` … ``self.thread.wait()``."""
+        if STOPS.search(func.name):
+            return ()
+        for site in func.sites:
+            bare = isinstance(site.call.func, m.Name) and not site.call.args and not site.call.keywords
+            if site.method not in ("wait", "join") or not bare or site.targets or _cleans_up(site.steps):
+                continue
+            for maker, call in _bound_calls(site.text.rpartition(".")[0], func):
+                value = self.links.names.value(call, maker)
+                if value is None or value.kind != "made" or not value.name.startswith(GREENLETS):
+                    continue
+                for edge in self.links.callees.get(maker, ()):
+                    inner = self.places(edge.callee, depth + 1) if edge.site.call is call and edge.how == "reference" else ()
+                    if inner:
+                        return (ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee),)
+                for given in call.args:
+                    run = self.links.names.value(given, maker) if isinstance(given, m.Name) else None
+                    kind = _serves(run.name) if run is not None and run.kind == "external" else ""
+                    if kind:
+                        return (ServingPlace("wait", kind, func, site.line, site.steps, site, None),)
+        return ()
+
     def _waits(self, func: Func) -> tuple[ServingPlace, ...]:
         for site in reversed(func.sites):
             waits = site.dotted and surface("serve-wait", site.dotted) and not site.call.args and not site.call.keywords
@@ -167,6 +208,22 @@ class Spine:
             if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
                 return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
+    """The calls whose results a name, or an attribute of the own object, is bound to, with the functions that they stand in."""
+    bound = [(func, binding) for binding in func.bindings.get(name, ())]
+    if name.startswith("self.") and name.count(".") == 1 and func.cls is not None:
+        attribute = name.partition(".")[2]
+        bound += [each for k in func.cls.ancestry if isinstance(k, Klass) for each in k.attributes.get(attribute, ())]
+    for maker, binding in bound:
+        if binding.kind == "assign" and isinstance(binding.expr, m.Call):
+            yield maker, binding.expr
+
+
+def _cleans_up(steps: tuple[Step, ...]) -> bool:
+    """Whether a place stands in a ``finally``: what waits there waits for an end, nobody is served."""
+    return any(step.arm == "final" for step in steps)
 
 
 def _gate(site: Site) -> bool:

@@ -70,7 +70,10 @@ def check(project: Project) -> Iterator[Finding]:
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
-            confidence="likely" if any(_may_be_lost(project, w) for w in waiting) else "possible",
+            confidence=(
+                "certain" if any(_keeps_other_end(w.site) for w in waiting)
+                else "likely" if any(_may_be_lost(project, w) for w in waiting) else "possible"
+            ),
         )
 
 
@@ -194,6 +197,20 @@ def _may_be_lost(project: Project, wait: WaitSite) -> bool:
         return True
     made = [b.expr for b in site.function.bindings.get(site.text.rpartition(".")[0], ())]
     return wait.kind == "future" and any(isinstance(e, m.Call) and source_of(e.func).rpartition(".")[2] in SENDS for e in made)
+
+
+def _keeps_other_end(site: Site) -> bool:
+    """``here, there = Pipe(); Process(args=(there,)).start(); here.recv()`` without ``there.close()``: a child that dies before
+    it has sent gives no end of file, since this process holds the writing end itself."""
+    func = site.function
+    here = site.text.rpartition(".")[0]
+    made = next((b.expr for b in func.bindings.get(here, ()) if b.kind == "unpack" and isinstance(b.expr, m.Call)), None)
+    if site.method != "recv" or made is None or not source_of(made.func).endswith("Pipe"):
+        return False
+    ends = [name for name, bound in func.bindings.items() if name != here and any(b.expr is made for b in bound)]
+    return len(ends) == 1 and not any(s.text == f"{ends[0]}.close" for s in func.sites) and any(
+        s.method == "Process" and any(isinstance(n, m.Name) and n.id == ends[0] for n in m.walk(s.call)) for s in func.sites
+    )
 
 
 def _done_on_success_only(project: Project, site: Site) -> bool:

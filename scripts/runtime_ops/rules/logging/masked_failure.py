@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.errors import connection_errors
 from runtime_ops.project.build import Project
+from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, resolve_all, takes_anything
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule
@@ -26,8 +28,19 @@ OF_THIS_HOST = ("socket.gethost", "socket.getfqdn", "threading.", "logging.", "t
 """Calls that fail on no machine in practice."""
 
 
+OWN_FAILURES = frozenset(
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception
+)
+"""Python's own exceptions, of which none has an attribute ``message``."""
+ASKS = frozenset(("hasattr", "getattr", "isinstance", "issubclass"))
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    for arm in project.failures:
+        finding = _of_its_text(project, arm)
+        if finding is not None and (project.phases_by_entrypoint(arm.func) or project.imported_by(arm.func.module)):
+            yield finding
     for func in project.functions:
         kinds = func.by_kind
         yield from _of_texts(project, func)
@@ -77,6 +90,71 @@ def _is_text(expr: m.Expr | None) -> bool:
     if isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name == "format":
         return _is_text(expr.func.value)
     return isinstance(expr, m.Format) or (isinstance(expr, m.Const) and isinstance(expr.value, str))
+
+
+# ---------------------------------------------------------------- what is told of the failure
+
+
+def _of_its_text(project: Project, arm: HandlerEffects) -> Finding | None:
+    """``except Exception as e: log.error("no: " + e)``: a text and an exception cannot be added; ``e.message`` is Python 2's."""
+    caught = _caught(arm)
+    for node in _own_nodes(arm.handler.body):
+        if isinstance(node, m.BinOp) and node.op == "+":
+            other = node.right if _is_text(node.left) else node.left if _is_text(node.right) else None
+            if isinstance(other, m.Name) and other.id in caught:
+                return _told_wrongly(
+                    project, arm, other.line,
+                    f"this adds a text and the exception {other.id}: Python raises \"TypeError: can only concatenate str\" in its place",
+                    f"give it to the log call as an argument, or write str({other.id})",
+                )  # fmt: skip
+        if isinstance(node, m.Name) and arm.handler.bound and node.id.startswith(f"{arm.handler.bound}.message") and _all_own(arm):
+            return _told_wrongly(
+                project, arm, node.line,
+                f"{node.id} is of Python 2: none of {' / '.join(arm.handler.types)} has it, so this raises AttributeError in its place",
+                f"write str({arm.handler.bound})",
+            )  # fmt: skip
+    return None
+
+
+def _told_wrongly(project: Project, arm: HandlerEffects, line: int, what: str, remedy: str) -> Finding:
+    return RULE.in_function(
+        project, arm.func, line, f"{what}, and what was caught is neither told nor dealt with", remedy,
+        severity="low" if arm.raises == "always" else None, confidence="certain",
+    )  # fmt: skip
+
+
+def _caught(arm: HandlerEffects) -> frozenset[str]:
+    """The names that can only mean the exception in the arm: the bound one, and what takes a part of ``sys.exc_info()``."""
+    names = {arm.handler.bound} if arm.handler.bound else set()
+    for node in m.walk(arm.handler.body):
+        if not isinstance(node, m.Assign) or not isinstance(node.targets[0], m.Name):
+            continue
+        value = node.value.value if isinstance(node.value, m.Subscript) else None
+        of_info = isinstance(value, m.Call) and isinstance(value.func, m.Name) and value.func.id.rpartition(".")[2] == "exc_info"
+        (names.add if of_info else names.discard)(node.targets[0].id)
+    return frozenset(name for name in names if name)
+
+
+def _own_nodes(block: m.Block) -> Iterator[object]:
+    """What stands in an arm, and neither behind a question about the exception nor where the failure of this is taken itself."""
+    apart = {
+        id(inner)
+        for node in m.walk(block)
+        if isinstance(node, m.Try) or (isinstance(node, m.If | m.IfExp) and _asks_kind(node.test))
+        for inner in m.walk(node)
+    }
+    return (node for node in m.walk(block) if id(node) not in apart)
+
+
+def _asks_kind(test: m.Expr) -> bool:
+    return any(isinstance(call.func, m.Name) and call.func.id in ASKS for call in m.calls(test)) or any(
+        isinstance(n, m.Name) and n.id.startswith(("sys.version", "six.PY", "PY2", "PY3")) for n in m.walk(test)
+    )
+
+
+def _all_own(arm: HandlerEffects) -> bool:
+    """Whether an arm takes exceptions of Python alone: those of a project or a library may have what these have not."""
+    return bool(arm.catches) and all(name.removeprefix("builtins.") in OWN_FAILURES for name in arm.catches)
 
 
 # ---------------------------------------------------------------- attempts

@@ -18,6 +18,8 @@ MEASURES = re.compile(
     r"|graphite|influx|^cloudwatch|stackdriver|riemann|jaeger|zipkin|(?:^|_)otel(?:_|$)|pyroscope|librato|collectd|(?:celery|rq)[_-]\w*exporter|flower|beeline"
 )
 """Words of what measures: packages, variables, programs. Broader than what a finding names: one of them is enough to be silent."""
+EXPOSED = ("# HELP ", "# TYPE ")
+"""How the lines begin that say what a number of Prometheus's text format is."""
 BROKERS = frozenset("celery rq rqworker dramatiq arq huey_consumer huey_consumer.py taskiq faust".split())
 """Workers that take from a queue, by program."""
 TAKES = frozenset("blpop brpop brpoplpush blmove bzpopmin xreadgroup receive_message receive_messages basic_consume basic_get".split())
@@ -49,6 +51,8 @@ def _words(project: Project) -> Iterator[str]:
         yield module.path.rpartition("/")[2]
         for func in module.functions.values():
             yield from (text for text in func.inventory.texts if text == "cloudwatch")
+            if any(text.startswith(EXPOSED) for text in func.inventory.texts):
+                yield "prometheus"  # its text format, written by hand
             for place in func.by_kind.get(m.Import, ()):
                 if isinstance(place.stmt, m.Import):
                     yield place.stmt.target

@@ -69,6 +69,17 @@ def _skipped(life: Life) -> Iterator[Site]:
                 yield site
 
 
+def given_up(project: Project, entrypoint: Entrypoint) -> Site | None:
+    """The first call that saves, sends or hands back something in an arm for the exceptions of a stop: it is written for nothing
+    else, and a death by a signal raises none of them."""
+    return next((s for s in _skipped(project.lives[entrypoint]) if _in_arm_of_stop(s) and hands_back(s)), None)
+
+
+def _in_arm_of_stop(site: Site) -> bool:
+    arms = [step.handler for step in site.steps if step.arm == "handler" and step.handler is not None]
+    return any(name.rpartition(".")[2] in OF_A_STOP for arm in arms for name in arm.types)
+
+
 def in_hand(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether work is seen that a death cuts off: an item that was taken, a file or claim half made, a change of a database."""
     life = project.lives[entrypoint]
@@ -99,6 +110,8 @@ def _goes_down(site: Site) -> bool:
     caught = [set(t.rpartition(".")[2] for t in s.handler.types) for s in site.steps if s.arm == "handler" and s.handler is not None]
     if any(types and not types & OF_A_STOP for types in caught):
         return False
+    if any(types & OF_A_STOP for types in caught):
+        return True
     return bool(STOP_NAME.search(site.method)) or site.dotted in REMOVERS or any(s.arm == "final" for s in site.steps)
 
 

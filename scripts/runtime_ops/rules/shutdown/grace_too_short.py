@@ -75,6 +75,7 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
             "high",
             "The grace period is 0: every stop is a SIGKILL at once",
             "set it to 30 s",
+            confidence="certain",
         )
     pause = pause_before_stop(launch)
     if pause >= DRAINED:
@@ -168,6 +169,7 @@ def _finding(
     severity: str,
     message: str,
     remedy: str,
+    confidence: str = "likely",
 ) -> Finding:
     return RULE.finding(
         grace.path,
@@ -175,6 +177,7 @@ def _finding(
         message,
         remedy,
         severity=severity,
+        confidence=confidence,
         phase="shutdown",
         entrypoints=(entrypoint,) if entrypoint is not None else (),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],

@@ -18,7 +18,7 @@ from runtime_ops.project.resources import Resource
 from runtime_ops.project.signals import Registration
 from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.shutdown._at_stake import at_stake, hands_back, in_hand, lost, skipped
+from runtime_ops.rules.shutdown._at_stake import at_stake, given_up, hands_back, in_hand, lost, skipped
 from runtime_ops.rules.shutdown._launched import own_image
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._reloading import reloads
@@ -54,14 +54,17 @@ def check(project: Project) -> Iterator[Finding]:
         if for_developers(project, entrypoint) or _typed(project, entrypoint) or _tries_out(entrypoint):
             continue
         place = next((p for p in serving_places(project, entrypoint) if _left_open(project, entrypoint, p)), None)
-        if place is None or (place.function.path, place.line) in reported:
+        if place is None:
             continue
         if signal_stays_outside(entrypoint) or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
             continue
-        reported.add((place.function.path, place.line))
+        finding = _finding(project, entrypoint, place, lost(project, entrypoint))
+        if (finding.path, finding.line) in reported:
+            continue  # programs that share the place share the mend
+        reported.add((finding.path, finding.line))
         left_out = skipped(project, entrypoint)
         habit = (place.how, (place.site.dotted or "") if place.site is not None else "", left_out.text if left_out is not None else "")
-        alike.setdefault(habit, []).append(_finding(project, entrypoint, place, lost(project, entrypoint)))
+        alike.setdefault(habit, []).append(finding)
     for findings in alike.values():
         # programs that are written alike are one habit, two may be a chance
         yield from as_one(findings) if len(findings) >= HABIT else findings
@@ -262,17 +265,18 @@ def _severity(project: Project, entrypoint: Entrypoint, *, seen: bool) -> str:
 
 
 def _interrupt(project: Project, entrypoint: Entrypoint, place: ServingPlace) -> HandlerEffects | None:
-    """The arm of main, around the function that serves, that takes Ctrl-C for the stop: there the other stop belongs."""
+    """The arm of main, or of what it calls on the way to the function that serves, that takes Ctrl-C for the stop: there the other
+    stop belongs. Of other modules only those are the program's own that no second one is served by."""
     spine = project.lives[entrypoint].spine
-    return next(
-        (
-            arm
-            for arm in project.failures
-            if arm.func in spine and arm.func is not place.function and arm.func.module is entrypoint.main.module
-            if any(name.rpartition(".")[2] == "KeyboardInterrupt" for name in arm.handler.types)
-        ),
-        None,
-    )  # fmt: skip
+    found = [
+        arm
+        for arm in project.failures
+        if arm.func in spine and arm.func is not place.function
+        if any(name.rpartition(".")[2] == "KeyboardInterrupt" for name in arm.handler.types)
+    ]
+    others = [life.spine for other, life in project.lives.items() if other is not entrypoint and other.long_running]
+    near = (arm for arm in found if arm.func.module is entrypoint.main.module)
+    return next(near, None) or next((arm for arm in found if not any(arm.func in each for each in others)), None)
 
 
 def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *, seen: bool) -> str:
@@ -286,6 +290,8 @@ def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *
         return "certain" if chosen else "likely"
     if as_pid1(entrypoint) is not None and at_stake(project, entrypoint):
         return "likely"  # the end of its turns is SIGKILL, always
+    if given_up(project, entrypoint) is not None and any(x.platform not in BY_HAND for x in entrypoint.production):
+        return "certain"  # a supervisor stops it by SIGTERM, and its way down is written for exceptions that nothing raises then
     typed = not entrypoint.launches and bool(project.launches)
     return "likely" if seen and not typed else "possible"
 

@@ -13,6 +13,7 @@ from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import owners
 from runtime_ops.rules.shutdown._running import for_developers, waits_by_call
+from runtime_ops.rules.shutdown._shared_locks import SharedLock, shared_lock
 from runtime_ops.rules.shutdown.unbounded_shutdown_wait import ends_soon
 
 RULE = Rule(
@@ -32,6 +33,11 @@ def check(project: Project) -> Iterator[Finding]:
         started = [e for e in owners(project, registration.site) if not for_developers(project, e)]
         if registration.how != "signal" or not started:
             continue
+        shared = shared_lock(project, registration, tuple(started))
+        if shared is not None and (shared.own.func.path, shared.own.line) not in reported:
+            reported.add((shared.own.func.path, shared.own.line))
+            yield _of_lock(project, registration, shared)
+            continue
         for act in registration.acts:
             if act.kind != "call" or act.site is None or (act.site.path, act.site.line) in reported:
                 continue
@@ -43,6 +49,26 @@ def check(project: Project) -> Iterator[Finding]:
             reported.add((act.site.path, act.site.line))
             yield _finding(project, registration, act.site, waits.get(id(act.site.call)), reason)
             break
+
+
+def _of_lock(project: Project, registration: Registration, shared: SharedLock) -> Finding:
+    own, other = shared
+    signals = "/".join(registration.signals) or "a signal"
+    return RULE.finding(
+        own.func.path,
+        own.line,
+        f"the handler of {signals} runs between two bytecodes of the main thread and takes {own.text}, which {other.func.name}() "
+        f"({other.func.path}:{other.line}) takes in that thread as well: a signal that comes while it is held waits for ever",
+        "set a plain flag or an Event in the handler, without the lock; or make it an RLock where half of a change does no harm",
+        confidence="certain",
+        phase="shutdown",
+        entrypoints=owners(project, registration.site),
+        trace=(
+            Evidence(registration.site.path, registration.site.line, "the handler is installed"),
+            Evidence(other.func.path, other.line, "the main thread holds it here"),
+        ),
+        anchor=f"{own.func.qualname}:{own.text}",
+    )
 
 
 def _unsafe(site: Site, wait: WaitSite | None) -> str | None:

@@ -129,12 +129,24 @@ def _read(project: Project, entrypoint: Entrypoint, name: str, path: str) -> boo
         module = read.function.module
         if module in entrypoint.modules or module not in elsewhere:
             return True
-    return name != "PORT" and any(name in _said(module) or _by_prefix(module, name) for module in entrypoint.modules)
+    return name != "PORT" and any(name in _said(module) or _by_prefix(project, module, name) for module in entrypoint.modules)
 
 
-def _by_prefix(module: Module, name: str) -> bool:
-    """Whether the module goes through the whole environment and speaks of the variable's prefix: ``MLAPP_``."""
-    return any(word.endswith("_") and name.startswith(word) for word in _said(module)) and _goes_through(module)
+def _by_prefix(project: Project, module: Module, name: str) -> bool:
+    """Whether the module goes through the whole environment and speaks of the variable's prefix: ``MLAPP_``, as a text or as a
+    constant that it compares names with."""
+    if not _goes_through(module):
+        return False
+    return any(word.endswith("_") and name.startswith(word) for word in (*_said(module), *_prefixes(project, module)))
+
+
+def _prefixes(project: Project, module: Module) -> Iterator[str]:
+    """The texts that a module asks by name whether something starts with them: ``key.startswith(PREFIX)``."""
+    for func in module.functions.values():
+        for site in func.sites:
+            given = project.names.constant(site.call.args[0], func) if site.method == "startswith" and site.call.args else None
+            if isinstance(given, str):
+                yield given
 
 
 @cache
