@@ -251,6 +251,28 @@ def test_a_token_of_the_path_that_opens_the_session(tmp_path: Path, kept: str, f
     assert any(f.confidence == "certain" for f in findings) is fires
 
 
+ANSWERED = (
+    "@app.get('/')\ndef index():\n    try:\n        return price('1')\n    except {caught} as error:\n"
+    "        {tells}\n        return {answer}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("caught", "tells", "answer", "fires"),
+    [
+        ("Exception", "log.info(error)", "str(error)", True),
+        ("Exception", "pass", "f'no price: {error}'", True),
+        ("Exception", "log.error('no price: %s', error)", "str(error)", False),  # its traceback is another rule's
+        ("Exception", "log.info(error)", "str(error), 500", False),  # the status tells
+        ("Exception", "log.info(error)", "{'error': str(error)}", False),  # may be what both sides agreed on
+        ("KeyError", "log.info(error)", "str(error)", False),
+    ],
+)
+def test_a_failure_whose_text_is_the_answer(tmp_path: Path, caught: str, tells: str, answer: str, fires: bool) -> None:
+    text = FLASK + ANSWERED.format(caught=caught, tells=tells, answer=answer) + RUN
+    assert bool(shown(tmp_path, "logging/unlogged-failure", {"app.py": text, "own.py": OWN})) is fires
+
+
 CATCH_ALL = "{decorator}\ndef failed(error):\n    {body}\n\n\n@app.get('/')\ndef index():\n    return price('1')\n"
 
 

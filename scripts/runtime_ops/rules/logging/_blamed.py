@@ -59,6 +59,22 @@ def answers_as_done(project: Project, arm: HandlerEffects) -> bool:
     return any(FAILED.search(text) for text in texts) and len(arm.returns) == 1 and asks_others(project, arm)
 
 
+def answers_with_its_text(project: Project, arm: HandlerEffects) -> bool:
+    """Whether an arm for any exception answers the exception's own text as the whole body, with the status of success
+    (``return str(error)``). A mapping that has it under a key may be what the two sides agreed on."""
+    if not arm.broad or arm.raised or len(arm.returns) != 1 or "fall" in arm.ends or arm.answers:
+        return False
+    (returned,) = arm.returns
+    return returned.kind == "exception" and returned.status is None and _text_alone(returned.expr) and asks_others(project, arm)
+
+
+def _text_alone(expr: m.Expr | None) -> bool:
+    """``str(error)``, ``repr(error)``, ``f"{error}"``."""
+    if isinstance(expr, m.Call):
+        return source_of(expr.func) in ("str", "repr") and len(expr.args) == 1 and not expr.keywords
+    return isinstance(expr, m.Format)
+
+
 def asks_others(project: Project, arm: HandlerEffects) -> bool:
     """Whether the body calls what can fail for reasons of the service: a wait for another program, or functions of the project that
     do more than look at the input."""

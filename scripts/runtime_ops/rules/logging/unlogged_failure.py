@@ -17,7 +17,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, places_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.health._probes import functions_of
-from runtime_ops.rules.logging._blamed import answers_as_done, blames_the_client
+from runtime_ops.rules.logging._blamed import answers_as_done, answers_with_its_text, blames_the_client
 from runtime_ops.rules.logging._catch_alls import FLASK, answers_success, silent_catch_alls
 from runtime_ops.rules.logging._failing import hardly_fails
 from runtime_ops.rules.logging._shown import probes
@@ -30,6 +30,8 @@ RULE = Rule(
 )
 SERVER_ERRORS = range(500, 600)
 BY_NAME = re.compile(r"(?i)(^|[._])(log|logger)\.(warning|error|exception|critical)$")
+QUIET = ("debug", "info")
+"""Levels of what goes on as it should: nobody is called for them, and no error tracker takes them."""
 HEALTH = ("health", "live", "ready", "ping", "status", "heartbeat")
 
 
@@ -42,6 +44,8 @@ def check(project: Project) -> Iterator[Finding]:
         if arm.func not in handlers or not _leaves_no_trace(arm):
             continue
         answer = _answer(project, arm)
+        if arm.logs and answer != "success":
+            continue  # its status tells that something failed, and the log what
         if answer and not _told_before(project, arm) and not _told_after(arm, logging) and running(project, arm):
             files[arm.path, answer].append(arm)
     for hook, handler in silent_catch_alls(project):
@@ -67,7 +71,9 @@ def _catch_all(project: Project, hook: Hook, handler: Func) -> Finding:
 
 
 def _leaves_no_trace(arm: HandlerEffects) -> bool:
-    if arm.logs or arm.tracebacks or arm.prints or arm.reports or arm.exits or arm.counts or arm.stores or hardly_fails(arm):
+    if any(log.level not in QUIET for log in arm.logs) or hardly_fails(arm):
+        return False
+    if arm.tracebacks or arm.prints or arm.reports or arm.exits or arm.counts or arm.stores:
         return False
     return not (probes(arm.func) or any(word in arm.func.name.lower() for word in HEALTH))
 
@@ -78,7 +84,7 @@ def _answer(project: Project, arm: HandlerEffects) -> str:
         return "5xx"
     if blames_the_client(project, arm):
         return "4xx"
-    return "success" if answers_as_done(project, arm) else ""
+    return "success" if answers_as_done(project, arm) or answers_with_its_text(project, arm) else ""
 
 
 def _answers_server_error(arm: HandlerEffects) -> bool:
@@ -158,17 +164,21 @@ def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffect
     many = len(others) + 1
     handlers = len({arm.func for arm in (first, *others)})
     told = "the client is told the text" if first.uses_error else "not even its text is told"
+    logs = "nothing"
+    if first.logs:
+        logs, unseen, seen = f"it as {first.logs[0].level} only, without a traceback", "neither the error rate nor an alert", "sees it"
     if answer != "5xx":
         told += ", with a status that says it was the client's fault" if answer == "4xx" else ", with the status of success"
+    unseen = "nobody who runs the service"
     seen = "sees more of it than the request's path" if django and answer != "success" else "can see why requests fail, or where"
     what = f"{handlers} request handlers of this file catch" if handlers > 1 else f"{first.func.name}() catches"
-    answers = f"answer {answer} and log" if handlers > 1 else f"answers {answer} and logs"
+    answers = f"answer {answer} and log {logs}" if handlers > 1 else f"answers {answer} and logs {logs}"
     minor = django and not others and first.uses_error and first.body_statements == 1
     found = RULE.in_function(
         project,
         first.func,
         first.line,
-        f"{what} {caught(first)}, {answers} nothing: {told}, and nobody who runs the service {seen}",
+        f"{what} {caught(first)}, {answers}: {told}, and {unseen} {seen}",
         "log it with exc_info (or log.exception) before answering, or let it pass to the framework, which logs it and answers 500",
         end_line=first.handler.body[0].end_line if first.handler.body else first.line,
         severity="medium" if many >= 3 and answer == "5xx" else "low",
