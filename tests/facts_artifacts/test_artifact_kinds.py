@@ -66,6 +66,7 @@ KINDS = (
         ("requirements-dev.in", "requirements"),
         ("notes.txt", None),
         (".env.example", "dotenv"),
+        ("web/.flaskenv", "dotenv"),
         ("docker/web.env", "dotenv"),
         ("etc/cron.d/shop", "crontab"),
         ("fly.toml", "fly"),

@@ -292,3 +292,10 @@ def test_manage_py_of_other_frameworks(source: str, server: str | None) -> None:
     files = {"Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["./manage.py", "runserver"]\n', "manage.py": source}
     launch = only(files)
     assert (launch.program, launch.server, launch.target.path) == ("manage.py", server, "manage.py")
+
+
+@pytest.mark.parametrize("name", [".flaskenv", ".env", "flask.env"])
+def test_the_application_that_flask_reads_from_its_own_file(name: str) -> None:
+    image = 'FROM python:3.12\nWORKDIR /srv\nCOPY . .\nCMD ["flask", "run"]\n'
+    launch = only({"web/Dockerfile": image, f"web/{name}": "FLASK_APP=shop\n", "web/shop/__init__.py": APP}, role="main")
+    assert launch.target.path == (None if name == "flask.env" else "web/shop/__init__.py")

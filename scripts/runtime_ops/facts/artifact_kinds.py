@@ -63,7 +63,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"values(?:[._-].*)?\.ya?ml\Z", "helm-values"),
         (r".*\.(?:yaml|yml)\Z", "yaml"),
         (r".*(?:requirements|constraints)[\w.-]*\.(?:txt|in)\Z", "requirements"),
-        (r"(?:\.env(?:[._-].*)?|.*\.env|env[._-](?:example|sample|template|dist))\Z", "dotenv"),
+        (r"(?:\.(?:flask)?env(?:[._-].*)?|.*\.env|env[._-](?:example|sample|template|dist))\Z", "dotenv"),
         (r".*\.service\Z", "systemd"),
         (r".*\.(?:crontab|cron)\Z", "crontab"),
         (r".*\.(?:sh|bash|ksh)\Z", "shell"),

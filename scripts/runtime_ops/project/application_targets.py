@@ -61,6 +61,7 @@ class Applications:
     def __init__(self, locator: Locator, artifacts: tuple[a.Artifact, ...]) -> None:
         self.locator = locator
         self._uwsgi_files = {x.path: x for x in artifacts if isinstance(x, a.UwsgiConfig)}
+        self._flask_files = {x.path: x for x in artifacts if isinstance(x, a.DotenvFile) and x.path.endswith((".flaskenv", ".env"))}
 
     def moved(self, options: Mapping[str, Option], where: Surroundings) -> Surroundings:
         """The surroundings after ``--chdir``, ``--app-dir``, ``--pythonpath`` and their like."""
@@ -147,10 +148,19 @@ class Applications:
             target = self._celery(text, where)
             return target if _CELERY_WORKERS & set(words) else replace(target, kind="program")
         if not text and program in ("flask", "quart"):
-            text = next((f for f in ("wsgi.py", "app.py") if self._here(f, where)), "")
+            text = self._of_flask_files(where) or next((f for f in ("wsgi.py", "app.py") if self._here(f, where)), "")
         target = self._application(text, "app", options, where)
         runs = words[:1] == ["run"] or program not in ("flask", "quart", "litestar")
         return target if runs else replace(target, kind="module")
+
+    def _of_flask_files(self, where: Surroundings) -> str:
+        """FLASK_APP of the ``.env`` or ``.flaskenv`` in the working directory, which the command reads (flask 3.1, load_dotenv)."""
+        for name in (".env", ".flaskenv"):
+            file = self._flask_files.get(self.locator.file(name, where) or "")
+            for variable in file.variables if file is not None else ():
+                if variable.name in ("FLASK_APP", "QUART_APP") and variable.value is not None:
+                    return variable.value.text
+        return ""
 
     def _here(self, name: str, where: Surroundings) -> bool:
         """Whether a file stands in the working directory."""

@@ -75,7 +75,7 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
             "high",
             "The grace period is 0: every stop is a SIGKILL at once",
             "set it to 30 s",
-            confidence="certain",
+            confidence="certain" if entrypoint is not None else "possible",  # what it runs may be no Python
         )
     pause = pause_before_stop(launch)
     if pause >= DRAINED:
