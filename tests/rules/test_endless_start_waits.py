@@ -38,6 +38,13 @@ def test_what_ends_the_loop(tmp_path: Path, loop: str, fires: bool) -> None:
     assert bool(found) is fires
 
 
+@pytest.mark.parametrize(("asks", "told"), [("pg_isready -h db", True), ("(echo > /dev/tcp/db/5432)", False)])
+def test_a_port_that_opens_says_nothing_of_a_login(tmp_path: Path, asks: str, told: bool) -> None:
+    start = START.format(f"until {asks}; do sleep 1; done\n")
+    (finding,) = said(tmp_path, RULE, {"app.py": APP, "Dockerfile": IMAGE, "start.sh": start})
+    assert ("password" in finding.message) is told
+
+
 def test_a_command_of_compose(tmp_path: Path) -> None:
     compose = (
         "services:\n  web:\n    build: .\n    command: sh -c \"until nc -z db 5432; do sleep 1; done; exec gunicorn app:app\"\n"

@@ -74,7 +74,8 @@ LIMITER = "import os\nfrom flask_limiter import Limiter\n" + HEAD + "limiter = L
         (DANCE.format(""), 1),
         (DANCE.format("token_url_params={'timeout': 5}"), 0),
         (OWN_DANCE, 1),
-        (OIDC.format(""), 1),
+        (OIDC.format(""), 0),  # made for its secrets alone: it asks nobody
+        (OIDC.format("@app.get('/own')\n@oidc.require_login\ndef own():\n    return ''\n"), 1),
         (OIDC.format("oidc.oauth.oidc.client_kwargs['default_timeout'] = 5\n"), 0),
         (STORAGE.format(""), 1),
         (STORAGE.format(", socket_timeout=2"), 0),
@@ -214,3 +215,40 @@ def test_a_class_that_hands_each_call_on(tmp_path: Path, base: str, fires: bool)
     """What ``object`` lacks is no method of a client that has one of that name."""
     files = {"app.py": THROUGH.replace("BASE", base), "requirements.txt": PINS}
     assert bool(said(tmp_path, "call-without-timeout", files)) is fires
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.2.3", "1.2.4 or later"), ("4.0.0", "OIDC_TIMEOUT = 10")])
+def test_a_setting_that_an_old_version_does_not_read(tmp_path: Path, version: str, told: str) -> None:
+    names = "OP_AUTHORIZATION_ENDPOINT OP_TOKEN_ENDPOINT OP_USER_ENDPOINT RP_CLIENT_ID RP_CLIENT_SECRET".split()
+    settings = "INSTALLED_APPS = ['mozilla_django_oidc']\n" + "".join(f"OIDC_{name} = 'https://id.example'\n" for name in names)
+    wsgi = (
+        "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\napplication = get_wsgi_application()\n"
+    )
+    files = {
+        "shop/__init__.py": "", "shop/settings.py": settings, "shop/wsgi.py": wsgi, "Procfile": "web: gunicorn shop.wsgi\n",
+        "requirements.txt": f"mozilla-django-oidc=={version}\nDjango==4.2\n",
+    }  # fmt: skip
+    (finding,) = [f for f in said(tmp_path, "call-without-timeout", files) if "OIDC_TIMEOUT" in f.message]
+    assert told in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("curl -s https://a.example", "stays silent"), ("curl --connect-timeout 1 https://a.example", "before it has answered")],
+)
+def test_a_download_that_has_a_limit_for_connecting(tmp_path: Path, line: str, told: str) -> None:
+    files = {
+        "app.py": HEAD, "start.sh": f"#!/bin/sh\n{line}\nexec gunicorn app:app\n",
+        "Dockerfile": "FROM python:3.12\nCOPY . /app\nWORKDIR /app\nENTRYPOINT [\"./start.sh\"]\n",
+    }  # fmt: skip
+    (finding,) = [f for f in said(tmp_path, "call-without-timeout", files) if "curl" in f.message]
+    assert told in finding.message
+
+
+@pytest.mark.parametrize(("run", "told"), [("WSGIApplication().run()", False), ("app.run()", True)])
+def test_a_program_that_runs_gunicorn_by_itself(tmp_path: Path, run: str, told: bool) -> None:
+    """Its options are not followed, and by default it ends a request: nobody is held for ever."""
+    code = f"import requests\nfrom gunicorn.app.wsgiapp import WSGIApplication\n{HEAD}{VIEW}    return requests.get('http://b').text\n"
+    files = {"app.py": f"{code}\n\nif __name__ == '__main__':\n    {run}\n", "Procfile": "web: python app.py\n"}
+    assert any("for ever" in f.message for f in said(tmp_path, "call-without-timeout", files)) is told

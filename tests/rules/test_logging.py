@@ -425,6 +425,17 @@ def test_a_dotenv_file_of_a_script_that_nothing_starts(tmp_path: Path, started: 
     assert bool(found(tmp_path, "startup/late-dotenv", "")) is fires
 
 
+@pytest.mark.parametrize(("given", "fires"), [("--log-config conf/log.yaml ", True), ("", False)])
+def test_a_file_of_logging_that_nothing_loads(tmp_path: Path, given: str, fires: bool) -> None:
+    conf = (
+        "version: 1\nhandlers:\n  o: {class: logging.StreamHandler}\nroot: {level: INFO, handlers: [o]}\n"
+        "loggers:\n  gunicorn.access:\n    level: WARN\n    propagate: false\n"
+    )
+    web = "from flask import Flask\n\napp = Flask(__name__)\n"
+    files = {"app.py": web, "conf/log.yaml": conf, "Procfile": f"web: gunicorn {given}--access-logfile - app:app\n"}
+    assert any("access log" in f.message for f in said(tmp_path, "logging/lost-log-config", files)) is fires
+
+
 @pytest.mark.parametrize(("start", "fires"), [("", True), ("configure_uvicorn_logging()\n", False)])
 def test_an_access_log_that_a_helper_sets_up(tmp_path: Path, start: str, fires: bool) -> None:
     text = (

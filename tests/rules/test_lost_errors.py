@@ -41,6 +41,7 @@ STEPS = "price(1)\n        x += price(2)\n        x += count_stock()\n        x 
         (arm("price(1)", LOUD), False),  # one step, under words of its own
         (arm("price(1)", "log.error(e)"), True),
         (arm("price(1)", "log.error('no price')"), True),
+        (arm("price(1)", "app.helper.connector_logger.error('no price')"), False),  # pycti writes the traceback by itself
         (arm("price(1)", "log.error('unexpected: %s', e)"), True),
         (arm(STEPS, "log.info('no price: %s', e)"), False),
         (arm(STEPS, "log.warning('no price: %s', e)"), False),

@@ -23,6 +23,8 @@ class OptionLimit:
     source: str
     named: tuple[str, ...] = ()
     """Names or texts that, anywhere in the program, mean that the limit may be set in another way."""
+    works_by: tuple[str, ...] = ()
+    """Methods of the object of which the program names one where it does the work; empty where making it is enough."""
     address: str = ""
     """The keyword (else the first argument) of the peer's address, where other addresses mean that there is no peer."""
     value: str = ""

@@ -30,6 +30,8 @@ class SettingLimit:
     """Whose version decides, where it has come to have a limit of its own."""
     limited_since: str = ""
     """The first version of it that has one."""
+    setting_since: str = ""
+    """The first version of it that reads the setting: an older one has no limit to give."""
     shared: bool = False
     """It works in every request, not only in those of a login."""
     required: tuple[str, ...] = ()

@@ -25,6 +25,10 @@ NUMERIC_LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "crit
 ORDER = ("debug", "info", "warning", "error", "critical")
 
 
+TRACING = (".connector_logger",)
+"""Loggers of libraries whose ``error`` writes the traceback by itself (pycti 7.260817, connector_logger: ``exc_info=1``)."""
+
+
 class LogCall(NamedTuple):
     """One log call.
 
@@ -124,6 +128,8 @@ def _traceback(site: Site, method: str, receiver: str) -> bool:
     given = site.call.keyword("exc_info") or site.call.keyword("stack_info")
     if given is not None:
         return not (isinstance(given, m.Const) and not given.value)
+    if receiver.endswith(TRACING) and method == "error":
+        return True
     if "opt(" in receiver and "exception=" in receiver:
         return True
     arguments = (*site.call.args, *(value for _, value in site.call.keywords))

@@ -10,7 +10,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.names import pattern, spellings
 from runtime_ops.libraries.option_limits import OptionLimit, all_option_limits
 from runtime_ops.project.build import Project
-from runtime_ops.project.model import Module, Site
+from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.project.names import decorator_name
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
 from runtime_ops.rules.deadlines._settings import for_the_desk, without_limit
@@ -29,6 +30,8 @@ def unlimited_objects(project: Project) -> Iterator[Unlimited]:
     for row in all_option_limits():
         made = sorted(_made(project, row), key=lambda x: (x.module.path, x.line))
         if not made or any(name in words for name in row.named for words in _words(project)):
+            continue
+        if row.works_by and not any(_last(func, row.works_by) for func in project.functions):
             continue
         first = next((x for x in made if not for_the_desk(x.module.path) and project.imported_by(x.module, "service")), None)
         if first is not None and without_limit(project, row, first.module):
@@ -64,6 +67,13 @@ def _text(project: Project, expr: m.Expr, site: Site) -> str:
     bound = bound_expression(project.links, expr, site.function) if isinstance(expr, m.Name | m.Attr) else None
     literals = m.texts(bound[0]) if bound is not None else ()
     return " ".join((source_of(expr, 200), *literals))
+
+
+def _last(func: Func, methods: tuple[str, ...]) -> bool:
+    """Whether a function calls one of the methods, or is decorated with one."""
+    return any(site.method in methods for site in func.sites) or any(
+        decorator_name(each).rpartition(".")[2] in methods for each in func.facts.decorators
+    )
 
 
 def _words(project: Project) -> Iterator[frozenset[str]]:

@@ -136,8 +136,11 @@ def _of_job(project: Project, entrypoint: Entrypoint) -> End:
 
 
 def _limits(entrypoint: Entrypoint) -> list[Limit | str | None]:
-    """The limits of the launches by which production serves."""
-    return [_of_launch(x) for x in entrypoint.production if x.role == "main" and x.platform != "packaging"]
+    """The limits of the launches by which production serves. A program that runs gunicorn by itself gives it options that are not
+    followed; by default it ends a request."""
+    own = any(place.site is not None and (place.site.dotted or "").startswith("gunicorn.") for place in entrypoint.places)
+    launches = (x for x in entrypoint.production if x.role == "main" and x.platform != "packaging")
+    return ["unknown" if own and x.server is None else _of_launch(x) for x in launches]
 
 
 def _of_launch(launch: Launch, *, starting: bool = False) -> Limit | str | None:

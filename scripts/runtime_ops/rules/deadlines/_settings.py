@@ -45,6 +45,12 @@ def for_the_desk(path: str) -> bool:
     return for_development(path) or development_path(path)
 
 
+def takes_no_limit(project: Project, row: SettingLimit, module: Module) -> bool:
+    """Whether the version that is installed is too old to read the setting."""
+    held = project.versions.of(row.distribution, module.path) if row.setting_since else None
+    return held is not None and older_than(row.setting_since, held.text)
+
+
 def without_limit(project: Project, row: SettingLimit | OptionLimit, module: Module) -> bool:
     """Whether the version that is installed is one that has no limit of its own."""
     if not row.limited_since:

@@ -21,7 +21,7 @@ from runtime_ops.rules.deadlines._held import held_by
 from runtime_ops.rules.deadlines._mends import FEW, one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
 from runtime_ops.rules.deadlines._outer import End, outer_end, that_run
-from runtime_ops.rules.deadlines._settings import Unset, unset_limits
+from runtime_ops.rules.deadlines._settings import Unset, takes_no_limit, unset_limits
 from runtime_ops.rules.deadlines._unlimited import unlimited
 from runtime_ops.rules.deadlines._waiting import (
     finding_of,
@@ -96,14 +96,18 @@ def check(project: Project) -> Iterator[Finding]:
     for path, command, holds, copies in unlimited_downloads(project):
         slow = command.program.endswith("wget")
         default = "wget gives up on a silent peer only after 900 s" if slow else "curl has no limit by default"
+        connecting = any(word.startswith("--connect-timeout") for word in command.argv)
+        if connecting:  # it covers the connection and its handshake (curl 8, --connect-timeout), and nothing behind them
+            default = "--connect-timeout ends the connecting alone, and curl has no other limit by default"
+        silent = "falls silent before it has answered" if connecting else "accepts and stays silent"
         kept = f"this {holds} from starting, and no retry happens" if holds != "program" else "what this script starts from starting"
         yield RULE.finding(
             path,
             command.line,
-            f"{default}: a peer that accepts and stays silent keeps {kept}",
-            "give wget -T and a try count" if slow else "give curl --max-time (and --connect-timeout)",
+            f"{default}: a peer that {silent} keeps {kept}",
+            "give wget -T and a try count" if slow else "give curl --max-time" + ("" if connecting else " (and --connect-timeout)"),
             end_line=command.end_line,
-            severity="low" if slow else "medium",
+            severity="low" if slow or connecting else "medium",
             phase="startup",
             # a loop that asks until somebody answers; a supervisor that starts all others meanwhile
             confidence="possible" if holds == "program" or (command.loops and not slow) else "likely",
@@ -124,12 +128,15 @@ def _of_setting(project: Project, unset: Unset) -> Finding:
     end = outer_end(project, entrypoints)
     soon = end.by == "server" and end.seconds <= SOON
     peer = "server" if unset.row.shared else "provider"
+    old = takes_no_limit(project, unset.row, unset.module)
+    why = f"which the installed version has no setting for ({unset.row.setting} came with {unset.row.setting_since})"
+    first = f"go to {unset.row.setting_since} or later, and set " if old else ""
     return RULE.finding(
         unset.module.path,
         unset.line,
-        f"{unset.row.name} {unset.row.work} without a limit, since {unset.row.setting} is not set: a {peer} that accepts and stays silent "
-        f"holds each of those requests, and their threads, {end.text}".rstrip(" ,"),
-        unset.row.remedy or f"{unset.row.setting} = 10",
+        f"{unset.row.name} {unset.row.work} without a limit, {why if old else f'since {unset.row.setting} is not set'}: a {peer} that "
+        f"accepts and stays silent holds each of those requests, and their threads, {end.text}".rstrip(" ,"),
+        first + (unset.row.remedy or f"{unset.row.setting} = 10"),
         severity="low" if soon else "medium",
         phase="serving",
         entrypoints=entrypoints,

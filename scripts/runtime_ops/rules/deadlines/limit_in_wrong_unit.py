@@ -50,7 +50,7 @@ def check(project: Project) -> Iterator[Finding]:
             group,
             f"{first.deadline.text} of {first.place.text}() is {_spoken(seconds)}, for {first.row.distribution} takes seconds: where the "
             "peer falls silent the caller is held as if there were no limit",
-            f"write it in seconds: {seconds / THOUSAND:g}",
+            f"write it in seconds: {seconds / THOUSAND:g} where milliseconds were meant, else what an answer may take",
             severity="medium" if at else "low",
             phase=phase,
             entrypoints=entrypoints,

@@ -86,7 +86,7 @@ def shut_access_log(project: Project, rule: Rule) -> Iterator[Finding]:
                 continue
             for config in project.log_configs:
                 logger = config.logger(name)
-                if logger is None or for_development(config.path) or not _drops(logger):
+                if logger is None or for_development(config.path) or not _drops(logger) or not _loaded(project, launch, config):
                     continue
                 yield rule.finding(
                     config.path,
@@ -103,6 +103,16 @@ def shut_access_log(project: Project, rule: Rule) -> Iterator[Finding]:
                     anchor=name,
                 )
                 return
+
+
+def _loaded(project: Project, launch: Launch, config: LogConfig) -> bool:
+    """Whether something names a file of logging that no module holds: an option of the server, or a text of the code."""
+    if config.module is not None:
+        return True
+    name = config.path.rpartition("/")[2]
+    options = (option.value or "" for option in launch.options.values())
+    texts = (text for func in project.functions for text in func.inventory.texts)
+    return any(text.endswith(name) for text in (*options, *texts))
 
 
 def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:

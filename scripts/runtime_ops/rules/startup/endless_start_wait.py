@@ -72,10 +72,11 @@ def check(project: Project) -> Iterator[Finding]:
         entrypoint, launch = of[path]
         first, *others = loops
         signals = ", and as process 1 the shell does not end on SIGTERM meanwhile" if _process_one(launch) else ""
+        wrong = "a wrong address" if SOCKET.search(first.asks) else "a wrong address, name or password"  # a bare port asks for no login
         yield RULE.finding(
             path,
             first.loop.line,
-            f"the start repeats `{first.asks[:60]}` until it succeeds, however long that takes: a wrong address, name or password looks "
+            f"the start repeats `{first.asks[:60]}` until it succeeds, however long that takes: {wrong} looks "
             f"like a peer that is not up yet, so the container neither serves nor ends, and no restart or crash loop tells of it{signals}",
             "count the tries, or run the loop under `timeout 120 …`, and end with a failure when they are used up",
             phase="startup",
