@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,6 +198,18 @@ def test_a_signal_before_there_is_a_supervisor_ends_the_drill_as_well(monkeypatc
             super().__init__()
 
     monkeypatch.setattr(drill, "Launcher", Late)
+    report = drill.run(replace(Options(), command=["sleep", "60"], scenario=["start"], cwd="/", ready_after=30.0))
+    assert (report.complete, report.exit_code) == (False, 3)
+
+
+def test_a_supervisor_that_ends_before_the_first_run_takes_its_folder_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(Launcher):
+        def __init__(self) -> None:
+            super().__init__()
+            self.interrupt()
+            shutil.rmtree(self.folder)
+
+    monkeypatch.setattr(drill, "Launcher", Gone)
     report = drill.run(replace(Options(), command=["sleep", "60"], scenario=["start"], cwd="/", ready_after=30.0))
     assert (report.complete, report.exit_code) == (False, 3)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from runtime_ops.drill import environment
 from runtime_ops.drill.capture import Capture, Line
-from runtime_ops.drill.launcher import CannotStart, Launcher
+from runtime_ops.drill.launcher import CannotStart, Launcher, SupervisorGone
 from runtime_ops.drill.options import Options, WrongOption, fill
 from runtime_ops.drill.proxy import Proxy
 from runtime_ops.drill.run import Readiness, Run
@@ -113,12 +113,15 @@ class Bench:
     def run(self, label: str = "", *, without: str = "", change: Mapping[str, str] | None = None) -> Iterator[Run]:
         """Start the program afresh, without one variable or with changed ones, and end it after the block.
 
-        Raises CannotStart, and TimeIsUp when the total limit is over.
+        Raises CannotStart, TimeIsUp when the total limit is over, and SupervisorGone when the supervisor has been ended.
         """
         if time.monotonic() > self.until:
             raise TimeIsUp
-        scratch = tempfile.mkdtemp(dir=self._folder)
-        os.mkdir(os.path.join(scratch, "tmp"))
+        try:
+            scratch = tempfile.mkdtemp(dir=self._folder)
+            os.mkdir(os.path.join(scratch, "tmp"))
+        except FileNotFoundError as error:  # the supervisor removes the folder when it ends
+            raise SupervisorGone("the supervisor process has ended, and its folder with it") from error
         port = self.options.ready_port or (free_port() if self._uses_port() else 0)
         named = {name: fill(value, port, scratch) for name, value in (self.given | dict(change or {})).items()}
         env = self._base | {"TMPDIR": os.path.join(scratch, "tmp")} | named
