@@ -270,7 +270,10 @@ ANSWERED = (
 )
 def test_a_failure_whose_text_is_the_answer(tmp_path: Path, caught: str, tells: str, answer: str, fires: bool) -> None:
     text = FLASK + ANSWERED.format(caught=caught, tells=tells, answer=answer) + RUN
-    assert bool(shown(tmp_path, "logging/unlogged-failure", {"app.py": text, "own.py": OWN})) is fires
+    found = shown(tmp_path, "logging/unlogged-failure", {"app.py": text, "own.py": OWN})
+    assert bool(found) is fires
+    noted = tells.startswith("log.info")  # who looks for it finds the text
+    assert all(("neither the error rate nor an alert sees it" in f.message) is noted for f in found)
 
 
 CATCH_ALL = "{decorator}\ndef failed(error):\n    {body}\n\n\n@app.get('/')\ndef index():\n    return price('1')\n"

@@ -60,7 +60,7 @@ class Project:
 
     @cached_property
     def spine(self) -> Spine:
-        return Spine(self.links)
+        return Spine(self.links, self.registrations)
 
     @cached_property
     def closure(self) -> Closure:

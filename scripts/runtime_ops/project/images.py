@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from runtime_ops.facts import artifacts as a
-from runtime_ops.plain import dataclass
+from runtime_ops.plain import cached_property, dataclass
 from runtime_ops.project.development import development_name
 from runtime_ops.project.layout import Tree, build_context, join
 from runtime_ops.project.variables import fill
@@ -127,7 +127,6 @@ class Images:
             for container in workload.containers
             if container.image is not None
         }
-        self._families: dict[str, dict[str, Image]] | None = None
         self._projects = {simple(n) for n in _project_names(artifacts, tree)}
         if len(self.dockerfiles) == 1:
             self._projects |= {simple(n) for x in self.dockerfiles.values() for n in _programs(x)}
@@ -213,16 +212,19 @@ class Images:
     def _by_family(self, name: str) -> Image | None:
         """The image of a family: of ``shop/store_web`` and ``shop/store_worker`` the folders ``web`` and ``worker`` are built.
         One such name alone may be anybody's (``bitnami/redis-exporter``)."""
-        if self._families is None:
-            self._families = dict[str, dict[str, Image]]()
-            for each in self._deployed:
-                stem, end = _parted(each)
-                image = self._by_folder(end) if stem else None
-                if image is not None:
-                    self._families.setdefault(stem, {})[end] = image
         stem, end = _parted(name)
         family = self._families.get(stem, {})
         return family.get(end) if len({image.dockerfile.path for image in family.values()}) > 1 else None
+
+    @cached_property
+    def _families(self) -> dict[str, dict[str, Image]]:
+        """By the stem of deployed images' names, what is built in the folders that the ends of these names mean."""
+        found: dict[str, dict[str, Image]] = {}
+        for stem, end in map(_parted, self._deployed):
+            image = self._by_folder(end) if stem else None
+            if image is not None:
+                found.setdefault(stem, {})[end] = image
+        return found
 
     def _for_production(self, image: Image) -> Image:
         """What is pulled under a name: a file for developers may build its own stage under the same one."""

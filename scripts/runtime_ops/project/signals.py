@@ -179,9 +179,9 @@ def _globals(func: Func) -> frozenset[str]:
 class StopFlags:
     """What handlers of SIGTERM change: a loop that looks at it is how the program stays up, whatever its turns do."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
         self._of: set[tuple[Klass | Module, str]] = set()
-        for registration in find_registrations(links):
+        for registration in registrations:
             handler = registration.handler
             if handler is not None and "SIGTERM" in registration.signals and registration.terminates:
                 self._of.update(_changed(handler, registration.acts))
@@ -196,7 +196,7 @@ class StopFlags:
         if name.startswith("self."):
             attribute = name.split(".")[1]
             return klass is not None and any(
-                name == attribute and isinstance(of, Klass) and (of in klass.ancestry or klass in of.ancestry) for of, name in self._of
+                flag == attribute and isinstance(of, Klass) and (of in klass.ancestry or klass in of.ancestry) for of, flag in self._of
             )
         return (func.module, name.partition(".")[0]) in self._of
 

@@ -22,7 +22,7 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
 from runtime_ops.project.model import Func, Klass, Place, Site, Step
 from runtime_ops.project.names import decorator_name
-from runtime_ops.project.signals import StopFlags
+from runtime_ops.project.signals import Registration, StopFlags
 from runtime_ops.project.source_text import source_of
 
 DEPTH = 7  # calls from main to the serving place; deeper chains were not seen in practice
@@ -79,8 +79,9 @@ OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
 class Spine:
     """Finds serving places; remembers the answer for each function."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, registrations: tuple[Registration, ...]) -> None:
         self.links = links
+        self.registrations = registrations
         self._places: dict[Func, tuple[ServingPlace, ...]] = {}
         self._busy: set[Func] = set()
 
@@ -105,7 +106,7 @@ class Spine:
 
     @cached_property
     def _flags(self) -> StopFlags:
-        return StopFlags(self.links)
+        return StopFlags(self.registrations)
 
     def _until_told(self, place: Place, func: Func) -> bool:
         """Whether a loop runs until the handler of SIGTERM changes what it looks at: that is how this program stays up."""

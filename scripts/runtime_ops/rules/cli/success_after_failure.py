@@ -394,8 +394,9 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
     """``log.error("SETTING is required"); sys.exit()``: the program gives up on a fault, and its status says success."""
     for site in project.sites("sys.exit", "exit", "quit"):
         func = site.function
-        written = isinstance(next(iter(site.call.args), None), m.Const) and site.call.args[0].value == 0  # type: ignore[union-attr]
-        if (site.call.args and not written) or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
+        status = site.call.args[0] if site.call.args else None
+        written = isinstance(status, m.Const) and status.value == 0
+        if (status is not None and not written) or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
             continue
         said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
         if said is not None and (project.phases(site) or project.imported_by(func.module)):

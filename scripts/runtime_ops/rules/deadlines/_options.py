@@ -31,7 +31,7 @@ def unlimited_objects(project: Project) -> Iterator[Unlimited]:
         made = sorted(_made(project, row), key=lambda x: (x.module.path, x.line))
         if not made or any(name in words for name in row.named for words in _words(project)):
             continue
-        if row.works_by and not any(_last(func, row.works_by) for func in project.functions):
+        if row.works_by and not any(_works_by(func, row.works_by) for func in project.functions):
             continue
         first = next((x for x in made if not for_the_desk(x.module.path) and project.imported_by(x.module, "service")), None)
         if first is not None and without_limit(project, row, first.module):
@@ -69,7 +69,7 @@ def _text(project: Project, expr: m.Expr, site: Site) -> str:
     return " ".join((source_of(expr, 200), *literals))
 
 
-def _last(func: Func, methods: tuple[str, ...]) -> bool:
+def _works_by(func: Func, methods: tuple[str, ...]) -> bool:
     """Whether a function calls one of the methods, or is decorated with one."""
     return any(site.method in methods for site in func.sites) or any(
         decorator_name(each).rpartition(".")[2] in methods for each in func.facts.decorators

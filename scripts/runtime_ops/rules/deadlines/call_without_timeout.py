@@ -128,13 +128,14 @@ def _of_setting(project: Project, unset: Unset) -> Finding:
     end = outer_end(project, entrypoints)
     soon = end.by == "server" and end.seconds <= SOON
     peer = "server" if unset.row.shared else "provider"
-    old = takes_no_limit(project, unset.row, unset.module)
-    why = f"which the installed version has no setting for ({unset.row.setting} came with {unset.row.setting_since})"
-    first = f"go to {unset.row.setting_since} or later, and set " if old else ""
+    why, first = f"since {unset.row.setting} is not set", ""
+    if takes_no_limit(project, unset.row, unset.module):
+        why = f"which the installed version has no setting for ({unset.row.setting} came with {unset.row.setting_since})"
+        first = f"go to {unset.row.setting_since} or later, and set "
     return RULE.finding(
         unset.module.path,
         unset.line,
-        f"{unset.row.name} {unset.row.work} without a limit, {why if old else f'since {unset.row.setting} is not set'}: a {peer} that "
+        f"{unset.row.name} {unset.row.work} without a limit, {why}: a {peer} that "
         f"accepts and stays silent holds each of those requests, and their threads, {end.text}".rstrip(" ,"),
         first + (unset.row.remedy or f"{unset.row.setting} = 10"),
         severity="low" if soon else "medium",

@@ -32,11 +32,9 @@ def turned_over_by_each(project: Project, program: Program, rule: Rule) -> Itera
     """A rotating file below a server that starts several processes. Each one renames the file when its own turn comes: the second to
     do so at midnight removes what the first has just put away, and whoever still holds the old file goes on in it (CPython 3.13,
     TimedRotatingFileHandler.doRollover)."""
-    entrypoint = next((e for e in program.all if several(e)[0] is not None), None)
-    if entrypoint is None:
-        return
-    launch, count = several(entrypoint)
-    if launch is None:
+    running = ((entrypoint, *several(entrypoint)) for entrypoint in program.all)
+    entrypoint, launch, count = next((each for each in running if each[1] is not None), (None, None, 0))
+    if entrypoint is None or launch is None:
         return
     for module in sorted(entrypoint.modules, key=lambda each: each.path):
         if for_development(module.path):

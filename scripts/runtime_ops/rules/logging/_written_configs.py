@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.findings import Evidence, Finding
@@ -11,6 +12,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_configs import LogConfig
+from runtime_ops.project.model import Module
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import for_development
 
@@ -107,12 +109,15 @@ def shut_access_log(project: Project, rule: Rule) -> Iterator[Finding]:
 
 def _loaded(project: Project, launch: Launch, config: LogConfig) -> bool:
     """Whether something names a file of logging that no module holds: an option of the server, or a text of the code."""
-    if config.module is not None:
-        return True
-    name = config.path.rpartition("/")[2]
-    options = (option.value or "" for option in launch.options.values())
-    texts = (text for func in project.functions for text in func.inventory.texts)
-    return any(text.endswith(name) for text in (*options, *texts))
+    return config.module is not None or names_file(config.path, (launch,), project.modules)
+
+
+def names_file(path: str, launches: Iterable[Launch], modules: Iterable[Module]) -> bool:
+    """Whether an option of the launches, or a text in the code of the modules, names a file, in whatever folder."""
+    name = path.rpartition("/")[2]
+    options = (option.value or "" for launch in launches for option in launch.options.values())
+    texts = (text for module in modules for func in module.functions.values() for text in func.inventory.texts)
+    return any(text.rpartition("/")[2] == name for text in chain(options, texts))
 
 
 def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import LogCall, log_call
 from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.rules.api import Rule, as_one, together
+from runtime_ops.rules.logging._written_configs import names_file
 
 RULE = Rule(
     __name__,
@@ -146,15 +147,12 @@ def _escapes(module: Module) -> bool:
 
 def _configured_by(project: Project, file: LoggingFile) -> tuple[Entrypoint, ...]:
     """The programs of the file's folder, or below it, that are started with it or name it."""
-    folder, _, name = file.path.rpartition("/")
+    folder = file.path.rpartition("/")[0]
     return tuple(
         entrypoint
         for entrypoint in project.entrypoints
         if entrypoint.path.startswith(f"{folder}/" if folder else "")
-        and (
-            any((o.value or "").rpartition("/")[2] == name for x in entrypoint.production for o in x.options.values())
-            or any(text.rpartition("/")[2] == name for x in entrypoint.modules for f in x.functions.values() for text in f.inventory.texts)
-        )
+        and names_file(file.path, entrypoint.production, entrypoint.modules)
     )
 
 

@@ -164,13 +164,12 @@ def _finding(project: Project, first: HandlerEffects, others: list[HandlerEffect
     many = len(others) + 1
     handlers = len({arm.func for arm in (first, *others)})
     told = "the client is told the text" if first.uses_error else "not even its text is told"
-    logs = "nothing"
-    if first.logs:
-        logs, unseen, seen = f"it as {first.logs[0].level} only, without a traceback", "neither the error rate nor an alert", "sees it"
     if answer != "5xx":
         told += ", with a status that says it was the client's fault" if answer == "4xx" else ", with the status of success"
-    unseen = "nobody who runs the service"
+    logs, unseen = "nothing", "nobody who runs the service"
     seen = "sees more of it than the request's path" if django and answer != "success" else "can see why requests fail, or where"
+    if first.logs:
+        logs, unseen, seen = f"it as {first.logs[0].level} only, without a traceback", "neither the error rate nor an alert", "sees it"
     what = f"{handlers} request handlers of this file catch" if handlers > 1 else f"{first.func.name}() catches"
     answers = f"answer {answer} and log {logs}" if handlers > 1 else f"answers {answer} and logs {logs}"
     minor = django and not others and first.uses_error and first.body_statements == 1

@@ -33,12 +33,17 @@ DETACHED = ("start_new_session", "preexec_fn", "process_group", "creationflags")
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     started = [r for r in project.resources if r.kind == "process"]
-    left = [(r, limited) for r in started if (limited := _given_up(r)) is not None and _lasts(project, r)]
+    left: dict[str, list[Finding]] = {"certain": [], "likely": []}
+    told = set()
+    for resource in started:
+        limited = _given_up(resource)
+        if limited is not None and _lasts(project, resource):
+            told.add(id(resource))
+            confidence = "certain" if _nobody_can_end(project, resource) else "likely"
+            left[confidence].append(_left_behind(project, resource, limited, confidence))
     # how children are started, and left, is a habit of the code base
-    sure = [_left_behind(project, r, site, "certain") for r, site in left if _nobody_can_end(project, r)]
-    yield from as_one(sure)
-    yield from as_one(_left_behind(project, r, site, "likely") for r, site in left if not _nobody_can_end(project, r))
-    told = {id(r) for r, _ in left}
+    for findings in left.values():
+        yield from as_one(findings)
     yield from as_one(finding for r in started if id(r) not in told for finding in _process(project, r))
     yield from _between_start_and_return(project)
 
