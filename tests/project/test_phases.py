@@ -755,3 +755,40 @@ TASKS = """
 )
 def test_a_task_that_start_up_does_not_wait_for_runs_beside_what_is_served(tmp_path: Path, name: str, phase: str) -> None:
     assert phases(built(tmp_path, app=TASKS), name) == {"service": frozenset({phase})}
+
+
+WAITING = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+
+def warm():
+    print("warm")
+
+
+@asynccontextmanager
+async def lifespan(app):
+    {begin}
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize(
+    ("begin", "phase"),
+    [
+        ("await asyncio.to_thread(warm)", "startup"),
+        ("with ThreadPoolExecutor() as pool:\n        pool.submit(warm)", "startup"),
+        ("task = asyncio.create_task(asyncio.to_thread(warm))", "serving"),
+        ("pool = ThreadPoolExecutor()\n    pool.submit(warm)", "serving"),
+        ("with ThreadPoolExecutor() as pool:\n        pool.submit(warm)\n        yield", "serving"),
+    ],
+)
+def test_what_an_executor_runs_while_the_caller_waits(tmp_path: Path, begin: str, phase: str) -> None:
+    project = built(tmp_path, app=WAITING.replace("{begin}", begin))
+    assert phases(project, "warm")["service"] == {phase}

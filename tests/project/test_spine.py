@@ -393,3 +393,39 @@ def test_a_greenlet_that_main_waits_for_is_what_it_serves_by(tmp_path: Path, wai
     assert entrypoint.kind == kind
     take = project.index.modules["post/listener.py"].functions["Inbox.take"]
     assert take in project.jobs.by_func  # by the class that the library hands to get_consumers()
+
+
+STRATEGIES = """
+from redis import Redis
+from rq import SimpleWorker, Worker
+
+
+class Burst:
+    def {method}(self, queues):
+        SimpleWorker(queues, connection=Redis()).work(burst=True)
+
+
+class Fork:
+    def {method}(self, queues):
+        Worker(queues, connection=Redis()).work()
+
+
+class Queues:
+    def __init__(self, strategy="fork"):
+        self.strategy = {"burst": Burst(), "fork": Fork()}[strategy]
+
+    def start(self):
+        self.strategy.{method}(["default"])
+
+
+def main():
+    Queues().start()
+"""
+
+
+@pytest.mark.parametrize(("method", "kind"), [("process_queues", "worker"), ("go", "cli")])
+def test_one_of_a_few_strategies_serves(tmp_path: Path, method: str, kind: str) -> None:
+    (tmp_path / "app.py").write_text(STRATEGIES.replace("{method}", method) + TAIL)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == kind

@@ -152,3 +152,43 @@ def test_a_client_that_is_given_no_address_asks_this_machine(tmp_path: Path, mad
     text += f"HOST = os.environ['STORE']\nSTORE = {made}\n\n\n@app.get('/a')\ndef a():\n    return STORE.get('a')\n"
     files = {"app.py": text, "requirements.txt": "redis==5.0.0\n", "Dockerfile": IMAGE.format(last='CMD ["waitress-serve", "app:app"]')}
     assert len(shown(tmp_path, RULE, files)) == count
+
+
+FETCHING = """
+import concurrent.futures
+
+import requests
+from redis import Redis
+from rq import Worker
+
+
+def tables():
+    requests.get("http://tables")
+
+
+def fetch():
+    {run}
+
+
+def main():
+    fetch()
+    Worker(["default"], connection=Redis()).work()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "end"),
+    [
+        ("tables()", "holds its start for ever"),
+        ("with concurrent.futures.ThreadPoolExecutor() as pool:\n        pool.submit(tables)", "holds its start for ever"),
+        ("concurrent.futures.ThreadPoolExecutor().submit(tables)", "holds this job until the time limit of its job"),
+    ],
+    ids=["called", "the executor is left when it is done", "beside the worker"],
+)
+def test_what_a_worker_does_before_its_first_job(tmp_path: Path, run: str, end: str) -> None:
+    image = IMAGE.format(last='CMD ["python", "worker.py"]')
+    assert told(tmp_path, {"worker.py": FETCHING.replace("{run}", run), "Dockerfile": image}).endswith(end)

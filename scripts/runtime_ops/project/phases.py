@@ -90,6 +90,7 @@ class Reach(NamedTuple):
 
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
+AWAITED_THREADS = frozenset("to_thread run_in_executor run_in_threadpool run_sync".split())
 CERTAIN = frozenset({"call", "reference", "kept"})
 SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
@@ -486,7 +487,7 @@ class Phases:
             if surface("on-signal", edge.via) or surface("on-exit", edge.via):
                 return "shutdown"
             if phase != "shutdown" and (surface("starter", edge.via) or surface("handler-registration", edge.via)):
-                return "serving"
+                return phase if self._waited_for(edge) else "serving"
             if edge.site.method in ("start", "add_job", "every") and phase != "shutdown":
                 return "serving"
             if phase != "shutdown" and (edge.callee in self.answers or self._only_held(edge)):
@@ -494,6 +495,22 @@ class Phases:
         if edge.how == "call" and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
             return "serving"
         return phase
+
+    def _waited_for(self, edge: Edge) -> bool:
+        """Whether the caller goes on only when what is handed to an executor is done: it awaits it, or leaves the ``with`` of the
+        executor (concurrent.futures, ``Executor.__exit__``: ``shutdown(wait=True)``). What serves in an executor serves."""
+        site = edge.site
+        if site.awaited and site.method in AWAITED_THREADS:
+            return not self.spine.places(edge.callee)
+        if not edge.via.startswith("concurrent.futures.") or site.method not in ("submit", "map"):
+            return False
+        receiver = site.text.rpartition(".")[0]
+        return any(
+            isinstance(step.stmt, m.With)
+            and any(isinstance(target, m.Name) and target.id == receiver for _, target in step.stmt.items)
+            and not any(isinstance(node, m.Yield) for node in m.walk(step.stmt.body))
+            for step in site.steps
+        ) and not self.spine.places(edge.callee)
 
     def _only_held(self, edge: Edge) -> bool:
         """Whether the function of the project that the callee is handed to only puts it into a collection (a registry): it is

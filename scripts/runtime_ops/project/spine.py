@@ -139,7 +139,7 @@ class Spine:
                         ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee)
                     )
         for site in func.sites:
-            if site.weak or len(site.targets) > 3 or _cleans_up(site.steps):
+            if (site.weak and not _of_one_file(site)) or len(site.targets) > 3 or _cleans_up(site.steps):
                 continue
             for target in site.targets:
                 if target is func or target.facts.is_generator or runs_aside(target, self.links):
@@ -225,6 +225,12 @@ def _bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
 def _cleans_up(steps: tuple[Step, ...]) -> bool:
     """Whether a place stands in a ``finally``: what waits there waits for an end, nobody is served."""
     return any(step.arm == "final" for step in steps)
+
+
+def _of_one_file(site: Site) -> bool:
+    """Whether a method found by its name is one of a few ways that one file offers: ``self.strategy.process_queues()``. A name of
+    one word (``run``, ``start``) says too little."""
+    return "_" in site.method.strip("_") and len({target.module for target in site.targets}) == 1
 
 
 def _gate(site: Site) -> bool:
