@@ -91,6 +91,7 @@ class Reach(NamedTuple):
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
 AWAITED_THREADS = frozenset("to_thread run_in_executor run_in_threadpool run_sync".split())
+"""Methods by which a coroutine waits for a function that runs in a thread."""
 CERTAIN = frozenset({"call", "reference", "kept"})
 SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
@@ -498,19 +499,9 @@ class Phases:
 
     def _waited_for(self, edge: Edge) -> bool:
         """Whether the caller goes on only when what is handed to an executor is done: it awaits it, or leaves the ``with`` of the
-        executor (concurrent.futures, ``Executor.__exit__``: ``shutdown(wait=True)``). What serves in an executor serves."""
-        site = edge.site
-        if site.awaited and site.method in AWAITED_THREADS:
-            return not self.spine.places(edge.callee)
-        if not edge.via.startswith("concurrent.futures.") or site.method not in ("submit", "map"):
-            return False
-        receiver = site.text.rpartition(".")[0]
-        return any(
-            isinstance(step.stmt, m.With)
-            and any(isinstance(target, m.Name) and target.id == receiver for _, target in step.stmt.items)
-            and not any(isinstance(node, m.Yield) for node in m.walk(step.stmt.body))
-            for step in site.steps
-        ) and not self.spine.places(edge.callee)
+        executor. What serves in an executor serves."""
+        waits = edge.site.awaited and edge.site.method in AWAITED_THREADS
+        return (waits or _left_when_done(edge)) and not self.spine.places(edge.callee)
 
     def _only_held(self, edge: Edge) -> bool:
         """Whether the function of the project that the callee is handed to only puts it into a collection (a registry): it is
@@ -686,6 +677,21 @@ def _held_by(target: Func, edge: Edge) -> bool:
 def _own_program(edge: Edge) -> bool:
     """Whether the callee stands in a program of its own, and nothing but its name speaks for it."""
     return edge.how != "override" and main_block(edge.callee.module) is not None
+
+
+def _left_when_done(edge: Edge) -> bool:
+    """Whether a function is handed to an executor of concurrent.futures within the ``with`` that makes it, which is left when all is
+    done (``Executor.__exit__``: ``shutdown(wait=True)``); not where a ``yield`` holds it open meanwhile."""
+    site = edge.site
+    if not edge.via.startswith("concurrent.futures.") or site.method not in ("submit", "map"):
+        return False
+    executor = site.text.rpartition(".")[0]
+    managers = (step.stmt for step in site.steps if isinstance(step.stmt, m.With))
+    return any(
+        any(isinstance(target, m.Name) and target.id == executor for _, target in stmt.items)
+        and not any(isinstance(node, m.Yield) for node in m.walk(stmt.body))
+        for stmt in managers
+    )
 
 
 def _apart(edge: Edge) -> bool:

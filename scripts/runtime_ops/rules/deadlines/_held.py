@@ -33,10 +33,9 @@ def held_by(project: Project, group: Iterable[WaitSite], phase: str | None, entr
     run = that_run(entrypoints)
     served = tuple(e for e in run if e.kind == "service")
     others = tuple(e for e in run if e.kind == "worker")
-    if phase == "startup" and served and not others and not all(w.constructs for w in waits):
-        return _words("its start", start_end(project, served))
-    if phase == "startup" and others and not served and not all(w.constructs for w in waits):
-        return _words("its start", FOR_EVER)  # before the first job, which is all that a job's time limit ends
+    if phase == "startup" and bool(served) != bool(others) and not all(w.constructs for w in waits):
+        # a worker's start comes before its first job, which is all that a job's time limit ends
+        return _words("its start", start_end(project, served) if served else FOR_EVER)
     end = outer_end(project, entrypoints)
     if phase is not None and end.by in ("server", "request") and any(life.own_thread(func, phase) for life, func in ways):
         return _words("a thread that is started for it", UNKNOWN)  # which no server watches
