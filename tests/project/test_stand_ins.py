@@ -97,3 +97,43 @@ def test_an_annotated_name_keeps_the_call_that_made_it(tmp_path: Path) -> None:
     project = written(tmp_path, {"shop.py": text})
     (site,) = (s for f in project.functions for s in f.sites if s.method == "get")
     assert site.origin is not None and site.origin.call.keywords
+
+
+API = """
+    from fastapi import FastAPI, Request
+    from shop.client import Client
+
+    app = FastAPI()
+"""
+
+
+@pytest.mark.parametrize("request_of", ["request: Request", "request"])
+@pytest.mark.parametrize("empty", ["", "app.state.client = None"])
+def test_what_a_start_puts_on_the_state_of_the_application(tmp_path: Path, request_of: str, empty: str) -> None:
+    main = (
+        f"{dedent(API)}\n{empty}\ndef main(app: FastAPI):\n    app.state.client = Client()\n"
+        f"@app.get('/a')\ndef show({request_of}):\n    return request.app.state.client.price('a')\n"
+    )
+    assert phases(tmp_path, "Client.price", client=CLIENT, main=main) == {"serving"}
+
+
+def test_what_is_put_under_another_name_is_not_asked_for(tmp_path: Path) -> None:
+    other = f"{CLIENT}\n    class Other:\n        def price(self, item):\n            return 0\n"
+    main = (
+        f"{dedent(API)}\nfrom shop.client import Other\ndef main(app: FastAPI):\n    app.state.client = Client()\n"
+        "    app.state.spare = Other()\n"
+        "@app.get('/a')\ndef show(request: Request):\n    return request.app.state.client.price('a')\n"
+    )
+    assert phases(tmp_path, "Client.price", client=other, main=main) == {"serving"}
+    assert not phases(tmp_path, "Other.price", client=other, main=main)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("current_app.client", {"serving"}), ("current_app.config", set()), ("g.client", set())]
+)
+def test_what_is_put_on_a_flask_application(tmp_path: Path, asked: str, found: set[str]) -> None:
+    main = (
+        "from flask import Flask, current_app, g\nfrom shop.client import Client\napp = Flask(__name__)\napp.client = Client()\n"
+        f"@app.get('/a')\ndef show():\n    return {asked}.price('a')\n"
+    )
+    assert phases(tmp_path, "Client.price", client=CLIENT, main=main) == found
