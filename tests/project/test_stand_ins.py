@@ -137,3 +137,65 @@ def test_what_is_put_on_a_flask_application(tmp_path: Path, asked: str, found: s
         f"@app.get('/a')\ndef show():\n    return {asked}.price('a')\n"
     )
     assert phases(tmp_path, "Client.price", client=CLIENT, main=main) == found
+
+
+PLUGS = """
+    class Connector:
+        async def connect(self): ...
+        async def listen(self): ...
+
+    class Chat(Connector):
+        async def connect(self):
+            self.session = None
+        async def listen(self):
+            pass
+
+    class Mail(Connector):
+        async def connect(self):
+            self.box = None
+        async def listen(self):
+            pass
+
+    class Feed(Connector):
+        async def connect(self):
+            self.feed = None
+        async def listen(self):
+            pass
+
+    class Store:
+        async def connect(self):
+            self.rows = {}
+"""
+HOST = """
+    import asyncio
+    from shop.client import Chat, Feed, Mail
+
+    class Bot:
+        def __init__(self):
+            self.connectors = []
+            self.tasks = []
+
+        def create_task(self, work):
+            self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+        async def start(self):
+            await asyncio.gather(*[{name}.connect() for {name} in self.connectors])
+            for connector in self.connectors:
+                self.create_task(connector.listen())
+            while True:
+                await asyncio.sleep(1)
+
+    if __name__ == "__main__":
+        asyncio.run(Bot().start())
+"""
+
+
+@pytest.mark.parametrize(("name", "found"), [("connector", {"startup"}), ("one", set())])
+def test_a_name_that_is_the_name_of_a_family_of_classes(tmp_path: Path, name: str, found: set[str]) -> None:
+    main = HOST.format(name=name)
+    assert phases(tmp_path / "chat", "Chat.connect", client=PLUGS, main=main) == found
+    assert not phases(tmp_path / "store", "Store.connect", client=PLUGS, main=main)
+
+
+def test_a_coroutine_found_by_its_name_that_is_made_a_task_runs_beside_the_start(tmp_path: Path) -> None:
+    assert phases(tmp_path, "Chat.listen", client=PLUGS, main=HOST.format(name="one")) == {"serving"}

@@ -491,7 +491,8 @@ class Phases:
                 return "serving"
             if phase != "shutdown" and (edge.callee in self.answers or self._only_held(edge)):
                 return "serving"  # a route names it, or it is put into a registry
-        if edge.how == "call" and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
+        by_call = edge.how in ("call", "override", "guess")
+        if by_call and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
             return "serving"
         return phase
 
