@@ -100,3 +100,56 @@ def test_image_whose_command_nobody_runs(tmp_path: Path, command: str, procfile:
         files["Procfile"] = "web: gunicorn app:app\n"
     found = [f for f in said(tmp_path, "signal-blocked-by-shell", files) if f.confidence != "possible"]
     assert len(found) == count
+
+
+LOOP = """
+import asyncio
+import threading
+
+import requests
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+class Checker:
+    def __init__(self, urls):
+        self.urls = urls
+        self.loop = {loop}
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self.check(), self.loop)
+        {other}
+
+    async def check(self):
+        while True:
+            for url in self.urls:
+                requests.get(url, timeout=5)
+            await asyncio.sleep(60)
+
+    async def answer(self):
+        await asyncio.sleep(1)
+
+    def close(self):
+        asyncio.run_coroutine_threadsafe(self.answer(), self.loop).result(5)
+
+
+checker = Checker(["http://a.example.com"])
+
+
+@app.get("/a")
+async def a():
+    return checker.urls
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "other", "fires"),
+    [
+        ("asyncio.new_event_loop()", "", False),
+        ("asyncio.new_event_loop()", "asyncio.run_coroutine_threadsafe(self.answer(), self.loop)", True),
+        ("asyncio.get_event_loop()", "", True),
+    ],
+)
+def test_a_loop_that_is_made_for_one_coroutine_holds_nobody_up(tmp_path: Path, loop: str, other: str, fires: bool) -> None:
+    files = {"app.py": LOOP.format(loop=loop, other=other), "Procfile": "web: uvicorn app:app\n"}
+    assert bool(said(tmp_path, "blocking-in-async", files)) is fires

@@ -99,10 +99,11 @@ def test_no_limit_for_a_page_counts(tmp_path: Path, call: str, sure: bool) -> No
         ("time.sleep(1)", True),
         ("time.sleep(0.2)", False),
         ("stripe.Webhook.construct_event(url, '', '')", False),  # a library's call need not go to the network
+        ("huggingface_hub.snapshot_download(url)", True),
     ],
 )
 def test_a_request_and_a_long_sleep_in_a_coroutine_count(tmp_path: Path, call: str, sure: bool | None) -> None:
-    code = FAST.replace("import requests", "import requests\nimport stripe") + f"    {call}\n"
+    code = FAST.replace("import requests", "import requests\nimport stripe\nimport huggingface_hub") + f"    {call}\n"
     if sure is None:
         assert not said(tmp_path, "blocking-in-async", {"app.py": code})
     else:

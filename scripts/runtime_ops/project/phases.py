@@ -90,6 +90,8 @@ class Reach(NamedTuple):
 
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
+TASKS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
+"""Methods that give a coroutine to a loop."""
 CERTAIN = frozenset({"call", "reference", "kept"})
 SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
@@ -607,8 +609,10 @@ def made_a_task(site: Site) -> bool:
             if not any(arg is site.call for arg in call.args):
                 continue
             outer = sites_by_call(site.function).get(id(call))
-            if outer is None or outer.method not in ("create_task", "ensure_future") or outer.awaited:
+            if outer is None or outer.method not in TASKS or outer.awaited:
                 continue
+            if outer.method == "run_coroutine_threadsafe":  # ``….result(5)`` waits for it
+                return kept(outer).scope in ("dropped", "attribute", "collection")
             group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
             waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
             return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")
