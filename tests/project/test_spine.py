@@ -393,3 +393,37 @@ def test_a_greenlet_that_main_waits_for_is_what_it_serves_by(tmp_path: Path, wai
     assert entrypoint.kind == kind
     take = project.index.modules["post/listener.py"].functions["Inbox.take"]
     assert take in project.jobs.by_func  # by the class that the library hands to get_consumers()
+
+
+JOINED = """
+import gevent
+from flask import Flask
+from gevent.pywsgi import WSGIServer
+
+app = Flask(__name__)
+
+
+def warm():
+    app.cached = {}
+
+
+if __name__ == "__main__":
+    server = WSGIServer(("0.0.0.0", 8000), app)
+    serving = gevent.spawn(GIVEN)
+    gevent.joinall([serving]LIMIT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "limit", "kinds"),
+    [
+        ("server.serve_forever", "", {"service"}),
+        ("server.serve_forever", ", timeout=1", {"service", "cli"}),  # the application alone
+        ("warm", "", {"service", "cli"}),
+    ],
+)
+def test_greenlets_that_are_joined_together(tmp_path: Path, given: str, limit: str, kinds: set[str]) -> None:
+    (tmp_path / "main.py").write_text(JOINED.replace("GIVEN", given).replace("LIMIT", limit))
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    assert {entrypoint.kind for entrypoint in project.entrypoints} == kinds

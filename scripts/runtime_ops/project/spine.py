@@ -70,6 +70,7 @@ CONSUMES = re.compile(
 )
 """A consumer or worker that is started, of a library whose start does not return at once as those of threads and clients do."""
 GREENLETS = ("eventlet.", "gevent.")
+JOINS = frozenset({"gevent.joinall", "gevent.wait"})
 STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
 """Names of functions that wait for an end which they have asked for."""
 OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
@@ -174,10 +175,9 @@ class Spine:
         if STOPS.search(func.name):
             return ()
         for site in func.sites:
-            bare = isinstance(site.call.func, m.Name) and not site.call.args and not site.call.keywords
-            if site.method not in ("wait", "join") or not bare or site.targets or _cleans_up(site.steps):
+            if site.targets or _cleans_up(site.steps):
                 continue
-            for maker, call in _bound_calls(site.text.rpartition(".")[0], func):
+            for maker, call in (each for name in _greenlets_waited_for(site) for each in _bound_calls(name, func)):
                 value = self.links.names.value(call, maker)
                 if value is None or value.kind != "made" or not value.name.startswith(GREENLETS):
                     continue
@@ -209,6 +209,17 @@ class Spine:
             if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
                 return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _greenlets_waited_for(site: Site) -> tuple[str, ...]:
+    """The names of what a call waits for without a limit: ``server.join()``, ``gevent.joinall([server, clock])``."""
+    call = site.call
+    if call.keywords or not isinstance(call.func, m.Name):
+        return ()
+    if site.method in ("wait", "join") and not call.args:
+        return (site.text.rpartition(".")[0],)
+    given = call.args[0] if site.dotted in JOINS and len(call.args) == 1 else None
+    return tuple(item.id for item in given.items if isinstance(item, m.Name)) if isinstance(given, m.Sequence) else ()
 
 
 def _bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
