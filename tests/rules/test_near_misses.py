@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import said
+from tests.rules.judging import said, shown
 
 WEB = "from flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a():\n    {}\n    return ''\n"
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "app:app"]\n'
@@ -153,3 +153,20 @@ async def a():
 def test_a_loop_that_is_made_for_one_coroutine_holds_nobody_up(tmp_path: Path, loop: str, other: str, fires: bool) -> None:
     files = {"app.py": LOOP.format(loop=loop, other=other), "Procfile": "web: uvicorn app:app\n"}
     assert bool(said(tmp_path, "blocking-in-async", files)) is fires
+
+
+@pytest.mark.parametrize(
+    ("port", "server", "fires"),
+    [
+        (8003, "WSGIServer(('0.0.0.0', 8003), app).serve_forever()", True),
+        (8004, "WSGIServer(('0.0.0.0', 8003), app).serve_forever()", False),  # some other program of this machine
+        (8003, "app.run(host='0.0.0.0', port=8003)", True),
+        (8003, "print(8003)", False),
+    ],
+)
+def test_a_neighbour_of_the_same_repository_hangs_as_its_work_does(tmp_path: Path, port: int, server: str, fires: bool) -> None:
+    asking = "import requests\n" + WEB.format(f"requests.post('http://localhost:{port}/thumbnail', json={{}})")
+    head = "from flask import Flask\nfrom gevent.pywsgi import WSGIServer\napp = Flask(__name__)\n"
+    served = f"{head}if __name__ == '__main__':\n    {server}\n"
+    files = {"app.py": asking, "thumbs/main.py": served, "Dockerfile": IMAGE}
+    assert bool([f for f in shown(tmp_path, "call-without-timeout", files) if f.path == "app.py"]) is fires
