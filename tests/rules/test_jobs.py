@@ -330,3 +330,51 @@ def test_what_the_record_of_a_job_says_after_a_failure(tmp_path: Path, arm: str,
     told = [f.message for f in said(tmp_path, "swallowed-job-failure", files) if f.confidence == "certain"]
     assert [True for message in told if text and text in message] == ([True] if text else [])
     assert len(told) == (1 if text else 0)
+
+
+WATCH = """
+import logging
+import time
+
+import redis
+import requests
+
+log = logging.getLogger(__name__)
+store = redis.Redis(socket_timeout=5)
+
+
+def ask():
+    try:
+        return requests.get("http://prices.example.com", timeout=5).text
+    except requests.RequestException:
+        return ""
+
+
+def main():
+    while True:
+        try:
+            {work}
+            time.sleep(60)
+        except {caught}:
+            log.exception("no prices")
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "caught", "told"),
+    [
+        ("requests.get('http://prices.example.com', timeout=5)", "Exception", ["certain"]),
+        ("requests.get('http://prices.example.com', timeout=5)", "requests.ConnectionError", ["certain"]),
+        ("store.set('prices', ask())", "Exception", ["certain"]),
+        ("ask()", "Exception", ["likely"]),  # it catches what an outage throws
+        ("time.sleep(1); requests.get('http://prices.example.com', timeout=5)", "Exception", []),
+        ("log.info('next')", "Exception", []),
+    ],
+)
+def test_a_pause_behind_the_call_that_fails_is_none(tmp_path: Path, work: str, caught: str, told: list[str]) -> None:
+    files = {"watch.py": WATCH.format(work=work, caught=caught), "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["python", "/watch.py"]\n'}
+    assert [f.confidence for f in said(tmp_path, "hot-retry", files)] == told
