@@ -199,3 +199,34 @@ def test_a_name_that_is_the_name_of_a_family_of_classes(tmp_path: Path, name: st
 
 def test_a_coroutine_found_by_its_name_that_is_made_a_task_runs_beside_the_start(tmp_path: Path) -> None:
     assert phases(tmp_path, "Chat.listen", client=PLUGS, main=HOST.format(name="one")) == {"serving"}
+
+
+BOTH = {"startup", "shutdown"}
+BESIDE = """
+    import asyncio
+    from shop.client import Client
+
+    async def clock():
+        while True:
+            await asyncio.sleep(60)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        {first}
+        Client().price("first")
+        await asyncio.gather(*asyncio.all_tasks())
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        ("loop.create_task(clock())", {"startup"}),
+        ("await clock()", {"shutdown"}),
+        ("loop.create_task(clock())\n        try:\n            await serve()\n        finally:\n            Client().price(1)", BOTH),
+    ],
+)
+def test_what_stands_behind_a_task_that_serves_still_belongs_to_the_start(tmp_path: Path, first: str, found: set[str]) -> None:
+    assert phases(tmp_path, "Client.price", client=CLIENT, main=BESIDE.format(first=first)) == found

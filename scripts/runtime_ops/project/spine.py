@@ -18,6 +18,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import cached_property
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
+from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
 from runtime_ops.project.model import Func, Klass, Place, Site, Step
@@ -41,6 +42,8 @@ ENDLESS_NAMES = (
     "cancel",
 )
 DRIVERS = frozenset(("run", "gather", "run_until_complete", "wait_for", "wait", "shield", "start_soon", "create_task"))
+TASKS = frozenset(("create_task", "ensure_future"))
+"""Those that give a coroutine to the loop and come back at once."""
 WAITED_FOR = frozenset(("asyncio.to_thread", "anyio.to_thread.run_sync", "asyncio.AbstractEventLoop.run_in_executor"))
 """Starters whose result main waits for: a server that runs in such a thread is what the program serves by."""
 CONSUMER_KINDS = ("consumer",)
@@ -491,10 +494,22 @@ def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...
                 continue
             if isinstance(step.stmt, m.Try) and step.arm in ("body", "orelse") and match.arm in ("handler", "final"):
                 return "shutdown"
-        last = place.site.call.end_line if place.site is not None else place.line  # its arguments are made before it serves
-        if line > last and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
+        if line > _last_line(place, steps) and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
             after = True
     return "shutdown" if after else "startup"
+
+
+def _last_line(place: ServingPlace, steps: tuple[Step, ...]) -> int:
+    """The line behind which a program no longer serves at a place. What is given to the loop as a task serves beside what follows:
+    up to the call that waits for the tasks, or to the end of the function, and to a ``finally``."""
+    if place.site is None:
+        return place.line
+    end = place.site.call.end_line  # its arguments are made before it serves
+    given = kept(place.site) if place.how == "through" and not place.site.awaited else None
+    if given is None or _cleans_up(steps) or given.scope != "argument" or given.name.rpartition(".")[2] not in TASKS:
+        return end
+    waits = (s.call.end_line for s in place.function.sites if s.method in DRIVERS - TASKS and s.line > end)
+    return min(waits, default=place.function.facts.end_line)
 
 
 def _left_for_good(place: ServingPlace, steps: tuple[Step, ...]) -> bool:
