@@ -170,3 +170,18 @@ def test_a_neighbour_of_the_same_repository_hangs_as_its_work_does(tmp_path: Pat
     served = f"{head}if __name__ == '__main__':\n    {server}\n"
     files = {"app.py": asking, "thumbs/main.py": served, "Dockerfile": IMAGE}
     assert bool([f for f in shown(tmp_path, "call-without-timeout", files) if f.path == "app.py"]) is fires
+
+
+@pytest.mark.parametrize("made", ["SQLAlchemy()", "SQLAlchemy(engine_options={'connect_args': {'read_timeout': 5, 'connect_timeout': 2}})"])
+def test_a_session_of_flask_sqlalchemy_is_no_matter_of_an_engine_made_elsewhere(tmp_path: Path, made: str) -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/models.py": "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\n".replace("SQLAlchemy()", made),
+        "shop/upgrade.py": "from sqlalchemy import create_engine, pool\ndef run(url):\n    create_engine(url, poolclass=pool.NullPool)\n",
+        "shop/web.py": "from flask import Flask\nfrom shop.models import db\nfrom shop.upgrade import run\napp = Flask(__name__)\nrun('')\n"
+        "@app.get('/a')\ndef a():\n    return str(db.session.execute('SELECT 1'))\n",
+        "requirements.txt": "flask-sqlalchemy==3.1.1\nsqlalchemy==2.0.30\nmysqlclient==2.2.4\n",
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "shop.web:app"]\n',
+    }
+    serving = [f.path for f in said(tmp_path, "call-without-timeout", files) if f.phase == "serving"]
+    assert serving == ([] if "engine_options" in made else ["shop/models.py"])
