@@ -429,3 +429,37 @@ def test_one_of_a_few_strategies_serves(tmp_path: Path, method: str, kind: str) 
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == kind
+
+
+JOINED = """
+import gevent
+from flask import Flask
+from gevent.pywsgi import WSGIServer
+
+app = Flask(__name__)
+
+
+def warm():
+    app.cached = {}
+
+
+if __name__ == "__main__":
+    server = WSGIServer(("0.0.0.0", 8000), app)
+    serving = gevent.spawn(GIVEN)
+    gevent.joinall([serving]LIMIT)
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "limit", "kinds"),
+    [
+        ("server.serve_forever", "", {"service"}),
+        ("server.serve_forever", ", timeout=1", {"service", "cli"}),  # the application alone
+        ("warm", "", {"service", "cli"}),
+    ],
+)
+def test_greenlets_that_are_joined_together(tmp_path: Path, given: str, limit: str, kinds: set[str]) -> None:
+    (tmp_path / "main.py").write_text(JOINED.replace("GIVEN", given).replace("LIMIT", limit))
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    assert {entrypoint.kind for entrypoint in project.entrypoints} == kinds

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from tests.rules.judging import said
 
 from runtime_ops.discover import discover
 from runtime_ops.findings import Finding
@@ -289,3 +290,91 @@ def test_dropped_answers_of_one_file_are_one_finding(tmp_path: Path) -> None:
     )
     (habit,) = found(tmp_path, "ignored-outcome", code)
     assert habit.line == 8 and habit.count == 2
+
+
+DJANGO_Q = (
+    "import logging\nfrom django.db import models\nfrom django_q.tasks import AsyncTask\nlog = logging.getLogger(__name__)\n"
+    "class Run(models.Model):\n    finished = models.BooleanField()\n"
+    "def start(request):\n    AsyncTask(build, request.user).run()\n"
+    "def build(user):\n    run = Run.objects.create(user=user)\n    try:\n        render(user)\n"
+    "    except Exception:\n        log.exception('no')\n{arm}{behind}"
+)
+DJANGO_URLS = "from django.urls import path\nfrom shop import views\nurlpatterns = [path('a', views.start)]\n"
+DJANGO = {
+    "manage.py": "import os\nfrom django.core.management import execute_from_command_line\n"
+    "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\nexecute_from_command_line()\n",
+    "shop/__init__.py": "",
+    "shop/settings.py": "ROOT_URLCONF = 'shop.urls'\nINSTALLED_APPS = ['shop', 'django_q']\n",
+    "shop/urls.py": DJANGO_URLS,
+    "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("arm", "behind", "text"),
+    [
+        ("        run.failed = True\n", "", "never saved"),
+        ("        run.failed = True\n        run.save()\n", "", None),
+        ("        run.failed = True\n", "    run.save()\n", None),
+        ("        run.failed = True\n", "    record(run)\n", None),
+        ("        run.failed = True\n", "    return run\n", None),
+        ("", "    run.finished = True\n    run.save()\n", "run.finished = True"),
+        ("", "    run.status = 'done'\n    run.save(update_fields=['status'])\n", "run.status = 'done'"),
+        ("        return\n", "    run.finished = True\n    run.save()\n", ""),
+        ("        raise\n", "    run.finished = True\n    run.save()\n", None),
+        ("", "    run.checked = True\n    run.save()\n", ""),
+    ],
+)
+def test_what_the_record_of_a_job_says_after_a_failure(tmp_path: Path, arm: str, behind: str, text: str | None) -> None:
+    files = {**DJANGO, "shop/views.py": DJANGO_Q.format(arm=arm, behind=behind)}
+    told = [f.message for f in said(tmp_path, "swallowed-job-failure", files) if f.confidence == "certain"]
+    assert [True for message in told if text and text in message] == ([True] if text else [])
+    assert len(told) == (1 if text else 0)
+
+
+WATCH = """
+import logging
+import time
+
+import redis
+import requests
+
+log = logging.getLogger(__name__)
+store = redis.Redis(socket_timeout=5)
+
+
+def ask():
+    try:
+        return requests.get("http://prices.example.com", timeout=5).text
+    except requests.RequestException:
+        return ""
+
+
+def main():
+    while True:
+        try:
+            {work}
+            time.sleep(60)
+        except {caught}:
+            log.exception("no prices")
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "caught", "told"),
+    [
+        ("requests.get('http://prices.example.com', timeout=5)", "Exception", ["certain"]),
+        ("requests.get('http://prices.example.com', timeout=5)", "requests.ConnectionError", ["certain"]),
+        ("store.set('prices', ask())", "Exception", ["certain"]),
+        ("ask()", "Exception", ["likely"]),  # it catches what an outage throws
+        ("time.sleep(1); requests.get('http://prices.example.com', timeout=5)", "Exception", []),
+        ("log.info('next')", "Exception", []),
+    ],
+)
+def test_a_pause_behind_the_call_that_fails_is_none(tmp_path: Path, work: str, caught: str, told: list[str]) -> None:
+    files = {"watch.py": WATCH.format(work=work, caught=caught), "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["python", "/watch.py"]\n'}
+    assert [f.confidence for f in said(tmp_path, "hot-retry", files)] == told

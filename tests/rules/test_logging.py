@@ -482,3 +482,37 @@ def test_an_error_on_stdout_beside_data(tmp_path: Path, said: str, fires: bool) 
         f"    print({said})\n\n\nif __name__ == '__main__':\n    main()\n"
     )
     assert bool(found(tmp_path, "cli/errors-on-stdout", source)) is fires
+
+
+@pytest.mark.parametrize(
+    ("given", "fires"),
+    [
+        ("'a.log', maxBytes=1000000", True),
+        ("'a.log', 'a', 1000000", True),
+        ("'a.log', maxBytes=1000000, backupCount=0", True),
+        ("'a.log', maxBytes=1000000, backupCount=3", False),
+        ("'a.log', maxBytes=1000000, backupCount=keep", False),
+        ("'a.log'", False),  # it says nothing of turning over
+        ("**options", False),
+    ],
+)
+def test_a_log_file_with_a_size_and_no_old_files_is_never_turned_over(tmp_path: Path, given: str, fires: bool) -> None:
+    code = (
+        "import logging\nimport time\nfrom logging.handlers import RotatingFileHandler\n"
+        f"def main(keep=2, options=None):\n    logging.getLogger().addHandler(RotatingFileHandler({given}))\n"
+        "    while True:\n        time.sleep(5)\nif __name__ == '__main__':\n    main()\n"
+    )
+    found = [f for f in said(tmp_path, "lost-log-config", {"app.py": code}) if "backupCount" in f.message]
+    assert [f.line for f in found] == ([5] if fires else [])
+
+
+@pytest.mark.parametrize(("keep", "fires"), [("", True), ("'backupCount': 5, ", False)])
+def test_a_written_log_file_with_a_size_and_no_old_files(tmp_path: Path, keep: str, fires: bool) -> None:
+    code = (
+        "import logging.config\nimport time\n"
+        "LOGGING = {'version': 1, 'handlers': {'file': {'class': 'logging.handlers.RotatingFileHandler', 'filename': 'a.log', "
+        f"{keep}'maxBytes': 1000}}}}, 'root': {{'handlers': ['file']}}}}\n"
+        "logging.config.dictConfig(LOGGING)\nwhile True:\n    time.sleep(5)\n"
+    )
+    found = [f for f in said(tmp_path, "lost-log-config", {"app.py": code}) if "backupCount" in f.message]
+    assert bool(found) is fires

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import said
+from tests.rules.judging import said, shown
 
 WEB = "from flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a():\n    {}\n    return ''\n"
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "app:app"]\n'
@@ -100,3 +100,88 @@ def test_image_whose_command_nobody_runs(tmp_path: Path, command: str, procfile:
         files["Procfile"] = "web: gunicorn app:app\n"
     found = [f for f in said(tmp_path, "signal-blocked-by-shell", files) if f.confidence != "possible"]
     assert len(found) == count
+
+
+LOOP = """
+import asyncio
+import threading
+
+import requests
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+class Checker:
+    def __init__(self, urls):
+        self.urls = urls
+        self.loop = {loop}
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self.check(), self.loop)
+        {other}
+
+    async def check(self):
+        while True:
+            for url in self.urls:
+                requests.get(url, timeout=5)
+            await asyncio.sleep(60)
+
+    async def answer(self):
+        await asyncio.sleep(1)
+
+    def close(self):
+        asyncio.run_coroutine_threadsafe(self.answer(), self.loop).result(5)
+
+
+checker = Checker(["http://a.example.com"])
+
+
+@app.get("/a")
+async def a():
+    return checker.urls
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "other", "fires"),
+    [
+        ("asyncio.new_event_loop()", "", False),
+        ("asyncio.new_event_loop()", "asyncio.run_coroutine_threadsafe(self.answer(), self.loop)", True),
+        ("asyncio.get_event_loop()", "", True),
+    ],
+)
+def test_a_loop_that_is_made_for_one_coroutine_holds_nobody_up(tmp_path: Path, loop: str, other: str, fires: bool) -> None:
+    files = {"app.py": LOOP.format(loop=loop, other=other), "Procfile": "web: uvicorn app:app\n"}
+    assert bool(said(tmp_path, "blocking-in-async", files)) is fires
+
+
+@pytest.mark.parametrize(
+    ("port", "server", "fires"),
+    [
+        (8003, "WSGIServer(('0.0.0.0', 8003), app).serve_forever()", True),
+        (8004, "WSGIServer(('0.0.0.0', 8003), app).serve_forever()", False),  # some other program of this machine
+        (8003, "app.run(host='0.0.0.0', port=8003)", True),
+        (8003, "print(8003)", False),
+    ],
+)
+def test_a_neighbour_of_the_same_repository_hangs_as_its_work_does(tmp_path: Path, port: int, server: str, fires: bool) -> None:
+    asking = "import requests\n" + WEB.format(f"requests.post('http://localhost:{port}/thumbnail', json={{}})")
+    head = "from flask import Flask\nfrom gevent.pywsgi import WSGIServer\napp = Flask(__name__)\n"
+    served = f"{head}if __name__ == '__main__':\n    {server}\n"
+    files = {"app.py": asking, "thumbs/main.py": served, "Dockerfile": IMAGE}
+    assert bool([f for f in shown(tmp_path, "call-without-timeout", files) if f.path == "app.py"]) is fires
+
+
+@pytest.mark.parametrize("made", ["SQLAlchemy()", "SQLAlchemy(engine_options={'connect_args': {'read_timeout': 5, 'connect_timeout': 2}})"])
+def test_a_session_of_flask_sqlalchemy_is_no_matter_of_an_engine_made_elsewhere(tmp_path: Path, made: str) -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/models.py": "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\n".replace("SQLAlchemy()", made),
+        "shop/upgrade.py": "from sqlalchemy import create_engine, pool\ndef run(url):\n    create_engine(url, poolclass=pool.NullPool)\n",
+        "shop/web.py": "from flask import Flask\nfrom shop.models import db\nfrom shop.upgrade import run\napp = Flask(__name__)\nrun('')\n"
+        "@app.get('/a')\ndef a():\n    return str(db.session.execute('SELECT 1'))\n",
+        "requirements.txt": "flask-sqlalchemy==3.1.1\nsqlalchemy==2.0.30\nmysqlclient==2.2.4\n",
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "shop.web:app"]\n',
+    }
+    serving = [f.path for f in said(tmp_path, "call-without-timeout", files) if f.phase == "serving"]
+    assert serving == ([] if "engine_options" in made else ["shop/models.py"])

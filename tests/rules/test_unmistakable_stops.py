@@ -99,10 +99,11 @@ def test_no_limit_for_a_page_counts(tmp_path: Path, call: str, sure: bool) -> No
         ("time.sleep(1)", True),
         ("time.sleep(0.2)", False),
         ("stripe.Webhook.construct_event(url, '', '')", False),  # a library's call need not go to the network
+        ("huggingface_hub.snapshot_download(url)", True),
     ],
 )
 def test_a_request_and_a_long_sleep_in_a_coroutine_count(tmp_path: Path, call: str, sure: bool | None) -> None:
-    code = FAST.replace("import requests", "import requests\nimport stripe") + f"    {call}\n"
+    code = FAST.replace("import requests", "import requests\nimport stripe\nimport huggingface_hub") + f"    {call}\n"
     if sure is None:
         assert not said(tmp_path, "blocking-in-async", {"app.py": code})
     else:
@@ -412,3 +413,47 @@ if __name__ == "__main__":
 def test_a_lock_that_a_handler_and_the_thread_below_it_take(tmp_path: Path, lock: str, read: str, sure: bool) -> None:
     text = LOCKED.replace("LOCK", lock).replace("READ", read)
     assert certain(tmp_path, "unsafe-signal-handler", {"poll.py": text}) is sure
+
+
+PODS = """
+import threading
+
+from fastapi import FastAPI
+from kubernetes import client, watch
+
+
+class Pods:
+    def __init__(self):
+        self.running = True
+        self.watcher = watch.Watch()
+        self.thread = threading.Thread(target=self.follow, daemon=True)
+        self.thread.start()
+
+    def follow(self):
+        api = client.CoreV1Api()
+        while self.running:
+            for event in self.watcher.stream(api.list_namespaced_pod, namespace="shop"{limit}):
+                print(event)
+
+    def close(self):
+        self.running = False
+        self.watcher.stop()
+        self.thread.join({wait})
+
+
+async def lifespan(app):
+    pods = Pods()
+    yield
+    pods.close()
+
+
+app = FastAPI(lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "wait", "sure"), [("", "", True), (", timeout_seconds=10, _request_timeout=15", "", False), ("", "5", False)]
+)
+def test_a_join_of_a_thread_that_waits_for_the_next_event_of_a_cluster(tmp_path: Path, limit: str, wait: str, sure: bool) -> None:
+    files = {"app.py": PODS.replace("{limit}", limit).replace("{wait}", wait), "Procfile": "web: uvicorn app:app\n"}
+    assert certain(tmp_path, "unbounded-shutdown-wait", files) is sure

@@ -81,6 +81,12 @@ def near(site: Site, methods: Iterable[Func]) -> tuple[Func, ...]:
     return found if len(found) == 1 else ()
 
 
+def has_name_of(site: Site, klass: Klass) -> bool:
+    """Whether the receiver of a call is called what a class is, and nothing else: ``connector.connect()`` and ``Connector``."""
+    called = _receiver_words(site.call.func)
+    return bool(called) and not called <= OF_LIBRARIES and frozenset(words(klass.name)) == called
+
+
 def _receiver_words(func: m.Expr) -> frozenset[str]:
     """The words that say what a receiver is: the last one of its last name that says anything."""
     if isinstance(func, m.Name):

@@ -12,7 +12,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.dispatch import DISPATCH, dispatched
 from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
-from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, kin, near
+from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, has_name_of, kin, near
 from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value, make
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
@@ -312,13 +312,19 @@ class Links:
         """Link a call on a receiver of unknown type to what its method's name may mean."""
         candidates = self._by_method_name(site)
         if not candidates and site.method in COMMON_METHODS:
-            candidates = near(site, self._methods.get(site.method, ()))
+            candidates = near(site, self._methods.get(site.method, ())) or self._of_family(site)
         found = [method for method in candidates if fits(site, method)]
         common = site.method in COMMON_METHODS or site.method in LIBRARIES_METHODS
         alike = kin(site, found, common=common)
         site.targets = alike or (() if common else tuple(found))
         site.weak = bool(site.targets)
         site.guessed = site.weak and not alike and not self._speaks(site)
+
+    def _of_family(self, site: Site) -> tuple[Func, ...]:
+        """The methods of a large family of classes whose topmost one has the name of the receiver: ``connector.connect()`` with a
+        ``Connector`` that several classes extend, whatever else has a method of that name."""
+        named = [f for f in self._methods.get(site.method, ()) if (root := self._root(f)) is not None and has_name_of(site, root)]
+        return tuple(named) if FAMILY <= len(named) <= FAMILY_LIMIT else ()
 
     def _speaks(self, site: Site) -> bool:
         """Whether the name of a method means one thing in this project: all that have it are of one family of classes, and it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -18,6 +19,8 @@ SLEEPS = frozenset(
     signal.sigtimedwait""".split()
 )
 TIMED_WAITS = frozenset("wait get poll join acquire wait_for select getmany receive get_message".split())
+LIMITS = re.compile(r"(?i)(?:^|_)(?:timeout|time_?limit|deadline|countdown|retries|attempts|tries|budget)$")
+"""Names of objects that are asked whether a loop may go round once more."""
 DEPTH = 2  # project functions followed to find a pause
 
 
@@ -75,6 +78,8 @@ def _endless_test(test: m.Expr) -> bool:
 def _is_stop_flag(expr: m.Expr) -> bool:
     if isinstance(expr, m.Call):
         expr = expr.func
+        if isinstance(expr, m.Name) and LIMITS.search(expr.id.rpartition(".")[0].rpartition(".")[2]):
+            return False  # ``while timeout.run()``: an object that says when the time or the tries are used up
     if isinstance(expr, m.Subscript):
         expr = expr.key
     if isinstance(expr, m.Const) and isinstance(expr.value, str):

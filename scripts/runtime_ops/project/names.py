@@ -29,6 +29,9 @@ STAND_INS = frozenset(
 )
 """Objects that stand for what the function that they are given returns: each use of theirs is one of that object
 (Werkzeug 3.1, local.py; Celery 5.5, local.py; Django 5.2, utils/functional.py; lazy-object-proxy 1.10; wrapt 2.0)."""
+APPLICATION = re.compile(r"(?:^|\.)(?:FastAPI|Starlette|app|application)\.state$|^flask\.(?:current_app|Flask)$")
+"""Objects on which a program puts what its requests share: ``app.state.client = Client()``, asked for as
+``request.app.state.client`` (Starlette 0.46, datastructures.py); ``app.mailer = Mailer()``, asked for as ``current_app.mailer``."""
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -40,6 +43,7 @@ class Names:
         self._values: dict[tuple[int, str], Value | None] = {}
         self._busy: set[tuple[int, str]] = set()
         self._heads: dict[Func, frozenset[str]] = {}
+        self._put: dict[str, list[tuple[Func, str]]] | None = None
         self.given: dict[tuple[Func, str], Value] = {}
         """What callers hand over for a parameter that nothing else says anything about."""
 
@@ -128,7 +132,7 @@ class Names:
         value = self.name(head, function, depth) if head in function.bindings else self.head(head, function, depth)
         for attribute in rest:
             if value is None:
-                return None
+                return self._on_untyped_application(dotted, depth)
             value = self.member(value, attribute, depth + 1)
         return value
 
@@ -335,11 +339,75 @@ class Names:
             return self.of_module(value.target, name, depth)
         if value.kind in ("class", "instance") and isinstance(value.target, Klass):
             return self.of_class(value, value.target, name, depth)
-        if value.kind == "external":
-            return self.attribute(f"{value.name}.{name}", value.origin)
-        if value.kind == "made":
+        if value.kind in ("external", "made"):
+            shared = self.put_on_application(value.name, name, depth)
+            if shared is not UNASKED:
+                return shared
             return self.attribute(f"{value.name}.{name}", value.origin)
         return None
+
+    @property
+    def _named_on_applications(self) -> dict[str, list[tuple[Func, str]]]:
+        """Each function that puts something on what is called an application, by the name under which it is asked for there,
+        with the whole text of the target. By the text alone: nothing may be resolved while something else is."""
+        if self._put is None:
+            self._put = {}
+            for module in self.index:
+                for func in module.functions.values():
+                    for text in func.bindings:
+                        owner, _, name = text.rpartition(".")
+                        if owner.endswith(".state") or owner.rpartition(".")[2] in ("app", "application", "current_app"):
+                            self._put.setdefault(name, []).append((func, text))
+        return self._put
+
+    def _is_application(self, owner: str, func: Func, depth: int) -> bool:
+        """Whether ``owner.name = …`` is read elsewhere as the application's: by its text for ``app.state``, else by what it is."""
+        if owner.endswith(".state"):
+            return APPLICATION.search(owner) is not None
+        value = self.name(owner, func, depth)
+        if value is not None and isinstance(value.target, Klass):
+            return any(APPLICATION.search(base) is not None for base in value.target.external_bases)
+        return value is not None and value.kind in ("external", "made") and APPLICATION.search(value.name) is not None
+
+    def put_on_application(self, owner: str, name: str, depth: int) -> Value | None:
+        """What every place that puts ``name`` on the application puts there. `UNASKED` where no place does; None where they
+        differ, or one is not known."""
+        if APPLICATION.search(owner) is None or name not in self._named_on_applications or depth > DEPTH:
+            return UNASKED
+        key = (-1 if owner.endswith(".state") else -2, name)  # no object's identity
+        if key in self._values:
+            return self._values[key]
+        if key in self._busy:
+            return None
+        self._busy.add(key)
+        try:
+            written = [
+                (func, text)
+                for func, text in self._named_on_applications[name]
+                if text.endswith(f".state.{name}") == owner.endswith(".state")
+                and self._is_application(text.rpartition(".")[0], func, depth + 1)
+            ]
+            made = [self.bound(func.bindings[text], func, depth + 1) for func, text in written]
+        finally:
+            self._busy.discard(key)
+        if not made:
+            return UNASKED
+        told = [value for value in made if value is None or value.kind != "const"]  # ``app.state.client = None`` before the start
+        first = told[0] if told else None
+        kinds = {(v.kind, v.name, v.target) if v is not None else None for v in told}
+        self._values[key] = first if len(kinds) == 1 else None
+        return self._values[key]
+
+    def _on_untyped_application(self, dotted: str, depth: int) -> Value | None:
+        """``request.app.state.client.get`` where nothing tells what ``request`` is: the text says whose state it is."""
+        owner, found, rest = dotted.partition(".state.")
+        name, *others = rest.split(".")
+        value = self.put_on_application(f"{owner}.state", name, depth + 1) if found else None
+        if value is UNASKED:
+            return None
+        for attribute in others:
+            value = self.member(value, attribute, depth + 1)
+        return value
 
     def attribute(self, dotted: str, origin: Origin | None) -> Value:
         row = libraries.returned(dotted)

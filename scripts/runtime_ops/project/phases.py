@@ -92,6 +92,8 @@ OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spaw
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
 AWAITED_THREADS = frozenset("to_thread run_in_executor run_in_threadpool run_sync".split())
 """Methods by which a coroutine waits for a function that runs in a thread."""
+TASKS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
+"""Methods that give a coroutine to a loop."""
 CERTAIN = frozenset({"call", "reference", "kept"})
 SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
@@ -493,7 +495,8 @@ class Phases:
                 return "serving"
             if phase != "shutdown" and (edge.callee in self.answers or self._only_held(edge)):
                 return "serving"  # a route names it, or it is put into a registry
-        if edge.how == "call" and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
+        by_call = edge.how in ("call", "override", "guess")
+        if by_call and phase != "shutdown" and edge.callee.facts.is_async and not edge.site.awaited and made_a_task(edge.site):
             return "serving"
         return phase
 
@@ -614,8 +617,10 @@ def made_a_task(site: Site) -> bool:
             if not any(arg is site.call for arg in call.args):
                 continue
             outer = sites_by_call(site.function).get(id(call))
-            if outer is None or outer.method not in ("create_task", "ensure_future") or outer.awaited:
+            if outer is None or outer.method not in TASKS or outer.awaited:
                 continue
+            if outer.method == "run_coroutine_threadsafe":  # ``….result(5)`` waits for it
+                return kept(outer).scope in ("dropped", "attribute", "collection")
             group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
             waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
             return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")

@@ -18,6 +18,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import cached_property
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.flows import ends
+from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
 from runtime_ops.project.model import Func, Klass, Place, Site, Step
@@ -41,6 +42,8 @@ ENDLESS_NAMES = (
     "cancel",
 )
 DRIVERS = frozenset(("run", "gather", "run_until_complete", "wait_for", "wait", "shield", "start_soon", "create_task"))
+TASKS = frozenset(("create_task", "ensure_future"))
+"""Those that give a coroutine to the loop and come back at once."""
 WAITED_FOR = frozenset(("asyncio.to_thread", "anyio.to_thread.run_sync", "asyncio.AbstractEventLoop.run_in_executor"))
 """Starters whose result main waits for: a server that runs in such a thread is what the program serves by."""
 CONSUMER_KINDS = ("consumer",)
@@ -70,6 +73,7 @@ CONSUMES = re.compile(
 )
 """A consumer or worker that is started, of a library whose start does not return at once as those of threads and clients do."""
 GREENLETS = ("eventlet.", "gevent.")
+JOINS = frozenset({"gevent.joinall", "gevent.wait"})
 STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
 """Names of functions that wait for an end which they have asked for."""
 OF_BEGINNING = re.compile(r"(?i)ready|started|begun|finished|completed")
@@ -174,10 +178,9 @@ class Spine:
         if STOPS.search(func.name):
             return ()
         for site in func.sites:
-            bare = isinstance(site.call.func, m.Name) and not site.call.args and not site.call.keywords
-            if site.method not in ("wait", "join") or not bare or site.targets or _cleans_up(site.steps):
+            if site.targets or _cleans_up(site.steps):
                 continue
-            for maker, call in _bound_calls(site.text.rpartition(".")[0], func):
+            for maker, call in (each for name in _greenlets_waited_for(site) for each in _bound_calls(name, func)):
                 value = self.links.names.value(call, maker)
                 if value is None or value.kind != "made" or not value.name.startswith(GREENLETS):
                     continue
@@ -209,6 +212,17 @@ class Spine:
             if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
                 return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
+
+
+def _greenlets_waited_for(site: Site) -> tuple[str, ...]:
+    """The names of what a call waits for without a limit: ``server.join()``, ``gevent.joinall([server, clock])``."""
+    call = site.call
+    if call.keywords or not isinstance(call.func, m.Name):
+        return ()
+    if site.method in ("wait", "join") and not call.args:
+        return (site.text.rpartition(".")[0],)
+    given = call.args[0] if site.dotted in JOINS and len(call.args) == 1 else None
+    return tuple(item.id for item in given.items if isinstance(item, m.Name)) if isinstance(given, m.Sequence) else ()
 
 
 def _bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
@@ -486,10 +500,22 @@ def phase_at(places: tuple[ServingPlace, ...], line: int, steps: tuple[Step, ...
                 continue
             if isinstance(step.stmt, m.Try) and step.arm in ("body", "orelse") and match.arm in ("handler", "final"):
                 return "shutdown"
-        last = place.site.call.end_line if place.site is not None else place.line  # its arguments are made before it serves
-        if line > last and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
+        if line > _last_line(place, steps) and not _other_branch(place.steps, steps) and not _left_for_good(place, steps):
             after = True
     return "shutdown" if after else "startup"
+
+
+def _last_line(place: ServingPlace, steps: tuple[Step, ...]) -> int:
+    """The line behind which a program no longer serves at a place. What is given to the loop as a task serves beside what follows:
+    up to the call that waits for the tasks, or to the end of the function, and to a ``finally``."""
+    if place.site is None:
+        return place.line
+    end = place.site.call.end_line  # its arguments are made before it serves
+    given = kept(place.site) if place.how == "through" and not place.site.awaited else None
+    if given is None or _cleans_up(steps) or given.scope != "argument" or given.name.rpartition(".")[2] not in TASKS:
+        return end
+    waits = (s.call.end_line for s in place.function.sites if s.method in DRIVERS - TASKS and s.line > end)
+    return min(waits, default=place.function.facts.end_line)
 
 
 def _left_for_good(place: ServingPlace, steps: tuple[Step, ...]) -> bool:

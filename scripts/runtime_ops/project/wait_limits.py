@@ -84,7 +84,7 @@ class Limits:
         if row.socket_default and self.socket_default is not None:
             return self.socket_default
         if construction is None and _takes_construction(row, dotted):
-            return self._of_any_construction(row, site)
+            return self._of_maker(row, site, origin) or self._of_any_construction(row, site)
         return self.default(row, site.path)
 
     def _among(self, call: m.Call, dotted: str, func: Func, row: Wait, how: str) -> Deadline | None:
@@ -231,6 +231,22 @@ class Limits:
                         m.Const(value), origin.function, row, parameter, "connect string", origin.call.line
                     )
         return None
+
+    def _of_maker(self, row: Wait, site: Site, origin: Origin | None) -> Deadline | None:
+        """For a receiver that an object of another library made (``db.session`` of Flask-SQLAlchemy's ``db``): what that library's
+        own constructor says. No engine that somebody makes elsewhere is the one behind it."""
+        value = self.links.names.value(origin.call.func, origin.function) if origin is not None else None
+        if origin is None or value is None or value.kind != "external":
+            return None
+        other = next((r for r in constructor(value.name) if r.kind == "wait" and r.distribution != row.distribution), None)
+        if other is None:
+            return None
+        made = Construction(origin, value.name, None)
+        self.assumed[(site.path, site.line, row.name)] = made
+        at = Evidence(origin.function.path, origin.call.line, source_of(origin.call.func))
+        given = self.at_constructor(made, other) or (self.configuration.limit(other) if "config" in other.where else None)
+        found = given or self.default(other, origin.function.path)
+        return replace(found, source=found.source or at)
 
     def _of_any_construction(self, row: Wait, site: Site) -> Deadline:
         """For a receiver whose construction is not seen at the call: what all constructions of its package agree on."""

@@ -9,6 +9,8 @@ from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
+from runtime_ops.libraries.names import type_of
+from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.timeouts import constructor
 from runtime_ops.libraries.versions import bounded_at
 from runtime_ops.project.build import Project
@@ -33,6 +35,7 @@ LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg pymysql mysql-connec
 """Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s; PyMySQL and MySQL Connector: 10 s)."""
 ENGINE_LIMIT = re.compile(r"statement_timeout|connect_timeout|command_timeout|read_timeout")
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
+PORT = re.compile(r":(\d{2,5})(?:[/?]|$)")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
 ADDRESSES = ("url", "host", "base_url", "address", "server")
 HOME = frozenset(
@@ -347,6 +350,29 @@ def _no_address(call: m.Call) -> bool:
     return not call.args and not call.expands and all(key in HOME_NUMBERS for key, _ in call.keywords)
 
 
+def _of_a_neighbour(project: Project, address: str) -> bool:
+    """Whether a program of this repository listens on the port of an address: it does work of its own, and hangs as that does."""
+    port = PORT.search(address)
+    return port is not None and int(port.group(1)) in _ports_served(project)
+
+
+@cache
+def _ports_served(project: Project) -> frozenset[int]:
+    """The literal ports of the servers that programs of the repository make or run."""
+    found: set[int] = set()
+    for dotted, sites in project.links.by_dotted.items():
+        known = type_of(dotted)
+        if (known is None or known.kind != "server") and server_run_by(dotted) is None:
+            continue
+        for site in sites:
+            if development_path(site.path):
+                continue
+            first = site.call.args[0] if site.call.args else None
+            given = (site.call.keyword("port"), *(first.items if isinstance(first, m.Sequence) else site.call.args))
+            found.update(n.value for n in given if isinstance(n, m.Const) and type(n.value) is int)
+    return frozenset(found)
+
+
 def _loopback(project: Project, expr: m.Expr, func: Func, depth: int) -> bool:
     """Whether an address is written as one of this machine: a literal, not a default that a deployment replaces."""
     if isinstance(expr, m.Format) and expr.parts:
@@ -356,7 +382,7 @@ def _loopback(project: Project, expr: m.Expr, func: Func, depth: int) -> bool:
     if isinstance(expr, m.Sequence) and expr.items:
         return _loopback(project, expr.items[0], func, depth)
     if isinstance(expr, m.Const):
-        return isinstance(expr.value, str) and bool(LOOPBACK.match(expr.value))
+        return isinstance(expr.value, str) and bool(LOOPBACK.match(expr.value)) and not _of_a_neighbour(project, expr.value)
     if depth >= DEPTH or not isinstance(expr, m.Name | m.Attr):
         return False
     if isinstance(expr, m.Name):

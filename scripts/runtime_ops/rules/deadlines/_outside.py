@@ -10,12 +10,13 @@ from runtime_ops.project.model import Func, Site
 DEPTH = 3  # project functions followed to a call that leaves the process
 
 
-def reaches_outside(project: Project, sites: Iterable[Site]) -> bool:
-    """Whether one of the calls, or what it calls in the project, waits for another host, a database or a broker."""
+def reaches_outside(project: Project, sites: Iterable[Site], depth: int = DEPTH) -> bool:
+    """Whether one of the calls, or what it calls in the project (``depth`` functions deep), waits for another host, a database or a
+    broker."""
     table = _outside(project)
     seen: set[Func] = set()
     level = list(sites)
-    for _ in range(DEPTH + 1):
+    for _ in range(depth + 1):
         below: list[Site] = []
         for site in level:
             if id(site.call) in table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,8 @@ from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import not_blocking
 from runtime_ops.project.mains import is_main
-from runtime_ops.project.model import Func, Site, own_expressions
+from runtime_ops.project.model import Func, Origin, Site, own_expressions
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import READERS, likely_way, matters, reads_address
@@ -30,6 +32,10 @@ LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
 RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
 """Methods that make a loop for one coroutine and wait for its end."""
+THREADSAFE = "asyncio.run_coroutine_threadsafe"
+NEW_LOOPS = frozenset({"asyncio.new_event_loop", "new_event_loop", "uvloop.new_event_loop"})
+STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
+"""Names of functions that end what others have started."""
 BRANCHES = frozenset("create_task ensure_future gather TaskGroup create_task_group start_soon wait as_completed".split())
 """Methods by which a second task comes onto a loop."""
 STORES = ("redis.", "valkey.", "django.core.cache.")
@@ -41,7 +47,10 @@ SHORT_COMMANDS = frozenset(
 NEAR = 3  # plain functions between a coroutine and the call that blocks
 SHORT = 0.1  # seconds of sleep that nobody notices
 LONG = 0.5  # seconds of sleep that everybody who waits does
-ELSEWHERE = ("requests.", "httpx.", "urllib.request.", "openai.", "anthropic.", "multiprocessing.connection.", "multiprocessing.Pipe")
+ELSEWHERE = (
+    "requests.", "httpx.", "urllib.request.", "openai.", "anthropic.", "multiprocessing.connection.", "multiprocessing.Pipe",
+    "huggingface_hub.snapshot_download", "huggingface_hub.hf_hub_download", "ldap3.Connection.",
+)  # fmt: skip
 
 
 @RULE.check
@@ -211,12 +220,35 @@ def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:
             if caller not in seen and not _alone_on_its_loop(project, caller, seen | {caller}):
                 return False
             continue
+        if _on_a_loop_of_its_own(project, caller, edge.site):
+            continue
         runners = [s for s in caller.sites if s.method in RUNNERS and s.call.args and any(c is edge.site.call for c in m.calls(s.call))]
         if not runners or caller.is_module or is_main(caller, project.links):
             return False
         if any(caller in life.spine for life in project.lives.values()):
             return False
     return bool(edges)
+
+
+def _on_a_loop_of_its_own(project: Project, caller: Func, made: Site) -> bool:
+    """``run_coroutine_threadsafe(self.check(), self.loop)`` with a loop that the program makes and runs in a thread for this one
+    coroutine: it alone waits there. What ends the loop does not count."""
+    given = next((s for s in caller.sites if s.dotted == THREADSAFE and s.call.argument("coro", 0) is made.call), None)
+    loop = given.call.argument("loop", 1) if given is not None else None
+    value = project.names.value(loop, caller) if loop is not None else None
+    if value is None or value.origin is None or source_of(value.origin.call.func) not in NEW_LOOPS:
+        return False
+    others = (s for s in project.sites(THREADSAFE, "asyncio.AbstractEventLoop.create_task") if s is not given)
+    shared = (s for s in others if (there := _loop_of(project, s)) is not None and there.call is value.origin.call)
+    return all(STOPS.search(s.function.name) for s in shared)
+
+
+def _loop_of(project: Project, site: Site) -> Origin | None:
+    """Where the loop is made to which a call gives a coroutine."""
+    if site.dotted != THREADSAFE:
+        return site.origin
+    value = project.names.value(site.call.argument("loop", 1), site.function)
+    return value.origin if value is not None else None
 
 
 def _returns_at_once(site: Site) -> bool:

@@ -69,7 +69,7 @@ def check(project: Project) -> Iterator[Finding]:
             "and hammers the dependency as it comes back",
             "pause in this arm, growing up to a limit, on an Event that the stop path sets",
             end_line=arm.handler.end_line,
-            confidence="likely" if _can_be_down(project, arm) else "possible",
+            confidence=_confidence(project, arm),
         )  # fmt: skip
 
 
@@ -80,12 +80,12 @@ def _goes_round(arm: HandlerEffects, loop: m.While) -> bool:
     return True
 
 
-def _can_be_down(project: Project, arm: HandlerEffects) -> bool:
-    """Whether a call of the try is seen to need another host, or catches what only those throw: else nobody knows that its
-    failure lasts."""
-    if not arm.broad:
-        return True  # a lost connection, by name
-    return reaches_outside(project, arm.body_calls)
+def _confidence(project: Project, arm: HandlerEffects) -> str:
+    """Certain where the failure is seen to last as long as an outage, and to come back at once: the arm catches a lost connection
+    by its name, or the ``try`` itself asks another host. What a function asks that it calls may be caught there."""
+    if not arm.broad or any(reaches_outside(project, (site,), 0) for site in arm.body_calls):
+        return "certain"
+    return "likely" if reaches_outside(project, arm.body_calls) else "possible"
 
 
 def _runs_out(arm: HandlerEffects, loop: m.While) -> bool:
@@ -125,7 +125,13 @@ def _waits(project: Project, arm: HandlerEffects, loop: m.While) -> bool:
     known = sites_by_call(arm.func)
     if any(known[id(c)].method in PACED for s in around for c in m.calls(s) if id(c) in known):
         return True  # a loop over items that come one by one, not a retry
-    return any(_patient(s) for s in arm.body_calls[:3])
+    return any(_patient(s) for s in _before_it_fails(project, arm)[:3])
+
+
+def _before_it_fails(project: Project, arm: HandlerEffects) -> tuple[Site, ...]:
+    """The calls of the ``try`` up to the first that needs another host: a pause behind it is left out when that one fails."""
+    first = next((n for n, site in enumerate(arm.body_calls) if reaches_outside(project, (site,))), len(arm.body_calls))
+    return arm.body_calls[:first]
 
 
 def _instant(site: Site) -> bool:

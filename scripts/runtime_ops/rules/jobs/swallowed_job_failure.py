@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.failures import TOLD, HandlerEffects
+from runtime_ops.project.failures import TOLD, HandlerEffects, Stored
 from runtime_ops.project.flows import statements_after
 from runtime_ops.project.jobs import Consumer, Job
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, places_of
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one, together
+from runtime_ops.rules.jobs._false_records import never_saved, said_done
 from runtime_ops.rules.jobs._kept_work import (
     catches_its_own,
     counted,
@@ -62,7 +63,12 @@ def check(project: Project) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     sent: list[Finding] = []
     rest: list[Finding] = []
+    unsaved: list[Finding] = []
     for arm in project.failures:
+        forgotten = never_saved(arm)
+        if forgotten is not None and project.phases_by_entrypoint(arm.func):
+            unsaved.append(_unsaved(project, arm, forgotten))
+            continue
         finding = _of_arm(project, arm)
         if finding is not None and (arm.path, arm.attempt.line) not in seen:
             seen.add((arm.path, arm.attempt.line))
@@ -71,8 +77,18 @@ def check(project: Project) -> Iterator[Finding]:
             else:
                 rest.append(finding)
     yield from together(sent)
+    yield from together(unsaved)
     # more are how this code base writes its jobs: one cause, one mend
     yield from as_one(rest) if len(rest) > HABIT else rest
+
+
+def _unsaved(project: Project, arm: HandlerEffects, forgotten: Stored) -> Finding:
+    return RULE.in_function(
+        project, arm.func, forgotten.line,
+        f"{forgotten.text} is set and never saved: the failure stays in memory, and the stored record of this work goes on "
+        "saying that it runs, or that all is well",
+        f"call {forgotten.text.rpartition('.')[0]}.save() in this arm", severity="medium", confidence="certain",
+    )  # fmt: skip
 
 
 def _of_arm(project: Project, arm: HandlerEffects) -> Finding | None:
@@ -136,6 +152,16 @@ def _in_job(project: Project, arm: HandlerEffects, job: Job) -> Finding | None:
         )  # fmt: skip
     if not arm.broad or any(r.kind in ("value", *TOLD) for r in arm.returns) or arm.counts:
         return None
+    done = said_done(arm)
+    if done is not None:
+        return RULE.in_function(
+            project, func, arm.line,
+            f"A failure of the job {func.name} is only {_how(arm)}, and `{source_of(done.targets[0])} = "
+            f"{source_of(done.value)}` (line {done.line}) is then stored for it as for one that worked: nothing retries it, and "
+            "its record says that it is done",
+            "store the failure in this arm and leave the function, or let the failure leave the job", end_line=_end(arm),
+            severity="medium", confidence="certain",
+        )  # fmt: skip
     sent = effect(arm, delivers) or effect(arm, saves)
     if sent is not None and any(_keeps_record(project, target) for target in sent.targets):
         return None

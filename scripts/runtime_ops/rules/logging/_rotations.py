@@ -1,4 +1,4 @@
-"""Log files that several worker processes turn over, each by itself."""
+"""Log files that several worker processes turn over, each by itself, and those that nobody does."""
 
 from __future__ import annotations
 
@@ -63,6 +63,41 @@ def turned_over_by_each(project: Project, program: Program, rule: Rule) -> Itera
                 trace=[Evidence(launch.chain[-1].path, launch.chain[-1].line, launch.chain[-1].text)],
                 anchor=f"rotation:{func.qualname}",
             )
+
+
+def never_turned_over(project: Project, rule: Rule) -> Iterator[Finding]:
+    """A size at which a file shall be turned over, and no number of old files: without one the handler opens the same file again and
+    goes on in it (CPython 3.13, RotatingFileHandler.doRollover)."""
+    for func in project.functions:
+        if for_development(func.path) or not (project.phases_by_entrypoint(func) or (func.is_module and project.imported_by(func.module))):
+            continue
+        for line in _without_old_files(func):
+            yield rule.in_function(
+                project, func, line,
+                "RotatingFileHandler is given a size and no backupCount, and without one it never turns its file over: it grows until "
+                "the disk is full",
+                "give backupCount=5, or write to stdout and let the platform rotate", severity="medium", confidence="certain",
+            )  # fmt: skip
+
+
+def _without_old_files(func: Func) -> Iterator[int]:
+    for site in func.sites:
+        call = site.call
+        named = site.dotted == BY_SIZE and not call.expands
+        if named and _limited(call.argument("maxBytes", 2)) and not _kept(call.argument("backupCount", 3)):
+            yield site.line
+    for display in func.inventory.displays:
+        if isinstance(display.expr, m.Mapping):
+            given = {key.value: value for key, value in display.expr.items if isinstance(key, m.Const)}
+            kind = given.get("class")
+            named = isinstance(kind, m.Const) and kind.value == BY_SIZE
+            if named and _limited(given.get("maxBytes")) and not _kept(given.get("backupCount")):
+                yield display.expr.line
+
+
+def _kept(count: m.Expr | None) -> bool:
+    """Whether old files are kept, as far as it is seen."""
+    return count is not None and not (isinstance(count, m.Const) and not count.value)
 
 
 def _handlers(func: Func) -> Iterator[Rotating]:

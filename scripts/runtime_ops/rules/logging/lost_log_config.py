@@ -15,7 +15,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._django_errors import errors_nowhere
 from runtime_ops.rules.logging._programs import Program, logs_given, programs
-from runtime_ops.rules.logging._rotations import turned_over_by_each
+from runtime_ops.rules.logging._rotations import never_turned_over, turned_over_by_each
 from runtime_ops.rules.logging._setups import (
     CONFIGURES,
     ROOT_CALLS,
@@ -59,6 +59,7 @@ def _all(project: Project) -> Iterator[Finding]:
         yield from _silenced(project, program)
         yield from _disabled(project, program)
         yield from turned_over_by_each(project, program, RULE)
+    yield from never_turned_over(project, RULE)
     yield from _unattached(project)
     yield from _twice(project)
     yield from written_twice(project, RULE)

@@ -26,6 +26,9 @@ WAITED = frozenset({"thread", "future", "queue", "executor", "child"})
 SERVERS = ("socketserver.", "http.server.", "wsgiref.", "xmlrpc.server.")
 COMMANDS = frozenset("os.system subprocess.run subprocess.call subprocess.check_call subprocess.check_output".split())
 """A command that is run and waited for: what it may take is the rule about children's, wherever it stands."""
+EVENTS = frozenset({"kubernetes.watch.Watch.stream"})
+"""Calls that come back with the next event alone: their ``stop`` sets a flag which is looked at behind that event (kubernetes 37.0.1,
+watch/watch.py)."""
 ASKS = frozenset({"terminate", "send_signal"})
 GATHERS = frozenset({"asyncio.gather", "asyncio.wait"})
 
@@ -94,9 +97,12 @@ def _judged(project: Project, site: Site, resource: Resource | None, reported: s
 
 
 def _confidence(site: Site, resource: Resource | None, hangs: Site | None) -> str:
-    """Certain of a pool of this program whose jobs are seen to stand in a call without a limit. A process may be ended from
-    outside by then, and what a thread waits for mostly answers as long as the others run."""
+    """Certain of a pool of this program whose jobs are seen to stand in a call without a limit, and of a thread that waits for the
+    next event of a peer that may have none for hours. A process may be ended from outside by then, and what else a thread waits
+    for mostly answers as long as the others run."""
     if _serves_on(resource) or (hangs is not None and resource is not None and resource.kind == "executor"):
+        return "certain"
+    if hangs is not None and hangs.dotted in EVENTS and resource is not None and resource.kind == "thread":
         return "certain"
     return "likely" if hangs is not None or _asked(site) else "possible"
 
