@@ -463,3 +463,44 @@ def test_greenlets_that_are_joined_together(tmp_path: Path, given: str, limit: s
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     project = Project(gathered.modules, gathered.artifacts, gathered.paths)
     assert {entrypoint.kind for entrypoint in project.entrypoints} == kinds
+
+
+IN_THREAD = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pika
+
+pool = ThreadPoolExecutor()
+
+
+def consume():
+    channel = pika.BlockingConnection().channel()
+    channel.basic_consume("jobs", print)
+    channel.start_consuming()
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    LINE
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("await loop.run_in_executor(pool, consume)", "worker"),
+        ("await asyncio.get_event_loop().run_in_executor(None, consume)", "worker"),
+        ("await asyncio.to_thread(consume)", "worker"),
+        ("loop.run_in_executor(pool, consume)", "cli"),  # main goes on at once
+    ],
+)
+def test_a_consumer_in_a_thread_that_main_waits_for(tmp_path: Path, line: str, kind: str) -> None:
+    (tmp_path / "main.py").write_text(IN_THREAD.replace("LINE", line))
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == kind

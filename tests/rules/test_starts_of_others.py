@@ -141,11 +141,23 @@ REGISTRY = CollectorRegistry()
 multiprocess.MultiProcessCollector(REGISTRY)
 start_http_server(9000{})
 """
+POOLED = "\nfrom concurrent.futures import ProcessPoolExecutor\nPOOL = ProcessPoolExecutor(2)\n"
 
 
-@pytest.mark.parametrize(("given", "fires"), [("", True), (", registry=REGISTRY", False), (", '0.0.0.0', REGISTRY", False)])
-def test_the_registry_of_one_process_is_served(tmp_path: Path, given: str, fires: bool) -> None:
-    files = {"app.py": METRICS.format(given), "Procfile": "web: uvicorn app:app\n"}
+@pytest.mark.parametrize(
+    ("given", "workers", "further", "fires"),
+    [
+        ("", " --workers 2", "", True),
+        ("", " --workers $WORKERS", "", True),
+        ("", "", POOLED, True),
+        ("", "", "", False),  # all that one process counts is in its own registry too
+        ("", " --workers 1", "", False),
+        (", registry=REGISTRY", " --workers 2", "", False),
+        (", '0.0.0.0', REGISTRY", " --workers 2", "", False),
+    ],
+)
+def test_the_registry_of_one_process_is_served(tmp_path: Path, given: str, workers: str, further: str, fires: bool) -> None:
+    files = {"app.py": METRICS.format(given) + further, "Procfile": f"web: uvicorn app:app{workers}\n"}
     assert bool(shown(tmp_path, "multiprocess-metrics", files)) is fires
 
 

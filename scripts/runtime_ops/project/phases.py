@@ -37,7 +37,7 @@ from runtime_ops.project.main_blocks import in_main_block, main_block, under_mai
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Site, Step, own_expressions
 from runtime_ops.project.names import decorator_name
-from runtime_ops.project.spine import FEW, ServingPlace, Spine, phase_at
+from runtime_ops.project.spine import AWAITED_THREADS, FEW, ServingPlace, Spine, phase_at
 from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
@@ -90,8 +90,6 @@ class Reach(NamedTuple):
 
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
-AWAITED_THREADS = frozenset("to_thread run_in_executor run_in_threadpool run_sync".split())
-"""Methods by which a coroutine waits for a function that runs in a thread."""
 TASKS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
 """Methods that give a coroutine to a loop."""
 CERTAIN = frozenset({"call", "reference", "kept"})

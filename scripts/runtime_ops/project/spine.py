@@ -44,8 +44,8 @@ ENDLESS_NAMES = (
 DRIVERS = frozenset(("run", "gather", "run_until_complete", "wait_for", "wait", "shield", "start_soon", "create_task"))
 TASKS = frozenset(("create_task", "ensure_future"))
 """Those that give a coroutine to the loop and come back at once."""
-WAITED_FOR = frozenset(("asyncio.to_thread", "anyio.to_thread.run_sync", "asyncio.AbstractEventLoop.run_in_executor"))
-"""Starters whose result main waits for: a server that runs in such a thread is what the program serves by."""
+AWAITED_THREADS = frozenset(("to_thread", "run_in_executor", "run_in_threadpool", "run_sync"))
+"""Methods by which a coroutine waits for a function that runs in a thread: a server that runs there is what the program serves by."""
 CONSUMER_KINDS = ("consumer",)
 
 
@@ -135,7 +135,7 @@ class Spine:
         found = []
         drives = _drives_coroutines(func)
         for edge in self.links.callees.get(func, ()):
-            if edge.how == "reference" and edge.via in WAITED_FOR:
+            if edge.how == "reference" and _waited_for(edge.site):
                 inner = self.places(edge.callee, depth + 1)
                 if inner:
                     site = edge.site
@@ -270,6 +270,11 @@ def _serves(dotted: str) -> str:
 def _drives_coroutines(func: Func) -> bool:
     """Whether coroutines made in the function are run to their end in it: by run, gather, run_until_complete, wait."""
     return any(site.method in DRIVERS for site in func.sites)
+
+
+def _waited_for(site: Site) -> bool:
+    """Whether what is handed to the call runs in a thread that main waits for. Only ``run_in_executor`` begins without being awaited."""
+    return site.method in AWAITED_THREADS and (site.awaited or site.method != "run_in_executor")
 
 
 def _bounded_run(site: Site) -> bool:

@@ -35,6 +35,11 @@ COLLECTOR = ("prometheus_client.multiprocess.MultiProcessCollector",)
 DEAD = ("prometheus_client.multiprocess.mark_process_dead",)
 VARIABLES = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 REMOVES = ("shutil.rmtree", "os.remove", "os.unlink", "os.rmdir")
+CHILDREN = (
+    "os.fork", "multiprocessing.Process", "multiprocessing.context.Process", "multiprocessing.Pool", "multiprocessing.get_context",
+    "multiprocessing.pool.Pool", "concurrent.futures.ProcessPoolExecutor", "concurrent.futures.process.ProcessPoolExecutor",
+)  # fmt: skip
+"""What gives a program further processes that run its own code."""
 REGISTRY_AT = {"start_http_server": 2}
 """Where a call takes the registry, if not first."""
 AT_BOOT = frozenset({
@@ -55,8 +60,9 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         yield from _set_too_late(project, modules)
         yield from _emptied_too_late(project, modules, kept)
-        yield from _own_registry(project, modules, kept)
         launch, count = several(program.entrypoint)
+        if launch is not None or _forks(project, program.entrypoint, modules):
+            yield from _own_registry(project, modules)
         if launch is None:
             continue
         collected = bool(_in(project, modules, *COLLECTOR)) or any(v in launch.env for v in VARIABLES)
@@ -77,7 +83,18 @@ def check(project: Project) -> Iterator[Finding]:
             yield _never_marked(program.entrypoint, link, kept)
 
 
-def _own_registry(project: Project, modules: frozenset[Module], kept: list[Site]) -> Iterator[Finding]:
+def _forks(project: Project, entrypoint: Entrypoint, modules: frozenset[Module]) -> bool:
+    """Whether the program has, or may be given, processes beside the one that is looked at.
+
+    A program of one process counts in its default registry too, and serves all of it from there.
+    """
+    counts = (launch.options.get(name) for launch in entrypoint.production for name in ("workers", "processes", "concurrency"))
+    if any(option is not None and option.value != "1" for option in counts):
+        return True
+    return bool(_in(project, modules, *CHILDREN))
+
+
+def _own_registry(project: Project, modules: frozenset[Module]) -> Iterator[Finding]:
     """A collector for all processes is made, and what is scraped is the default registry, which knows this process alone."""
     collector = next(iter(_in(project, modules, *COLLECTOR)), None)
     if collector is None:
