@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from runtime_ops.facts import model as m
@@ -167,13 +167,25 @@ class Project:
     ) -> dict[Entrypoint, frozenset[str]]:
         """For each entrypoint that reaches the function (or the place in it): the phases. Empty when none does. Those that only a
         guess leads from count where there are no others."""
+        if line is None:
+            if func not in self._phases_of:  # many rules ask so for every function
+                self._phases_of[func] = self._by_entrypoint(func, lambda life: life.of(func))
+            return self._phases_of[func]
+        return self._by_entrypoint(func, lambda life: life.at(func, line, steps))
+
+    def _by_entrypoint(self, func: Func, phases_in: Callable[[Life], frozenset[str]]) -> dict[Entrypoint, frozenset[str]]:
         found: dict[Entrypoint, frozenset[str]] = {}
         guessed: dict[Entrypoint, frozenset[str]] = {}
         for entrypoint, life in self._reached.get(func, ()):
-            phases = life.of(func) if line is None else life.at(func, line, steps)
+            phases = phases_in(life)
             if phases:
                 (found if life.believed(func) else guessed)[entrypoint] = phases
         return found or guessed
+
+    @cached_property
+    def _phases_of(self) -> dict[Func, dict[Entrypoint, frozenset[str]]]:
+        """What `phases_by_entrypoint` said of whole functions."""
+        return {}
 
     def doubtful(self, func: Func) -> bool:
         """Whether nothing is seen to run a function (and the one that it is defined in): nothing of the project names it, or only

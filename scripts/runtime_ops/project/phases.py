@@ -122,6 +122,8 @@ class Life:
         """What threads and processes of its own run, with the loops in which they serve."""
         self.yields: dict[Func, int] = {}
         """Lifespan functions, with the line of their ``yield``: before it is start-up, after it shutdown."""
+        self._settled: dict[Func, frozenset[str]] | None = None
+        """What `_phases` said of each function since nothing is added any more."""
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
@@ -131,15 +133,16 @@ class Life:
     def at(self, func: Func, line: int, steps: tuple[Step, ...]) -> frozenset[str]:
         """Phases of one place of a function: exact on the spine, the function's own elsewhere; none where it runs for
         debugging only, or under a switch that no caller turns on."""
-        if debug_only(steps) or never_entered(func, steps, self.links):
+        serves = func in self.spine
+        reached = NOWHERE if serves else self._phases(func)
+        if not (serves or reached) or debug_only(steps) or never_entered(func, steps, self.links):
             return NOWHERE
-        if func in self.spine:
+        if serves:
             if func.is_module and self.entrypoint.guarded and not under_main(steps, func.module):
                 return frozenset(("import",))
             places = self.spine[func]
             return frozenset((phase_at(places, line, steps),)) if places else frozenset(("serving",))
-        reached = self._phases(func)
-        if not reached or (func.is_module and under_main(steps, func.module)):
+        if func.is_module and under_main(steps, func.module):
             return NOWHERE  # who is only imported does not run its main block
         if not self.divided(func):
             return reached
@@ -169,11 +172,20 @@ class Life:
 
     def _phases(self, func: Func) -> frozenset[str]:
         """The phases that something led to; those that a mere guess led to only where nothing else did."""
+        if self._settled is not None and func in self._settled:
+            return self._settled[func]
         reached = self.reach.get(func)
         if not reached:
             return NOWHERE
         believed = frozenset(phase for phase, reach in reached.items() if reach.ground > GUESS)
-        return believed or frozenset(reached)
+        phases = believed or frozenset(reached)
+        if self._settled is not None:
+            self._settled[func] = phases
+        return phases
+
+    def settle(self) -> None:
+        """Say that nothing is added any more, so that what was asked once is known."""
+        self._settled = {}
 
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
         """The way from the entrypoint to a function in a phase, at most eight steps."""
@@ -274,6 +286,7 @@ class Phases:
                 note = f"{func.module.name} is loaded by its name"
                 add(func, "shutdown" if stops else "serving", None, note, GUESS if askers is None else LIKELY)
         self._drain(life, work, add)
+        life.settle()
         return life
 
     def _of_plugins(self, entrypoint: Entrypoint) -> Iterator[tuple[Func, list[Func] | None]]:
@@ -530,7 +543,10 @@ class Phases:
                 continue
             for edge, turn, step, elsewhere in self._ways(func):
                 if working or not elsewhere:
-                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", min(ground, step))
+                    there, least = "shutdown" if phase == "shutdown" else turn or phase, min(ground, step)
+                    known = life.reach[edge.callee].get(there)
+                    if known is None or known.ground < least:  # `add` asks so too; asked here, most calls of it are saved
+                        add(edge.callee, there, edge, "", least)
 
     def _ways(self, func: Func) -> list[Way]:
         """The edges out of a function that differ in where they lead, and how."""
