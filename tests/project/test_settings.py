@@ -303,6 +303,26 @@ def test_wrappers_are_readers() -> None:
     assert {f.name for f in found.readers} == {"choose", "get", "get_int", "need"}
 
 
+def test_a_wrapper_writes_the_name_large() -> None:
+    found = settings(
+        env="""
+        import os
+
+        def workers(kind, default):
+            return int(os.environ.get("WORKERS_" + kind.upper(), default))
+
+        def threads(kind):
+            return workers(kind, 1)
+        """,
+        app="""
+        from env import threads, workers
+        WEB = workers("web", 4)
+        MAIL = threads("mail")
+        """,
+    )
+    assert {(r.name, r.default_text) for r in found} == {("WORKERS_MAIL", "1"), ("WORKERS_WEB", "4")}
+
+
 def test_wrapper_that_raises_for_a_malformed_value_only() -> None:
     found = settings(
         """

@@ -248,6 +248,17 @@ def test_readiness_need_not_ask_other_services(tmp_path: Path, path: str, call: 
     assert len(found(tmp_path, "lying-readiness", files)) == count
 
 
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [("'Hello\\n'", 0), ("jsonify({'status': 'OK'}), 200", 0), ("'okra, 3 kg'", 1), ("'Hello ' + find_user()", 1), ("'[]'", 1)],
+)
+def test_a_greeting_is_a_liveness_route_by_another_name(tmp_path: Path, answer: str, count: int) -> None:
+    head = "from flask import Flask, jsonify\n\napp = Flask(__name__)\n\n\n@app.get('/message')\n"
+    app = f'{head}def show():\n    """Answer."""\n    return {answer}\n'
+    files = {"app.py": app, "Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app:app"]\n'}
+    assert len(found(tmp_path, "no-health-endpoint", files)) == count
+
+
 @pytest.mark.parametrize(("name", "count"), [("heartbeat", 0), ("index", 1)])
 def test_a_handler_may_say_by_its_name_that_it_is_about_health(tmp_path: Path, name: str, count: int) -> None:
     app = f"from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get('/')\ndef {name}():\n    return 'x'\n"

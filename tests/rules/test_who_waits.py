@@ -127,3 +127,42 @@ if __name__ == "__main__":
 def test_a_pipe_of_which_the_reader_keeps_the_writing_end(tmp_path: Path, close: str, sure: bool) -> None:
     found = said(tmp_path, "unbounded-wait", {"ask.py": PIPED.replace("CLOSE", close)})
     assert [f.confidence == "certain" for f in found] == [sure]
+
+
+PINGED = """
+import multiprocessing
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+class Child:
+    def __init__(self):
+        self.here, self.there = multiprocessing.Pipe()
+
+    def ping(self, limit=5):
+        self.here.send(b"ping")
+        LINES
+        return self.here.recv()
+
+
+child = Child()
+
+
+@app.get("/ping")
+async def ping():
+    return child.ping()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("self.here.poll(limit)", ["self.here.poll"]),  # then something is there, and few bytes always find room in the pipe
+        ("print()", ["self.here.recv"]),
+        ("self.here.poll()", []),
+    ],
+)
+def test_a_pipe_is_waited_for_on_the_loop(tmp_path: Path, lines: str, told: list[str]) -> None:
+    found = said(tmp_path, "blocking-in-async", {"app.py": PINGED.replace("LINES", lines), "Procfile": "web: uvicorn app:app\n"})
+    assert [f.message.partition("(")[0] for f in found] == told

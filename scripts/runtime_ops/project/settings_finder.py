@@ -35,6 +35,12 @@ class Reader(NamedTuple):
     default_parameter: str | None
     read: SettingRead  # the read in it, for how, required, check, conversion
     switch: str | None = None  # the parameter that decides whether a missing value raises
+    case: str = ""  # ``upper`` or ``lower``, which the function writes the parameter in
+
+    def name_for(self, given: str) -> str:
+        """The variable that is read for what a caller gives."""
+        written = getattr(given, self.case)() if self.case else given
+        return self.template.replace("{name}", written).replace(UNKNOWN * 2, UNKNOWN)
 
 
 class Finder:
@@ -119,7 +125,8 @@ class Finder:
                         default_name = _handed_back(function, parameter)
                     template = f"{raw.prefix}{text}".replace(UNKNOWN, "{name}", 1)
                     switch = _switch(function, {parameter, default_name})
-                    self.readers.setdefault(function, Reader(function, parameter, template, default_name, read, switch))
+                    made = Reader(function, parameter, template, default_name, read, switch, _case(expr, parameter))
+                    self.readers.setdefault(function, made)
                 elif not unknown(text):
                     self.reads.append(read)
 
@@ -343,7 +350,7 @@ class Finder:
                 continue
             default = self._handed_default(func, reader, call, positions)
             for text in self._names(expr, spot.function):
-                name = reader.template.replace("{name}", text).replace(UNKNOWN * 2, UNKNOWN)
+                name = reader.name_for(text)
                 raw = Raw((), reader.read.how, reader.read.required, default)
                 read = self._read(name, raw, spot, region, func)
                 read = self._through(read, reader, call)
@@ -352,7 +359,8 @@ class Finder:
                     inner = read.default
                     default_name = inner.id if isinstance(inner, m.Name) and spot.function.param(inner.id) else None
                     template = name.replace(UNKNOWN, "{name}", 1)
-                    found.setdefault(spot.function, Reader(spot.function, parameter, template, default_name, read))
+                    further = Reader(spot.function, parameter, template, default_name, read, case=reader.case or _case(expr, parameter))
+                    found.setdefault(spot.function, further)
                 elif not unknown(name):
                     self.reads.append(read)
 
@@ -521,6 +529,15 @@ def _left_without(spot: Spot, name: m.Expr) -> bool:
 
 def _without_lines(expr: m.Expr) -> object:
     return expr.id if isinstance(expr, m.Name) else expr
+
+
+def _case(expr: m.Expr, parameter: str) -> str:
+    """``upper`` or ``lower`` where the part of a name that a parameter gives is written so: ``"WORKERS_" + kind.upper()``."""
+    for call in m.calls(expr):
+        owner, _, method = spelled(call.func).rpartition(".")
+        if owner == parameter and method in ("upper", "lower"):
+            return method
+    return ""
 
 
 def _handed_back(function: Func, name: str) -> str | None:

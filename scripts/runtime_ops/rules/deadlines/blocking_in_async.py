@@ -27,7 +27,7 @@ RULE = Rule(
     lead=True,
 )
 KINDS = frozenset({"sleep", "network", "database", "process", "name lookup"})
-LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get"})
+LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get", "poll"})
 """Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
 RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
@@ -260,6 +260,12 @@ def _returns_at_once(site: Site) -> bool:
     if site.method == "sleep" and isinstance(first, m.Const) and isinstance(first.value, int | float) and first.value <= SHORT:
         return True
     receiver = site.text.rpartition(".")[0]
+    if site.method == "poll" and (site.dotted or "").startswith("multiprocessing."):
+        return first is None or (isinstance(first, m.Const) and first.value == 0)
+    if site.method in ("recv", "recv_bytes") and any(
+        s.method == "poll" and s.text.rpartition(".")[0] == receiver and s.line <= site.line for s in site.function.sites
+    ):
+        return True  # something is there
     if site.method in ("result", "exception"):
         # asyncio.wait and as_completed give what is done
         return any(s.method in ("done", "wait", "as_completed", "gather") for s in site.function.sites if s.line <= site.line)

@@ -47,6 +47,12 @@ SEVERAL = 4
 ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
 """Names of handlers that say that the program lives, whatever their path."""
 
+LIVES = re.compile(r"(?i)^\W*(?:ok|okay|hello|hi|alive|pong|up|healthy|running|it works|welcome)\b")
+"""What a handler answers that asks nothing and says only that it is there: a liveness route by another name."""
+
+RESPONSES = frozenset(("jsonify", "make_response", "Response", "JSONResponse", "PlainTextResponse", "HttpResponse", "JsonResponse"))
+"""What only wraps an answer."""
+
 
 def _checked_in_compose(project: Project, folder: str) -> bool:
     """Whether a compose service that is built from the folder has a health check, so that its question is there."""
@@ -66,10 +72,21 @@ def _asks_health(route: Route) -> bool:
         return True
     if route.func is not None and any(SPEAKS.search(text) for text in m.texts(route.func.facts.decorators)):
         return True  # ``description="… a health check"``
-    if NAMED.search(route.path) is not None:
+    if NAMED.search(route.path) is not None or _says_it_lives(route):
         return True
     # the status of one thing (``/orders/<id>/status``) is that thing's
     return VARIABLE.search(route.path) is None and route.path.rstrip("/").endswith(("/status", "/version"))
+
+
+def _says_it_lives(route: Route) -> bool:
+    """Whether all that the handler does is to give back a greeting or "ok"."""
+    if route.func is None or VARIABLE.search(route.path) is not None:
+        return False
+    does = [stmt for stmt in route.func.facts.body if not isinstance(stmt, m.Pass)]  # a docstring is one
+    if len(does) != 1 or not isinstance(does[0], m.Return):
+        return False
+    names = {node.id.rpartition(".")[2] for node in m.walk(does[0].value) if isinstance(node, m.Name)}
+    return names <= RESPONSES and any(LIVES.search(text) for text in m.texts(does[0].value))
 
 
 def _hides(route: Route) -> bool:
