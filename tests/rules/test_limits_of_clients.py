@@ -252,3 +252,19 @@ def test_a_program_that_runs_gunicorn_by_itself(tmp_path: Path, run: str, told: 
     code = f"import requests\nfrom gunicorn.app.wsgiapp import WSGIApplication\n{HEAD}{VIEW}    return requests.get('http://b').text\n"
     files = {"app.py": f"{code}\n\nif __name__ == '__main__':\n    {run}\n", "Procfile": "web: python app.py\n"}
     assert any("for ever" in f.message for f in said(tmp_path, "call-without-timeout", files)) is told
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ("await asyncio.wait_for(page.evaluate('1'), timeout=LIMIT)", 0),
+        ("await asyncio.wait_for(page.evaluate('1'), timeout=None)", 1),
+        ("await page.evaluate('1')", 1),
+    ],
+)
+def test_a_limit_around_a_call_that_is_handed_over(tmp_path: Path, lines: str, count: int) -> None:
+    code = (
+        "import asyncio\nfrom fastapi import FastAPI\nfrom playwright.async_api import Page\n\nLIMIT = 3.0\napp = FastAPI()\n\n\n"
+        f"async def title(page: Page):\n    {lines}\n\n\n@app.get('/')\nasync def show():\n    await title(app.state.page)\n"
+    )
+    assert len(said(tmp_path, "call-without-timeout", {"app.py": code, "Procfile": "web: uvicorn app:app\n"})) == count

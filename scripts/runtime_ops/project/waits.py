@@ -207,9 +207,8 @@ class WaitFinder:
         deadline = _together(limits)
         row = next(r for r in rows if judged[r.name] is deadline)
         if deadline.bounded is not True:
-            around = self.outer.around(
-                site, row.asynchronous != "no" and (site.awaited or row.asynchronous == "yes") and not via
-            )
+            yields = row.awaited(dotted) or (site.awaited and row.asynchronous != "no")
+            around = self.outer.around(site, yields and not via)
             deadline = around if around is not None else deadline
         construction = self.constructions.matching(chain, row) or self.limits.assumed.get(
             (site.path, site.line, row.name)
