@@ -278,6 +278,7 @@ def test_the_base_method_that_super_names_is_no_override(tmp_path: Path) -> None
 
 
 WRAPPED = "app.wsgi_app = RequestTimeoutMiddleware(app.wsgi_app, 30)\n"
+NAMED = "MIDDLEWARE = ['shop.middleware.RequestTimeoutMiddleware']\n"
 ASKS = "import requests\n@app.get('/a')\ndef a():\n    return requests.get('http://a').text\n"
 
 
@@ -292,6 +293,7 @@ ASKS = "import requests\n@app.get('/a')\ndef a():\n    return requests.get('http
         ("", "gunicorn app:app --threads 4", "for ever"),
         ("", "waitress-serve app:app", "for ever"),
         (WRAPPED, "gunicorn app:app --threads 4", "until a middleware's time-out ends the request"),
+        (NAMED, "gunicorn app:app --threads 4", "until a middleware's time-out ends the request"),
         ("", "", "holds this request's thread or task"),
     ],
 )  # fmt: skip

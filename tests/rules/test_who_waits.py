@@ -166,3 +166,29 @@ async def ping():
 def test_a_pipe_is_waited_for_on_the_loop(tmp_path: Path, lines: str, told: list[str]) -> None:
     found = said(tmp_path, "blocking-in-async", {"app.py": PINGED.replace("LINES", lines), "Procfile": "web: uvicorn app:app\n"})
     assert [f.message.partition("(")[0] for f in found] == told
+
+
+LISTENER = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from django.core.management.base import BaseCommand
+from shop import urls
+
+
+class Command(BaseCommand):
+    def handle(self, *args, **options):
+        HTTPServer(("", 9000), BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_a_command_that_stays_up_answers_no_views(tmp_path: Path) -> None:
+    views = "import requests\n\n\ndef price(request):\n    return requests.get('http://prices/')\n"
+    urls = "from django.urls import path\nfrom shop import views\n\nurlpatterns = [path('price', views.price)]\n"
+    wsgi = "from django.core.wsgi import get_wsgi_application\nfrom shop import urls\n\napplication = get_wsgi_application()\n"
+    files = {
+        "shop/__init__.py": "", "shop/views.py": views, "shop/urls.py": urls, "shop/wsgi.py": wsgi, "manage.py": "",
+        "shop/management/commands/listen.py": LISTENER,
+        "Procfile": "web: gunicorn shop.wsgi\nlisten: python manage.py listen\n",
+    }  # fmt: skip
+    (finding,) = said(tmp_path, "call-without-timeout", files)
+    assert finding.entrypoints == ("shop/wsgi.py::application",)
+    assert "until gunicorn kills its process after 30 s" in finding.message

@@ -7,7 +7,7 @@ from functools import cache
 
 from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 
@@ -20,7 +20,8 @@ BY_HAND = ("packaging", "shell")
 
 def that_answer(project: Project, func: Func, phase: str, found: Iterable[Entrypoint]) -> tuple[Entrypoint, ...]:
     """The entrypoints without those that only import what answers requests: where the way to a function begins with a request, no
-    worker and no command runs it beside a service that does, nor a development server beside one for production, nor a file that
+    worker and no command runs it beside a service that does, nor a development server or a command of
+    Django beside one for production, nor a file that
     serves the application by itself (``run.py``) and that no artifact starts."""
     entrypoints = tuple(found)
     services = [e for e in entrypoints if e.kind == "service"]
@@ -32,8 +33,15 @@ def that_answer(project: Project, func: Func, phase: str, found: Iterable[Entryp
         if not (e.kind != "service" and services and begins_with_request(project, project.lives[e], func, phase))
         and not (served and e not in served and e.launches and all(_at_the_desk(x.server) for x in e.launches))
         and not (placed and e.kind == "service" and e.guarded and not e.app and not e.production)
+        and not (served and _is_command(e) and begins_with_request(project, project.lives[e], func, phase))
     )
     return left or entrypoints
+
+
+def _is_command(entrypoint: Entrypoint) -> bool:
+    """Whether the program is a command of Django that stays up (a listener with a port for its probes): it imports the views, and
+    answers none."""
+    return entrypoint.app is None and (is_management_command(entrypoint.path) or entrypoint.path.rpartition("/")[2] == "manage.py")
 
 
 def _at_the_desk(server: str | None) -> bool:

@@ -116,8 +116,9 @@ def _ended_by_wrapper(entrypoint: Entrypoint) -> bool:
 
 @cache
 def _wraps(module: Module) -> bool:
-    """Whether a module wraps something in what limits the time of a request: by the name of a call, or of its argument."""
-    return any(
+    """Whether a module wraps something in what limits the time of a request: by the name of a call, or of its argument; or names
+    such a class in a text, as Django's ``MIDDLEWARE`` does."""
+    return any("." in text and _is_limiting(text) for text in module.level.inventory.texts) or any(
         _is_limiting(site.text) or any(isinstance(a, m.Name) and _is_limiting(a.id) for a in site.call.args[:1])
         for func in module.functions.values()
         for site in func.sites
