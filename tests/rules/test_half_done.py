@@ -161,3 +161,30 @@ def test_the_end_of_a_thread_that_main_starts_is_not_that_of_the_program(tmp_pat
     )
     found = said(tmp_path, "success-after-failure", {"worker.py": code, "Dockerfile": IMAGE})
     assert not [f for f in found if "around the worker's whole life" in f.message]
+
+
+DUMP = """
+import argparse
+
+import requests
+
+
+def dump(url, path, options):
+    with open(GIVEN) as out:
+        for page in range(3):
+            out.write(requests.get(f"{url}?page={page}", timeout=10).text)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path")
+    dump("http://pages/", parser.parse_args().path, {})
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [('path, "w"', 1), ('mode="w", file=path', 1), ('mode="w", **options', 0), ('file=path', 0)],
+)
+def test_a_path_given_by_its_name(tmp_path: Path, given: str, count: int) -> None:
+    assert len(said(tmp_path, "partial-output", {"dump.py": DUMP.replace("GIVEN", given)})) == count

@@ -501,8 +501,9 @@ _LEAVES = frozenset((Const, Name, Pass, Import, Def, ClassDef, Break, Continue))
 
 
 def walk(node: Any) -> Iterator[Any]:
-    """Every node below and including ``node``, parents before children, in source order."""
-    stack = [node]
+    """Every node below and including ``node``, parents before children, in source order; none for None, which stands for an
+    expression that is not there."""
+    stack = [node] if node is not None else []
     while stack:
         current = stack.pop()
         kind = type(current)

@@ -54,7 +54,7 @@ def _written_in_place(func: Func, stmt: m.With) -> str | None:
             continue
         mode = item.argument("mode", 1)
         method = source_of(item.func)
-        path = item.args[0] if item.args else None
+        path = item.argument("file", 0)
         if method.endswith(".open") and method not in OPENS:
             mode = item.argument("mode", 0)
             path = m.Name(method.rpartition(".")[0], item.line)
@@ -62,6 +62,8 @@ def _written_in_place(func: Func, stmt: m.With) -> str | None:
             continue
         if not (isinstance(mode, m.Const) and isinstance(mode.value, str) and mode.value.startswith(("w", "x"))):
             continue
+        if path is None:
+            continue  # ``open(**options)``
         text = source_of(path, 60)
         names = {n.id.partition(".")[0] for n in m.walk(path) if isinstance(n, m.Name)}
         given = {p.name for p in func.facts.params} | {"args", "options", "opts"}
