@@ -354,6 +354,26 @@ def test_helm_template_is_read_with_the_values_of_its_chart() -> None:
     assert launch.grace is not None and launch.grace.seconds == 7
 
 
+@pytest.mark.parametrize(
+    ("folder", "chart", "count"),
+    [("templates", "Chart.yaml", 1), ("templates_disabled", "Chart.yaml", 0), ("manifests", "README.md", 1)],
+)
+def test_only_the_templates_of_a_chart_are_rendered(folder: str, chart: str, count: int) -> None:
+    image = "{{ .Values.registry }}/web"
+    files = {**SHOP, f"chart/{chart}": "name: shop\n", f"chart/{folder}/web.yaml": deployment(image)}
+    assert len([x for x in launches(files) if x.platform == "kubernetes"]) == count
+
+
+@pytest.mark.parametrize(("image", "path"), [("x/web:1", "shop/wsgi.py"), ("x/web:migration", "move.py"), ("x/other:migration", None)])
+def test_a_tag_may_name_the_folder_of_another_image(image: str, path: str | None) -> None:
+    files = {
+        "web/Dockerfile": DOCKERFILE, "web/shop/wsgi.py": APP, "k8s/web.yaml": deployment(image),
+        "bin/migration/Dockerfile": 'FROM python:3\nWORKDIR /app\nCOPY . /app\nCMD ["python", "move.py"]\n', "bin/migration/move.py": "",
+    }  # fmt: skip
+    found = [x.target.path or "" for x in launches(files) if x.platform == "kubernetes" and x.role == "main"]
+    assert [x.endswith(path) for x in found] == [True] if path else not any(found)
+
+
 def test_patches_start_nothing_and_leave_the_environment_open() -> None:
     patch = """
         apiVersion: apps/v1

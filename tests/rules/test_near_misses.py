@@ -42,6 +42,27 @@ def test_shell_around_a_clock_or_a_worker(tmp_path: Path, command: str, severity
 
 
 @pytest.mark.parametrize(
+    ("command", "count"), [("celery multi start w1 -A app", 0), ("celery -A app worker --detach", 0), ("celery -A app worker", 1)]
+)
+def test_shell_around_workers_that_leave_it(tmp_path: Path, command: str, count: int) -> None:
+    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
+    script = f"#!/bin/bash\n{command}\ntrap 'celery multi stopwait w1' TERM\nwhile true; do sleep 1; done\n"
+    files = {"app.py": code, "run.sh": script, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n'}
+    assert len(said(tmp_path, "signal-blocked-by-shell", files)) == count
+
+
+@pytest.mark.parametrize(
+    ("turn", "fires"),
+    [("taken = time.time() - start", False), ("taken = store.get('taken')", True)],
+)
+def test_loop_that_ends_by_the_time_it_took(tmp_path: Path, turn: str, fires: bool) -> None:
+    code = "import redis, time\nstore = redis.Redis()\nstart = 0\n" + WEB.format(
+        f"taken = 0.0\n    while taken < 20.0:\n        {turn}\n        time.sleep(0.5)"
+    )
+    assert bool(said(tmp_path, "unbounded-poll", {"app.py": code, "Dockerfile": IMAGE})) is fires
+
+
+@pytest.mark.parametrize(
     ("command", "count"),
     [("celery -A app beat", 0), ("celery -A app worker", 1), ("celery -A app worker --beat", 1), ("taskiq scheduler app:app", 0)],
 )

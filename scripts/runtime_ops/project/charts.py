@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from runtime_ops.facts import artifacts as a
@@ -30,6 +30,22 @@ def with_chart_values(artifacts: Iterable[a.Artifact]) -> tuple[a.Artifact, ...]
                     artifact = read_kubernetes(artifact.path, artifact.template_source, root) or artifact
         made.append(artifact)
     return tuple(made)
+
+
+def rendered(artifacts: Iterable[a.Artifact], files: Collection[str]) -> tuple[a.Artifact, ...]:
+    """The artifacts without Helm templates that lie in a chart but not in its ``templates/``: Helm renders those alone
+    (``templates_disabled/``)."""
+    charts = {path.rpartition("/")[0] for path in files if path.rpartition("/")[2] == "Chart.yaml"}
+    return tuple(x for x in artifacts if not _left_out(x, charts))
+
+
+def _left_out(artifact: a.Artifact, charts: Collection[str]) -> bool:
+    if not isinstance(artifact, a.KubernetesFile) or artifact.template_source is None or chart_folder(artifact.path) is not None:
+        return False
+    folder = artifact.path.rpartition("/")[0]
+    while folder and folder not in charts:
+        folder = folder.rpartition("/")[0]
+    return folder in charts
 
 
 def _root(values: a.HelmValues) -> Node | None:

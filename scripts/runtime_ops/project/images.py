@@ -19,6 +19,8 @@ DASH = "dash"
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|\$\([^)]*\)|\$\w+")
 _DEFAULT = re.compile(r"\$\{\w+:?-([^}]*)\}")
 _DIGEST_OR_TAG = re.compile(r"(?:@sha256:.*|:[^/]*)\Z")
+_TAG = re.compile(r":([a-z][a-z_-]+)\Z")
+"""A tag that is a word."""
 _GENERIC_FOLDERS = frozenset(
     ("docker", "src", "build", "app", "container", "images", "image", "deploy", "deployment", ".docker")
 )
@@ -203,6 +205,13 @@ class Images:
         last = name.rsplit("/", 1)[-1]
         if not last.strip("*"):
             return None
+        image = self._of_name(name, last)
+        tag = _TAG.search(text.strip())
+        # ``shop:migration`` where the folder ``migration`` builds an image: several are kept under one name
+        tagged = self._by_folder(tag[1]) if image is not None and tag is not None else None
+        return tagged or image
+
+    def _of_name(self, name: str, last: str) -> Image | None:
         for found in (self._by_name.get(name), self._by_last.get(last) if "*" not in last else None):
             images = {i.dockerfile.path: i for i in found or ()}
             if images:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from runtime_ops.facts import artifacts as a
-from runtime_ops.project.charts import EnvironmentFiles, with_chart_values
+from runtime_ops.project.charts import EnvironmentFiles, rendered, with_chart_values
 from runtime_ops.project.code_commands import CodeCommands
 from runtime_ops.project.container_starts import ContainerStarts
 from runtime_ops.project.entrypoints import Closure
@@ -25,7 +25,7 @@ def find_launches(artifacts: Sequence[a.Artifact], closure: Closure, files: Coll
     target.
     """
     index = closure.links.index
-    resolved = tuple(sorted(with_chart_values(artifacts), key=lambda x: (x.path, type(x).__name__)))
+    resolved = tuple(sorted(with_chart_values(rendered(artifacts, files)), key=lambda x: (x.path, type(x).__name__)))
     tree = Tree({*files, *index.modules, *(x.path for x in resolved)})
     locator = Locator(index, tree, package_roots(resolved))
     images = Images(resolved, tree)

@@ -96,7 +96,10 @@ def _or_replaced(entrypoint: Entrypoint, launch: Launch) -> bool:
 
 
 def _ends_soon(launch: Launch) -> bool:
-    """A command that does one thing and ends, or a development server, which has nothing to drain."""
+    """A command that does one thing and ends, or a development server, which has nothing to drain; ``celery multi`` and
+    ``--detach`` come back as soon as the workers run (celery/apps/multi.py), so that the script has to tell them itself."""
+    if launch.program == "celery" and {"multi", "--detach", "-D"} & set(launch.argv):
+        return True
     return bool(ONE_OFF.intersection(launch.argv)) or any(ONE_THING.match(word) for word in launch.argv[1:])
 
 
