@@ -97,7 +97,7 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
             return  # it protects nothing
         message = (
             f"without {read.name} the service starts with the value that stands here, which everybody who reads the code "
-            "knows: nothing tells that the secret was forgotten"
+            "knows: a secret that was forgotten does not stop it"
         )
         # a credential that is shown to somebody else is refused there, and opens nothing here
         shown = bool(SHOWN.search(read.name)) and not _keys(read.name)
