@@ -258,6 +258,8 @@ def test_supervisord_from_an_image() -> None:
         ('if [ "$DEBUG" != 1 ]; then true; else', True, False),
         ('if [ -z "$DEBUG" ]; then', False, False),
         ('if [ "$APP_ENV" = "production" ]; then', False, False),
+        ('if [[ $DEBUG == "True" ]] && [[ $RELOADS == "True" ]]; then', True, False),
+        ('if [[ $DEBUG == "True" ]] || [[ $RELOADS == "True" ]]; then', False, False),
         ('if [ "$SUPERVISED" = "True" ]; then', False, True),
         ('if [ ! -z "$SOCKET" ]; then', False, True),
         ('SOCKET=$(mktemp)\nif [ -n "$SOCKET" ]; then', False, False),

@@ -41,9 +41,17 @@ class Asked(NamedTuple):
 
 def asked_by(branch: a.Branch) -> Asked | None:
     """What the variable of a branch must hold for it to run; None for a branch that runs by default, and for a test that is
-    not understood."""
+    not understood. Of several that must hold (``&&``) the one that tells of a developer's desk, else the first."""
     test = " ".join(branch.test.split())
     negated = branch.kind == "else"
+    joined = _joined(test)
+    if joined is None or joined[0] or negated:
+        return _asked_in(test, negated)
+    asked = [found for part in joined[1] if (found := _asked_in(part, negated)) is not None]
+    return next((found for found in asked if _of_the_desk(found)), asked[0] if asked else None)
+
+
+def _asked_in(test: str, negated: bool) -> Asked | None:
     while _NOT.match(test):
         test, negated = _NOT.sub(r"\1", test), not negated
     found = _EMPTY.match(test)
@@ -63,8 +71,10 @@ def asked_by(branch: a.Branch) -> Asked | None:
 def for_developers(branch: a.Branch) -> bool:
     """Whether a branch runs at a developer's desk only: ``[ "$LOCAL_DEV" = true ]``, ``[ "$APP_ENV" = development ]``."""
     asked = asked_by(branch)
-    if asked is None:
-        return False
+    return asked is not None and _of_the_desk(asked)
+
+
+def _of_the_desk(asked: Asked) -> bool:
     if _DESK & {word.lower() for word in _LETTERS.findall(asked.word)}:
         return True
     switch = asked.word.lower() in _ON or not asked.word
