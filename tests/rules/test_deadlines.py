@@ -289,6 +289,8 @@ ASKS = "import requests\n@app.get('/a')\ndef a():\n    return requests.get('http
         ("", "gunicorn app:app --timeout ${TIMEOUT:-60}", "until gunicorn kills its process after 60 s"),
         ("", "gunicorn app:app --timeout ${TIMEOUT}", "holds this request's thread or task"),
         ("", "gunicorn -c conf.py app:app", "until gunicorn kills its process after 90 s"),
+        ("", "gunicorn -c elsewhere.py app:app", "holds this request's thread or task"),  # it may set another time
+        ("", "gunicorn -c elsewhere.py -t 20 app:app", "until gunicorn kills its process after 20 s"),
         ("", "gunicorn app:app --threads ${THREADS}", "holds this request's thread or task"),
         ("", "gunicorn app:app --threads 4", "for ever"),
         ("", "waitress-serve app:app", "for ever"),

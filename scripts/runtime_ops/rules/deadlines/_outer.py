@@ -174,10 +174,18 @@ def _time(row: Server, launch: Launch) -> Limit | str | None:
             number = _number(option.value)
             at = Evidence(option.path, option.line, f"{row.name} {name} = {option.value}")
             return Limit(number, row.name, at) if number else None if number == 0 else "unknown"
-    if launch.adds_unread:
+    if launch.adds_unread or _names_unread_file(launch):
         return "unknown"
     at = Evidence(launch.chain[-1].path, launch.chain[-1].line, f"{row.name} ends a request after {row.request_seconds} s by default")
     return Limit(float(row.request_seconds), row.name, at) if row.request_seconds else None
+
+
+def _names_unread_file(launch: Launch) -> bool:
+    """Whether the launch names a configuration file (``-c gunicorn_conf.py``) that is not in the repository, so that nothing of it is
+    among the options."""
+    given = launch.options.get("config")
+    name = (given.value or "").rpartition("/")[2] if given is not None else ""
+    return given is not None and not any(x.path.rpartition("/")[2] == name for key, x in launch.options.items() if key != "config")
 
 
 def _written(value: str | None) -> bool:
