@@ -86,6 +86,61 @@ BOUNDED = """
 """
 
 
+SWITCHED = """
+    work_on()
+
+
+def work_on(forever={default}):
+    while True:
+        print(peer.recv(1))
+        if not forever:
+            break
+"""
+DRAWN = """
+    rows = messages()
+    while True:
+        print(next(rows))
+"""
+SOURCE = """
+
+def messages():
+    while True:
+        for row in peer.new_rows():
+            yield row
+"""
+COUNTED = """
+
+def messages():
+    number = 0
+    while True:
+        yield number
+        number += 1
+"""
+FINITE = """
+
+def messages():
+    while True:
+        got = peer.recv(1)
+        if not got:
+            return
+        yield got
+"""
+PAGED = """
+
+def messages():
+    done = False
+    while not done:
+        rows, done = peer.recv(1)
+        yield rows
+"""
+WAITING = """
+
+def messages():
+    while True:
+        yield peer.recv(1)
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -104,6 +159,15 @@ BOUNDED = """
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning
+        (SWITCHED.format(default=True), "worker"),
+        (SWITCHED.format(default=False), "cli"),
+        (DRAWN + SOURCE, "worker"),
+        (DRAWN + COUNTED, "cli"),  # it computes
+        (DRAWN + FINITE, "cli"),  # StopIteration ends it
+        ("    for row in messages():\n        print(row)\n" + WAITING, "worker"),
+        ("    for row in messages():\n        print(row)\n" + FINITE, "cli"),
+        ("    for row in messages():\n        print(row)\n" + PAGED, "cli"),
+        ("    for row in messages():\n        if row:\n            break\n" + WAITING, "cli"),  # it looks for one
     ],
 )
 def test_kind_of_a_program(tmp_path: Path, body: str, kind: str) -> None:

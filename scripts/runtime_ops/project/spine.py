@@ -21,7 +21,7 @@ from runtime_ops.project.flows import ends
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
-from runtime_ops.project.model import Func, Klass, Place, Site, Step
+from runtime_ops.project.model import Func, Klass, Place, Site, Step, bindings_in
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.signals import Registration, StopFlags
 from runtime_ops.project.source_text import source_of
@@ -117,7 +117,7 @@ class Spine:
         loop = place.stmt
         if not isinstance(loop, m.While) or isinstance(loop.test, m.Const) or func.facts.is_generator:
             return False
-        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop) or _works_off(loop, func))
+        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop, func) or _works_off(loop, func))
 
     def _own(self, func: Func) -> tuple[ServingPlace, ...]:
         found = []
@@ -286,9 +286,11 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
             return False
         if _of_command(func) and (any(isinstance(node, m.Return) for node in m.walk(stmt.body)) or _exits(stmt.body, func)):
             return False  # it asks until it has an answer
-        own = ends_by_itself(stmt) or _works_off(stmt, func) or _until_done(stmt, func)
-        return _works(stmt, func) and not own
+        own = ends_by_itself(stmt, func) or _works_off(stmt, func) or _until_done(stmt, func)
+        return (_works(stmt, func) or _draws(stmt, func)) and not own
     if isinstance(stmt, m.For):
+        if _endless_source(stmt.iterable, func) is not None:
+            return not func.facts.is_generator and not _leaves(stmt)
         value = links.names.value(stmt.iterable, func)
         if value is None or value.kind not in ("made", "external"):
             return False
@@ -344,6 +346,44 @@ def _reads(site: Site, depth: int) -> bool:
     return any(s.method in READS for s in inner) or (depth == 0 and any(_reads(s, 1) for s in inner))
 
 
+def _draws(loop: m.While, func: Func) -> bool:
+    """``messages = self.messages()`` … ``while True: handle(next(messages))``: each turn takes the next of what has no end."""
+    for site in func.sites:
+        if site.text not in ("next", "anext") or len(site.call.args) != 1 or not any(step.stmt is loop for step in site.steps):
+            continue
+        given = site.call.args[0]
+        made = [(func, given)] if isinstance(given, m.Call) else _bound_calls(given.id, func) if isinstance(given, m.Name) else ()
+        if any(isinstance(call, m.Call) and _endless_source(call, maker) is not None for maker, call in made):
+            return True
+    return False
+
+
+def _endless_source(expr: m.Expr, func: Func) -> Func | None:
+    """The project's generator that is called, if it yields out of an endless loop that waits, or asks anew, for what it yields."""
+    if not isinstance(expr, m.Call):
+        return None
+    site = next((site for site in func.sites if site.call is expr), None)
+    if site is None or site.weak or len(site.targets) != 1 or not site.targets[0].facts.is_generator:
+        return None
+    source = site.targets[0]
+    for place in source.places:
+        loop = place.stmt
+        if not isinstance(loop, m.While) or not is_endless(loop) or ends_by_itself(loop, source) or _works_off(loop, source):
+            continue
+        asked = {node.id for node in m.walk(loop.test) if isinstance(node, m.Name)}
+        if any(name in asked for stmt in m.walk(loop.body) for name, _ in bindings_in(stmt)):
+            continue  # ``while not done: done, rows = page(); yield rows``: it tells itself that all is there
+        asks = any(isinstance(s, m.For) and isinstance(s.iterable, m.Call) and "." in source_of(s.iterable.func) for s in m.walk(loop.body))
+        if any(isinstance(node, m.Yield) for node in m.walk(loop.body)) and (_works(loop, source) or asks):
+            return source
+    return None
+
+
+def _leaves(loop: m.For) -> bool:
+    """Whether a turn of the loop may be the last: it looks for one thing, or works off a number of them."""
+    return any(isinstance(node, m.Break | m.Return) for node in m.walk(loop.body))
+
+
 def _works_off(loop: m.While, func: Func) -> bool:
     """``while not stopped: batch = …; if not batch: break`` without a pause: it ends when everything is done."""
     inside = [site for site in func.sites if any(step.stmt is loop for step in site.steps)]
@@ -393,7 +433,7 @@ def _at_once(site: Site) -> bool:
     return isinstance(given, m.Const) and given.value is False
 
 
-def ends_by_itself(loop: m.While) -> bool:
+def ends_by_itself(loop: m.While, func: Func | None = None) -> bool:
     """``while True`` with a break or return at the loop's own level of work is a retry or a read loop."""
     ends = 0
 
@@ -403,7 +443,8 @@ def ends_by_itself(loop: m.While) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                if not _asks_for_stop(stmt.test) and not _asks_for_once(stmt.test) and not _renews(stmt, loop):
+                switch = _asks_for_stop(stmt.test) or _asks_for_once(stmt.test) or (func is not None and _off_unless_asked(stmt.test, func))
+                if not switch and not _renews(stmt, loop):
                     scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
             elif isinstance(stmt, m.While | m.For):
@@ -453,6 +494,16 @@ def _asks_for_once(test: m.Expr) -> bool:
     the program works once or goes on; started without a schedule it goes on."""
     names = [n.id.rpartition(".")[2] for n in m.walk(test) if isinstance(n, m.Name)]
     return bool(names) and all(name.isupper() or ONCE.search(name) for name in names)
+
+
+def _off_unless_asked(test: m.Expr, func: Func) -> bool:
+    """``def run(self, forever=True): while True: …; if not forever: break``: a parameter that nothing changes, whose default goes on."""
+    negated = isinstance(test, m.UnaryOp) and test.op == "not"
+    name = test.operand if isinstance(test, m.UnaryOp) and negated else test
+    if not isinstance(name, m.Name) or func.bindings.get(name.id):
+        return False
+    default = next((param.default for param in func.facts.params if param.name == name.id), None)
+    return isinstance(default, m.Const) and isinstance(default.value, bool) and default.value is negated
 
 
 def _renews(stmt: m.If, loop: m.While) -> bool:
