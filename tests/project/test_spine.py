@@ -527,3 +527,91 @@ def test_greenlets_that_are_joined_together(tmp_path: Path, given: str, limit: s
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     project = Project(gathered.modules, gathered.artifacts, gathered.paths)
     assert {entrypoint.kind for entrypoint in project.entrypoints} == kinds
+
+
+THREADED = """
+import gevent
+import queue
+import threading
+import time
+
+held = queue.Queue()
+
+
+def attempt(turn):
+    try:
+        turn()
+    except OSError:
+        time.sleep(1)
+
+
+class Reader({base}):
+    def {run}(self):
+        while {test}:
+            self.turn()
+
+    def turn(self):
+        print(held.get())
+        time.sleep(1)
+
+
+class Guarded:
+    def run(self):
+        while True:
+            attempt(self.turn)
+
+    def turn(self):
+        {turn}
+
+
+def listen():
+    while True:
+        print(held.get())
+
+
+def once():
+    print(held.get())
+
+
+def main():
+    {body}
+
+
+if __name__ == "__main__":
+    main()
+"""
+READER = "reader = Reader()\n    reader.start()\n    {end}"
+CREW = """crew = [threading.Thread(target={work}) for _ in range(3)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        {end}"""
+GREENS = """crew = []
+    for _ in range(3):
+        crew.append(gevent.spawn({work}))
+    gevent.joinall(crew{more})"""
+
+
+@pytest.mark.parametrize(
+    ("body", "changed", "kind"),
+    [
+        (READER.format(end="reader.join()"), {}, "worker"),
+        (READER.format(end="reader.join()"), {"base": "gevent.Greenlet", "run": "_run"}, "worker"),
+        (READER.format(end="reader.join(5)"), {"base": "gevent.Greenlet", "run": "_run"}, "cli"),  # it goes on after five seconds
+        (READER.format(end="reader.join()"), {"test": "not held.empty()"}, "cli"),
+        ("Guarded().run()", {}, "worker"),
+        ("Guarded().run()", {"turn": "print('x')"}, "cli"),  # nothing is waited for
+        (CREW.format(work="listen", end="one.join()"), {}, "worker"),
+        (CREW.format(work="once", end="one.join()"), {}, "cli"),
+        (CREW.format(work="listen", end="print(one)"), {}, "cli"),
+        (GREENS.format(work="listen", more=""), {}, "worker"),
+        (GREENS.format(work="once", more=""), {}, "cli"),
+        (GREENS.format(work="listen", more=", timeout=5"), {}, "cli"),
+    ],
+)
+def test_threads_that_main_waits_for(tmp_path: Path, body: str, changed: dict[str, str], kind: str) -> None:
+    made = {"base": "threading.Thread", "run": "run", "test": "True", "turn": "print(held.get())", "body": body, **changed}
+    (tmp_path / "app.py").write_text(THREADED.format(**made))
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
+    assert entrypoint.kind == kind

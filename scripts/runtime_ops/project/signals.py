@@ -158,8 +158,9 @@ def _bound(handler: m.Expr | None, site: Site, target: Func) -> Mapping[str, obj
     return {
         name: value.value if isinstance(value, m.Const) else value
         for name, value in given
-        if name is not None and name not in target.bindings and (isinstance(value, m.Const) or (isinstance(value, m.Name) and value.id == "self"))
-    }
+        if name is not None and name not in target.bindings
+        and (isinstance(value, m.Const) or (isinstance(value, m.Name) and value.id == "self"))
+    }  # fmt: skip
 
 
 def acts_of(func: Func, depth: int = 0, bound: Mapping[str, object] = MappingProxyType({})) -> Iterator[Act]:
