@@ -18,7 +18,6 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, deepest, is_job
 from runtime_ops.project.model import Func, Site
 
-KEEPERS = frozenset({"dockerfile", "compose", "kubernetes", "systemd", "supervisord", "procfile", "nomad", "ecs", "marathon", "fly"})
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map
 WEIGHTY = ("high", "medium")
 ABSENT = frozenset({"lying-readiness", "missing-signals", "unstructured-logs"})
@@ -94,10 +93,8 @@ def not_applicable(project: Project, entrypoint: Entrypoint, promise: str) -> st
 
 def kept_up(entrypoint: Entrypoint) -> str:
     """What starts a program that looks like a command, though what it starts is kept up as a rule; empty when nothing does."""
-    for launch in entrypoint.production:
-        if launch.platform in KEEPERS and launch.role == "main":
-            return f"{launch.chain[0].path}:{launch.chain[0].line}"
-    return ""
+    launch = entrypoint.kept_up_by
+    return f"{launch.chain[0].path}:{launch.chain[0].line}" if launch is not None else ""
 
 
 def settings_of(project: Project, entrypoint: Entrypoint) -> list[Evidence]:

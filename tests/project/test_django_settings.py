@@ -74,3 +74,20 @@ def test_what_a_factory_of_celery_includes_is_loaded(tmp_path: Path) -> None:
     project = written(tmp_path, files)
     found = {module.path for module in project.closure.of(project.index.modules["work/app.py"])}
     assert found == {"work/__init__.py", "work/app.py", "work/tasks.py"}
+
+
+@pytest.mark.parametrize(
+    ("put", "taken"),
+    [
+        ("RUN cp docker/config.py site1/deployed.py\n", True),
+        ("RUN set -eux; \\\n    cp ./docker/config.py site1/deployed.py; \\\n    python -V\n", True),
+        ("COPY docker/config.py /app/site1/deployed.py\n", True),
+        ("COPY docker/config.py /app/site1/other.py\n", False),  # another module
+        ("RUN cp docker/none.py site1/deployed.py\n", False),  # no file of the repository
+        ("", False),
+    ],
+)
+def test_settings_that_the_image_gets_under_another_name(tmp_path: Path, put: str, taken: bool) -> None:
+    files = {"docker/config.py": SETTINGS, "site1/settings.py": SETTINGS}
+    found = loaded(tmp_path, files, env=f"WORKDIR /app\nCOPY . .\n{put}ENV DJANGO_SETTINGS_MODULE=site1.deployed\n")
+    assert ("docker/config.py" in found) is taken

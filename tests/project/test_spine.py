@@ -86,6 +86,61 @@ BOUNDED = """
 """
 
 
+SWITCHED = """
+    work_on()
+
+
+def work_on(forever={default}):
+    while True:
+        print(peer.recv(1))
+        if not forever:
+            break
+"""
+DRAWN = """
+    rows = messages()
+    while True:
+        print(next(rows))
+"""
+SOURCE = """
+
+def messages():
+    while True:
+        for row in peer.new_rows():
+            yield row
+"""
+COUNTED = """
+
+def messages():
+    number = 0
+    while True:
+        yield number
+        number += 1
+"""
+FINITE = """
+
+def messages():
+    while True:
+        got = peer.recv(1)
+        if not got:
+            return
+        yield got
+"""
+PAGED = """
+
+def messages():
+    done = False
+    while not done:
+        rows, done = peer.recv(1)
+        yield rows
+"""
+WAITING = """
+
+def messages():
+    while True:
+        yield peer.recv(1)
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -104,6 +159,15 @@ BOUNDED = """
         (DRAINED, "cli"),  # it ends with what is there
         (BATCH, "cli"),  # it ends when nothing is left
         (BEGINNING, "cli"),  # it waits for a beginning
+        (SWITCHED.format(default=True), "worker"),
+        (SWITCHED.format(default=False), "cli"),
+        (DRAWN + SOURCE, "worker"),
+        (DRAWN + COUNTED, "cli"),  # it computes
+        (DRAWN + FINITE, "cli"),  # StopIteration ends it
+        ("    for row in messages():\n        print(row)\n" + WAITING, "worker"),
+        ("    for row in messages():\n        print(row)\n" + FINITE, "cli"),
+        ("    for row in messages():\n        print(row)\n" + PAGED, "cli"),
+        ("    for row in messages():\n        if row:\n            break\n" + WAITING, "cli"),  # it looks for one
     ],
 )
 def test_kind_of_a_program(tmp_path: Path, body: str, kind: str) -> None:
@@ -501,6 +565,91 @@ if __name__ == "__main__":
 )
 def test_a_consumer_in_a_thread_that_main_waits_for(tmp_path: Path, line: str, kind: str) -> None:
     (tmp_path / "main.py").write_text(IN_THREAD.replace("LINE", line))
+
+
+THREADED = """
+import gevent
+import queue
+import threading
+import time
+
+held = queue.Queue()
+
+
+def attempt(turn):
+    try:
+        turn()
+    except OSError:
+        time.sleep(1)
+
+
+class Reader({base}):
+    def {run}(self):
+        while {test}:
+            self.turn()
+
+    def turn(self):
+        print(held.get())
+        time.sleep(1)
+
+
+class Guarded:
+    def run(self):
+        while True:
+            attempt(self.turn)
+
+    def turn(self):
+        {turn}
+
+
+def listen():
+    while True:
+        print(held.get())
+
+
+def once():
+    print(held.get())
+
+
+def main():
+    {body}
+
+
+if __name__ == "__main__":
+    main()
+"""
+READER = "reader = Reader()\n    reader.start()\n    {end}"
+CREW = """crew = [threading.Thread(target={work}) for _ in range(3)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        {end}"""
+GREENS = """crew = []
+    for _ in range(3):
+        crew.append(gevent.spawn({work}))
+    gevent.joinall(crew{more})"""
+
+
+@pytest.mark.parametrize(
+    ("body", "changed", "kind"),
+    [
+        (READER.format(end="reader.join()"), {}, "worker"),
+        (READER.format(end="reader.join()"), {"base": "gevent.Greenlet", "run": "_run"}, "worker"),
+        (READER.format(end="reader.join(5)"), {"base": "gevent.Greenlet", "run": "_run"}, "cli"),  # it goes on after five seconds
+        (READER.format(end="reader.join()"), {"test": "not held.empty()"}, "cli"),
+        ("Guarded().run()", {}, "worker"),
+        ("Guarded().run()", {"turn": "print('x')"}, "cli"),  # nothing is waited for
+        (CREW.format(work="listen", end="one.join()"), {}, "worker"),
+        (CREW.format(work="once", end="one.join()"), {}, "cli"),
+        (CREW.format(work="listen", end="print(one)"), {}, "cli"),
+        (GREENS.format(work="listen", more=""), {}, "worker"),
+        (GREENS.format(work="once", more=""), {}, "cli"),
+        (GREENS.format(work="listen", more=", timeout=5"), {}, "cli"),
+    ],
+)
+def test_threads_that_main_waits_for(tmp_path: Path, body: str, changed: dict[str, str], kind: str) -> None:
+    made = {"base": "threading.Thread", "run": "run", "test": "True", "turn": "print(held.get())", "body": body, **changed}
+    (tmp_path / "app.py").write_text(THREADED.format(**made))
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runtime_ops.facts.artifact_commands import (
     Command,
+    ShellScript,
 )
 from runtime_ops.facts.artifact_parts import (
     EnvironmentSource,
@@ -34,7 +35,8 @@ class Stage:
     ``image`` is the base image as written with ARG defaults filled in where known; ``parent`` the index of the stage
     it builds on, None for an image. ``cmd``/``entrypoint``/``healthcheck``/``stop_signal``/``workdir``/``user``/
     ``env``/``ports`` are effective: the nearest along the parents (an ENTRYPOINT clears an inherited CMD, as the
-    builder does). ``copies``, ``runs`` are of the whole chain, parents first.
+    builder does). ``copies``, ``runs`` are of the whole chain, parents first, and so are ``scripts``: shell scripts that
+    its instructions write, each with its path in the image as written.
     """
 
     index: int
@@ -55,6 +57,7 @@ class Stage:
     ports: tuple[Port, ...] = ()
     copies: tuple[Copy, ...] = ()
     runs: tuple[Command, ...] = ()
+    scripts: tuple[tuple[str, ShellScript], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from runtime_ops.facts.artifacts import (
 from runtime_ops.facts.commands import exec_command, shell_command
 from runtime_ops.facts.dockerfile_lines import Instruction, head_comment, instructions
 from runtime_ops.facts.shell_words import Lines
+from runtime_ops.facts.written_scripts import Piece, pieces_of_copy, pieces_of_run, written_scripts
 from runtime_ops.plain import dataclass
 
 _JSON_WORD = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -64,6 +65,7 @@ class _Build:
     ports: list[Port] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     runs: list[Command] = field(default_factory=list)
+    written: list[Piece] = field(default_factory=list)
 
     def known(self) -> dict[str, str]:
         """Names that an instruction may use, with their values where written."""
@@ -101,11 +103,11 @@ def read_dockerfile(path: str, text: str) -> Dockerfile:
     if not stages:
         unread.append(Unread(1, "no FROM instruction was found"))
     return Dockerfile(
-        path=path, unread=tuple(unread), stages=tuple(_finished(stage) for stage in stages), head=head_comment(text)
+        path=path, unread=tuple(unread), stages=tuple(_finished(stage, path) for stage in stages), head=head_comment(text)
     )  # fmt: skip
 
 
-def _finished(stage: _Build) -> Stage:
+def _finished(stage: _Build, path: str) -> Stage:
     return Stage(
         index=stage.index,
         name=stage.name,
@@ -125,6 +127,7 @@ def _finished(stage: _Build) -> Stage:
         ports=tuple(stage.ports),
         copies=tuple(stage.copies),
         runs=tuple(stage.runs),
+        scripts=written_scripts(path, stage.written),
     )
 
 
@@ -160,6 +163,7 @@ def _from(instruction: Instruction, stages: list[_Build], global_args: list[Envi
         ports=list(parent.ports),
         copies=list(parent.copies),
         runs=list(parent.runs),
+        written=list(parent.written),
     )
 
 
@@ -332,6 +336,7 @@ def _read_run(stage: _Build, instruction: Instruction, _: list[EnvironmentVariab
         command = _command(instruction, rest, line)
     if command is not None:
         stage.runs.append(command)
+        stage.written.extend(pieces_of_run(command, instruction.bodies))
 
 
 def _read_copy(stage: _Build, instruction: Instruction, _: list[EnvironmentVariable]) -> None:
@@ -348,6 +353,7 @@ def _read_copy(stage: _Build, instruction: Instruction, _: list[EnvironmentVaria
     if len(texts) > 1:
         known = stage.known()
         texts = [expand(text, known)[0] for text in texts]
+        stage.written.extend(pieces_of_copy(texts[:-1], texts[-1], instruction.bodies))
         stage.copies.append(Copy(tuple(texts[:-1]), texts[-1], origin, instruction.line, instruction.end_line))
 
 

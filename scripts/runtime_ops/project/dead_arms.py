@@ -22,7 +22,14 @@ def _dead(func: Func, step: Step, links: Links) -> bool:
     assert isinstance(step.stmt, m.If)
     if not func.facts.params or not _names(step.stmt.test).intersection(func.params):
         return False
-    told = _truth(step.stmt.test, _settled(func, links))
+    return shut_out(step, _settled(func, links))
+
+
+def shut_out(step: Step, values: Mapping[str, object]) -> bool:
+    """Whether what is known of the names closes the arm of a condition in which a place stands."""
+    if not isinstance(step.stmt, m.If) or step.arm not in ("body", "orelse"):
+        return False
+    told = _truth(step.stmt.test, values)
     return told is not None and told is not (step.arm == "body")
 
 

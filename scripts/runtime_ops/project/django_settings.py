@@ -27,9 +27,11 @@ def settings_named(links: Links, module: Module, launches: Iterable[Launch]) -> 
     own = _named_in(links, module)
     if not own and not _needs_them(module):
         return
+    launches = tuple(launches)
     given = {v[0].value.text for x in launches if not x.development and (v := x.env.get(SETTINGS_VARIABLE)) is not None and v[0].value}
     for text in sorted(own | given):
-        yield from _module_of(links, module, text)
+        named = tuple(_module_of(links, module, text))
+        yield from named or _put_there(links, text, launches)
     if own | given:
         return
     beside = next((links.index.modules[path] for path in _above(module) if path in links.index.modules), None)
@@ -98,6 +100,23 @@ def _module_of(links: Links, module: Module, text: str) -> Iterator[Module]:
     found, rest = links.index.find(module, text) if NAME.match(text) else (None, "")
     if found is not None and not rest:
         yield found
+
+
+def _put_there(links: Links, text: str, launches: Iterable[Launch]) -> Iterator[Module]:
+    """The file that the image gets under the settings' name: ``RUN cp docker/config.py settings/config.py``, or a ``COPY`` of it."""
+    wanted = f"{text.replace('.', '/')}.py"
+    for stage in {id(x.stage): x.stage for x in launches if x.stage is not None and not x.development}.values():
+        pairs = [(copy.sources[0], copy.target) for copy in stage.copies if len(copy.sources) == 1 and copy.stage is None]
+        for part in (part for run in stage.runs for part in run.parts if part.program in ("cp", "mv", "ln")):
+            words = [word for word in part.argv[1:] if not word.startswith("-")]
+            pairs += [(words[0], words[1])] if len(words) == 2 else []
+        for source, target in pairs:
+            if source.endswith(".py") and f"/{target}".endswith(f"/{wanted}"):
+                known = links.index.modules
+                tail = source.removeprefix("./").lstrip("/")
+                alike = [path for path in known if path == tail] or [path for path in known if path.endswith(f"/{tail}")]
+                if len(alike) == 1:
+                    yield known[alike[0]]
 
 
 def _of_production(links: Links, settings: Module) -> Iterator[Module]:

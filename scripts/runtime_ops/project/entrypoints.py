@@ -47,6 +47,8 @@ LOOPS = frozenset({"asyncio", "uvloop"})
 """Libraries of event loops: who turns one serves by the tasks on it."""
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
 SERVER_MODULES = frozenset(("socketserver", "http.server", "wsgiref.simple_server", "xmlrpc.server"))
+KEEPERS = frozenset({"dockerfile", "compose", "kubernetes", "systemd", "supervisord", "procfile", "nomad", "ecs", "marathon", "fly"})
+"""Platforms whose programs are kept up as a rule."""
 WORKER_PROGRAMS = (
     "celery",
     "rq",
@@ -94,6 +96,11 @@ class Entrypoint:
         # an arm of an entry script that starts a server or worker is there for production, whoever names it
         roles = ("main", "job", "management") if self.long_running else ("main", "job")
         return tuple(x for x in self.launches if not x.development and x.role in roles)
+
+    @property
+    def kept_up_by(self) -> Launch | None:
+        """The first launch of a platform that starts its programs anew when they end."""
+        return next((x for x in self.production if x.platform in KEEPERS and x.role == "main"), None)
 
     @property
     def started(self) -> bool:

@@ -415,6 +415,10 @@ class Links:
                 call = value.target.method("__call__")
                 if call is not None:
                     yield call
+            elif value is not None and value.name in ("functools.partial", "functools.partial()") and isinstance(expr, m.Name):
+                for binding in function.bindings.get(expr.id, ()):
+                    if isinstance(binding.expr, m.Call) and binding.kind == "assign":
+                        yield from self.referenced(binding.expr, function)
             elif isinstance(expr, m.Name):
                 yield from self.fields.named(expr.id, function)
         elif isinstance(expr, m.Call):

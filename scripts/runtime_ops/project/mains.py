@@ -34,7 +34,7 @@ def main_places(func: Func, links: Links) -> tuple[ServingPlace, ...]:
     found = []
     for place in func.places:
         loop = place.stmt
-        if not isinstance(loop, m.While) or not is_endless(loop) or ends_by_itself(loop):
+        if not isinstance(loop, m.While) or not is_endless(loop) or ends_by_itself(loop, func):
             continue
         if not isinstance(loop.test, m.Const) and STOP.search(source_of(loop.test)) is None:
             continue

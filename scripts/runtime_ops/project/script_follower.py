@@ -10,6 +10,7 @@ from runtime_ops.libraries.programs import wrapper_of
 from runtime_ops.project.commands import SHELLS, Word, Words, base_name, texts
 from runtime_ops.project.images import DASH, shell_of_image
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.layout import absolute
 from runtime_ops.project.locations import Locator
 from runtime_ops.project.program_targets import Programs
 from runtime_ops.project.shell_code import ShellCode, code_of_script, code_of_text
@@ -53,7 +54,10 @@ class ScriptFollower:
         self._runs = 0
 
     def named(self, text: str, way: Way) -> a.ShellScript | None:
-        """The repository's shell script that a program's name or path means."""
+        """The repository's shell script that a program's name or path means, or the one that the Dockerfile writes there."""
+        written = _written(text, way)
+        if written is not None:
+            return written
         if "/" in text or text.endswith(".sh"):
             path = self.locator.file(text, way.where)
         else:
@@ -264,3 +268,13 @@ def _only_talk_after(code: ShellCode, command: a.SimpleCommand) -> bool:
 
 def _tokens(text: str) -> set[str]:
     return set(text.lower().replace("-", "_").replace(".", "_").split("_"))
+
+
+def _written(text: str, way: Way) -> a.ShellScript | None:
+    """The script that an instruction of the image's Dockerfile writes to the path that is started, or into a folder of ``PATH``."""
+    if way.stage is None or not way.stage.scripts:
+        return None
+    folder = way.where.workdir or "/"
+    names = (text,) if "/" in text or text.endswith(".sh") else tuple(f"{place}/{text}" for place in _PATH)
+    wanted = {absolute(name, folder) for name in names}
+    return next((script for target, script in reversed(way.stage.scripts) if absolute(target, folder) in wanted), None)

@@ -6,11 +6,13 @@ A handler matters by what serving sees of it: it raises, or it changes something
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
+from runtime_ops.project.dead_arms import shut_out
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site
 
@@ -94,7 +96,7 @@ def _registrations(site: Site, dotted: str, links: Links) -> Iterator[Registrati
     if isinstance(handler, m.Lambda):
         acts = tuple(_lambda_acts(handler, site, links))
     elif target is not None:
-        acts = tuple(acts_of(target))
+        acts = tuple(acts_of(target, bound=_bound(handler, site, target)))
     yield Registration(
         site, signals, how, target, disposition, handler if isinstance(handler, m.Lambda) else None, callback, acts
     )
@@ -142,10 +144,32 @@ def _lambda_acts(handler: m.Lambda, site: Site, links: Links) -> Iterator[Act]:
             yield from acts_of(value.target, 1)
 
 
-def acts_of(func: Func, depth: int = 0) -> Iterator[Act]:
-    """What a handler does, functions of the project that it calls included (three calls deep)."""
+def _bound(handler: m.Expr | None, site: Site, target: Func) -> Mapping[str, object]:
+    """What ``partial(handle, target=self)`` settles of the handler's parameters: each that is given is a thing that counts as true,
+    or the literal that is written."""
+    made: m.Expr | None = handler
+    if isinstance(handler, m.Name):
+        bindings = site.function.bindings.get(handler.id, ())
+        made = bindings[0].expr if len(bindings) == 1 else None
+    if not isinstance(made, m.Call) or not isinstance(made.func, m.Name) or made.func.id not in ("partial", "functools.partial"):
+        return {}
+    names = [param.name for param in target.facts.params if param.kind == "positional" and param.name not in ("self", "cls")]
+    given = [*zip(names, made.args[1:], strict=False), *made.keywords]
+    return {
+        name: value.value if isinstance(value, m.Const) else value
+        for name, value in given
+        if name is not None and name not in target.bindings
+        and (isinstance(value, m.Const) or (isinstance(value, m.Name) and value.id == "self"))
+    }  # fmt: skip
+
+
+def acts_of(func: Func, depth: int = 0, bound: Mapping[str, object] = MappingProxyType({})) -> Iterator[Act]:
+    """What a handler does, functions of the project that it calls included (three calls deep). ``bound``: parameters that the
+    registration settles, so that an arm which asks for them may be closed."""
     for place in func.places:
         stmt = place.stmt
+        if bound and any(shut_out(step, bound) for step in place.steps):
+            continue
         if isinstance(stmt, m.Raise):
             yield Act("raise", stmt.exc.id if isinstance(stmt.exc, m.Name) else "", stmt.line)
         elif isinstance(stmt, m.Assign):
@@ -157,6 +181,8 @@ def acts_of(func: Func, depth: int = 0) -> Iterator[Act]:
         elif isinstance(stmt, m.AugAssign):
             yield Act("set", _target_name(stmt.target), stmt.line)
     for site in func.sites:
+        if bound and any(shut_out(step, bound) for step in site.steps):
+            continue
         name = site.dotted or site.text
         yield Act("exit" if name in RAISING_CALLS else "call", name, site.line, site)
         if depth < 3 and not site.weak:

@@ -21,7 +21,7 @@ from runtime_ops.project.flows import ends
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
-from runtime_ops.project.model import Func, Klass, Place, Site, Step
+from runtime_ops.project.model import Func, Klass, Place, Site, Step, bindings_in
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.signals import Registration, StopFlags
 from runtime_ops.project.source_text import source_of
@@ -73,6 +73,7 @@ CONSUMES = re.compile(
 )
 """A consumer or worker that is started, of a library whose start does not return at once as those of threads and clients do."""
 GREENLETS = ("eventlet.", "gevent.")
+THREADS = (".Thread", ".Process", ".Greenlet")
 JOINS = frozenset({"gevent.joinall", "gevent.wait"})
 STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
 """Names of functions that wait for an end which they have asked for."""
@@ -117,7 +118,7 @@ class Spine:
         loop = place.stmt
         if not isinstance(loop, m.While) or isinstance(loop.test, m.Const) or func.facts.is_generator:
             return False
-        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop) or _works_off(loop, func))
+        return self._flags.looked_at(loop.test, func) and not (ends_by_itself(loop, func) or _works_off(loop, func))
 
     def _own(self, func: Func) -> tuple[ServingPlace, ...]:
         found = []
@@ -159,18 +160,37 @@ class Spine:
         return tuple(found)
 
     def _joined(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
-        """A thread that serves, started here and waited for without a limit: ``th.start(); th.join()``."""
-        joins = [s for s in func.sites if s.dotted == "threading.Thread.join" and not s.call.args and not s.call.keywords]
-        if not joins:
+        """A thread that serves, started here and waited for without a limit: ``th.start(); th.join()``, also one of a class of the
+        project's own."""
+        plain = [s for s in func.sites if s.method == "join" and not s.call.args and not s.call.keywords and not _cleans_up(s.steps)]
+        for waited in plain if not STOPS.search(func.name) else ():
+            run = self._run_of(waited)
+            inner = self.places(run, depth + 1) if run is not None else ()
+            if run is not None and inner:
+                return (ServingPlace("through", inner[0].kind, func, waited.line, waited.steps, waited, None, run),)
+        joins = [s for s in plain if s.dotted == "threading.Thread.join"]
+        if not plain:
             return ()
         for edge in self.links.callees.get(func, ()):
             if edge.how != "reference" or edge.via != "threading.Thread":
                 continue
-            join = next((s for s in joins if s.origin is not None and s.origin.call is edge.site.call), None)
+            made = edge.site.call
+            join = next((s for s in joins if s.origin is not None and s.origin.call is made), None) or _joined_in_turn(plain, made, func)
             inner = self.places(edge.callee, depth + 1) if join is not None else ()
             if join is not None and inner:
                 return (ServingPlace("through", inner[0].kind, func, join.line, join.steps, join, None, edge.callee),)
         return ()
+
+    def _run_of(self, join: Site) -> Func | None:
+        """What the thread or greenlet that is waited for runs, when it is of a class of the project that is started here."""
+        name = join.text.rpartition(".")[0]
+        if not any(s.method == "start" and s.text == f"{name}.start" for s in join.function.sites):
+            return None
+        value = self.links.names.name(name, join.function)
+        klass = value.target if value is not None and value.kind == "instance" else None
+        if not isinstance(klass, Klass) or not any(base.endswith(THREADS) for base in klass.external_bases):
+            return None
+        return klass.method("_run" if any(base.endswith("Greenlet") for base in klass.external_bases) else "run")
 
     def _of_greenlet(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
         """A greenlet that serves, started here or by another method and waited for here without a limit:
@@ -180,7 +200,7 @@ class Spine:
         for site in func.sites:
             if site.targets or _cleans_up(site.steps):
                 continue
-            for maker, call in (each for name in _greenlets_waited_for(site) for each in _bound_calls(name, func)):
+            for maker, call in _greenlets_waited_for(site):
                 value = self.links.names.value(call, maker)
                 if value is None or value.kind != "made" or not value.name.startswith(GREENLETS):
                     continue
@@ -214,15 +234,47 @@ class Spine:
         return ()
 
 
-def _greenlets_waited_for(site: Site) -> tuple[str, ...]:
-    """The names of what a call waits for without a limit: ``server.join()``, ``gevent.joinall([server, clock])``."""
+def _greenlets_waited_for(site: Site) -> Iterator[tuple[Func, m.Call]]:
+    """The calls that make what a call waits for without a limit, with the functions that they stand in: ``server.join()``,
+    ``gevent.joinall([server, clock])``, ``gevent.joinall(threads)``."""
     call = site.call
     if call.keywords or not isinstance(call.func, m.Name):
-        return ()
+        return
     if site.method in ("wait", "join") and not call.args:
-        return (site.text.rpartition(".")[0],)
+        yield from _bound_calls(site.text.rpartition(".")[0], site.function)
     given = call.args[0] if site.dotted in JOINS and len(call.args) == 1 else None
-    return tuple(item.id for item in given.items if isinstance(item, m.Name)) if isinstance(given, m.Sequence) else ()
+    if isinstance(given, m.Sequence):
+        for item in given.items:
+            yield from _bound_calls(item.id, site.function) if isinstance(item, m.Name) else ()
+    elif isinstance(given, m.Name):
+        for made in _members(given.id, site.function):
+            yield site.function, made
+
+
+def _joined_in_turn(joins: list[Site], made: m.Call, func: Func) -> Site | None:
+    """The join of a loop over the list that a thread was put into: ``for thread in threads: thread.join()``."""
+    for join in joins:
+        name = join.text.rpartition(".")[0]
+        for binding in func.bindings.get(name, ()):
+            if binding.kind == "for" and isinstance(binding.expr, m.Name) and any(c is made for c in _members(binding.expr.id, func)):
+                return join
+    return None
+
+
+def _members(name: str, func: Func) -> Iterator[m.Call]:
+    """The calls whose results a list of the function holds: those that it is made of, and those that are appended to it."""
+    held: list[m.Expr] = []
+    for binding in func.bindings.get(name, ()):
+        if isinstance(binding.expr, m.Sequence):
+            held += binding.expr.items
+        elif isinstance(binding.expr, m.Comprehension):
+            held += binding.expr.elements
+    held += [site.call.args[0] for site in func.sites if site.text == f"{name}.append" and len(site.call.args) == 1]
+    for item in held:
+        if isinstance(item, m.Call):
+            yield item
+        elif isinstance(item, m.Name):
+            yield from (b.expr for b in func.bindings.get(item.id, ()) if isinstance(b.expr, m.Call))
 
 
 def _bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
@@ -291,9 +343,11 @@ def is_serving_loop(place: Place, func: Func, links: Links) -> bool:
             return False
         if _of_command(func) and (any(isinstance(node, m.Return) for node in m.walk(stmt.body)) or _exits(stmt.body, func)):
             return False  # it asks until it has an answer
-        own = ends_by_itself(stmt) or _works_off(stmt, func) or _until_done(stmt, func)
-        return _works(stmt, func) and not own
+        own = ends_by_itself(stmt, func) or _works_off(stmt, func) or _until_done(stmt, func)
+        return (_works(stmt, func) or _draws(stmt, func) or _hands_turns_on(stmt, func, links)) and not own
     if isinstance(stmt, m.For):
+        if _endless_source(stmt.iterable, func) is not None:
+            return not func.facts.is_generator and not _leaves(stmt)
         value = links.names.value(stmt.iterable, func)
         if value is None or value.kind not in ("made", "external"):
             return False
@@ -329,7 +383,7 @@ ASKS = frozenset("input readline prompt getch get_wch getkey inkey".split())
 
 def _works(loop: m.While, func: Func) -> bool:
     """Whether a turn of the loop waits for something (a pause, a message): else it is a computation or a prompt."""
-    lasting = LASTING_NAME.search(func.name) is not None
+    lasting = LASTING_NAME.search(func.name) is not None or _runs_as_thread(func)
     for site in func.sites:
         if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
             if site.method in ASKS:
@@ -343,10 +397,65 @@ def _works(loop: m.While, func: Func) -> bool:
     return False
 
 
+def _runs_as_thread(func: Func) -> bool:
+    """``run`` of a class of threads, ``_run`` of one of greenlets."""
+    return func.cls is not None and func.name in ("run", "_run") and any(base.endswith(THREADS) for base in func.cls.external_bases)
+
+
 def _reads(site: Site, depth: int) -> bool:
     """Whether the function that is called waits for something, itself or one call below."""
     inner = [s for target in site.targets[:FEW] if not site.weak for s in target.sites]
     return any(s.method in READS for s in inner) or (depth == 0 and any(_reads(s, 1) for s in inner))
+
+
+def _hands_turns_on(loop: m.While, func: Func, links: Links) -> bool:
+    """``while True: retry(self.turn)``: each turn is a method that waits, run by a helper that survives its failures."""
+    for site in func.sites:
+        if site.weak or not site.targets or not any(step.stmt is loop for step in site.steps):
+            continue
+        for expr in (*site.call.args, *(value for _, value in site.call.keywords)):
+            turns = links.referenced(expr, func) if isinstance(expr, m.Name) and expr.id.startswith("self.") else ()
+            if any(s.method in WAITING or s.method.startswith(("sleep", "wait", "poll", "receive")) for t in turns for s in t.sites):
+                return True
+    return False
+
+
+def _draws(loop: m.While, func: Func) -> bool:
+    """``messages = self.messages()`` … ``while True: handle(next(messages))``: each turn takes the next of what has no end."""
+    for site in func.sites:
+        if site.text not in ("next", "anext") or len(site.call.args) != 1 or not any(step.stmt is loop for step in site.steps):
+            continue
+        given = site.call.args[0]
+        made = [(func, given)] if isinstance(given, m.Call) else _bound_calls(given.id, func) if isinstance(given, m.Name) else ()
+        if any(isinstance(call, m.Call) and _endless_source(call, maker) is not None for maker, call in made):
+            return True
+    return False
+
+
+def _endless_source(expr: m.Expr, func: Func) -> Func | None:
+    """The project's generator that is called, if it yields out of an endless loop that waits, or asks anew, for what it yields."""
+    if not isinstance(expr, m.Call):
+        return None
+    site = next((site for site in func.sites if site.call is expr), None)
+    if site is None or site.weak or len(site.targets) != 1 or not site.targets[0].facts.is_generator:
+        return None
+    source = site.targets[0]
+    for place in source.places:
+        loop = place.stmt
+        if not isinstance(loop, m.While) or not is_endless(loop) or ends_by_itself(loop, source) or _works_off(loop, source):
+            continue
+        asked = {node.id for node in m.walk(loop.test) if isinstance(node, m.Name)}
+        if any(name in asked for stmt in m.walk(loop.body) for name, _ in bindings_in(stmt)):
+            continue  # ``while not done: done, rows = page(); yield rows``: it tells itself that all is there
+        asks = any(isinstance(s, m.For) and isinstance(s.iterable, m.Call) and "." in source_of(s.iterable.func) for s in m.walk(loop.body))
+        if any(isinstance(node, m.Yield) for node in m.walk(loop.body)) and (_works(loop, source) or asks):
+            return source
+    return None
+
+
+def _leaves(loop: m.For) -> bool:
+    """Whether a turn of the loop may be the last: it looks for one thing, or works off a number of them."""
+    return any(isinstance(node, m.Break | m.Return) for node in m.walk(loop.body))
 
 
 def _works_off(loop: m.While, func: Func) -> bool:
@@ -398,7 +507,7 @@ def _at_once(site: Site) -> bool:
     return isinstance(given, m.Const) and given.value is False
 
 
-def ends_by_itself(loop: m.While) -> bool:
+def ends_by_itself(loop: m.While, func: Func | None = None) -> bool:
     """``while True`` with a break or return at the loop's own level of work is a retry or a read loop."""
     ends = 0
 
@@ -408,7 +517,8 @@ def ends_by_itself(loop: m.While) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                if not _asks_for_stop(stmt.test) and not _asks_for_once(stmt.test) and not _renews(stmt, loop):
+                switch = _asks_for_stop(stmt.test) or _asks_for_once(stmt.test) or (func is not None and _off_unless_asked(stmt.test, func))
+                if not switch and not _renews(stmt, loop):
                     scan(stmt.body, nested)
                 scan(stmt.orelse, nested)
             elif isinstance(stmt, m.While | m.For):
@@ -458,6 +568,16 @@ def _asks_for_once(test: m.Expr) -> bool:
     the program works once or goes on; started without a schedule it goes on."""
     names = [n.id.rpartition(".")[2] for n in m.walk(test) if isinstance(n, m.Name)]
     return bool(names) and all(name.isupper() or ONCE.search(name) for name in names)
+
+
+def _off_unless_asked(test: m.Expr, func: Func) -> bool:
+    """``def run(self, forever=True): while True: …; if not forever: break``: a parameter that nothing changes, whose default goes on."""
+    negated = isinstance(test, m.UnaryOp) and test.op == "not"
+    name = test.operand if isinstance(test, m.UnaryOp) and negated else test
+    if not isinstance(name, m.Name) or func.bindings.get(name.id):
+        return False
+    default = next((param.default for param in func.facts.params if param.name == name.id), None)
+    return isinstance(default, m.Const) and isinstance(default.value, bool) and default.value is negated
 
 
 def _renews(stmt: m.If, loop: m.While) -> bool:

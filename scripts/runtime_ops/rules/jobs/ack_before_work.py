@@ -14,6 +14,7 @@ from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._early_acks import early_acks
+from runtime_ops.rules.jobs._handed_acks import handed_acks
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
 
 RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.", lead=True)
@@ -47,6 +48,18 @@ def check(project: Project) -> Iterator[Finding]:
             yield from _early_acks(project, func)
         if func in project.jobs.work:
             yield from _marks(project, func)
+    for site, ack in handed_acks(project, ACKS):
+        final = next((s.stmt for s in site.steps if isinstance(s.stmt, m.Try) and s.arm == "final"), None)
+        if isinstance(final, m.Try) and _works_inside(final, site) and not _hands_back(final) and not _stated(site.function):
+            yield RULE.at(
+                project,
+                site,
+                f"{site.text}() stands for {ack.name}() and stands in a finally: a message whose work failed is acknowledged like one "
+                "that was done, and is lost",
+                "acknowledge at the end of the try; leave what failed to be delivered again, a bounded number of times",
+                # an arm that takes the failure itself decides that it is done with
+                confidence="likely" if final.handlers or _takes_failures(final.body) else "certain",
+            )
     for early in early_acks(project):
         if _stated(early.ack.function):
             continue
@@ -119,12 +132,7 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
             assert isinstance(final.stmt, m.Try)
             if drops or committed:  # the offset goes on also where the message was told to be broken
                 continue
-            nacks = any(
-                isinstance(c.func, m.Name | m.Attr) and re.search(r"nack|reject|requeue|abandon", source_of(c.func))
-                for h in final.stmt.handlers
-                for c in m.calls(h.body)
-            )
-            if not nacks:
+            if not _hands_back(final.stmt):
                 yield RULE.at(
                     project, site,
                     f"{site.text}() stands in a finally: a message whose work failed is acknowledged like one "
@@ -144,6 +152,20 @@ def _early_acks(project: Project, func: Func) -> Iterator[Finding]:
                 f"acknowledge after {after.text}() has returned",
                 confidence="certain",
             )  # fmt: skip
+
+
+def _hands_back(tried: m.Try) -> bool:
+    """Whether an arm gives the message back, or up, by a call of its own."""
+    return any(
+        isinstance(c.func, m.Name | m.Attr) and re.search(r"nack|reject|requeue|abandon", source_of(c.func))
+        for h in tried.handlers
+        for c in m.calls(h.body)
+    )
+
+
+def _works_inside(tried: m.Try, ack: Site) -> bool:
+    """Whether functions of the project do the work in the body of the try."""
+    return any(s.targets and not s.weak and any(x.stmt is tried and x.arm == "body" for x in s.steps) for s in ack.function.sites)
 
 
 def _never_fails(sent: Site) -> bool:

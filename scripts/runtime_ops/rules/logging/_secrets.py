@@ -93,6 +93,7 @@ SOURCES = ("request.", "headers", "environ", "getenv", "cookies", "settings", "c
 """Where a value comes from that is a secret if its name says so: a client, the environment, the configuration, a maker of secrets."""
 MADE_SECRET = frozenset("notification apprise slack discord teams".split())
 """Services whose address is the credential: whoever has it can write there."""
+PARSERS = frozenset({"urlparse", "urlsplit", "make_url"})
 MALFORMED = frozenset({"ValueError", "TypeError", "binascii.Error", "UnicodeError", "UnicodeDecodeError"})
 PRIVATE = frozenset(
     """login signin signup auth authenticate password passwd token secret credential credentials payment pay card checkout billing
@@ -103,12 +104,14 @@ PRIVATE = frozenset(
 
 class Told(NamedTuple):
     """What ends in the line: ``kind`` is secret, address, signed, dump, body or content. ``sure``: a real one is seen to come there; else
-    only the name speaks for it. ``encrypted``: the program itself keeps the value encrypted."""
+    only the name speaks for it. ``encrypted``: the program itself keeps the value encrypted. ``opened``: the program takes the
+    password out of the address."""
 
     name: str
     kind: str
     sure: bool = True
     encrypted: bool = False
+    opened: bool = False
 
 
 def told(project: Project, site: Site) -> Told | None:
@@ -170,6 +173,9 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return Told(name, "body", _holds_private(site))
     if name in DUMPED or name.endswith(".app.config"):
         return None if name == "request.headers" and _is_answer("request", func) else Told(name, "dump")
+    opened = _opened(name, site)
+    if opened is not None:
+        return Told(opened, "address", opened=True)
     if _written_here(name, func):
         return None
     if last.isupper() and isinstance(project.names.constant(node, func), str):
@@ -533,6 +539,48 @@ def _by_origin(project: Project, node: m.Name, site: Site) -> Told | None:
             ):
                 return Told(node.id, "address")
     return None
+
+
+def _opened(name: str, site: Site) -> str | None:
+    """The address in what is logged out of which the program takes a password: the value itself, or one in the text that it is bound
+    to (``text = "… at {}".format(self.url)``)."""
+    func = site.function
+    if _taken_apart(name, func):
+        return name
+    texts = (b.expr for b in func.bindings.get(name, ()) if b.line <= site.line and isinstance(b.expr, m.Call | m.Format))
+    held = (node.id for text in texts for node in shown(text) if isinstance(node, m.Name) and node.id != name)
+    return next((each for each in held if _taken_apart(each, func)), None)
+
+
+def _taken_apart(name: str, func: Func) -> bool:
+    """Whether the function, or one that it hands the value to, takes a password out of it: then the address carries one."""
+    if _takes_password(func, name):
+        return True
+    for site in func.sites:
+        given = (*site.call.args, *(value for _, value in site.call.keywords))
+        if site.weak or not any(isinstance(expr, m.Name) and expr.id == name for expr in given):
+            continue
+        for target in site.targets[:1]:
+            params = (p for p in target.facts.params if isinstance(e := argument_of(site, target, p), m.Name) and e.id == name)
+            if any(_takes_password(target, p.name) for p in params):
+                return True
+    return False
+
+
+def _takes_password(func: Func, name: str) -> bool:
+    """``parts = urlparse(url)`` and then ``parts.password``, or ``parts.netloc.split("@")``."""
+    for parts, bindings in func.bindings.items():
+        for expr in (b.expr for b in bindings):
+            parsed = isinstance(expr, m.Call) and _name(expr.func).rpartition(".")[2] in PARSERS and bool(expr.args)
+            if not parsed or not isinstance(expr, m.Call) or not isinstance(expr.args[0], m.Name) or expr.args[0].id != name:
+                continue
+            cuts = {f"{parts}.netloc.{method}" for method in ("split", "rsplit", "partition", "rpartition")}
+            for node in _own_nodes(func):
+                if isinstance(node, m.Name) and node.id == f"{parts}.password":
+                    return True
+                if isinstance(node, m.Call) and _name(node.func) in cuts and node.args == (m.Const("@"),):
+                    return True
+    return False
 
 
 def _of_binding(name: str, binding: Binding, site: Site) -> Told | None:

@@ -120,7 +120,7 @@ def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: To
     if what.kind == "secret":
         named = in_path(what.name, site.function) and opens(what.name, site.function)  # /screen/<token>, session["token"] = token
         return call is not None and (named or _given(project, site, what.name))
-    return what.kind == "address" and not MADE_SECRET.isdisjoint(words_of(what.name))
+    return what.kind == "address" and (what.opened or not MADE_SECRET.isdisjoint(words_of(what.name)))
 
 
 def _signed_call(site: Site, name: str) -> bool:
@@ -234,6 +234,8 @@ def _of_the_server(site: Site) -> bool:
 def _holds(what: Told) -> str:
     if what.name.endswith(".request.headers"):
         return "the credential of a call that this program made"
+    if what.opened:
+        return "an address out of which this program takes a password"
     return "the caller's credentials among others" if what.name.endswith("headers") else HOLDS[what.kind]
 
 
@@ -391,7 +393,7 @@ def _takes_records(project: Project, site: Site) -> bool:
 
 def _bare(what: Told) -> bool:
     """Whether an address is of a kind that is as often written without a password."""
-    return what.kind == "address" and WITH_PASSWORD.isdisjoint(words_of(what.name))
+    return what.kind == "address" and not what.opened and WITH_PASSWORD.isdisjoint(words_of(what.name))
 
 
 def _variables_in_tracebacks(project: Project) -> Iterator[Finding]:

@@ -26,12 +26,18 @@ TERMINATION = frozenset(("SIGTERM",))
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     for registration in project.registrations:
-        entrypoints = owners(project, registration.site)
+        entrypoints = owners(project, registration.site) or _kept_up(project, registration)
         if not entrypoints or registration.disposition == "SIG_DFL" or not TERMINATION & set(registration.signals):
             continue
         reason = why_inert(project, registration)
         if reason is not None:
             yield _finding(project, registration, entrypoints, *reason)
+
+
+def _kept_up(project: Project, registration: Registration) -> tuple[Entrypoint, ...]:
+    """The programs that install it and that something starts which starts them anew: how such a one stays up need not be seen
+    (a class that settings name), since it asked for the signal that ends it."""
+    return tuple(e for e in project.phases(registration.site) if e.kept_up_by is not None)
 
 
 def why_inert(project: Project, registration: Registration) -> tuple[str, str] | None:
@@ -141,4 +147,12 @@ def _bare_coroutine(project: Project, registration: Registration) -> bool:
 def _finding(
     project: Project, registration: Registration, entrypoints: tuple[Entrypoint, ...], what: str, remedy: str
 ) -> Finding:
-    return RULE.at(project, registration.site, f"{what[0].upper()}{what[1:]}", remedy, confidence="likely")
+    sure = _only_logs(registration) and not any(e.places and e.places[0].how == "call" for e in entrypoints)
+    return RULE.at(project, registration.site, f"{what[0].upper()}{what[1:]}", remedy, confidence="certain" if sure else "likely")
+
+
+def _only_logs(registration: Registration) -> bool:
+    """Whether all that the project's handler does is to log: there is no flag that somebody might look at after all. (A server
+    that is run by a library's call puts its own handler in the place of this one.)"""
+    acts = registration.acts
+    return registration.handler is not None and bool(acts) and all(a.site is not None and log_call(a.site) is not None for a in acts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from runtime_ops.facts.artifacts import ShellScript
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.jobs import is_clock, worker_program
 from runtime_ops.project.build import Project
@@ -32,6 +33,8 @@ ONE_THING = re.compile(r"(?:load|init|seed|create|migrate|setup|wait_for|wait-fo
 STAYS = re.compile(r"(?i)work|serv|consum|listen|schedul|beat|daemon|watch|cluster|loop|poll|celery|huey|^rq")
 DEAF = frozenset({"", "loop", "argparse", "click", "typer", "fire", "asyncio"})
 """Frameworks of programs that install no handler of SIGTERM by themselves."""
+ENDLESS = frozenset({"while true", "while :", "while [ 1 ]", "while [[ 1 ]]", "while ((1))", "while [ true ]", "until false"})
+"""Loops of a shell that nothing ends."""
 BY_HAND = frozenset({"shell", "packaging"})
 """Launches that no artifact makes: somebody types them, Ctrl-C reaches the whole group, and the shell is no process 1."""
 ALL_PROCESSES = frozenset({"procfile", "heroku"})
@@ -43,9 +46,10 @@ def check(project: Project) -> Iterator[Finding]:
     reported: dict[tuple[str, int], Finding] = {}
     programs: dict[str, str] = {}
     for entrypoint in project.entrypoints:
-        if not entrypoint.long_running:
-            continue
         for launch in entrypoint.production:
+            turns = _turned_by_shell(launch)
+            if not turns and (not entrypoint.long_running or _ends_soon(launch) or _told_to_do_one_thing(launch)):
+                continue
             if (
                 launch.shell != "parent"
                 or launch.shell_link is None
@@ -54,13 +58,11 @@ def check(project: Project) -> Iterator[Finding]:
                 or launch.init is True
                 or (launch.service is not None and launch.service.pid is not None)  # not process 1: SIGTERM ends its shell at once
                 or launch.role not in ("main", "management")
-                or _ends_soon(launch)
-                or _told_to_do_one_thing(launch)
             ):
                 continue
             key = (launch.shell_link.path, launch.shell_link.line)
             if key not in reported:
-                sure = _hears(project, entrypoint, launch) and not launch.background and not launch.optional
+                sure = (turns or _hears(project, entrypoint, launch)) and not launch.background and not launch.optional
                 programs.setdefault(key[0], launch.program)
                 unlike = _replaced(entrypoint, launch) or _or_replaced(entrypoint, launch)
                 unlike = unlike or built_at_the_desk(project, launch) or run_by_nobody(project, launch)
@@ -93,6 +95,19 @@ def _or_replaced(entrypoint: Entrypoint, launch: Launch) -> bool:
         and any(link.path == launch.shell_link.path for link in x.chain)
         for x in entrypoint.production
     )
+
+
+def _turned_by_shell(launch: Launch) -> bool:
+    """Whether an endless loop of the container's start script runs the program again and again: the shell is what serves, and as
+    process 1 without a trap it is not even ended by a stop."""
+    link = launch.shell_link
+    if link is None or launch.platform not in ("dockerfile", "compose", "kubernetes"):
+        return False
+    script = next((x for x in launch.artifacts if isinstance(x, ShellScript) and x.path == link.path), None)
+    if script is None or any({"TERM", "EXIT"} & set(trap.signals) for trap in script.traps):
+        return False
+    command = next((c for c in script.commands if c.line == link.line and c.loops and not c.function), None)
+    return command is not None and any(f"{loop.kind} {loop.test.strip('; ')}" in ENDLESS for loop in command.loops)
 
 
 def _ends_soon(launch: Launch) -> bool:
@@ -135,12 +150,21 @@ def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, sure: boo
         if launch.background
         else "runs as the child of a shell that does not replace itself"
     )
+    turns = _turned_by_shell(launch)
+    told = (
+        f"{launch.program} is run by an endless loop of the shell that the container starts, which has no trap: as process 1 it drops "
+        "SIGTERM, so each stop waits the whole grace period and SIGKILL ends the run that is under way"
+    )
     return RULE.finding(
         link.path,
         link.line,
-        f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
+        told
+        if turns
+        else f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
         "runs until SIGKILL at the end of the grace period",
-        'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
+        "trap TERM, run the program in the background, forward the signal to it and wait; or let the platform's scheduler run it"
+        if turns
+        else 'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
         severity="low" if idle else "medium" if launch.platform in BY_HAND else None,
         confidence=("certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely") if sure else "possible",
         phase="shutdown",
