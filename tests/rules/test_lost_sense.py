@@ -213,6 +213,7 @@ def test_a_file_that_several_processes_turn_over(tmp_path: Path, line: str, work
 CAUGHT = """\
 import logging
 import sys
+import traceback
 
 import requests
 from flask import Flask
@@ -245,6 +246,10 @@ def send():
         ("Exception", 'if isinstance(e, str):\n            log.error("not sent: " + e)', False),
         ("Exception", "log.error(e.message)", False),  # which one it is, is not known
         ("ValueError", 'log.error(e.message if hasattr(e, "message") else e)', False),
+        ("Exception", "log.debug(traceback.format_exec())\n        undo()", True),
+        ("Exception", "log.debug(traceback.format_exc())\n        undo()", False),
+        ("Exception", "try:\n            traceback.format_exec()\n        except AttributeError:\n            undo()", False),
+        ("Exception", "log.debug(traceback.TracebackException.from_exception(e))", False),
     ],
 )
 def test_an_arm_that_cannot_tell_what_it_caught(tmp_path: Path, caught: str, body: str, reported: bool) -> None:
