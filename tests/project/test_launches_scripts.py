@@ -384,3 +384,31 @@ def test_hostile_scripts_end_soon() -> None:
     started = time.perf_counter()
     launches(files)
     assert time.perf_counter() - started < 20
+
+
+CHAIN = """
+    #!/bin/bash
+    if [ "$1" == "release" ]; then
+        exec ./bin/release.sh
+    elif [ "$1" == "web" ]; then
+        exec gunicorn shop.wsgi:app
+    elif [ "$1" == "worker" ]; then
+        export QUIET=1
+        exec celery -A shop.tasks worker
+    elif [ "$1" == "console" ]; then
+        python -m shop.console
+    fi
+    if [ "$2" == "again" ]; then
+        python manage.py migrate
+    fi
+"""
+
+
+def test_arms_behind_the_branch_that_an_image_takes_are_arms_too() -> None:
+    files = {
+        "Dockerfile": IMAGE, "bin/entrypoint.sh": CHAIN, "shop/wsgi.py": APP, "shop/tasks.py": APP, "shop/console.py": MANAGE,
+        "manage.py": MANAGE,
+    }  # fmt: skip
+    found = {(launch.role, launch.target.path) for launch in launches(files) if launch.target.path is not None}
+    # what stands behind the `fi` is reached by none of these words
+    assert found == {("main", "shop/wsgi.py"), ("management", "shop/tasks.py"), ("management", "shop/console.py")}

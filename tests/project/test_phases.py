@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from project.made_repository import written
 
 from runtime_ops.discover import discover
 from runtime_ops.gather import gather
@@ -792,3 +793,75 @@ app = FastAPI(lifespan=lifespan)
 def test_what_an_executor_runs_while_the_caller_waits(tmp_path: Path, begin: str, phase: str) -> None:
     project = built(tmp_path, app=WAITING.replace("{begin}", begin))
     assert phases(project, "warm")["service"] == {phase}
+
+
+END = """
+    import atexit
+    from signal import SIGTERM, signal
+
+    def at_end(close, message):
+        {register}
+"""
+ASKS_FOR_THE_END = """
+    from shop.end import at_end
+    from shop.producer import make
+
+    def main():
+        producer = make(False)
+        at_end({given}, "closing")
+        while True:
+            producer.send("order")
+
+    if __name__ == "__main__":
+        main()
+"""
+PRODUCERS = """
+    class NullProducer:
+        def send(self, text):
+            print("off")
+
+        def close(self):
+            pass
+
+    class Producer:
+        def send(self, text):
+            print(text)
+
+        def close(self):
+            print("flushed")
+
+    def make(off):
+        if off:
+            return NullProducer()
+        return Producer()
+"""
+
+
+@pytest.mark.parametrize(
+    ("register", "given", "phases"),
+    [
+        ("def last():\n        print(message)\n        close()\n    atexit.register(last)", "producer.close", {"shutdown"}),
+        ("atexit.register(close)", "producer.close", {"shutdown"}),
+        ("signal(SIGTERM, lambda number, frame: close())", "producer.close", {"shutdown"}),
+        ("close()\n    atexit.register(close)", "producer.close", {"serving"}),  # called at once: the end is not all of it
+        ("def last():\n        close()\n    last()", "producer.close", {"serving"}),
+    ],
+    ids=["in a function for the end", "itself", "in a lambda for a signal", "called as well", "in a function that is called"],
+)
+def test_what_a_function_of_the_project_registers_for_the_end(
+    tmp_path: Path, register: str, given: str, phases: set[str]
+) -> None:
+    files = {
+        "shop/end.py": dedent(END).replace("{register}", register),
+        "shop/main.py": dedent(ASKS_FOR_THE_END).replace("{given}", given),
+        "shop/producer.py": dedent(PRODUCERS), "shop/__init__.py": "",
+    }  # fmt: skip
+    project = written(tmp_path, files)
+    found = {
+        f.qualname: frozenset[str]().union(*project.phases_by_entrypoint(f).values())
+        for f in project.functions
+        if f.path == "shop/producer.py" and f.cls is not None
+    }
+    assert found["Producer.close"] == phases
+    assert found["Producer.send"] == {"serving"}
+    assert not found["NullProducer.close"]  # what does nothing by its name is not what runs

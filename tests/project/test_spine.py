@@ -650,6 +650,47 @@ GREENS = """crew = []
 def test_threads_that_main_waits_for(tmp_path: Path, body: str, changed: dict[str, str], kind: str) -> None:
     made = {"base": "threading.Thread", "run": "run", "test": "True", "turn": "print(held.get())", "body": body, **changed}
     (tmp_path / "app.py").write_text(THREADED.format(**made))
+
+
+THREADS = """
+def take(consumer):
+    consumer.prepare()
+    {last}
+
+
+def read(name):
+    {turn}
+
+
+def main(consumers=()):
+    {made}
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join({limit})
+"""
+LISTED = "threads = [threading.Thread(target={0}, args=(c,), daemon=True) for c in consumers]"
+APPENDED = "threads = []\n    for c in consumers:\n        one = threading.Thread(target={0}, args=(c,))\n        threads.append(one)"
+ENDLESS = "while True:\n        print(held.get())"
+
+
+@pytest.mark.parametrize(
+    ("made", "last", "turn", "limit", "kind"),
+    [
+        (LISTED.format("read"), "pass", ENDLESS, "", "worker"),
+        (APPENDED.format("read"), "pass", ENDLESS, "", "worker"),
+        (LISTED.format("take"), "consumer.run()", ENDLESS, "", "worker"),  # by its name, and waited for without a limit
+        (LISTED.format("take"), "consumer.run()\n    print('done')", ENDLESS, "", "cli"),
+        (LISTED.format("take"), "consumer.run()", ENDLESS, "5", "cli"),
+        (LISTED.format("take"), "consumer.load()", ENDLESS, "", "cli"),
+        (LISTED.format("read"), "pass", "print(name)", "", "cli"),
+        ("threads = [threading.Thread(target=read)]\n    threads = consumers", "pass", "print(name)", "", "cli"),
+    ],
+)
+def test_threads_of_a_collection_that_main_waits_for(
+    tmp_path: Path, made: str, last: str, turn: str, limit: str, kind: str
+) -> None:
+    (tmp_path / "app.py").write_text(HEAD + THREADS.format(made=made, last=last, turn=turn, limit=limit) + TAIL)
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == kind

@@ -38,3 +38,23 @@ def test_what_the_application_sets_beside_what_it_loads(tmp_path: Path, by_hand:
     work = APP.format("'shop.settings'") + by_hand
     files = {"shop/__init__.py": "", "shop/work.py": work, "shop/settings.py": "CELERY_TASK_TIME_LIMIT = 60\n"}
     assert bool(shown(tmp_path, "ignored-setting", files)) is fires
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [
+        ("\"SQLALCHEMY_ENGINE_OPTIONS['pool_timeout']\"", ["medium"]),
+        ("\"SQLALCHEMY_ENGINE_OPTIONS['echo']\"", ["low"]),
+        ('"SQLALCHEMY_ENGINE_OPTIONS"', []),
+        ("\"orders[0]\"", []),
+        ("f\"SHOP_{'x'}\"", []),
+    ],
+)
+def test_brackets_within_the_name_of_a_setting(tmp_path: Path, name: str, severity: list[str]) -> None:
+    app = f"from flask import Flask\n\n\ndef create_app():\n    app = Flask(__name__)\n    app.config[{name}] = 5\n    return app\n"
+    assert [f.severity for f in shown(tmp_path, "ignored-setting", {"app.py": app})] == severity
+
+
+def test_a_mapping_that_is_no_configuration_may_have_any_key(tmp_path: Path) -> None:
+    app = "from flask import Flask\n\napp = Flask(__name__)\nnames = {}\nnames[\"OPTIONS['pool_size']\"] = 5\n"
+    assert not shown(tmp_path, "ignored-setting", {"app.py": app})

@@ -455,6 +455,26 @@ def test_a_management_command_has_its_user(tmp_path: Path) -> None:
     assert not findings(tmp_path, "call-without-timeout")  # somebody deploys, and sees it
 
 
+@pytest.mark.parametrize(("arm", "count"), [("pull_rates", 1), ("other", 0)])
+def test_a_management_command_with_an_arm_of_its_own_has_none(tmp_path: Path, arm: str, count: int) -> None:
+    manage = "import sys\nfrom django.core.management import execute_from_command_line\n"
+    manage += "if __name__ == '__main__':\n    execute_from_command_line(sys.argv)\n"
+    command = "from django.core.management.base import BaseCommand\nfrom shop.rates import pull\n"
+    command += "class Command(BaseCommand):\n    def handle(self, **o):\n        pull()\n"
+    arms = '#!/bin/sh\nif [ "$1" = web ]; then\n  exec gunicorn shop.wsgi\nelif [ "$1" = {0} ]; then\n  exec python manage.py {0}\nfi\n'
+    files = {
+        "manage.py": manage, "shop/management/commands/pull_rates.py": command, "shop/__init__.py": "",
+        "shop/management/__init__.py": "", "shop/management/commands/__init__.py": "", "start.sh": arms.format(arm),
+        "shop/rates.py": "import requests\ndef pull():\n    return requests.get('http://a').json()\n",
+        "Dockerfile": 'FROM python:3.12\nCOPY . .\nENTRYPOINT ["./start.sh"]\nCMD ["web"]\n',
+        "docker-compose.yml": "services:\n  web:\n    build: .\n    entrypoint: python manage.py runserver\n",
+    }  # fmt: skip
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert len(findings(tmp_path, "call-without-timeout")) == count  # a container of its own, before which nobody sits
+
+
 @pytest.mark.parametrize(
     ("last", "count"), [("    finally:\n        ready.set()\n", 0), ("    finally:\n        pass\n    ready.set()\n", 1)]
 )

@@ -355,3 +355,58 @@ BY_HAND = (
 )
 def test_a_script_that_somebody_runs_by_hand(tmp_path: Path, files: dict[str, str], fires: bool) -> None:
     assert bool(shown(tmp_path, "success-after-failure", {"send.py": BY_HAND, **files})) is fires
+
+
+NIGHTLY = (
+    "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly}\nspec:\n  schedule: '0 3 * * *'\n  jobTemplate:\n    spec:\n"
+    "      template:\n        spec:\n          restartPolicy: Never\n          containers:\n          - name: nightly\n"
+    "            image: shop/jobs\n            command: [python, delete_orders.py]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("tried", "sure"),
+    [("store.delete_orders(30)", True), ("store.delete_orders(30)\n    try:\n        cache.delete('orders')", False)],
+    ids=["what the job is for", "a cache, once that is done"],
+)
+def test_a_job_is_seen_failing_whatever_it_is_for(tmp_path: Path, tried: str, sure: bool) -> None:
+    begun = "    try:\n        " if sure else "    "
+    code = (
+        f"import logging\nimport store\nfrom store import cache\nlog = logging.getLogger(__name__)\n\ndef run():\n{begun}{tried}\n"
+        '    except Exception:\n        log.exception("failed")\n\nif __name__ == "__main__":\n    run()\n'
+    )
+    store = "import redis\ncache = redis.Redis()\n\ndef delete_orders(days):\n    cache.delete(f'orders-{days}')\n"
+    files = {"delete_orders.py": code, "store.py": store, "k8s/nightly.yaml": NIGHTLY}
+    assert [f.confidence == "certain" for f in said(tmp_path, "success-after-failure", files)] == [sure]
+
+
+ARMS = (
+    '#!/bin/bash\nif [ "$1" == "web" ]; then\n    exec gunicorn site.wsgi\nelif [ "$1" == "load_groups" ]; then\n'
+    "    ./manage.py load_groups{behind}\nfi\n"
+)
+LOADS = (
+    "from django.core.management.base import BaseCommand\nfrom groups import Loader\n\nclass Command(BaseCommand):\n"
+    "    def handle(self, *args, **options):\n        loader = Loader()\n        loader.run()\n"
+)
+LOADER = (
+    "import logging\nimport sys\nimport requests\nlog = logging.getLogger(__name__)\n\nclass Loader:\n    def run(self):\n"
+    "        answer = requests.get('https://groups.example', timeout=5)\n        if not answer.ok:\n            log.error(\n"
+    "                'no groups from %s: status %s, %s',\n                answer.url,\n                answer.status_code,\n"
+    "                answer.text,\n            )\n            sys.exit({status})\n        print(answer.json())\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "behind", "said_of"),
+    [("", "", [True]), ("0", "", [False]), ("1", "", []), ("", " &", [False])],
+    ids=["none", "a success that somebody wrote", "a failure", "beside the script"],
+)
+def test_a_bare_exit_of_a_command_that_an_arm_of_an_image_starts(
+    tmp_path: Path, status: str, behind: str, said_of: list[bool]
+) -> None:
+    files = {
+        "Dockerfile": f'{IMAGE}CMD ["web"]\n', "start.sh": ARMS.format(behind=behind), "manage.py": MANAGE,
+        "docker-compose.yml": "services:\n  web:\n    build: .\n    command: ./manage.py runserver 0.0.0.0:8000\n",
+        "app/management/commands/load_groups.py": LOADS, "groups.py": LOADER.format(status=status),
+    }  # fmt: skip
+    assert [f.confidence == "certain" for f in said(tmp_path, "success-after-failure", files)] == said_of

@@ -213,6 +213,7 @@ def test_a_file_that_several_processes_turn_over(tmp_path: Path, line: str, work
 CAUGHT = """\
 import logging
 import sys
+import traceback
 
 import requests
 from flask import Flask
@@ -245,8 +246,31 @@ def send():
         ("Exception", 'if isinstance(e, str):\n            log.error("not sent: " + e)', False),
         ("Exception", "log.error(e.message)", False),  # which one it is, is not known
         ("ValueError", 'log.error(e.message if hasattr(e, "message") else e)', False),
+        ("Exception", "log.debug(traceback.format_exec())\n        undo()", True),
+        ("Exception", "log.debug(traceback.format_exc())\n        undo()", False),
+        ("Exception", "try:\n            traceback.format_exec()\n        except AttributeError:\n            undo()", False),
+        ("Exception", "log.debug(traceback.TracebackException.from_exception(e))", False),
     ],
 )
 def test_an_arm_that_cannot_tell_what_it_caught(tmp_path: Path, caught: str, body: str, reported: bool) -> None:
     text = CAUGHT.replace("CAUGHT", caught).replace("BODY", body)
     assert [f.confidence for f in said(tmp_path, "masked-failure", {"app.py": text})] == (["certain"] if reported else [])
+
+
+@pytest.mark.parametrize(
+    ("call", "reported"),
+    [
+        ("log.debug(print(name))", True),
+        ("log.error(traceback.print_exc())", True),
+        ("log.error(traceback.format_exc())", False),
+        ("log.debug(name)", False),
+        ("names.append(print(name))", False),
+    ],
+)
+def test_a_record_of_what_print_answers(tmp_path: Path, call: str, reported: bool) -> None:
+    source = (
+        "import logging\nimport traceback\nfrom flask import Flask\n\napp = Flask(__name__)\n"
+        "log = logging.getLogger(__name__)\nnames = []\n\n\n"
+        f"@app.get('/<name>')\ndef show(name):\n    {call}\n    return name\n"
+    )
+    assert bool(shown(tmp_path, "broken-log-format", {"app.py": source})) is reported

@@ -289,6 +289,48 @@ def test_a_call_that_sends_where_no_worker_takes(tmp_path: Path, option: str, se
     assert certain(tmp_path, "unconsumed-queue", files) == [sure]
 
 
+NAMED_IN_PARTS = """\
+from celery import Celery
+
+app = Celery("tasks", broker="redis://broker/0")
+
+
+@app.task
+def render(number):
+    print(number)
+
+
+@app.task
+def plan(number, urgent, large):
+    if urgent:
+        queue = "urgent"
+        if large:
+            queue += "_large"
+        {other}
+    else:
+        queue = "mail"
+    render.apply_async((number,), queue=queue)
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "queues", "missing"),
+    [
+        ("else:\n            queue += '_small'", "mail,urgent_large,urgent_small", []),
+        ("else:\n            queue += '_small'", "mail,urgent_large", ["urgent_small"]),
+        ("", "mail,urgent,urgent_large", []),
+        ("", "mail,urgent_large", ["urgent"]),
+        ("queue += str(number)", "mail", []),  # a part that nothing tells
+        ("queue += '_slow'", "mail", []),  # one after the other: how they join is not followed
+    ],
+)
+def test_the_name_of_a_queue_made_in_parts(tmp_path: Path, other: str, queues: str, missing: list[str]) -> None:
+    compose = f"services:\n  worker:\n    build: .\n    command: celery -A tasks worker -Q {queues}\n"
+    tasks = NAMED_IN_PARTS.replace("{other}", other)
+    files = {"tasks.py": tasks, "Dockerfile": "FROM python:3.12\nCOPY tasks.py .\n", "compose.yaml": compose}
+    assert [finding.anchor for finding in said(tmp_path, "unconsumed-queue", files)] == missing
+
+
 PUBLISHED = """\
 import pika
 from flask import Flask

@@ -33,6 +33,8 @@ APPLICATION = re.compile(r"(?:^|\.)(?:FastAPI|Starlette|app|application)\.state$
 """Objects on which a program puts what its requests share: ``app.state.client = Client()``, asked for as
 ``request.app.state.client`` (Starlette 0.46, datastructures.py); ``app.mailer = Mailer()``, asked for as ``current_app.mailer``."""
 BUILTINS = frozenset(dir(builtins))
+IDLE = re.compile(r"(?:Null|No[Oo]p|Dummy|Fake|Stub|Mock)(?=[A-Z_]|$)")
+"""Names of classes whose objects stand where there is nothing to do (``NullProducer``, ``NotifyNullObject``)."""
 
 
 class Names:
@@ -83,9 +85,11 @@ class Names:
         return None
 
     def first(self, exprs: tuple[m.Expr, ...], function: Func, depth: int) -> Value | None:
-        """The first value that is known and more than a constant, else the first known one."""
+        """The first value that is known and more than a constant, else the first known one; one that does nothing by its name
+        (``NullProducer``) gives way to the others."""
         found = [v for e in exprs if (v := self.value(e, function, depth + 1)) is not None]
-        return next((v for v in found if v.kind != "const"), found[0] if found else None)
+        known = [v for v in found if v.kind != "const"]
+        return next((v for v in known if not idle(v)), known[0] if known else found[0] if found else None)
 
     def awaited(self, expr: m.Expr, function: Func, depth: int) -> Value | None:
         value = self.value(expr, function, depth + 1)
@@ -240,15 +244,16 @@ class Names:
         return self.instance(value, None) if value is not None else None
 
     def bound(self, bindings: list[Binding], scope: Func, depth: int) -> Value | None:
-        """The first binding that says something; a mere constant (``x = None``) gives way to a later one."""
+        """The first binding that says something; a mere constant (``x = None``) gives way to a later one, and so does an object
+        that does nothing by its name."""
         fallback: Value | None = None
         for binding in bindings:
             value = self.binding(binding, scope, depth + 1)
             if value is None:
                 continue
-            if value.kind != "const":
+            if value.kind != "const" and not idle(value):
                 return value
-            fallback = fallback or value
+            fallback = value if fallback is None or (fallback.kind == "const" and value.kind != "const") else fallback
         return fallback
 
     def binding(self, binding: Binding, scope: Func, depth: int) -> Value | None:
@@ -574,6 +579,11 @@ class Names:
             return expr.value  # type: ignore[no-any-return]
         value = self.value(expr, function)
         return value.const if value is not None and value.kind == "const" else None
+
+
+def idle(value: Value) -> bool:
+    """Whether a value is an object of the project whose class stands, by its name, where there is nothing to do."""
+    return value.kind == "instance" and isinstance(value.target, Klass) and IDLE.search(value.target.name) is not None
 
 
 def decorator_name(expr: m.Expr) -> str:

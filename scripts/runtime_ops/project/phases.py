@@ -29,7 +29,7 @@ from runtime_ops.project.entrypoints import (
     of_flask_group,
 )
 from runtime_ops.project.flows import sites_by_call
-from runtime_ops.project.handed import uses
+from runtime_ops.project.handed import stands_for, uses
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Edge, Links, argument_of
 from runtime_ops.project.loaded import taken_from_loaded
@@ -246,6 +246,7 @@ class Phases:
         self._uncalled: dict[Module, list[tuple[Func, str | None, str]]] = {}
         self._implicit_methods: dict[Klass, list[Func]] = {}
         self._held: dict[Edge, bool] = {}
+        self._last: dict[Edge, bool] = {}
         self._taken: dict[Module, frozenset[str]] = {}
         self._registered: dict[tuple[Func, str], list[int]] = defaultdict(list)
         for hook in self.hooks:
@@ -498,7 +499,7 @@ class Phases:
         if edge.how == "data" and phase != "shutdown":
             return "serving"
         if edge.how == "reference":
-            if surface("on-signal", edge.via) or surface("on-exit", edge.via):
+            if surface("on-signal", edge.via) or surface("on-exit", edge.via) or self._left_for_the_end(edge):
                 return "shutdown"
             if phase != "shutdown" and (surface("starter", edge.via) or surface("handler-registration", edge.via)):
                 return phase if self._waited_for(edge) else "serving"
@@ -524,6 +525,14 @@ class Phases:
             found = [_held_by(target, edge) for target in edge.site.targets[:FEW]]
             self._held[edge] = bool(found) and all(found)
         return self._held[edge]
+
+    def _left_for_the_end(self, edge: Edge) -> bool:
+        """Whether the function of the project that the callee is handed to only registers it for the end of the process, itself or
+        within a function of its own: ``def at_end(close): atexit.register(lambda: close())``."""
+        if edge not in self._last:
+            found = [_registers_for_the_end(target, edge, self.links) for target in edge.site.targets[:FEW]]
+            self._last[edge] = bool(found) and all(found)
+        return self._last[edge]
 
     def _drain(self, life: Life, work: list[tuple[Func, str]], add: Add) -> None:
         while work:
@@ -690,6 +699,26 @@ def _held_by(target: Func, edge: Edge) -> bool:
         if isinstance(expr, m.Name) and expr.id.rpartition(".")[2] == edge.callee.name:
             ways = {use.how for use in uses(target, param.name)} - {"looked at"}
             return bool(ways) and ways <= {"held", "field"}
+    return False
+
+
+def _registers_for_the_end(target: Func, edge: Edge, links: Links) -> bool:
+    """Whether a function gives the parameter as which the edge hands its callee over to what runs it at exit or at a signal, or
+    calls it in a function of its own that it gives there, and nowhere else."""
+    for param in target.facts.params:
+        expr = argument_of(edge.site, target, param)
+        if expr is None or edge.callee not in links.referenced(expr, edge.caller):
+            continue
+        callers = [f for f in target.module.functions.values() if f.parent is target and param.name in f.inventory.names]
+        ends = [site for site in target.sites if surface("on-exit", site.dotted or "") or surface("on-signal", site.dotted or "")]
+        given = [arg for site in ends for arg in (*site.call.args, *(value for _, value in site.call.keywords))]
+        later = [call for arg in given if isinstance(arg, m.Lambda) for call in m.calls(arg.body)]
+        calls = [site.call for site in target.sites if stands_for(site.call.func, param.name)]
+        if any(all(call is not other for other in later) for call in calls):
+            return False
+        itself = any(stands_for(arg, param.name) for arg in given)
+        inner = bool(callers) and all(any(stands_for(arg, func.name) for arg in given) for func in callers)
+        return itself or bool(calls) or inner
     return False
 
 

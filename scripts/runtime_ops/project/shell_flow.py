@@ -191,8 +191,24 @@ class Walk:
             ends = command.exec and command.argv and not command.argv[0].startswith("{") and not command.background
             if certain and (ends or (command.program == "exit" and not command.subshell)):
                 self._ended = True
+                self._other_arms(command, own[position + 1 :], frame)
             if certain and command.program == "return":
                 return
+
+    def _other_arms(self, command: a.SimpleCommand, following: list[a.SimpleCommand], frame: _Frame) -> None:
+        """Asks the ``elif`` behind the branch that ended the text, whose words nothing asks otherwise: they choose arms as the
+        patterns of a ``case`` do, which are known before one of them runs."""
+        asked: set[a.Branch] = set()
+        for later in following:
+            if later.tested:
+                continue  # the condition itself, which stands outside of the branch that it opens
+            depth = next((n for n, (one, other) in enumerate(zip(command.branches, later.branches, strict=False)) if one != other), None)
+            if depth is None or later.branches[depth].kind == "if":
+                return  # behind the ``fi``
+            branch = later.branches[depth]
+            if branch.kind == "elif" and branch not in asked:
+                asked.add(branch)
+                self.conditions.holds(branch.test, frame.arguments)
 
     def _inner(
         self, command: a.SimpleCommand, following: list[a.SimpleCommand], frame: _Frame, certain: bool

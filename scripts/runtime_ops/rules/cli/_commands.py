@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.model import Func, Site
@@ -36,6 +36,9 @@ def commands(project: Project) -> dict[Func, Entrypoint]:
     found: dict[Func, Entrypoint] = {}
     for entrypoint in project.entrypoints:
         if not runs_for_others(entrypoint, project):
+            for func in _named_commands(entrypoint):
+                if not project.spine.places(func):  # one that stays up is a program of its own as well, but no command
+                    found.setdefault(func, entrypoint)
             continue
         for func in entrypoint.commands:
             found.setdefault(func, entrypoint)
@@ -45,6 +48,15 @@ def commands(project: Project) -> dict[Func, Entrypoint]:
             for target in site.targets:
                 found.setdefault(target, entrypoint)
     return found
+
+
+def _named_commands(entrypoint: Entrypoint) -> Iterator[Func]:
+    """The management commands that launches of production name of a ``manage.py`` which elsewhere serves (``runserver``): each is
+    a program of its own, with an end and a status of its own."""
+    words = {word for launch in entrypoint.launches if not launch.development for word in launch.argv[1:]}
+    for func in entrypoint.commands:
+        if is_management_command(func.path) and func.path.rpartition("/")[2].removesuffix(".py") in words:
+            yield func
 
 
 def main_calls(entrypoint: Entrypoint) -> Iterator[Site]:

@@ -62,7 +62,8 @@ def launches_of(project: Project, command: Func, commanded: dict[Func, Entrypoin
 def goes_by_status(launch: Launch) -> bool:
     """Whether what starts the command does otherwise when it fails: the script stops (``set -e``, ``&&``), the platform takes
     the container, the Job or the unit for failed."""
-    if launch.background or launch.development or launch.optional or launch.role not in ("main", "init", "job"):
+    # an arm of an image's entry script (``management``) is a container of its own for whoever starts it by that word
+    if launch.background or launch.development or launch.optional or launch.role not in ("main", "init", "job", "management"):
         return False
     if launch.platform in UNREAD:
         return False

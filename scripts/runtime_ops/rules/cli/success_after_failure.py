@@ -55,6 +55,8 @@ TELLS = re.compile(r"(?:^|_)(?:version|info|status|list|ls|show|print|display|de
 COLLECTS = re.compile(r"(?i)(?:^|_)(?:fail(?:ed|ures?|s)?|errors?|problems)(?:_|$)")
 """Names of what a function collects of the items that it could not deal with."""
 EXITS = frozenset("sys.exit exit quit os._exit".split())
+ASIDE = re.compile(r"(?i)cache|metric|statsd|telemetry|analytics")
+"""What calls are made on whose failure takes nothing from the work itself."""
 NOTICES = re.compile(r"(?i)notif|slack|telegram|(?:^|_)tell(?:_|$)|announce|telemetry|statistics|ping")
 HABIT = 6  # more are how the commands of this code base are written
 FEW = 3  # commands that tell of what they refused: more are one habit
@@ -88,7 +90,7 @@ def check(project: Project) -> Iterator[Finding]:
     found = [_of_function(project, arms, owners[func], commanded) for func, arms in told.items()]
     yield from as_one(found) if len(found) > HABIT else found
     yield from _dropped_failures(project, commanded)
-    yield from _bare_exit(project)
+    yield from _bare_exit(project, owners, commanded)
     yield from shell_findings(project, RULE)
     yield from _signals_itself(project)
     joined = list(joined_ends(project))
@@ -188,6 +190,12 @@ def _beside(*funcs: Func) -> bool:
     """Whether a command only makes things better or tells of them (a cache, a notice): what starts behind it can do without."""
     named = [part for func in funcs for part in (func.name, func.path.rpartition("/")[2].removesuffix(".py"))]
     return any(optional(name) or NOTICES.search(name) for name in named)
+
+
+def _works_aside(effects: HandlerEffects) -> bool:
+    """Whether all that was tried is of a cache, a metric or the like (``StalenessCache.delete(key)`` once the rows are written)."""
+    working = [site for site in effects.body_calls if _works(site)]
+    return bool(working) and all(ASIDE.search(site.text) for site in working)
 
 
 def _is_item(project: Project, effects: HandlerEffects, owners: dict[Func, Func]) -> bool:
@@ -311,8 +319,11 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     recorded = not effects.prints and bool(effects.tracebacks)
     started = is_called(project, command, commanded)
     excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
-    whole = effects.loop is None and effects.broad and _is_last(project, effects.func, command) and not _beside(effects.func, command)
-    looked_at = started and any(goes_by_status(x) for x in launches_of(project, command, commanded))
+    reads = [x for x in launches_of(project, command, commanded) if goes_by_status(x)] if started else []
+    # nothing starts behind a job of its own: whatever it is for, its status is the record of the run
+    beside = _beside(effects.func, command) and not any(x.role == "job" for x in reads)
+    whole = effects.loop is None and effects.broad and _is_last(project, effects.func, command) and not beside
+    looked_at = bool(reads) and not _works_aside(effects)
     # the name says that a script may rely on what the command leaves behind
     relied_on = changes_something(command, project.links) and not unread and not _left_for_later(effects)
     finding = RULE.in_function(
@@ -390,7 +401,7 @@ def _collected_failures(project: Project, func: Func) -> str:
     return ""
 
 
-def _bare_exit(project: Project) -> Iterator[Finding]:
+def _bare_exit(project: Project, owners: dict[Func, Func], commanded: dict[Func, Entrypoint]) -> Iterator[Finding]:
     """``log.error("SETTING is required"); sys.exit()``: the program gives up on a fault, and its status says success."""
     for site in project.sites("sys.exit", "exit", "quit"):
         func = site.function
@@ -398,10 +409,14 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
         written = isinstance(status, m.Const) and status.value == 0
         if (status is not None and not written) or site.call.keywords or not isinstance(site.stmt, m.ExprStmt) or interactive(func):
             continue
-        said = next((s for s in func.sites if site.line - 3 <= s.line < site.line and _tells_of_error(s, site)), None)
+        # by where the text ends: one that is long stands over several lines
+        near = (s for s in func.sites if s.line < site.line <= s.call.end_line + 3)
+        said = next((s for s in near if _tells_of_error(s, site)), None)
         if said is not None and (project.phases(site) or project.imported_by(func.module)):
             runs = project.runs_in(site, "import", "startup", "serving", "shutdown", kinds=("service", "worker", "job"))
             by_hand = is_management_command(func.path) and not is_named(project, func.path)
+            command = owners.get(func)
+            reads = command is not None and any(goes_by_status(x) for x in launches_of(project, command, commanded))
             yield RULE.at(
                 project,
                 site,
@@ -409,7 +424,7 @@ def _bare_exit(project: Project) -> Iterator[Finding]:
                 f"{said.line} ends with 0: a supervisor, a job or a "
                 "script takes the failed start for success, and nothing restarts it or warns",
                 "give the status: sys.exit(1), or sys.exit(text), which writes the text to stderr and ends with 1",
-                confidence="possible" if by_hand or _started_again(runs) else "likely",
+                confidence="possible" if by_hand or _started_again(runs) else "certain" if reads and not written else "likely",
             )
 
 

@@ -31,7 +31,8 @@ STOP = re.compile(r"(?i)\bshut(?:ting)?[ _-]?down\b|\bstop requested\b")
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
-    owners = set(commands(project))
+    # of a program that serves elsewhere the commands are as a rule what a person leaves by Ctrl-C
+    owners = {func for func, entrypoint in commands(project).items() if runs_for_others(entrypoint, project)}
     levels = {e.main for e in project.entrypoints if e.guarded and runs_for_others(e, project)}
     yield from together(_found(project, owners, levels))
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func
 from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
@@ -106,8 +107,13 @@ def hurts(
     if all(_started_by_nothing(project, e, w, phase) for e in entrypoints for w in group):
         return False
     return any(e.kind != "cli" for e in entrypoints) or any(
-        x.platform != "packaging" for e in entrypoints for x in e.production
+        x.platform != "packaging" for e in entrypoints for x in (*e.production, *filter(_own_container, e.launches))
     )
+
+
+def _own_container(launch: Launch) -> bool:
+    """Whether it is an arm of an image's entry script: whoever names it starts a container for it."""
+    return launch.role == "management" and launch.platform == "dockerfile" and not launch.development
 
 
 def _deployed(entrypoint: Entrypoint) -> bool:
@@ -125,12 +131,15 @@ def _started_by_nothing(project: Project, entrypoint: Entrypoint, wait: WaitSite
 
 
 def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
-    """Whether the way to the wait begins in a management command that no schedule starts: somebody types it."""
+    """Whether the way to the wait begins in a management command that no schedule starts: somebody types it. Who gives it an arm of
+    its own in the entry script of an image has it started in a container of its own."""
     way = project.trace(entrypoint, wait.site.function, phase)
     own = is_management_command(wait.path) or bool(way and is_management_command(way[0].path) and way[0].note.startswith("command "))
     if not own:
         return False
     name = (wait.path if is_management_command(wait.path) else way[0].path).rpartition("/")[2].removesuffix(".py")
     return not any(
-        name in x.argv and not x.development and (x.role == "job" or x.platform in ("crontab", "heroku")) for x in project.launches
-    )
+        name in x.argv and not x.development
+        and (x.role == "job" or x.platform in ("crontab", "heroku") or _own_container(x))
+        for x in project.launches
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.development import development_path
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link, Option
-from runtime_ops.project.model import Func
+from runtime_ops.project.model import Func, Place
 
 SENDS = frozenset("apply_async set si s".split())
 """Calls on a task of the project; ``send_task`` and ``signature`` go by a name, which as a rule is another program's."""
@@ -73,9 +73,8 @@ def sent(project: Project, entrypoint: Entrypoint) -> Iterator[Sent]:
         for site in func.sites:
             named = site.call.keyword("queue")
             if named is not None and site.method in SENDS:
-                queue = project.names.constant(named, func)
-                if isinstance(queue, str) and project.phases(site):
-                    yield Sent(queue, func, site.line, True)
+                for text in _texts(project, named, func) if project.phases(site) else ():
+                    yield Sent(text, func, site.line, True)
     for job in project.jobs.jobs:
         named = job.options.keyword("queue") if job.options is not None else None
         if named is None or job.system is None or job.system.name != "celery" or job.how != "decorator":
@@ -83,6 +82,49 @@ def sent(project: Project, entrypoint: Entrypoint) -> Iterator[Sent]:
         queue = project.names.constant(named, job.owner)
         if isinstance(queue, str) and job.func.module in entrypoint.modules:
             yield Sent(queue, job.owner, named.line if isinstance(named, m.Call) else job.line, False)
+
+
+def _texts(project: Project, expr: m.Expr, func: Func) -> tuple[str, ...]:
+    """The names that an expression may come to, those of a local name that text is added to (``queue += "_bulk"``) with the text
+    of each way that leads on from where it is bound; none where a part of them is not read."""
+    bound = func.bindings.get(expr.id, ()) if isinstance(expr, m.Name) and "." not in expr.id else ()
+    if not any(b.kind == "augment" for b in bound):
+        queue = project.names.constant(expr, func)
+        return (queue,) if isinstance(queue, str) else ()
+    assert isinstance(expr, m.Name)
+    begun = [p for p in func.by_kind.get(m.Assign, ()) if isinstance(p.stmt, m.Assign) and _names(p.stmt.targets, expr.id)]
+    added = [p for p in func.by_kind.get(m.AugAssign, ()) if isinstance(p.stmt, m.AugAssign) and _names((p.stmt.target,), expr.id)]
+    made: list[str] = []
+    for start in begun:
+        ends = [p for p in added if p.stmt.line > start.stmt.line and _leads_to(start, p)]
+        one_of = {p.steps[:-1] for p in ends}
+        if len(begun) + len(added) != len(bound) or len(one_of) > 1 or (ends and not ends[0].steps):
+            return ()  # bound in another way, or text is added by several statements one after another
+        arms = {(p.steps[-1].stmt, p.steps[-1].arm) for p in ends}
+        if len(arms) != len(ends) or len({stmt for stmt, _ in arms}) > 1:
+            return ()
+        first = project.names.constant(_value(start), func)
+        rest = [project.names.constant(_value(p), func) for p in ends]
+        if len(ends) != 2:  # no arm or one: the text as it began is a name too
+            rest.append("")
+        if not isinstance(first, str) or not all(isinstance(text, str) for text in rest):
+            return ()
+        made += [f"{first}{text}" for text in rest]
+    return tuple(dict.fromkeys(made))
+
+
+def _leads_to(start: Place, end: Place) -> bool:
+    """Whether no statement around the two keeps them on different ways."""
+    arms = {step.stmt: step.arm for step in start.steps}
+    return all(arms.get(step.stmt, step.arm) == step.arm for step in end.steps)
+
+
+def _names(targets: tuple[m.Expr, ...], name: str) -> bool:
+    return any(isinstance(target, m.Name) and target.id == name for target in targets)
+
+
+def _value(place: Place) -> m.Expr | None:
+    return place.stmt.value if isinstance(place.stmt, m.Assign | m.AugAssign) else None
 
 
 def _split(option: Option) -> frozenset[str] | None:

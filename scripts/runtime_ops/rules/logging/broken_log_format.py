@@ -48,6 +48,7 @@ JSON_BY_HAND = (
     "traceback, so that of all records those of failures cannot be read by the store",
     "let a formatter write it that escapes (python-json-logger, or json.dumps in a Formatter of its own)",
 )
+PRINTS = frozenset({"print", "traceback.print_exc", "traceback.print_stack"})
 TEXTS = ("msg", "message", "event")
 """Names under which a logger takes its text."""
 
@@ -56,6 +57,7 @@ TEXTS = ("msg", "message", "event")
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
     yield from together(_wordless(project))
+    yield from together(_printed(project))
     yield from as_one(_json_by_hand(project))
     yield from together(_date_formats(project))
 
@@ -102,6 +104,25 @@ def _wordless(project: Project) -> Iterator[Finding]:
                 + (", and what is being handled goes on as another failure" if site.within(m.Try, "handler") is not None else ""),
                 "give it a text that says what was being done",
                 severity="medium",
+                confidence="certain",
+            )
+
+
+def _printed(project: Project) -> Iterator[Finding]:
+    """``log.debug(print(text))``: print answers None, and has written the text to stdout by then, at whatever level."""
+    for func in project.functions:
+        for site in func.sites:
+            text = site.call.args[0] if site.call.args and log_call(site) is not None else None
+            name = text.func.id if isinstance(text, m.Call) and isinstance(text.func, m.Name) else ""
+            if name not in PRINTS or not (project.phases(site) or project.imported_by(func.module)):
+                continue
+            yield RULE.at(
+                project,
+                site,
+                f"the text of this record is what {name}() answers, which is None: what was to be logged goes to "
+                f"{'stdout' if name == 'print' else 'stderr'} instead, past the level and the format",
+                "give the log call the text itself" if name == "print" else "log with exc_info=True",
+                severity="low",
                 confidence="certain",
             )
 

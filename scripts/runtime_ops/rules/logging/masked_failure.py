@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import difflib
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -12,7 +13,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, resolve_all, takes_anything
 from runtime_ops.project.model import Func, Place, Site
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import delivers, saves
 from runtime_ops.rules.logging.unwatched_thread import can_fail, tame
 
@@ -32,15 +33,24 @@ OWN_FAILURES = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception
 )
 """Python's own exceptions, of which none has an attribute ``message``."""
+TRACEBACK = frozenset(
+    """clear_frames extract_stack extract_tb format_exc format_exception format_exception_only format_list format_stack format_tb print_exc
+    print_exception print_last print_list print_stack print_tb walk_stack walk_tb""".split()
+)
+"""The functions of the module ``traceback`` (CPython 3.8 to 3.14, Lib/traceback.py)."""
 ASKS = frozenset(("hasattr", "getattr", "isinstance", "issubclass"))
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    unknown: list[Finding] = []
     for arm in project.failures:
-        finding = _of_its_text(project, arm)
-        if finding is not None and (project.phases_by_entrypoint(arm.func) or project.imported_by(arm.func.module)):
+        reached = project.phases_by_entrypoint(arm.func) or project.imported_by(arm.func.module)
+        finding = _of_its_text(project, arm) if reached else None
+        if finding is not None:
             yield finding
+        unknown += _of_no_function(project, arm) if reached else ()
+    yield from together(unknown)
     for func in project.functions:
         kinds = func.by_kind
         yield from _of_texts(project, func)
@@ -114,6 +124,23 @@ def _of_its_text(project: Project, arm: HandlerEffects) -> Finding | None:
                 f"write str({arm.handler.bound})",
             )  # fmt: skip
     return None
+
+
+def _of_no_function(project: Project, arm: HandlerEffects) -> Iterator[Finding]:
+    """``log.debug(traceback.format_exec())``: the module has no such function, which nobody sees before the first failure."""
+    own = {id(node) for node in _own_nodes(arm.handler.body)}
+    for site in arm.calls:
+        module, _, name = (site.dotted or "").partition(".")
+        if module == "traceback" and name.islower() and name.isidentifier() and name not in TRACEBACK and id(site.call) in own:
+            near = difflib.get_close_matches(name, TRACEBACK, n=1)
+            yield RULE.in_function(
+                project, arm.func, site.line,
+                f"traceback has no function {name}: this raises AttributeError in place of what was caught, and what this arm does "
+                "behind it (a rollback, an answer) is not done",
+                f"write traceback.{near[0] if near else 'format_exc'}, or log with exc_info=True",
+                severity="low" if arm.raises == "always" else None, confidence="certain",
+            )  # fmt: skip
+            return
 
 
 def _told_wrongly(project: Project, arm: HandlerEffects, line: int, what: str, remedy: str) -> Finding:

@@ -1,4 +1,4 @@
-"""A name in a server's configuration file that the server does not know and passes over."""
+"""A name in the configuration of a server or library that it does not know and passes over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runtime_ops.rules.startup._reads import for_development
 RULE = Rule(
     __name__,
     severity="low",
-    summary="A configuration file sets a name that the server does not know and passes over without a word.",
+    summary="A configuration sets a name that its server or library does not know and passes over without a word.",
     lead=True,
 )
 FILE = re.compile(r"(?:^|/)[\w.-]*gunicorn[\w.-]*\.(?:py|conf)$")
@@ -28,6 +28,9 @@ NEAR = 0.84
 ABOUT = re.compile(r"worker|time_?out|request|connection|graceful|keep_?alive|log(?:_|$|file|level)|reload|preload|thread|backlog|spawn")
 """What a name speaks of that is meant for a server, however it is spelled."""
 LIMITS = re.compile(r"TIME_LIMIT|ACKS|REJECT|PREFETCH|BROKER|MAX_TASKS|SCHEDULE$")
+BRACKETS = re.compile(r"(?P<name>[A-Z][A-Z0-9_]+)\[(?P<quote>['\"])(?P<part>\w+)(?P=quote)\]")
+"""A name with a key of its own behind it, as code reaches into a mapping."""
+HOLDS = re.compile(r"pool|time_?out|connect|recycle|ping|retr|limit")
 WEIGHTY = frozenset("timeout graceful_timeout keepalive max_requests max_requests_jitter workers threads worker_class preload_app".split())
 """Settings whose loss changes how the server lives, not only what it writes."""
 
@@ -35,6 +38,7 @@ WEIGHTY = frozenset("timeout graceful_timeout keepalive max_requests max_request
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from _without_namespace(project)
+    yield from _in_brackets(project)
     table = options_of("gunicorn")
     if table is None:
         return
@@ -43,6 +47,35 @@ def check(project: Project) -> Iterator[Finding]:
     for module in project.modules:
         if (module.path in given or FILE.search(module.path)) and not for_development(module.path):
             yield from _unknown(project, module, table, module.path in given)
+
+
+def _in_brackets(project: Project) -> Iterator[Finding]:
+    """``app.config["SQLALCHEMY_ENGINE_OPTIONS['pool_size']"] = 5``: the brackets were to reach into a setting that is a mapping, and
+    are part of a name that nobody asks for."""
+    for func in project.functions:
+        written: dict[str, list[tuple[str, int]]] = {}
+        for place in func.by_kind.get(m.Assign, ()):
+            for target in place.stmt.targets if isinstance(place.stmt, m.Assign) else ():
+                key = target.key if isinstance(target, m.Subscript) and _of_configuration(target.value) else None
+                found = BRACKETS.fullmatch(key.value) if isinstance(key, m.Const) and isinstance(key.value, str) else None
+                if found is not None:
+                    written.setdefault(found["name"], []).append((found["part"], place.stmt.line))
+        if for_development(func.path):
+            continue
+        for name, parts in written.items():
+            shown = ", ".join(part for part, _ in parts)
+            yield RULE.in_function(
+                project, func, parts[0][1],
+                f"the brackets stand within the text of the name: this makes {len(parts)} settings of odd names that nothing reads, and "
+                f"{name} itself stays as it was, so {shown} never appl{'ies' if len(parts) == 1 else 'y'}",
+                f"set the mapping: config[{name!r}] = {{{parts[0][0]!r}: …}}",
+                severity="medium" if any(HOLDS.search(part) for part, _ in parts) else None,
+                confidence="certain", end_line=parts[-1][1],
+            )  # fmt: skip
+
+
+def _of_configuration(expr: m.Expr) -> bool:
+    return isinstance(expr, m.Name | m.Attr) and (expr.id if isinstance(expr, m.Name) else expr.name).rpartition(".")[2] == "config"
 
 
 def _without_namespace(project: Project) -> Iterator[Finding]:
