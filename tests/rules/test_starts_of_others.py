@@ -161,6 +161,52 @@ def test_the_registry_of_one_process_is_served(tmp_path: Path, given: str, worke
     assert bool(shown(tmp_path, "multiprocess-metrics", files)) is fires
 
 
+VIEWS = """\
+from flask import Flask
+from prometheus_client import CollectorRegistry, Counter, generate_latest, multiprocess
+
+app = Flask(__name__)
+SEEN = Counter("seen", "seen")
+
+
+@app.route("/metrics")
+def metrics():
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return generate_latest(registry)
+"""
+SCRAPED_LOOP = """\
+import time
+from prometheus_client import start_http_server
+from web import SEEN, app
+
+{}
+
+def main():
+    start_http_server(9000)
+    while True:
+        SEEN.inc()
+        time.sleep(5)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "fires"),
+    [
+        ("", False),
+        ("from prometheus_client import CollectorRegistry, multiprocess\nmultiprocess.MultiProcessCollector(CollectorRegistry())\n", True),
+    ],
+    ids=["in a view of another program", "of its own"],
+)
+def test_the_collector_of_a_view_is_none_of_a_worker_that_only_makes_the_application(tmp_path: Path, own: str, fires: bool) -> None:
+    files = {"web.py": VIEWS, "loop.py": POOLED + SCRAPED_LOOP.format(own), "Procfile": "web: gunicorn web:app\nloop: python loop.py\n"}
+    assert bool(shown(tmp_path, "multiprocess-metrics", files)) is fires
+
+
 ASGI = """\
 from fastapi import FastAPI
 from prometheus_client import Counter

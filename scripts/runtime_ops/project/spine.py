@@ -104,8 +104,8 @@ class Spine:
             if all(_left_for_good(place, ()) for place in found):  # also where there is none
                 found = tuple(sorted((*found, *self._through(func, depth)), key=lambda p: p.line))
             if not found:
-                found = self._joined(func, depth) or self._all_joined(func, depth)
-                found = found or self._of_greenlet(func, depth) or self._waits(func) or self._ends_in_consumer(func)
+                found = self._joined(func, depth) or self._of_greenlet(func, depth)
+                found = found or self._waits(func) or self._ends_in_consumer(func)
         finally:
             self._busy.discard(func)
         if depth == 0 or found:
@@ -179,9 +179,13 @@ class Spine:
                 continue
             made = edge.site.call
             join = next((s for s in joins if s.origin is not None and s.origin.call is made), None) or _joined_in_turn(plain, made, func)
-            inner = self.places(edge.callee, depth + 1) if join is not None else ()
-            if join is not None and inner:
+            if join is None:
+                continue
+            inner = self.places(edge.callee, depth + 1)
+            if inner:
                 return (ServingPlace("through", inner[0].kind, func, join.line, join.steps, join, None, edge.callee),)
+            if _consumes_at_last(edge.callee):
+                return (ServingPlace("wait", "worker", func, join.line, join.steps, join, None),)
         return ()
 
     def _run_of(self, join: Site) -> Func | None:
@@ -194,27 +198,6 @@ class Spine:
         if not isinstance(klass, Klass) or not any(base.endswith(THREADS) for base in klass.external_bases):
             return None
         return klass.method("_run" if any(base.endswith("Greenlet") for base in klass.external_bases) else "run")
-
-    def _all_joined(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
-        """Threads that serve, started from a collection and waited for without a limit, one after the other:
-        ``for thread in threads: thread.join()``."""
-        for site in func.sites:
-            loop = next((s.stmt for s in reversed(site.steps) if isinstance(s.stmt, m.For)), None)
-            if loop is None or site.method != "join" or site.call.args or site.call.keywords or _cleans_up(site.steps):
-                continue
-            one, all_of_them = loop.target, loop.iterable
-            if not isinstance(one, m.Name) or not isinstance(all_of_them, m.Name) or site.text != f"{one.id}.join":
-                continue
-            for edge in self.links.callees.get(func, ()):
-                if edge.how != "reference" or edge.via != "threading.Thread" or not _put_into(all_of_them.id, edge.site.call, func):
-                    continue
-                inner = self.places(edge.callee, depth + 1)
-                if inner:
-                    return (ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee),)
-                last = _consumes_at_last(edge.callee)
-                if last is not None:
-                    return (ServingPlace("wait", "worker", func, site.line, site.steps, site, None),)
-        return ()
 
     def _of_greenlet(self, func: Func, depth: int) -> tuple[ServingPlace, ...]:
         """A greenlet that serves, started here or by another method and waited for here without a limit:
@@ -686,21 +669,8 @@ def _other_branch(one: tuple[Step, ...], other: tuple[Step, ...]) -> bool:
     return False
 
 
-def _put_into(name: str, call: m.Call, func: Func) -> bool:
-    """Whether a collection of the function holds what a call makes: it is written in it, or put there."""
-    if any(b.expr is not None and any(node is call for node in m.walk(b.expr)) for b in func.bindings.get(name, ())):
-        return True
-    for site in func.sites:
-        if site.text == f"{name}.append" and site.call.args:
-            given = site.call.args[0]
-            bound = func.bindings.get(given.id, ()) if isinstance(given, m.Name) else ()
-            if given is call or any(b.expr is call for b in bound):
-                return True
-    return False
-
-
-def _consumes_at_last(func: Func) -> Site | None:
-    """The last word of a function, where that is to run a consumer of which only the name is known (``consumer.run()``)."""
+def _consumes_at_last(func: Func) -> bool:
+    """Whether the last word of a function is to run a consumer of which only the name is known (``consumer.run()``)."""
     last = func.facts.body[-1] if func.facts.body else None
     named = (s for s in func.sites if s.stmt is last and s.dotted is None and (s.weak or not s.targets))
-    return next((s for s in named if BY_NAME.search(s.text)), None)
+    return any(BY_NAME.search(s.text) for s in named)

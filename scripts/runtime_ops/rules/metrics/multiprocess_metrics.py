@@ -10,6 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch, Link
 from runtime_ops.project.model import Func, Module, Site
+from runtime_ops.project.names import decorator_name
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._programs import programs
 
@@ -62,7 +63,7 @@ def check(project: Project) -> Iterator[Finding]:
         yield from _emptied_too_late(project, modules, kept)
         launch, count = several(program.entrypoint)
         if launch is not None or _forks(project, program.entrypoint, modules):
-            yield from _own_registry(project, modules)
+            yield from _own_registry(project, modules, program.entrypoint)
         if launch is None:
             continue
         collected = bool(_in(project, modules, *COLLECTOR)) or any(v in launch.env for v in VARIABLES)
@@ -94,9 +95,11 @@ def _forks(project: Project, entrypoint: Entrypoint, modules: frozenset[Module])
     return bool(_in(project, modules, *CHILDREN))
 
 
-def _own_registry(project: Project, modules: frozenset[Module]) -> Iterator[Finding]:
+def _own_registry(project: Project, modules: frozenset[Module], entrypoint: Entrypoint) -> Iterator[Finding]:
     """A collector for all processes is made, and what is scraped is the default registry, which knows this process alone."""
-    collector = next(iter(_in(project, modules, *COLLECTOR)), None)
+    # a worker that makes the web application for its context answers none of its views: the collector there is another program's
+    made = (s for s in _in(project, modules, *COLLECTOR) if entrypoint.kind == "service" or not _is_view(s))
+    collector = next(made, None)
     if collector is None:
         return
     # an arm, or the function of the collector itself, may serve the one or the other by how the program is started
@@ -116,6 +119,10 @@ def _own_registry(project: Project, modules: frozenset[Module]) -> Iterator[Find
         severity="medium",
         confidence="certain",
     )
+
+
+def _is_view(site: Site) -> bool:
+    return any(decorator_name(d).rpartition(".")[2] in ("route", "get") for d in site.function.facts.decorators)
 
 
 def _never_marked(entrypoint: Entrypoint, link: Link, kept: list[Site]) -> Finding:
