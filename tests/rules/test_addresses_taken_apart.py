@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import shown
+from judging import said, shown
 
 APP = """
 import logging
@@ -67,3 +67,10 @@ def test_an_address_with_a_password_in_it_is_logged(tmp_path: Path, taken: str, 
 )
 def test_other_addresses_and_other_texts(tmp_path: Path, taken: str, logged: str) -> None:
     assert not _found(tmp_path, taken, logged)
+
+
+@pytest.mark.parametrize(("line", "told"), [("log.error(self.url)", "certain"), ("pass\n        log.info(self.url)", "possible")])
+def test_an_address_that_may_have_been_found_without_one(tmp_path: Path, line: str, told: str) -> None:
+    app = APP.replace("{taken}", SPLIT).replace("{logged}", line).replace("            log.error(text, exc_info=True)\n", "")
+    found = said(tmp_path, "secret-in-log", {"app.py": app, **PLACED})
+    assert [f.confidence for f in found] == [told]

@@ -175,7 +175,7 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return None if name == "request.headers" and _is_answer("request", func) else Told(name, "dump")
     opened = _opened(name, site)
     if opened is not None:
-        return Told(opened, "address", opened=True)
+        return Told(opened, "address", _where_it_failed(opened, site), opened=True)
     if _written_here(name, func):
         return None
     if last.isupper() and isinstance(project.names.constant(node, func), str):
@@ -550,6 +550,17 @@ def _opened(name: str, site: Site) -> str | None:
     texts = (b.expr for b in func.bindings.get(name, ()) if b.line <= site.line and isinstance(b.expr, m.Call | m.Format))
     held = (node.id for text in texts for node in shown(text) if isinstance(node, m.Name) and node.id != name)
     return next((each for each in held if _taken_apart(each, func)), None)
+
+
+def _where_it_failed(address: str, site: Site) -> bool:
+    """Whether the line stands in an arm of the ``try`` that uses the address: it is that one, with its password, that is logged.
+    Elsewhere it may be one of those that were found to have none."""
+    return any(
+        step.arm == "handler"
+        and isinstance(step.stmt, m.Try)
+        and any(isinstance(node, m.Name) and node.id == address for call in m.calls(step.stmt.body) for node in m.walk(call.args))
+        for step in site.steps
+    )
 
 
 def _taken_apart(name: str, func: Func) -> bool:
