@@ -9,6 +9,8 @@ from tests.rules.judging import said, shown
 
 WEB = "from flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a():\n    {}\n    return ''\n"
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "app:app"]\n'
+SCRIPT = 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n'
+TASK = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
 
 
 @pytest.mark.parametrize(("asked", "fires"), [("jobs.empty()", False), ("store.exists('lock')", True)])
@@ -36,8 +38,7 @@ def test_whom_a_wait_in_a_thread_of_its_own_holds(tmp_path: Path, start: str, te
     ("command", "severity"), [("celery -A app beat", "low"), ("celery -A app worker", "high"), ("celery -A app worker --beat", "high")]
 )
 def test_shell_around_a_clock_or_a_worker(tmp_path: Path, command: str, severity: str) -> None:
-    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
-    files = {"app.py": code, "run.sh": f"#!/bin/bash\n{command}\n", "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n'}
+    files = {"app.py": TASK, "run.sh": f"#!/bin/bash\n{command}\n", "Dockerfile": SCRIPT}
     assert {f.severity for f in said(tmp_path, "signal-blocked-by-shell", files)} == {severity}
 
 
@@ -45,9 +46,8 @@ def test_shell_around_a_clock_or_a_worker(tmp_path: Path, command: str, severity
     ("command", "count"), [("celery multi start w1 -A app", 0), ("celery -A app worker --detach", 0), ("celery -A app worker", 1)]
 )
 def test_shell_around_workers_that_leave_it(tmp_path: Path, command: str, count: int) -> None:
-    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
     script = f"#!/bin/bash\n{command}\ntrap 'celery multi stopwait w1' TERM\nwhile true; do sleep 1; done\n"
-    files = {"app.py": code, "run.sh": script, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/run.sh"]\n'}
+    files = {"app.py": TASK, "run.sh": script, "Dockerfile": SCRIPT}
     assert len(said(tmp_path, "signal-blocked-by-shell", files)) == count
 
 
@@ -67,9 +67,8 @@ def test_loop_that_ends_by_the_time_it_took(tmp_path: Path, turn: str, fires: bo
     [("celery -A app beat", 0), ("celery -A app worker", 1), ("celery -A app worker --beat", 1), ("taskiq scheduler app:app", 0)],
 )
 def test_stop_signal_of_a_clock_or_a_worker(tmp_path: Path, command: str, count: int) -> None:
-    code = "from celery import Celery\napp = Celery('shop')\n@app.task\ndef send():\n    return 1\n"
     compose = f"services:\n  jobs:\n    image: shop\n    build: .\n    command: {command}\n    stop_signal: SIGQUIT\n"
-    files = {"app.py": code, "compose.yml": compose, "Dockerfile": "FROM python:3.12\nCOPY . /\n"}
+    files = {"app.py": TASK, "compose.yml": compose, "Dockerfile": "FROM python:3.12\nCOPY . /\n"}
     assert len(said(tmp_path, "wrong-stop-signal", files)) == count
 
 

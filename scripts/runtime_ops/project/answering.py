@@ -20,9 +20,8 @@ BY_HAND = ("packaging", "shell")
 
 def that_answer(project: Project, func: Func, phase: str, found: Iterable[Entrypoint]) -> tuple[Entrypoint, ...]:
     """The entrypoints without those that only import what answers requests: where the way to a function begins with a request, no
-    worker and no command runs it beside a service that does, nor a development server or a command of
-    Django beside one for production, nor a file that
-    serves the application by itself (``run.py``) and that no artifact starts."""
+    worker and no command runs it beside a service that does, nor a development server or a command of Django beside one for
+    production, nor a file that serves the application by itself (``run.py``) and that no artifact starts."""
     entrypoints = tuple(found)
     services = [e for e in entrypoints if e.kind == "service"]
     served = [e for e in services if e.app and any(not _at_the_desk(x.server) for x in e.launches)]

@@ -81,10 +81,10 @@ def near(site: Site, methods: Iterable[Func]) -> tuple[Func, ...]:
     return found if len(found) == 1 else ()
 
 
-def has_name_of(site: Site, klass: Klass) -> bool:
-    """Whether the receiver of a call is called what a class is, and nothing else: ``connector.connect()`` and ``Connector``."""
+def own_name(site: Site) -> frozenset[str]:
+    """The words that say what a receiver is, where libraries do not call what they hand out so; else none."""
     called = _receiver_words(site.call.func)
-    return bool(called) and not called <= OF_LIBRARIES and frozenset(words(klass.name)) == called
+    return called if not called <= OF_LIBRARIES else frozenset()
 
 
 def _receiver_words(func: m.Expr) -> frozenset[str]:

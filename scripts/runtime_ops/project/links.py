@@ -12,7 +12,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
 from runtime_ops.project.dispatch import DISPATCH, dispatched
 from runtime_ops.project.handed import Fields, fields_of, made_class, stands_for
-from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, has_name_of, kin, near
+from runtime_ops.project.likeness import LIBRARIES_METHODS, fits, kin, near, own_name, words
 from runtime_ops.project.model import Func, Klass, Module, Place, Site, Value, make
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names, is_static
@@ -73,6 +73,7 @@ class Links:
         self.callees: dict[Func, list[Edge]] = defaultdict(list)
         self._methods: dict[str, list[Func]] = defaultdict(list)
         self._named: dict[str, tuple[Func, ...]] = {}
+        self._by_family: dict[str, dict[frozenset[str], tuple[Func, ...]]] = {}
         self._overridden: dict[Func, tuple[Func, ...]] = {}
         self.fields = Fields(names)
         self.decorated: dict[int, str | None] = {}
@@ -323,8 +324,21 @@ class Links:
     def _of_family(self, site: Site) -> tuple[Func, ...]:
         """The methods of a large family of classes whose topmost one has the name of the receiver: ``connector.connect()`` with a
         ``Connector`` that several classes extend, whatever else has a method of that name."""
-        named = [f for f in self._methods.get(site.method, ()) if (root := self._root(f)) is not None and has_name_of(site, root)]
-        return tuple(named) if FAMILY <= len(named) <= FAMILY_LIMIT else ()
+        called = own_name(site)
+        return self._families(site.method).get(called, ()) if called else ()
+
+    def _families(self, method: str) -> dict[frozenset[str], tuple[Func, ...]]:
+        """The methods of a name by the words in the name of their topmost class, of large families alone."""
+        if method not in self._by_family:
+            found: dict[frozenset[str], list[Func]] = {}
+            for func in self._methods.get(method, ()):
+                root = self._root(func)
+                if root is not None:
+                    found.setdefault(frozenset(words(root.name)), []).append(func)
+            self._by_family[method] = {
+                name: tuple(funcs) for name, funcs in found.items() if FAMILY <= len(funcs) <= FAMILY_LIMIT
+            }
+        return self._by_family[method]
 
     def _speaks(self, site: Site) -> bool:
         """Whether the name of a method means one thing in this project: all that have it are of one family of classes, and it

@@ -199,12 +199,13 @@ def _deadline(loop: m.While, func: Func | None) -> Bound | None:
                 continue
             names = [n.id for n in m.walk(node) if isinstance(n, m.Name)]
             timed = any(word in name for name in names for word in ("elapsed", "deadline", "waited"))
-            if timed or any(_reads_clock(c, func) for c in m.calls(node)):
+            if timed or any(reads_clock(c, func) for c in m.calls(node)):
                 return Bound("deadline", source_of(node), node.line)
     return None
 
 
-def _reads_clock(call: m.Call, func: Func | None) -> bool:
+def reads_clock(call: m.Call, func: Func | None) -> bool:
+    """Whether a call tells the time."""
     site = sites_by_call(func).get(id(call)) if func is not None else None
     text = (site.dotted if site is not None else None) or source_of(call.func)
     return text in CLOCKS or text.endswith((".now", ".utcnow", ".time", ".monotonic", "_ns"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -37,7 +37,7 @@ from runtime_ops.project.main_blocks import in_main_block, main_block, under_mai
 from runtime_ops.project.mains import main_places
 from runtime_ops.project.model import Func, Klass, Module, Site, Step, own_expressions
 from runtime_ops.project.names import decorator_name
-from runtime_ops.project.spine import AWAITED_THREADS, FEW, ServingPlace, Spine, phase_at
+from runtime_ops.project.spine import AWAITED_THREADS, FEW, TASKS, ServingPlace, Spine, phase_at
 from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
@@ -90,8 +90,6 @@ class Reach(NamedTuple):
 
 OWN_THREAD = (".Thread", ".Timer", ".Process", ".start_new_thread", "gevent.spawn", "eventlet.spawn", "eventlet.spawn_n")
 """Ends of what starts a thread, process or greenlet that nobody need wait for."""
-TASKS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
-"""Methods that give a coroutine to a loop."""
 CERTAIN = frozenset({"call", "reference", "kept"})
 SURE, LIKELY, GUESS = 2, 1, 0
 LOADERS = frozenset("import_module __import__ import_string load_module iter_modules walk_packages entry_points exec_module".split())
@@ -122,8 +120,6 @@ class Life:
         """What threads and processes of its own run, with the loops in which they serve."""
         self.yields: dict[Func, int] = {}
         """Lifespan functions, with the line of their ``yield``: before it is start-up, after it shutdown."""
-        self._settled: dict[Func, frozenset[str]] | None = None
-        """What `_phases` said of each function since nothing is added any more."""
 
     def of(self, func: Func) -> frozenset[str]:
         """Phases in which the function can run, as a whole."""
@@ -172,20 +168,11 @@ class Life:
 
     def _phases(self, func: Func) -> frozenset[str]:
         """The phases that something led to; those that a mere guess led to only where nothing else did."""
-        if self._settled is not None and func in self._settled:
-            return self._settled[func]
         reached = self.reach.get(func)
         if not reached:
             return NOWHERE
         believed = frozenset(phase for phase, reach in reached.items() if reach.ground > GUESS)
-        phases = believed or frozenset(reached)
-        if self._settled is not None:
-            self._settled[func] = phases
-        return phases
-
-    def settle(self) -> None:
-        """Say that nothing is added any more, so that what was asked once is known."""
-        self._settled = {}
+        return believed or frozenset(reached)
 
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
         """The way from the entrypoint to a function in a phase, at most eight steps."""
@@ -287,7 +274,6 @@ class Phases:
                 note = f"{func.module.name} is loaded by its name"
                 add(func, "shutdown" if stops else "serving", None, note, GUESS if askers is None else LIKELY)
         self._drain(life, work, add)
-        life.settle()
         return life
 
     def _of_plugins(self, entrypoint: Entrypoint) -> Iterator[tuple[Func, list[Func] | None]]:
@@ -522,16 +508,14 @@ class Phases:
         """Whether the function of the project that the callee is handed to only puts it into a collection (a registry): it is
         run later."""
         if edge not in self._held:
-            found = [_held_by(target, edge) for target in edge.site.targets[:FEW]]
-            self._held[edge] = bool(found) and all(found)
+            self._held[edge] = _of_each(edge, lambda target: _held_by(target, edge))
         return self._held[edge]
 
     def _left_for_the_end(self, edge: Edge) -> bool:
         """Whether the function of the project that the callee is handed to only registers it for the end of the process, itself or
         within a function of its own: ``def at_end(close): atexit.register(lambda: close())``."""
         if edge not in self._last:
-            found = [_registers_for_the_end(target, edge, self.links) for target in edge.site.targets[:FEW]]
-            self._last[edge] = bool(found) and all(found)
+            self._last[edge] = _of_each(edge, lambda target: _registers_for_the_end(target, edge, self.links))
         return self._last[edge]
 
     def _drain(self, life: Life, work: list[tuple[Func, str]], add: Add) -> None:
@@ -552,10 +536,7 @@ class Phases:
                 continue
             for edge, turn, step, elsewhere in self._ways(func):
                 if working or not elsewhere:
-                    there, least = "shutdown" if phase == "shutdown" else turn or phase, min(ground, step)
-                    known = life.reach[edge.callee].get(there)
-                    if known is None or known.ground < least:  # `add` asks so too; asked here, most calls of it are saved
-                        add(edge.callee, there, edge, "", least)
+                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", min(ground, step))
 
     def _ways(self, func: Func) -> list[Way]:
         """The edges out of a function that differ in where they lead, and how."""
@@ -640,9 +621,9 @@ def made_a_task(site: Site) -> bool:
             if not any(arg is site.call for arg in call.args):
                 continue
             outer = sites_by_call(site.function).get(id(call))
-            if outer is None or outer.method not in TASKS or outer.awaited:
+            if outer is None or outer.awaited or outer.method not in (*TASKS, "run_coroutine_threadsafe"):
                 continue
-            if outer.method == "run_coroutine_threadsafe":  # ``….result(5)`` waits for it
+            if outer.method not in TASKS:  # of a loop in another thread: ``….result(5)`` waits for it
                 return kept(outer).scope in ("dropped", "attribute", "collection")
             group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
             waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
@@ -700,6 +681,12 @@ def _held_by(target: Func, edge: Edge) -> bool:
             ways = {use.how for use in uses(target, param.name)} - {"looked at"}
             return bool(ways) and ways <= {"held", "field"}
     return False
+
+
+def _of_each(edge: Edge, asked: Callable[[Func], bool]) -> bool:
+    """Whether the answer is yes for each function that the edge's call means; no where it means none."""
+    targets = edge.site.targets[:FEW]
+    return bool(targets) and all(map(asked, targets))
 
 
 def _registers_for_the_end(target: Func, edge: Edge, links: Links) -> bool:

@@ -514,7 +514,7 @@ def _at_once(site: Site) -> bool:
     return isinstance(given, m.Const) and given.value is False
 
 
-def ends_by_itself(loop: m.While, func: Func | None = None) -> bool:
+def ends_by_itself(loop: m.While, func: Func) -> bool:
     """``while True`` with a break or return at the loop's own level of work is a retry or a read loop."""
     ends = 0
 
@@ -524,7 +524,7 @@ def ends_by_itself(loop: m.While, func: Func | None = None) -> bool:
             if isinstance(stmt, m.Return) or (isinstance(stmt, m.Break) and not nested):
                 ends += 1
             elif isinstance(stmt, m.If):
-                switch = _asks_for_stop(stmt.test) or _asks_for_once(stmt.test) or (func is not None and _off_unless_asked(stmt.test, func))
+                switch = _asks_for_stop(stmt.test) or _asks_for_once(stmt.test) or _off_unless_asked(stmt.test, func)
                 if not switch and not _renews(stmt, loop):
                     scan(stmt.body, nested)
                 scan(stmt.orelse, nested)

@@ -62,8 +62,6 @@ def _written_in_place(func: Func, stmt: m.With) -> str | None:
             continue
         if not (isinstance(mode, m.Const) and isinstance(mode.value, str) and mode.value.startswith(("w", "x"))):
             continue
-        if path is None:
-            continue  # ``open(**options)``
         text = source_of(path, 60)
         names = {n.id.partition(".")[0] for n in m.walk(path) if isinstance(n, m.Name)}
         given = {p.name for p in func.facts.params} | {"args", "options", "opts"}

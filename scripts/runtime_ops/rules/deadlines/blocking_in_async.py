@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from runtime_ops.project.deadlines import not_blocking
 from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Origin, Site, own_expressions
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.spine import STOPS
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import READERS, likely_way, matters, reads_address
@@ -34,8 +34,6 @@ RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
 """Methods that make a loop for one coroutine and wait for its end."""
 THREADSAFE = "asyncio.run_coroutine_threadsafe"
 NEW_LOOPS = frozenset({"asyncio.new_event_loop", "new_event_loop", "uvloop.new_event_loop"})
-STOPS = re.compile(r"(?i)stop|shut_?down|close|exit|kill|tear_?down|clean|__del__")
-"""Names of functions that end what others have started."""
 BRANCHES = frozenset("create_task ensure_future gather TaskGroup create_task_group start_soon wait as_completed".split())
 """Methods by which a second task comes onto a loop."""
 STORES = ("redis.", "valkey.", "django.core.cache.")

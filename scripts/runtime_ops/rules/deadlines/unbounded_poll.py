@@ -11,7 +11,7 @@ from runtime_ops.libraries.surface import surface
 from runtime_ops.project.asides import runs_aside
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends, sites_in
-from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_ends, sleep_sites
+from runtime_ops.project.loops import SLEEPS, counts_attempts, is_endless, loop_ends, reads_clock, sleep_sites
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
@@ -33,7 +33,6 @@ FETCHES = re.compile(
     r"(?i)^(?:refresh|reload|status|state|head|describe|query|fetch|poll|get|list|check)(?:_|$)|(?:_|^)status$"
 )
 """Methods of a client of unknown class that ask for a state."""
-CLOCKS = frozenset({"time", "monotonic", "perf_counter", "now", "utcnow"})
 THREADS = frozenset({"threading.Thread", "multiprocessing.Process", "multiprocessing.context.Process"})
 SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
 
@@ -94,7 +93,7 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
         return False
     if any(_leased(site) for site in sites_in((loop.test, loop.body), func)):
         return False
-    if counts_attempts(loop, func) is not None or _clocked(loop) or _measured(loop) or _clocked_below(loop, func):
+    if counts_attempts(loop, func) is not None or _clocked(loop) or _measured(loop, func) or _clocked_below(loop, func):
         return False
     if literal and _once_unless_asked(loop):
         return False
@@ -232,14 +231,14 @@ def _clocked(loop: m.While) -> bool:
     return False
 
 
-def _measured(loop: m.While) -> bool:
+def _measured(loop: m.While, func: Func) -> bool:
     """``while taken < 20: …; taken = time.time() - start``: the loop ends by what the clock says."""
     names = {n.id for n in m.walk(loop.test) if isinstance(n, m.Name)} if isinstance(loop.test, m.Compare) else set()
     return any(
         isinstance(n, m.Assign)
         and isinstance(n.value, m.BinOp)
         and n.value.op == "-"
-        and any(source_of(call.func).rpartition(".")[2] in CLOCKS for call in m.calls(n.value))
+        and any(reads_clock(call, func) for call in m.calls(n.value))
         and any(isinstance(t, m.Name) and t.id in names for t in n.targets)
         for n in m.walk(loop.body)
     )

@@ -112,9 +112,9 @@ def _printed(project: Project) -> Iterator[Finding]:
     """``log.debug(print(text))``: print answers None, and has written the text to stdout by then, at whatever level."""
     for func in project.functions:
         for site in func.sites:
-            text = site.call.args[0] if site.call.args and log_call(site) is not None else None
+            text = site.call.args[0] if site.call.args else None
             name = text.func.id if isinstance(text, m.Call) and isinstance(text.func, m.Name) else ""
-            if name not in PRINTS or not (project.phases(site) or project.imported_by(func.module)):
+            if name not in PRINTS or log_call(site) is None or not (project.phases(site) or project.imported_by(func.module)):
                 continue
             yield RULE.at(
                 project,

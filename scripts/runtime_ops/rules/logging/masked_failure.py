@@ -45,11 +45,12 @@ ASKS = frozenset(("hasattr", "getattr", "isinstance", "issubclass"))
 def check(project: Project) -> Iterator[Finding]:
     unknown: list[Finding] = []
     for arm in project.failures:
-        reached = project.phases_by_entrypoint(arm.func) or project.imported_by(arm.func.module)
-        finding = _of_its_text(project, arm) if reached else None
+        finding, misspelled = _of_its_text(project, arm), _of_no_function(project, arm)
+        if (finding or misspelled) and not (project.phases_by_entrypoint(arm.func) or project.imported_by(arm.func.module)):
+            continue
         if finding is not None:
             yield finding
-        unknown += _of_no_function(project, arm) if reached else ()
+        unknown += [misspelled] if misspelled is not None else []
     yield from together(unknown)
     for func in project.functions:
         kinds = func.by_kind
@@ -126,21 +127,22 @@ def _of_its_text(project: Project, arm: HandlerEffects) -> Finding | None:
     return None
 
 
-def _of_no_function(project: Project, arm: HandlerEffects) -> Iterator[Finding]:
+def _of_no_function(project: Project, arm: HandlerEffects) -> Finding | None:
     """``log.debug(traceback.format_exec())``: the module has no such function, which nobody sees before the first failure."""
-    own = {id(node) for node in _own_nodes(arm.handler.body)}
     for site in arm.calls:
         module, _, name = (site.dotted or "").partition(".")
-        if module == "traceback" and name.islower() and name.isidentifier() and name not in TRACEBACK and id(site.call) in own:
+        if module != "traceback" or not name.islower() or not name.isidentifier() or name in TRACEBACK:
+            continue
+        if any(node is site.call for node in _own_nodes(arm.handler.body)):
             near = difflib.get_close_matches(name, TRACEBACK, n=1)
-            yield RULE.in_function(
+            return RULE.in_function(
                 project, arm.func, site.line,
                 f"traceback has no function {name}: this raises AttributeError in place of what was caught, and what this arm does "
                 "behind it (a rollback, an answer) is not done",
                 f"write traceback.{near[0] if near else 'format_exc'}, or log with exc_info=True",
                 severity="low" if arm.raises == "always" else None, confidence="certain",
             )  # fmt: skip
-            return
+    return None
 
 
 def _told_wrongly(project: Project, arm: HandlerEffects, line: int, what: str, remedy: str) -> Finding:

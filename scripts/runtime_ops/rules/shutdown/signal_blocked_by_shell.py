@@ -66,7 +66,7 @@ def check(project: Project) -> Iterator[Finding]:
                 programs.setdefault(key[0], launch.program)
                 unlike = _replaced(entrypoint, launch) or _or_replaced(entrypoint, launch)
                 unlike = unlike or built_at_the_desk(project, launch) or run_by_nobody(project, launch)
-                reported[key] = _finding(project, entrypoint, launch, sure and launch.platform not in BY_HAND and not unlike)
+                reported[key] = _finding(project, entrypoint, launch, turns, sure and launch.platform not in BY_HAND and not unlike)
     alike: dict[str, list[Finding]] = {}  # the branches of one script, and scripts and images that start one program alike
     for finding in reported.values():
         alike.setdefault(programs[finding.path], []).append(finding)
@@ -141,7 +141,7 @@ def _drained_before(project: Project, launch: Launch) -> bool:
     return bool(placed) and all(grace is not None and pause >= grace.seconds for pause, grace in placed)
 
 
-def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, sure: bool) -> Finding:
+def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, turns: bool, sure: bool) -> Finding:
     link = launch.shell_link or launch.chain[-1]
     # load that is made, not work that is done; a clock that puts work into queues; a pause as long as the grace, before the signal
     idle = entrypoint.framework == "locust" or is_clock(launch.argv) or _drained_before(project, launch)
@@ -150,7 +150,6 @@ def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, sure: boo
         if launch.background
         else "runs as the child of a shell that does not replace itself"
     )
-    turns = _turned_by_shell(launch)
     told = (
         f"{launch.program} is run by an endless loop of the shell that the container starts, which has no trap: as process 1 it drops "
         "SIGTERM, so each stop waits the whole grace period and SIGKILL ends the run that is under way"
