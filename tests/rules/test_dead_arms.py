@@ -42,6 +42,42 @@ def test_arms(tmp_path: Path, arms: tuple[str, str], found: list[str]) -> None:
     assert confidences(tmp_path, "unreachable-handler", body) == found
 
 
+MODELS = """\
+from django.db import models
+
+
+class Customer(models.Model):
+    name = models.TextField()
+
+
+class Order(models.Model):
+    total = models.IntegerField()
+"""
+TASK = """\
+from celery import Celery
+
+from models import Customer, Order
+
+app = Celery("shop")
+
+
+@app.task
+def ship(number):
+    try:
+        return Customer.objects.get(pk=number), Order.objects.get(pk=number)
+    except Customer.DoesNotExist:
+        return None
+    except {second}.DoesNotExist:
+        raise
+"""
+
+
+@pytest.mark.parametrize(("second", "found"), [("Order", []), ("Customer", ["likely"])])
+def test_what_is_missing_of_one_model_is_not_what_is_missing_of_another(tmp_path: Path, second: str, found: list[str]) -> None:
+    files = {"models.py": MODELS, "tasks.py": TASK.format(second=second)}
+    assert [f.confidence for f in said(tmp_path, "unreachable-handler", files)] == found
+
+
 def test_arms_that_do_the_same_lose_nothing(tmp_path: Path) -> None:
     body = "    try:\n        work()\n    except Gone:\n        return 'a'\n    except Moved:\n        return 'a'"
     assert confidences(tmp_path, "unreachable-handler", body) == ["likely"]

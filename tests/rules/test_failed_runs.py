@@ -410,3 +410,38 @@ def test_a_bare_exit_of_a_command_that_an_arm_of_an_image_starts(
         "app/management/commands/load_groups.py": LOADS, "groups.py": LOADER.format(status=status),
     }  # fmt: skip
     assert [f.confidence == "certain" for f in said(tmp_path, "success-after-failure", files)] == said_of
+
+
+ENDS_ITSELF = """\
+import logging
+import os
+import signal
+import sys
+
+
+def leave(number, frame):
+    sys.exit(0)
+
+
+def work():
+    raise OSError("no disk")
+
+
+def main():
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        work()
+    except Exception:
+        logging.exception("work failed")
+        os.kill(os.getpid(), signal.{name})
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(("name", "told"), [("SIGTERM", True), ("SIGKILL", False)])
+def test_a_run_that_ends_itself_by_a_signal(tmp_path: Path, name: str, told: bool) -> None:
+    found = said(tmp_path, "success-after-failure", {"main.py": ENDS_ITSELF.format(name=name)})
+    assert any("a signal to its own process" in f.message for f in found) is told

@@ -304,7 +304,7 @@ RUNNER = (
     ("hook", "more", "told"),
     [
         ("app.on_cleanup.append(leave)", "pass", ["certain"]),
-        ("", "pass", ["likely"]),
+        ("", "pass", ["possible"]),
         ("app.on_cleanup.append(leave)", "return runner", []),
         ("app.on_cleanup.append(leave)", "remember(runner)", []),
         ("app.on_cleanup.append(leave)", "await asyncio.sleep(60)\n    await runner.cleanup()", []),

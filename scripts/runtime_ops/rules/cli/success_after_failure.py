@@ -34,7 +34,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A command prints or logs a failure and ends with status 0, so scripts and schedulers take it for success.",
-    lead=True,
 )
 PAUSES = frozenset({"sleep"})
 EXPECTED = frozenset(
@@ -457,6 +456,9 @@ def _signals_itself(project: Project) -> Iterator[Finding]:
     for site in project.sites("os.kill", "signal.raise_signal"):
         if site.dotted == "os.kill" and not (site.call.args and source_of(site.call.args[0]).endswith("getpid()")):
             continue
+        sent = site.call.args[-1] if site.call.args else None
+        if sent is not None and source_of(sent).endswith("SIGKILL"):
+            continue  # no handler sees it, and the status tells of it
         func = site.function
         failed = [s for s in func.sites if s.method in LOUD and FAILURE.search(literal_words(s.call))]
         first = next((s for s in project.sites("os.kill") if s.function is func), site)

@@ -25,7 +25,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="PID 1 goes on when the program it started is gone for good.",
-    lead=True,
 )
 
 
@@ -73,7 +72,7 @@ def _child(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             "it: when the child dies (a bad setting, a port in use, out of memory), the program stays up and counts as running",
             "wait for the child too: leave with its exit code when is_alive() (poll()) says that it ended, or wait on its sentinel",
             phase="serving",
-            confidence="certain" if alone else "likely",  # what production starts, and no health check asks
+            confidence="certain" if alone else "possible",  # what production starts, and no health check asks
         )
 
 
@@ -156,7 +155,7 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=launch.unit.name,
-        confidence="possible" if launch.optional else "certain" if main_process else "likely",
+        confidence="certain" if main_process and not launch.optional else "possible",
     )
 
 

@@ -19,7 +19,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="The readiness route answers success without asking any dependency that serving uses.",
-    lead=True,
 )
 READY = ("ready", "readiness", "readyz", "isready", "is_ready", "is-ready")
 
@@ -65,7 +64,8 @@ def check(project: Project) -> Iterator[Finding]:
                 "let readiness ask each dependency that every request needs, with a time limit below the probe's, and keep "
                 "liveness apart",
                 severity="low" if sure else severity,  # replicas that share the store are all taken out, or none
-                confidence="certain" if sure else "likely",
+                # where neither a probe asks for it nor its name says so, the answer may mean that the process lives
+                confidence="certain" if sure else "likely" if manifest is not None or not by_name else "possible",
                 phase="serving",
                 entrypoints=(entrypoint,),
                 trace=[*trace, Evidence(used.path, used.line, f"{used.site.text}() in serving")],

@@ -17,7 +17,7 @@ from runtime_ops.rules.jobs._early_acks import early_acks
 from runtime_ops.rules.jobs._handed_acks import handed_acks
 from runtime_ops.rules.jobs._words import aside, delivers, optional, words
 
-RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.", lead=True)
+RULE = Rule(__name__, severity="medium", summary="A message or a progress mark is settled before its work is done.")
 ACKS = frozenset(
     "basic_ack ack acknowledge delete_message delete_message_batch complete_message task_done_and_ack xack".split()
 )

@@ -22,7 +22,7 @@ from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
-RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.", lead=True)
+RULE = Rule(__name__, severity="medium", summary="A result that tells success from failure is never looked at.")
 WRITES = re.compile(
     r"^(?:requests|httpx|niquests)\.(?:(?:sessions\.)?(?:Async)?(?:Session|Client)\.)?(post|put|patch|delete)$"
 )

@@ -13,7 +13,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import aside, optional
 
-RULE = Rule(__name__, severity="medium", summary="Nothing learns whether the broker took the message.", lead=True)
+RULE = Rule(__name__, severity="medium", summary="Nothing learns whether the broker took the message.")
 KAFKA = {
     "confluent_kafka.Producer.produce": ("on_delivery", "callback"),
     "kafka.KafkaProducer.send": (),

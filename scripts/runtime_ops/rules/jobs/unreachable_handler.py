@@ -71,10 +71,19 @@ def _kinds(project: Project, func: Func, handler: m.Handler) -> Iterator[tuple[s
             over = [id(base) if isinstance(base, Klass) else base for base in klass.ancestry]
             outside = {name for base in klass.external_bases for name in above(base)}
             yield id(klass), written, (*over, *outside)
+        elif _of_a_class(project, func, written):
+            yield f"?{written}", written, (f"?{written}",)
         elif value is not None and value.kind == "external":
             yield one_name(value.name), written, above(value.name)
         else:
             yield f"?{written}", written, ()
+
+
+def _of_a_class(project: Project, func: Func, written: str) -> bool:
+    """Whether a class of the project stands before the last dot: ``Order.DoesNotExist`` is made for each model (Django, peewee), and
+    that of one model is not that of another."""
+    holder = project.names.name(written.rpartition(".")[0], func) if "." in written else None
+    return holder is not None and isinstance(holder.target, Klass)
 
 
 def _old(handler: m.Handler, earlier: m.Handler) -> bool:

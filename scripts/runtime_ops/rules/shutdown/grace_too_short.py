@@ -27,7 +27,6 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="The platform's grace period is shorter than what the program may need to stop: SIGKILL cuts it.",
-    lead=True,
 )
 
 USUAL = 30.0  # seconds: what most platforms give

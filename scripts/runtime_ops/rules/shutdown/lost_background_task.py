@@ -19,7 +19,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A background task is started and nobody holds it: its failure is silent and a stop cuts it.",
-    lead=True,
 )
 MATTERS = re.compile(r"(?i)notif|mail|webhook|hook|pay|order|deliver|send|dispatch|upload|save|store|sync|publish")
 """Names of work that somebody waits for."""

@@ -21,7 +21,6 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A cancellation or SystemExit is swallowed, so a task or worker that is told to stop goes on.",
-    lead=True,
 )
 
 ON_ERROR = re.compile(r"(?i)\b(?:on|upon|in case of|if there is) (?:an? |any )?(?:error|failure|exception)")

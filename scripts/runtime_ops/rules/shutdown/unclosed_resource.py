@@ -17,7 +17,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="A producer, listener or broker connection is opened at start and never flushed or closed.",
-    lead=True,
 )
 BUFFERED = frozenset({"producer", "listener"})
 CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})
@@ -55,7 +54,7 @@ def _runner(project: Project, resource: Resource) -> Iterator[Finding]:
         "keep the runner, and await runner.cleanup() in the finally around what keeps the program up",
         severity="medium" if hooks else "low",
         kinds=("service", "worker"),
-        confidence="certain" if hooks else "likely",
+        confidence="certain" if hooks else "possible",
     )
 
 

@@ -17,7 +17,6 @@ RULE = Rule(
     __name__,
     severity="medium",
     summary="Migrations or seeding run in the start-up of every worker or replica, without a lock.",
-    lead=True,
 )
 MIGRATIONS = (
     "alembic.command.upgrade",

@@ -21,7 +21,6 @@ RULE = Rule(
     __name__,
     severity="low",
     summary="A setting that is malformed, or a named file that cannot be read, is replaced by a default without a word.",
-    lead=True,
 )
 UNREADABLE = frozenset("OSError IOError EnvironmentError PermissionError builtins.OSError builtins.PermissionError".split())
 MALFORMED = frozenset("ValueError TypeError builtins.ValueError builtins.TypeError Exception builtins.Exception".split())

@@ -29,7 +29,6 @@ RULE = Rule(
     __name__,
     severity="high",
     summary="A secret falls back to a value that stands in the code, or an artifact gives it as plain text.",
-    lead=True,
 )
 NO_VALUE = re.compile(r"^(none|null|false|true|@\w+|\d{1,3}|\d+ [a-z]+|/.*|[a-z]+://[^@]*|.*[{<%$].*|\S+( \S+){3,}\.)$", re.IGNORECASE)
 """Texts that are no credential: switches, small numbers, paths, addresses without one, templates, sentences."""
@@ -54,6 +53,8 @@ TAKEN_IN = frozenset({"exec", "execfile", "include", "yaml.safe_load", "yaml.loa
 """How a settings module takes in a file of the operator's."""
 SESSIONS = re.compile(r"^flask\.session$|^(?:flask_dance|flask_login|authlib\.integrations\.flask_client)(?:\.|$)")
 """What keeps users' logins in Flask's signed cookie."""
+FIRST_ACCOUNT = re.compile(r"(?i)(^|_)(admin|superuser|root|default|initial)\w*_pass")
+"""Passwords of the account that a start makes when there is none."""
 PRETENDED = re.compile(r"(?i)(?:^|_)(?:fake|mock|dummy|stub|anonymous)(?:_|$)")
 
 
@@ -108,13 +109,14 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
     if not entrypoints:
         return
     sure = read.default_text is not None and _signs(project, read, entrypoints)
+    doubted = shown or _provided(project, read, entrypoints)
     yield RULE.finding(
         path,
         line,
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
         severity="medium" if sure else severity,
-        confidence="possible" if shown or _provided(project, read, entrypoints) else "certain" if sure else "likely",
+        confidence="certain" if sure and not doubted else "possible" if doubted or not _opens(read) else "likely",
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,
@@ -124,6 +126,11 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
 def _is_value(text: str) -> bool:
     """Whether a default may be a credential."""
     return len(text) > 2 and (GENERATED.fullmatch(text) is not None or not NO_VALUE.match(text))
+
+
+def _opens(read: SettingRead) -> bool:
+    """Whether the default that is known opens something here: a key that signs or encrypts, or the first account's password."""
+    return read.default_text is not None and (_keys(read.name) or FIRST_ACCOUNT.search(read.name) is not None)
 
 
 def _signs(project: Project, read: SettingRead, entrypoints: list[Entrypoint]) -> bool:
@@ -294,7 +301,7 @@ def _artifacts(project: Project) -> Iterator[Finding]:
             "readable for everyone who can read the manifest",
             "take it from a secret of the platform (secretKeyRef, secrets:, an env file that is not committed)",
             severity="medium",
-            confidence="possible" if launch.platform == "compose" and not any(_keys(each) for each in names) else "likely",
+            confidence="possible",  # a manifest of the repository is often an example of one
             entrypoints=entrypoints,
             anchor=name,
             count=len(names),
