@@ -91,3 +91,16 @@ def test_settings_that_the_image_gets_under_another_name(tmp_path: Path, put: st
     files = {"docker/config.py": SETTINGS, "site1/settings.py": SETTINGS}
     found = loaded(tmp_path, files, env=f"WORKDIR /app\nCOPY . .\n{put}ENV DJANGO_SETTINGS_MODULE=site1.deployed\n")
     assert ("docker/config.py" in found) is taken
+
+
+def test_settings_that_a_library_loads_are_those_beside(tmp_path: Path) -> None:
+    """dynaconf reads the files of the folder: no import names the one that says which URLs there are."""
+    files = {
+        "site1/conf/__init__.py": "",
+        "site1/conf/default.py": "import dynaconf\n\ndynaconf.DjangoDynaconf(__name__, settings_files=['core.py'])\n",
+        "site1/conf/core.py": SETTINGS,
+        "site1/conf/development.py": 'ROOT_URLCONF = "site1.desk_urls"\n',
+        "site1/desk_urls.py": "urlpatterns = []\n",
+    }
+    found = loaded(tmp_path, files, settings="site1.conf.default")
+    assert {"site1/conf/core.py", "site1/urls.py"} <= found and "site1/desk_urls.py" not in found

@@ -7,7 +7,7 @@ and commands in the code that no launch was found for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import field
 from functools import cache, cached_property
 
@@ -19,6 +19,7 @@ from runtime_ops.plain import dataclass
 from runtime_ops.project.code_starts import Start, starts_in_code
 from runtime_ops.project.development import desk_program, development_file
 from runtime_ops.project.django_settings import included_settings, settings_named
+from runtime_ops.project.job_modules import unseen_jobs
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.loaded import loaded_by_name
@@ -182,7 +183,17 @@ class Closure:
         """What a Django process loads besides: the settings that its file or the environment of its launches names, and all
         that they name in turn. No statement imports them."""
         starts = {part for start in settings_named(self.links, module, launches) for part in self._settings_in(start)}
-        return frozenset(part for start in starts for part in self.of(start))
+        found = frozenset(part for start in starts for part in self.of(start))
+        if not found or any("ROOT_URLCONF" in part.level.bindings for part in found):
+            return found
+        beside = [part for start in starts for part in self._with_urls(start)]  # a library loads them: dynaconf, a loop over files
+        return found.union(*(self.of(part) for part in beside))
+
+    def _with_urls(self, settings: Module) -> Iterator[Module]:
+        """The settings in the same folder, not for development, that say which URLs there are."""
+        for path, other in self.links.index.modules.items():
+            if path.rpartition("/")[0] == settings.folder and "ROOT_URLCONF" in other.level.bindings and not development_file(path):
+                yield other
 
     def _settings_in(self, module: Module) -> tuple[Module, ...]:
         """A settings module; for a package that only holds them (``settings/`` with ``prod.py``), which the platform names one
@@ -279,6 +290,7 @@ class EntrypointFinder:
         self._scripts_that_serve()
         self._commands_that_serve()
         self._unstarted_apps()
+        self._jobs_of_workers()
         self._unstarted_jobs()
         self._commands_of_flask()
         self._handlers_of_lambda()
@@ -499,6 +511,16 @@ class EntrypointFinder:
             entry = self._add(module, module.level, name if top else f"{site.function.name}()")
             entry.line = site.line if top else site.function.line
             entry.kind = "cli" if desk_program(entry.path) and not entry.production else kind
+
+    def _jobs_of_workers(self) -> None:
+        """The jobs of a worker which nothing that is read tells it to import."""
+        apps = {site.function.module for site, _, _ in self.apps if (site.dotted or site.made) == "celery.Celery"}
+        for entry in self.found.values():
+            if entry.kind != "worker" or not entry.launches:
+                continue
+            for app in sorted(apps & entry.modules, key=lambda module: module.path):
+                for module in unseen_jobs(self.links, entry.modules, app):
+                    entry.modules |= self.closure.of(module)
 
     def _unstarted_jobs(self) -> None:
         started = any(e.kind == "worker" and e.launches for e in self.found.values())
