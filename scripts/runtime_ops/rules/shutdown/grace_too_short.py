@@ -176,7 +176,8 @@ def _finding(
         message,
         remedy,
         severity=severity,
-        confidence=confidence,
+        # an image alone does not say what runs it, and with which grace period
+        confidence="possible" if launch.platform == "dockerfile" and not grace.written else confidence,
         phase="shutdown",
         entrypoints=(entrypoint,) if entrypoint is not None else (),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
