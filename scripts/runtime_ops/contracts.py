@@ -15,7 +15,8 @@ from runtime_ops.libraries.jobs import all_job_systems, job_system_of
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, deepest, is_job
+from runtime_ops.project.decorators import is_job
+from runtime_ops.project.entrypoints import Entrypoint, deepest
 from runtime_ops.project.model import Func, Site
 
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map

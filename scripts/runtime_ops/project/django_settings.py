@@ -123,7 +123,12 @@ def _of_production(links: Links, settings: Module) -> Iterator[Module]:
     """The settings themselves; for those of development (``settings/local.py``), the ones beside them that are not."""
     if not development_path(settings.path):
         yield settings
-        return
+    else:
+        yield from with_urls(links, settings)
+
+
+def with_urls(links: Links, settings: Module) -> Iterator[Module]:
+    """The settings in the same folder, not for development, that say which URLs there are."""
     for path, other in links.index.modules.items():
         if path.rpartition("/")[0] == settings.folder and "ROOT_URLCONF" in _bound(other) and not development_file(path):
             yield other

@@ -7,7 +7,7 @@ and commands in the code that no launch was found for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import field
 from functools import cache, cached_property
 
@@ -17,14 +17,14 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
 from runtime_ops.project.code_starts import Start, starts_in_code
+from runtime_ops.project.decorators import decorated_by, is_job, registers_jobs
 from runtime_ops.project.development import desk_program, development_file
-from runtime_ops.project.django_settings import included_settings, settings_named
-from runtime_ops.project.job_modules import unseen_jobs
+from runtime_ops.project.django_settings import included_settings, settings_named, with_urls
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.links import Links
 from runtime_ops.project.loaded import loaded_by_name
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
-from runtime_ops.project.model import Func, Klass, Module, Site
+from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.plugins import service_plugins
 from runtime_ops.project.spine import ServingPlace, Spine
@@ -186,14 +186,8 @@ class Closure:
         found = frozenset(part for start in starts for part in self.of(start))
         if not found or any("ROOT_URLCONF" in part.level.bindings for part in found):
             return found
-        beside = [part for start in starts for part in self._with_urls(start)]  # a library loads them: dynaconf, a loop over files
-        return found.union(*(self.of(part) for part in beside))
-
-    def _with_urls(self, settings: Module) -> Iterator[Module]:
-        """The settings in the same folder, not for development, that say which URLs there are."""
-        for path, other in self.links.index.modules.items():
-            if path.rpartition("/")[0] == settings.folder and "ROOT_URLCONF" in other.level.bindings and not development_file(path):
-                yield other
+        beside = {part for start in starts for part in with_urls(self.links, start)}  # a library loads them: dynaconf, a loop over files
+        return found.union(*map(self.of, beside))
 
     def _settings_in(self, module: Module) -> tuple[Module, ...]:
         """A settings module; for a package that only holds them (``settings/`` with ``prod.py``), which the platform names one
@@ -513,14 +507,18 @@ class EntrypointFinder:
             entry.kind = "cli" if desk_program(entry.path) and not entry.production else kind
 
     def _jobs_of_workers(self) -> None:
-        """The jobs of a worker which nothing that is read tells it to import."""
+        """The jobs of a worker that is not seen to load any: its library is told what to import by a configuration that lies
+        elsewhere (a class of another package, a file of the platform's), and one that knows of none would have no work."""
+        workers = [e for e in self.found.values() if e.kind == "worker" and e.launches]
         apps = {site.function.module for site, _, _ in self.apps if (site.dotted or site.made) == "celery.Celery"}
-        for entry in self.found.values():
-            if entry.kind != "worker" or not entry.launches:
+        for app in apps if workers else ():
+            if registers_jobs(app, self.links):
                 continue
-            for app in sorted(apps & entry.modules, key=lambda module: module.path):
-                for module in unseen_jobs(self.links, entry.modules, app):
-                    entry.modules |= self.closure.of(module)
+            taking = (module for module in self.links.index if app in self.closure.direct(module))
+            jobs = {module for module in taking if registers_jobs(module, self.links)}
+            for worker in workers:
+                if app in worker.modules and not jobs & worker.modules:
+                    worker.modules = worker.modules.union(*map(self.closure.of, jobs))
 
     def _unstarted_jobs(self) -> None:
         started = any(e.kind == "worker" and e.launches for e in self.found.values())
@@ -728,61 +726,6 @@ def command_name(func: Func, links: Links) -> str:
     return func.name.replace("_", "-")
 
 
-def decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
-    """Canonical dotted name of a library's decorator, None for the project's own or unknown ones."""
-    known = links.decorated
-    if id(decorator) not in known:  # many ask for those of every function
-        known[id(decorator)] = _decorated_by(decorator, func, links)
-    return known[id(decorator)]
-
-
-def _decorated_by(decorator: m.Expr, func: Func, links: Links) -> str | None:
-    expr = decorator.func if isinstance(decorator, m.Call) else decorator
-    scope = func.parent or func.module.level
-    value = links.names.value(expr, scope)
-    if value is not None and isinstance(value.target, Func) and isinstance(decorator, m.Call):
-        return handed_through(value.target, links)
-    if value is not None and value.origin is not None and "partial" in value.name and value.origin.call.args:
-        # job = partial(job_decorator, connection=…)
-        value = links.names.value(value.origin.call.args[0], value.origin.function)
-    if value is None or value.kind not in ("external", "made"):
-        if value is not None and value.kind in ("instance", "class") and isinstance(value.target, Klass):
-            external = value.target.external_bases
-            return external[0] if external else None
-        return None
-    return value.name
-
-
-def handed_through(func: Func, links: Links) -> str | None:
-    """The library's decorator that a project's function returns, ``def task(**kwargs): return shared_task(base=X, **kwargs)``,
-    or applies to a function made inside it: ``return huey.task(retries=retries)(inner)``."""
-    for place in func.places:
-        stmt = place.stmt
-        if isinstance(stmt, m.Return) and isinstance(stmt.value, m.Call) and stmt.value.expands:
-            value = links.names.value(stmt.value.func, func)
-            if value is not None and value.kind == "external":
-                return value.name
-    return next((name for inner in _inside(func) for name in _applied(inner, links)), None)
-
-
-def _inside(func: Func) -> Iterable[Func]:
-    """The function and those that are made inside it: ``task`` and its ``deco``."""
-    return (func, *(f for f in func.module.functions.values() if f.parent is func))
-
-
-def _applied(func: Func, links: Links) -> Iterable[str]:
-    """Library's decorators that the function applies to another made inside it, and returns what comes of that."""
-    for place in func.places:
-        made = place.stmt.value if isinstance(place.stmt, m.Return) else None
-        if not isinstance(made, m.Call) or len(made.args) != 1 or not isinstance(made.func, m.Call):
-            continue
-        wrapped = links.names.value(made.args[0], func)
-        if wrapped is not None and isinstance(wrapped.target, Func) and wrapped.target.parent is func:
-            value = links.names.value(made.func.func, func)
-            if value is not None and value.kind in ("external", "made"):
-                yield value.name
-
-
 def is_command(func: Func, links: Links) -> bool:
     """Whether a user runs the function by its name on a command line."""
     for decorator in _decorations(func, links):
@@ -802,15 +745,6 @@ def is_command(func: Func, links: Links) -> bool:
 def of_flask_group(decorator: m.Expr) -> bool:
     """``@blueprint.cli.command("sweep")``: ``flask sweep`` runs it in a process of its own (flask 3.1.3, app.py, blueprints.py)."""
     return decorator_name(decorator).endswith((".cli.command", ".cli.group"))
-
-
-def is_job(func: Func, links: Links) -> bool:
-    """Whether a job system runs the function."""
-    for decorator in func.facts.decorators:
-        dotted = decorated_by(decorator, func, links)
-        if dotted is not None and surface("job-decorator", dotted) is not None:
-            return True
-    return False
 
 
 def is_management_command(path: str) -> bool:

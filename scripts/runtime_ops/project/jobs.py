@@ -11,7 +11,7 @@ from runtime_ops.libraries.jobs import JobSystem, all_job_systems, job_system_of
 from runtime_ops.libraries.names import spellings
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import dataclass
-from runtime_ops.project.entrypoints import decorated_by
+from runtime_ops.project.decorators import decorated_by
 from runtime_ops.project.flows import sites_in
 from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.loops import is_endless

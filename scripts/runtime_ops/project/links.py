@@ -77,7 +77,7 @@ class Links:
         self._overridden: dict[Func, tuple[Func, ...]] = {}
         self.fields = Fields(names)
         self.decorated: dict[int, str | None] = {}
-        """Libraries' decorators by the identity of their expressions (see `entrypoints.decorated_by`)."""
+        """Libraries' decorators by the identity of their expressions (see `decorators.decorated_by`)."""
         self._put_away: set[int] = set()
         """Arguments (by their identity) that an object only keeps: who makes it does not run them."""
         self._link_classes()

@@ -20,14 +20,9 @@ from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.names import type_of
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.dead_arms import never_entered
+from runtime_ops.project.decorators import decorated_by, is_job
 from runtime_ops.project.development import debug_only, defined_for_debugging
-from runtime_ops.project.entrypoints import (
-    Entrypoint,
-    decorated_by,
-    is_command,
-    is_job,
-    of_flask_group,
-)
+from runtime_ops.project.entrypoints import Entrypoint, is_command, of_flask_group
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.handed import stands_for, uses
 from runtime_ops.project.kept import kept

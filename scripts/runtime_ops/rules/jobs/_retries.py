@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.retries import RetryPolicy, retry_policies
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import handed_through
+from runtime_ops.project.decorators import handed_through
 from runtime_ops.project.flows import ends
 from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
 from runtime_ops.project.model import Func, Place, Step, Value

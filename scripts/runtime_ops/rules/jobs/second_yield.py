@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import decorated_by
+from runtime_ops.project.decorators import decorated_by
 from runtime_ops.project.flows import takes_anything
 from runtime_ops.project.model import Func
 from runtime_ops.rules.api import Rule

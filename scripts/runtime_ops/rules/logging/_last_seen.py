@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_job, is_management_command
+from runtime_ops.project.decorators import is_job
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.main_blocks import in_main_block
 from runtime_ops.project.model import Func, places_of

@@ -11,7 +11,8 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.surface import surface
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint, is_job
+from runtime_ops.project.decorators import is_job
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends
 from runtime_ops.project.hooks import Hook

@@ -109,14 +109,14 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
     if not entrypoints:
         return
     sure = read.default_text is not None and _signs(project, read, entrypoints)
-    doubted = shown or _provided(project, read, entrypoints)
+    confidence = "certain" if sure else "likely" if _opens(read) else "possible"
     yield RULE.finding(
         path,
         line,
         message,
         f"read it with os.environ[{read.name!r}] and let the start fail without it; give development its own value from outside",
         severity="medium" if sure else severity,
-        confidence="certain" if sure and not doubted else "possible" if doubted or not _opens(read) else "likely",
+        confidence="possible" if shown or _provided(project, read, entrypoints) else confidence,
         phase="import" if read.function.is_module else "startup",
         entrypoints=entrypoints,
         anchor=read.name,
