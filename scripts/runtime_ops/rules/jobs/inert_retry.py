@@ -9,15 +9,24 @@ from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.flows import ends, resolve_all, sites_in
 from runtime_ops.project.model import Func, Site
-from runtime_ops.rules.api import Rule
-from runtime_ops.rules.jobs._retries import configured
+from runtime_ops.project.source_text import source_of
+from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.jobs._retries import Configured, configured
 
 RULE = Rule(__name__, severity="medium", summary="A configured retry can never act.", lead=True)
+AROUND_THE_CALL = frozenset({"tenacity", "backoff", "retrying", "retry", "retry2"})
+"""Libraries whose decorators call the function and look at no more than how that call ends (read in tenacity 9.2.1, backoff
+2.2.1): none goes through a generator that the call gives. stamina does since 25.2 (its docs), and is left out."""
+MANAGERS = frozenset({"contextmanager", "asynccontextmanager"})
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    # one file wraps all its generators by one habit
+    yield from together(_generator(project, use, use.func) for use in configured(project) if use.func is not None and _makes(project, use))
     for use in configured(project):
+        if _makes(project, use):
+            continue
         by_itself = use.policy.distribution not in ("celery", "dramatiq", "rq", "huey") or (
             use.call is not None and use.call.keyword("autoretry_for") is not None
         )
@@ -37,6 +46,35 @@ def check(project: Project) -> Iterator[Finding]:
         finding = _adapter(project, site)
         if finding is not None:
             yield finding
+
+
+def _makes(project: Project, use: Configured) -> bool:
+    """Whether the retry stands around the making of a generator. A decorator below it may run the generator inside the call
+    (``tornado.gen.coroutine``); ``contextmanager`` only makes it, too."""
+    func = use.func
+    if func is None or not func.facts.is_generator or use.policy.distribution not in AROUND_THE_CALL:
+        return False
+    scope = func.parent or func.module.level
+    inner: list[str] = []
+    for decorator in reversed(func.facts.decorators):
+        value = project.names.value(decorator.func if isinstance(decorator, m.Call) else decorator, scope)
+        if value is not None and value.kind in ("external", "made") and value.name.removesuffix("()") == use.dotted:
+            break
+        inner.append(source_of(decorator).rpartition(".")[2])
+    else:
+        return False  # the retry comes by a decorator of the project, which may do more
+    return set(inner) <= MANAGERS and bool(project.function_runs_in(func, "startup", "serving", "shutdown"))
+
+
+def _generator(project: Project, use: Configured, func: Func) -> Finding:
+    kind = "an async generator" if func.facts.is_async else "a generator"
+    return RULE.in_function(
+        project, func, use.line,
+        f"The retry around {func.name}() never runs again: the function is {kind}, so its call only makes the generator, and what "
+        "fails in its body is raised in the loop that takes its items, past the decorator",
+        "retry inside, around the call that opens the stream, or move that call into a plain function with the decorator",
+        confidence="certain",
+    )  # fmt: skip
 
 
 def _by_result(call: m.Call | None) -> bool:
