@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,14 +10,25 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.errors import interrupt, interrupts_of
 from runtime_ops.libraries.servers import Server, all_servers, server_run_by
+from runtime_ops.libraries.versions import older_than
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.flows import resolve_all, statements_after
+from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import server_of
 from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
-from runtime_ops.rules.shutdown._running import STOP_NAME, below, for_developers, function_phases, only_tells, receiver
+from runtime_ops.rules.shutdown._running import (
+    STOP_NAME,
+    below,
+    for_developers,
+    function_phases,
+    only_tells,
+    receiver,
+    tells,
+)
 
 RULE = Rule(
     __name__,
@@ -25,6 +37,17 @@ RULE = Rule(
     lead=True,
 )
 CLEANS = frozenset("cancel rollback terminate kill close quit disconnect release cleanup stop abort".split())
+RERAISES_SINCE = "0.29.0"
+"""The version of uvicorn whose ``capture_signals`` raises again what it caught."""
+OUTLIVES = re.compile(
+    r"(?i)^(?:a?delete|a?save|a?commit|persist|checkpoint|flush|unlock|release|deregister|unregister|requeue)(?:_|$)"
+)
+"""Methods that change what is kept outside of the process, where its end by itself changes nothing."""
+OF_THE_PROCESS = re.compile(r"(?i)lock$|mutex|sem(?:aphore)?$|std(?:out|err)|log|handler|condition")
+"""What is released or flushed within the process, and gone with it."""
+IN_PROCESS = ("threading.", "asyncio.", "multiprocessing.", "logging.", "sys.", "io.")
+BY_NOBODY = frozenset({"packaging", "shell"})
+"""Launches that do not tell which process the program is."""
 
 
 @RULE.check
@@ -41,26 +64,74 @@ def check(project: Project) -> Iterator[Finding]:
 
 
 def _behind_the_server(project: Project) -> Iterator[Finding]:
+    told: set[tuple[str, int]] = set()
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or for_developers(project, entrypoint) or _own_handler(project, entrypoint):
             continue
-        for place in serving_places(project, entrypoint):
+        for place, way in _ways(project, entrypoint):
             site = place.site
             server = server_run_by(site.dotted) if site is not None and site.dotted is not None else None
             if site is None or server is None or server.code_after_run is not False or server.sigterm != "graceful":
                 continue
             if not _reraises(project, server, site.path):
                 continue
-            for behind in _cleanup_behind(site):
-                yield RULE.at(
-                    project,
-                    behind,
-                    f"{behind.text}() stands behind {site.dotted}(): after its own shutdown {server.name} raises SIGTERM again with the "
-                    "default disposition, so the process dies there and this never runs (Ctrl-C hides it)",
-                    "move it into the lifespan's shutdown part, or install your own SIGTERM handler before the run call",
-                    kinds=("service", "worker"),
-                )
-                break
+            behind = next((s for call in (site, *way) for s in _cleanup_behind(call)), None)
+            if behind is None or (behind.path, behind.line) in told:
+                continue
+            told.add((behind.path, behind.line))
+            kept = _outliving(project, behind) if any(not x.pid1 for x in _telling(entrypoint)) else None
+            skipped = f" ({kept.text}() at {kept.path}:{kept.line} is left undone)" if kept is not None else ""
+            yield RULE.at(
+                project,
+                behind,
+                f"{behind.text}() stands behind {site.dotted}(): after its own shutdown {server.name} raises SIGTERM again with the "
+                f"default disposition, so the process dies there and this never runs{skipped}; Ctrl-C hides it, and so does being "
+                "process 1 of a container without an init",
+                "move it into the lifespan's shutdown part, or install your own SIGTERM handler before the run call",
+                kinds=("service", "worker"),
+                confidence="certain" if kept is not None else "likely",
+            )
+
+
+def _ways(project: Project, entrypoint: Entrypoint) -> Iterator[tuple[ServingPlace, tuple[Site, ...]]]:
+    """The places where the entrypoint stays, each with the calls that lead there, the innermost first: what stands behind any of
+    them comes after the serving. A thread or process that is waited for is no such call: the signal does not end it there."""
+    pending: list[tuple[ServingPlace, tuple[Site, ...]]] = [(place, ()) for place in entrypoint.places]
+    seen: set[Func] = set()
+    while pending:
+        place, way = pending.pop(0)
+        if place.how != "through" or place.inner is None:
+            yield place, way
+        elif place.inner not in seen:
+            seen.add(place.inner)
+            calls = (place.site, *way) if place.site is not None and place.inner in place.site.targets else way
+            pending.extend((inner, calls) for inner in project.spine.places(place.inner))
+
+
+def _telling(entrypoint: Entrypoint) -> list[Launch]:
+    """The launches that say as which process the program runs."""
+    return [x for x in entrypoint.production if x.platform not in BY_NOBODY]
+
+
+def _outliving(project: Project, site: Site) -> Site | None:
+    """The call of a cleanup whose effect outlives the process: a record that is deleted or saved, a lock that others see. Closing a
+    pool or ending a thread is what the end of the process does as well."""
+    if not site.targets:
+        return site if _outlives(site) else None
+    return next((found for target in site.targets[:2] if (found := _outliving_of(project, target)) is not None), None)
+
+
+def _outliving_of(project: Project, func: Func) -> Site | None:
+    """The same in a function, and what it calls."""
+    return next((s for f in below(project, func) for s in f.sites if not s.targets and _outlives(s)), None)
+
+
+def _outlives(site: Site) -> bool:
+    if tells(site) or not OUTLIVES.search(site.method):
+        return False
+    if site.method.startswith(("flush", "release")) and OF_THE_PROCESS.search(receiver(site)):
+        return False
+    return site.dotted is None or not site.dotted.startswith(IN_PROCESS)
 
 
 def _cleanup_behind(site: Site) -> Iterator[Site]:
@@ -84,10 +155,9 @@ def _own_handler(project: Project, entrypoint: Entrypoint) -> bool:
 
 
 def _reraises(project: Project, server: Server, path: str) -> bool:
-    """uvicorn raises the signal again since 0.29."""
-    text = project.versions.text(server.distribution, path) if server.distribution else None
-    parts = (text or "").split(".")
-    return not (len(parts) > 1 and parts[0] == "0" and parts[1].isdigit() and int(parts[1]) < 29)
+    """uvicorn raises the signal again since 0.29, also as the worker of gunicorn."""
+    text = project.versions.text("uvicorn" if server.name.startswith("uvicorn") else server.distribution, path)
+    return not (text and older_than(RERAISES_SINCE, text))
 
 
 def _at_exit(project: Project) -> Iterator[Finding]:
@@ -107,14 +177,20 @@ def _at_exit(project: Project) -> Iterator[Finding]:
                 continue
             if not all(s.sigterm == "graceful" and _reraises(project, s, site.path) for s in servers):
                 continue
+            # a worker of gunicorn is never process 1, for which the kernel drops the signal that it raises
+            forked = all(s.kind == "worker-class" for s in servers)
+            dies = forked or any(not x.pid1 for x in _telling(entrypoint))
+            kept = _outliving_of(project, target) if target is not None and dies else None
+            skipped = f", and {kept.text}() at {kept.path}:{kept.line} is left undone" if kept is not None else ""
             yield RULE.at(
                 project,
                 site,
                 f"atexit runs {name}() only when the interpreter ends by itself; below {servers[0].name} a SIGTERM ends the process by "
-                "the signal, so it never runs on a deploy",
+                f"the signal, so it never runs on a deploy{skipped}",
                 "do it in the application's lifespan shutdown (or on_shutdown hook)",
-                severity="medium",
+                severity="high" if kept is not None else "medium",
                 kinds=("service",),
+                confidence="certain" if kept is not None else "likely",
             )
             break
 
