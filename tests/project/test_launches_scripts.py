@@ -74,6 +74,19 @@ def test_arms_of_an_entry_script() -> None:
     assert not worker.development
 
 
+def test_what_a_variable_before_an_option_may_hold_is_a_word_of_its_own() -> None:
+    script = """
+        #!/bin/bash
+        stats=""
+        if [[ "$STATS_HOST" ]]; then
+          stats="--statsd-host ${STATS_HOST}:${STATS_PORT} "
+        fi
+        gunicorn shop.wsgi:app ${stats}--timeout "${WEB_TIMEOUT:-600}"
+    """
+    (web,) = launches({"Dockerfile": 'FROM python:3\nCOPY . /\nCMD ["/run.sh"]\n', "run.sh": script, "shop/wsgi.py": APP})
+    assert values(web)["timeout"] == "600"
+
+
 def test_arm_that_a_manifest_names_is_no_management() -> None:
     compose = """
         services:

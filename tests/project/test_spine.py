@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+from project.made_repository import written
 
 from runtime_ops.discover import discover
 from runtime_ops.gather import gather
@@ -694,3 +696,178 @@ def test_threads_of_a_collection_that_main_waits_for(
     gathered = gather(tmp_path, discover(tmp_path), workers=1)
     (entrypoint,) = Project(gathered.modules, gathered.artifacts, gathered.paths).entrypoints
     assert entrypoint.kind == kind
+
+
+def kinds_of(root: Path, files: dict[str, str]) -> dict[str, str]:
+    """Each entrypoint's kind, by its id."""
+    project = written(root, files)
+    return {e.id: e.kind for e in project.entrypoints}
+
+
+LIBRARIES_THAT_SERVE = {
+    "a reactor behind an interface": """
+        from twisted.internet.interfaces import IReactorFDSet, IReactorTCP
+
+        class Reactor(IReactorFDSet, IReactorTCP):
+            pass
+
+        class Shop:
+            def __init__(self, reactor: Reactor):
+                self.reactor = reactor
+
+            def run(self):
+                self.reactor.run()
+
+        def main():
+            Shop(made()).run()
+    """,
+    "a consumer of karton": """
+        from karton.core import Karton
+
+        class Mailer(Karton):
+            def process(self, task):
+                print(task)
+
+        def main():
+            Mailer().loop()
+    """,
+    "a connector with a schedule": """
+        from pycti import OpenCTIConnectorHelper
+
+        class Feed:
+            def __init__(self):
+                self.helper = OpenCTIConnectorHelper({})
+
+            def turn(self):
+                print("fetched")
+
+            def run(self):
+                self.helper.schedule_iso(message_callback=self.turn, duration_period="PT1H")
+
+        def main():
+            Feed().run()
+    """,
+    "a stream of messages": """
+        from google.cloud import pubsub_v1
+
+        def main():
+            stream = pubsub_v1.SubscriberClient().subscribe("orders", callback=print)
+            stream.result()
+    """,
+    "a subclass of gunicorn's program": """
+        from gunicorn.app.base import Application
+
+        class Server(Application):
+            def load(self):
+                return None
+
+        def main():
+            Server().run()
+    """,
+    "a function that a library runs": """
+        import asyncio
+        import typer
+
+        async def watch():
+            while True:
+                await asyncio.sleep(5)
+
+        def run():
+            asyncio.run(watch())
+
+        def main():
+            typer.run(run)
+    """,
+    "a listener in a loop": """
+        from goods.redis import UpdateListener
+
+        def main():
+            while True:
+                listener = UpdateListener()
+                listener.run()
+    """,
+    "one of a family of managers": """
+        import time
+
+        class Manager:
+            def blocking_start(self):
+                while True:
+                    time.sleep(1)
+
+        class Threaded(Manager):
+            def blocking_start(self):
+                while True:
+                    time.sleep(2)
+
+        def main():
+            built("shop.Threaded").blocking_start()
+    """,
+}
+NOT_SERVING = {
+    "a task that the own object keeps": """
+        import asyncio
+
+        class Client:
+            async def start(self):
+                self.task = asyncio.create_task(self.read())
+
+            async def read(self):
+                while True:
+                    await asyncio.sleep(1)
+
+        async def ask():
+            client = Client()
+            await client.start()
+            print("asked")
+
+        def main():
+            asyncio.run(ask())
+    """,
+    "two classes of one method's name": """
+        import time
+
+        class Mail:
+            def blocking_start(self):
+                while True:
+                    time.sleep(1)
+
+        def main():
+            built("shop.Mail").start()
+    """,
+}
+
+
+@pytest.mark.parametrize("case", LIBRARIES_THAT_SERVE)
+def test_what_keeps_a_program_up(tmp_path: Path, case: str) -> None:
+    kinds = kinds_of(tmp_path, {"app.py": dedent(LIBRARIES_THAT_SERVE[case]).lstrip() + TAIL})
+    assert kinds["app.py"] in ("service", "worker")
+
+
+@pytest.mark.parametrize("case", NOT_SERVING)
+def test_what_comes_back(tmp_path: Path, case: str) -> None:
+    assert kinds_of(tmp_path, {"app.py": dedent(NOT_SERVING[case]).lstrip() + TAIL}) == {"app.py": "cli"}
+
+
+def test_a_command_that_serves_takes_the_launch_from_its_group(tmp_path: Path) -> None:
+    code = """
+        import time
+        import click
+
+        @click.group()
+        def cli():
+            pass
+
+        @cli.command()
+        def watch():
+            while True:
+                time.sleep(1)
+    """
+    image = 'FROM python:3\nCOPY . /\nCMD ["python", "app.py", "watch"]\n'
+    project = written(tmp_path, {"app.py": dedent(code).lstrip() + "\n\nif __name__ == '__main__':\n    cli()\n", "Dockerfile": image})
+    assert {e.id: (e.kind, len(e.launches)) for e in project.entrypoints} == {"app.py::watch": ("worker", 1), "app.py": ("cli", 0)}
+
+
+@pytest.mark.parametrize(("listening", "kind"), [("self.reactor.listenTCP(80, site)", "service"), ("pass", "worker")])
+def test_a_reactor_that_listens_is_a_service(tmp_path: Path, listening: str, kind: str) -> None:
+    code = LIBRARIES_THAT_SERVE["a reactor behind an interface"].replace("self.reactor.run()", f"{listening}\n                self.reactor.run()")
+    assert kinds_of(tmp_path, {"app.py": dedent(code).lstrip() + TAIL}) == {"app.py": kind}

@@ -44,6 +44,9 @@ CLI_LIBRARIES = (
 )
 DJANGO_COMMANDS = "django.core.management.execute_from_command_line"
 RUN_UNATTENDED = ("service", "worker", "job")
+TWISTED = "twisted"
+LISTENS = frozenset({"listenTCP", "listenSSL", "listenUNIX", "serverFromString", "TCP4ServerEndpoint", "SSL4ServerEndpoint"})
+"""Calls by which a twisted program takes connections (twisted 25.5.0, internet/interfaces.py, endpoints.py)."""
 LOOPS = frozenset({"asyncio", "uvloop"})
 """Libraries of event loops: who turns one serves by the tasks on it."""
 SERVER_SEARCH = 400  # functions from main that are looked through for a server; nearer ones first
@@ -475,7 +478,7 @@ class EntrypointFinder:
     def _withdraw(self, launch: Launch, keeper: Entrypoint) -> None:
         """The launch names a command, so it does not start the whole group as well."""
         for entry in self.found.values():
-            if entry is not keeper and launch in entry.launches and len(entry.launches) > 1:
+            if entry is not keeper and launch in entry.launches and (len(entry.launches) > 1 or keeper.main in entry.commands):
                 entry.launches = tuple(x for x in entry.launches if x is not launch)
                 entry.kind, entry.framework = self._classify(entry)
 
@@ -618,6 +621,8 @@ class EntrypointFinder:
             if last.how == "loop" and any(_answers(site) for site in last.function.sites):
                 kind = "service"
             own = _of_place(last)
+            if own == TWISTED and _listens(entry.modules):
+                kind = "service"
             return kind, own if kind == "worker" and last.how == "call" else framework or own
         if any(x.role in ("job", "init") for x in entry.launches):
             return "job", framework if framework in ("argparse", "click", "typer") else ""
@@ -664,6 +669,11 @@ def _answers(site: Site) -> bool:
     return site.method == "handle_request" and any(
         base.rpartition(".")[0] in SERVER_MODULES for klass in site.function.module.classes.values() for base in klass.external_bases
     )
+
+
+def _listens(modules: Iterable[Module]) -> bool:
+    """Whether a program whose reactor turns takes connections on a port of its own."""
+    return any(site.method in LISTENS for module in modules for func in module.functions.values() for site in func.sites)
 
 
 def _of_place(place: ServingPlace) -> str:

@@ -11,6 +11,7 @@ from runtime_ops.project.commands import Word, Words, split_word
 from runtime_ops.project.variables import Variables, fill
 
 ALL_ARGUMENTS = ("$@", "$*", "${@}", "${*}")
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#[^\"']*$")
 """A comment up to the end of its line; one with quotes in it is taken for a word's rest, and left."""
 _ARRAY = re.compile(r"\$\{(\w+)\[[@*]\]\}\Z")
@@ -113,7 +114,8 @@ class ShellValues:
             else:
                 filled, complete = self.fill(plain, arguments)
                 word = word._replace(text=filled)
-                if complete and not use.quoted:
+                # ``${statsd}--timeout``: what a variable is seen to hold up to a space is a word of its own, whatever is in it
+                if not use.quoted and (complete or (" " not in plain and " " in _REFERENCE.sub("", filled))):
                     made.extend(split_word(word))
                 else:
                     made.append(word)

@@ -46,6 +46,8 @@ TASKS = frozenset(("create_task", "ensure_future"))
 """Those that give a coroutine to the loop and come back at once."""
 AWAITED_THREADS = frozenset(("to_thread", "run_in_executor", "run_in_threadpool", "run_sync"))
 """Methods by which a coroutine waits for a function that runs in a thread: a server that runs there is what the program serves by."""
+RUNNERS = frozenset(("typer.run", "fire.Fire", "absl.app.run", "plac.call", "defopt.run", "cyclopts.run", "anyio.run", "trio.run"))
+"""Those that run the function which they are given, and come back when it does."""
 CONSUMER_KINDS = ("consumer",)
 
 
@@ -139,7 +141,7 @@ class Spine:
         found = []
         drives = _drives_coroutines(func)
         for edge in self.links.callees.get(func, ()):
-            if edge.how == "reference" and _waited_for(edge.site):
+            if edge.how == "reference" and (edge.via in RUNNERS or _waited_for(edge.site)):
                 inner = self.places(edge.callee, depth + 1)
                 if inner:
                     site = edge.site
@@ -147,12 +149,12 @@ class Spine:
                         ServingPlace("through", inner[0].kind, func, site.line, site.steps, site, None, edge.callee)
                     )
         for site in func.sites:
-            if (site.weak and not _of_one_file(site)) or len(site.targets) > 3 or _cleans_up(site.steps):
+            if (site.weak and not _of_one_family(site)) or len(site.targets) > 3 or _cleans_up(site.steps):
                 continue
             for target in site.targets:
                 if target is func or target.facts.is_generator or runs_aside(target, self.links):
                     continue
-                if target.facts.is_async and not (site.awaited or drives):
+                if target.facts.is_async and not (site.awaited or (drives and not _left_to_a_task(site))):
                     continue
                 inner = self.places(target, depth + 1)
                 if inner:
@@ -300,10 +302,14 @@ def _cleans_up(steps: tuple[Step, ...]) -> bool:
     return any(step.arm == "final" for step in steps)
 
 
-def _of_one_file(site: Site) -> bool:
-    """Whether a method found by its name is one of a few ways that one file offers: ``self.strategy.process_queues()``. A name of
-    one word (``run``, ``start``) says too little."""
-    return "_" in site.method.strip("_") and len({target.module for target in site.targets}) == 1
+def _of_one_family(site: Site) -> bool:
+    """Whether a method found by its name is one of a few ways that one file offers (``self.strategy.process_queues()``), or that
+    one family of classes does. A name of one word (``run``, ``start``) says too little."""
+    if "_" not in site.method.strip("_"):
+        return False
+    classes = [target.cls for target in site.targets if target.cls is not None]
+    related = len(classes) == len(site.targets) and any(all(a in k.ancestry for k in classes) for a in classes)
+    return related or len({target.module for target in site.targets}) == 1
 
 
 def _gate(site: Site) -> bool:
@@ -329,6 +335,16 @@ def _serves(dotted: str) -> str:
 def _drives_coroutines(func: Func) -> bool:
     """Whether coroutines made in the function are run to their end in it: by run, gather, run_until_complete, wait."""
     return any(site.method in DRIVERS for site in func.sites)
+
+
+def _left_to_a_task(site: Site) -> bool:
+    """Whether a coroutine becomes a task that the own object keeps, in a function that waits for none: it goes on and comes back."""
+    given = kept(site)
+    if given.scope != "argument" or given.name.rpartition(".")[2] not in TASKS:
+        return False
+    task = next((s for s in site.function.sites if s.method in TASKS and any(arg is site.call for arg in s.call.args)), None)
+    others = any(s.method in DRIVERS - TASKS for s in site.function.sites)
+    return task is not None and not task.awaited and kept(task).scope == "attribute" and not others
 
 
 def _waited_for(site: Site) -> bool:
@@ -397,6 +413,8 @@ def _works(loop: m.While, func: Func) -> bool:
                 return False
             if _at_once(site):
                 continue
+            if site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
+                return True
             if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
                 return True
             if lasting and _reads(site, 0):
