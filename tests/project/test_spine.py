@@ -869,5 +869,6 @@ def test_a_command_that_serves_takes_the_launch_from_its_group(tmp_path: Path) -
 
 @pytest.mark.parametrize(("listening", "kind"), [("self.reactor.listenTCP(80, site)", "service"), ("pass", "worker")])
 def test_a_reactor_that_listens_is_a_service(tmp_path: Path, listening: str, kind: str) -> None:
-    code = LIBRARIES_THAT_SERVE["a reactor behind an interface"].replace("self.reactor.run()", f"{listening}\n                self.reactor.run()")
+    turned = "self.reactor.run()"
+    code = LIBRARIES_THAT_SERVE["a reactor behind an interface"].replace(turned, f"{listening}\n{16 * chr(32)}{turned}")
     assert kinds_of(tmp_path, {"app.py": dedent(code).lstrip() + TAIL}) == {"app.py": kind}
