@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import said
+from tests.rules.judging import said, shown
 
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["python", "app.py"]\n'
 
@@ -51,3 +51,35 @@ def test_failure_arm_that_calls_what_ends_the_loop(tmp_path: Path, test: str, ar
         f"                {arm}\nwhile True:\n    Poller().run()\n"
     )
     assert len([f for f in said(tmp_path, "endless-retry", {"app.py": code, "Dockerfile": IMAGE}) if f.line != 15]) == count
+
+
+SHOP = """import os, time
+import flask, psycopg2, requests, client, prometheus_client
+app = flask.Flask(__name__)
+@app.get('/a')
+def a():
+    {inside}
+    return ''
+{outside}
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "call", "told"),
+    [
+        ("os.getenv('N', 80)", "app.run(port={})", None),  # Flask.run converts
+        ("os.getenv('N', '80')", "app.run('0.0.0.0', {})", None),
+        ("os.getenv('N', 80)", "prometheus_client.start_http_server({})", "so it works only as long as nobody configures it"),
+        ("os.getenv('N', '80')", "prometheus_client.start_http_server({})", "whether it is set or not: the call raises TypeError"),
+        ("os.environ['N']", "time.sleep({})", "whatever it is: the call raises TypeError"),
+        ("os.getenv('N', 3)", "psycopg2.connect(connect_timeout={})", None),  # a text for libpq
+        ("os.getenv('N', 3)", "client.Client(connect_timeout={})", "so it works only as long as nobody configures it"),
+        ("os.getenv('N', '3')", "client.Client(connect_timeout={})", None),  # it is given a text every day
+        ("os.getenv('N', 3)", "requests.get('http://a', timeout={})", "the call raises ValueError"),
+    ],
+)
+def test_takers_of_a_text_where_a_number_belongs(tmp_path: Path, read: str, call: str, told: str | None) -> None:
+    code = SHOP.format(inside=call.format("N") if "app.run" not in call else "pass", outside="").replace("app =", f"N = {read}\napp =")
+    code += call.format("N") * ("app.run" in call)
+    found = shown(tmp_path, "unconverted-number", {"app.py": code, "Dockerfile": IMAGE})
+    assert [(told or "") in f.message for f in found] == ([True] if told else [])
