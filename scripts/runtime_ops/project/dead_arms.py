@@ -29,7 +29,7 @@ def shut_out(step: Step, values: Mapping[str, object]) -> bool:
     """Whether what is known of the names closes the arm of a condition in which a place stands."""
     if not isinstance(step.stmt, m.If) or step.arm not in ("body", "orelse"):
         return False
-    told = _truth(step.stmt.test, values)
+    told = truth(step.stmt.test, values)
     return told is not None and told is not (step.arm == "body")
 
 
@@ -63,15 +63,15 @@ def _switch(default: m.Expr | None) -> bool:
     return isinstance(default, m.Const) and isinstance(default.value, bool | None)
 
 
-def _truth(test: m.Expr, values: Mapping[str, object]) -> bool | None:
+def truth(test: m.Expr, values: Mapping[str, object]) -> bool | None:
     """Whether the test holds for what is known of the names; None where that is not told."""
     if isinstance(test, m.Name):
         return bool(values[test.id]) if test.id in values else None
     if isinstance(test, m.UnaryOp) and test.op == "not":
-        told = _truth(test.operand, values)
+        told = truth(test.operand, values)
         return None if told is None else not told
     if isinstance(test, m.BoolOp):
-        parts = [_truth(part, values) for part in test.values]
+        parts = [truth(part, values) for part in test.values]
         if test.op == "and":
             return False if False in parts else None if None in parts else True
         return True if True in parts else None if None in parts else False
@@ -79,4 +79,6 @@ def _truth(test: m.Expr, values: Mapping[str, object]) -> bool | None:
         right = test.rights[0]
         if isinstance(right, m.Const) and right.value is None and test.ops in (("is",), ("is not",)):
             return (values[test.left.id] is None) is (test.ops == ("is",))
+        if isinstance(right, m.Const) and isinstance(right.value, bool) and test.ops[0] in ("is", "==", "is not", "!="):
+            return (values[test.left.id] == right.value) is (test.ops[0] in ("is", "=="))
     return None

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
+from runtime_ops.project.dead_arms import truth
 from runtime_ops.project.flows import ends, sites_by_call, sites_in
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Site, blocks_of
@@ -108,6 +109,58 @@ def loop_ends(loop: Loop, func: Func) -> frozenset[str]:
 def loop_can_end(loop: Loop, func: Func) -> bool:
     """Whether anything that is written can end the loop."""
     return bool(loop_ends(loop, func))
+
+
+def told_to_end(block: m.Block, loop: m.While, func: Func) -> bool:
+    """Whether a block surely makes the loop's own condition false: ``done = True`` in a ``while not done``, ``self.running = False``
+    (there, or in a method that it calls), ``stop.set()`` in a ``while not stop.is_set()``. What it does in some of its arms only,
+    or takes back, does not count."""
+    names = {node.id for node in m.walk(loop.test) if isinstance(node, m.Name)}
+    if not names:
+        return False  # ``while True``
+    known: dict[str, object] = {}
+    _learn(block, known, func, 0)
+    told = {name: value for name, value in known.items() if name in names and value is not _UNSURE}
+    return bool(told) and truth(_without_calls(loop.test), told) is False
+
+
+_UNSURE = object()
+_FLAGS = {"set": True, "clear": False}
+"""Methods of an Event, and what its ``is_set()`` gives from then on."""
+
+
+def _learn(block: m.Block, known: dict[str, object], func: Func, depth: int) -> None:
+    """What a block leaves in names, as far as it is a literal; `_UNSURE` where it may be another value."""
+    for stmt in block:
+        if isinstance(stmt, m.Assign):
+            value = stmt.value.value if isinstance(stmt.value, m.Const) else _UNSURE
+            known.update({target.id: value for target in stmt.targets if isinstance(target, m.Name)})
+            continue
+        if isinstance(stmt, m.AugAssign) and isinstance(stmt.target, m.Name):
+            known[stmt.target.id] = _UNSURE
+        for inner, _ in blocks_of(stmt):
+            perhaps: dict[str, object] = {}
+            _learn(inner, perhaps, func, depth)
+            known.update(dict.fromkeys(perhaps, _UNSURE))
+        if not isinstance(stmt, m.ExprStmt) or not isinstance(stmt.value, m.Call) or not isinstance(stmt.value.func, m.Name):
+            continue
+        owner, _, method = stmt.value.func.id.rpartition(".")
+        if method in _FLAGS:
+            known[f"{owner}.is_set"] = known[f"{owner}.isSet"] = _FLAGS[method]
+        site = sites_by_call(func).get(id(stmt.value))
+        if owner in ("self", "cls") and site is not None and len(site.targets) == 1 and not site.weak and depth < DEPTH:
+            _learn(site.targets[0].facts.body, known, site.targets[0], depth + 1)
+
+
+def _without_calls(test: m.Expr) -> m.Expr:
+    """The condition with ``stop.is_set()`` as a name of its own, so that what is known of it can be asked."""
+    if isinstance(test, m.Call) and isinstance(test.func, m.Name) and not test.args:
+        return test.func
+    if isinstance(test, m.UnaryOp):
+        return test._replace(operand=_without_calls(test.operand))
+    if isinstance(test, m.BoolOp):
+        return test._replace(values=tuple(_without_calls(value) for value in test.values))
+    return test
 
 
 def sleep_sites(block: object, func: Func, links: Links, depth: int = 0) -> tuple[Site, ...]:

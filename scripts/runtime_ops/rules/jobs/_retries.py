@@ -11,7 +11,7 @@ from runtime_ops.libraries.retries import RetryPolicy, retry_policies
 from runtime_ops.project.build import Project
 from runtime_ops.project.decorators import handed_through
 from runtime_ops.project.flows import ends
-from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless
+from runtime_ops.project.loops import counts_attempts, has_sleep, is_endless, told_to_end
 from runtime_ops.project.model import Func, Place, Step, Value
 from runtime_ops.project.source_text import source_of
 
@@ -147,7 +147,7 @@ def _retry_loop(func: Func, place: Place) -> Iterator[RetryLoop]:
             continue
         for handler in stmt.handlers:
             out = ends(handler.body, func)
-            if out & {"raise", "exit", "return", "break"}:
+            if out & {"raise", "exit", "return", "break"} or told_to_end(handler.body, loop, func):
                 continue
             after = ends(loop.body[number + 1 :], func) if "fall" in out else frozenset({"continue"})
             if after & {"continue", "fall"} and not (after & {"break", "return"} and "fall" in out):

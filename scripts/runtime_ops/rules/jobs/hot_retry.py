@@ -11,7 +11,7 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.jobs import IN_MEMORY, QUEUE_NAME
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless, sleep_sites
+from runtime_ops.project.loops import SLEEPS, counts_attempts, has_sleep, is_endless, sleep_sites, told_to_end
 from runtime_ops.project.model import Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._outside import reaches_outside
@@ -77,7 +77,7 @@ def _goes_round(arm: HandlerEffects, loop: m.While) -> bool:
     """The ``try`` is the loop's own statement, and the arm neither leaves the loop nor passes what could pause."""
     if arm.ends & {"raise", "return", "break", "exit"} or not any(s is arm.attempt for s in loop.body):
         return False
-    return True
+    return not told_to_end(arm.handler.body, loop, arm.func)
 
 
 def _confidence(project: Project, arm: HandlerEffects) -> str:

@@ -17,7 +17,7 @@ from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends
 from runtime_ops.project.hooks import Hook
 from runtime_ops.project.log_calls import LogCall, log_call
-from runtime_ops.project.loops import is_endless
+from runtime_ops.project.loops import is_endless, told_to_end
 from runtime_ops.project.model import Func, Site, places_of
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
@@ -227,6 +227,7 @@ def last_resort(project: Project, arm: HandlerEffects) -> str:
     loop = arm.loop
     low = arm.loudest in LOW_LEVELS
     turns = arm.ends <= {"fall", "continue"}  # pages that are fetched until one fails are no loop of a service
+    turns = turns and not (isinstance(loop, m.While) and told_to_end(arm.handler.body, loop, arm.func))
     if loop is not None and is_endless(loop) and turns and _is_a_turn(arm, loop) and not low and not _reconnects(arm):
         return "this is the last place that sees what ends a turn of the loop"
     if is_job(arm.func, project.links) and loop is None and _whole(arm):
