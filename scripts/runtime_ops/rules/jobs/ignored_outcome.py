@@ -19,6 +19,7 @@ from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._waiting import likely_way
 from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
 from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
+from runtime_ops.rules.jobs._untested_answers import Taken, untested_answers
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
@@ -38,6 +39,7 @@ LOCAL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])[:/]")
 def check(project: Project) -> Iterator[Finding]:
     # the answers of one client in one file are dropped by one habit
     yield from together(f for site in _written(project) if (f := _response(project, site)) is not None)
+    yield from together(f for taken in untested_answers(project) if (f := _untested(project, taken)) is not None)
     for site in project.links.sites(*PARTIAL):
         if site.used or _one_byte(site) or _to_pipe(site) or not _runs(project, site.function):
             continue
@@ -58,6 +60,26 @@ def check(project: Project) -> Iterator[Finding]:
         RULE.at(project, child.waited, child.text, CHECKED, severity=child.severity, confidence="certain")
         for child in unread_children(project)
         if _runs(project, child.made.function) and not for_development(child.made.path)
+    )
+
+
+def _untested(project: Project, taken: Taken) -> Finding | None:
+    site = taken.site
+    func = site.function
+    runs = any(project.phases(site).values())
+    if for_development(site.path) or stated(func) or optional(func.name):
+        return None
+    if not runs and not project.imported_by(func.module, "service", "worker"):
+        return None
+    typed = is_management_command(func.path) or is_command(func, project.links)
+    return RULE.at(
+        project,
+        site,
+        f"Nobody looks at the status of what {site.text}() answered, and line {taken.line} {taken.does}: a 4xx or 5xx raises nothing by "
+        "itself, so an error page is taken for the content",
+        "call raise_for_status() before the content is used, and decide what becomes of the work when it failed",
+        severity="low" if typed else None,
+        confidence="likely" if runs and taken.sure else "possible",
     )
 
 
