@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from runtime_ops.facts import model as m
@@ -9,7 +10,7 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.timeouts import Wait
 from runtime_ops.project.deadlines import Deadline, Judge, calls_of, loosest
 from runtime_ops.project.links import Links
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Klass, Site, Value
 from runtime_ops.project.source_text import source_of
 
 BLOCKS = frozenset(
@@ -19,6 +20,8 @@ BLOCKS = frozenset(
 )
 GREEN_BLOCKS = frozenset({"gevent.Timeout", "gevent.timeout.Timeout", "eventlet.Timeout", "eventlet.timeout.Timeout"})
 """Blocks that also end blocking calls, since these yield to the hub when the library is patched in."""
+OWN_BLOCK = re.compile(r"(?i)time_?out|time_?limit|deadline")
+"""Names of context managers of the project that end what stands in their block (by an alarm, by a timer of the hub)."""
 RUN_LIMITED = {
     "gevent.with_timeout": (0, 1), "gevent.timeout.with_timeout": (0, 1), "eventlet.with_timeout": (0, 1),
     "eventlet.timeout.with_timeout": (0, 1), "eventlet.greenthread.with_timeout": (0, 1), "func_timeout.func_timeout": (0, 1),
@@ -31,6 +34,12 @@ ALARMS = frozenset({"signal.alarm", "signal.setitimer"})
 DECORATORS = ("timeout", "timeout_decorator", "with_timeout", "time_limit", "func_set_timeout")
 DEPTH = 4  # callers of callers; deeper chains were not seen to carry a limit
 LIMIT = Wait("outer limit", "stdlib", "", "no", "", unbounded_values=(None,))
+
+
+def _own_block(value: Value | None, call: m.Call) -> bool:
+    """``with time_limit(120): …``, of the project: what a context manager of that name is given is what it limits."""
+    target = value.target if value is not None else None
+    return isinstance(target, Func | Klass) and bool(call.args or call.keywords) and OWN_BLOCK.search(target.name) is not None
 
 
 class OuterLimits:
@@ -58,7 +67,7 @@ class OuterLimits:
                 if isinstance(item, m.Call):
                     value = self.links.names.value(item.func, site.function)
                     name = value.name if value is not None else source_of(item.func)
-                    if name in GREEN_BLOCKS or (asynchronous and name in BLOCKS):
+                    if name in GREEN_BLOCKS or (asynchronous and name in BLOCKS) or _own_block(value, item):
                         found.append(self._limit(item, site.function, "outer"))
         if asynchronous:
             found += [d for other in site.function.sites if (d := self._wait_for(other, site)) is not None]

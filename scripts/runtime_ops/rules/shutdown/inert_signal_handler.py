@@ -21,6 +21,8 @@ RULE = Rule(
     lead=True,
 )
 TERMINATION = frozenset(("SIGTERM",))
+FORKING = frozenset(("celery", "rq"))
+"""Workers that run each job in a child."""
 
 
 @RULE.check
@@ -29,9 +31,18 @@ def check(project: Project) -> Iterator[Finding]:
         entrypoints = owners(project, registration.site) or _kept_up(project, registration)
         if not entrypoints or registration.disposition == "SIG_DFL" or not TERMINATION & set(registration.signals):
             continue
+        if _in_a_child(project, registration, entrypoints):
+            continue
         reason = why_inert(project, registration)
         if reason is not None:
             yield _finding(project, registration, entrypoints, *reason)
+
+
+def _in_a_child(project: Project, registration: Registration, entrypoints: tuple[Entrypoint, ...]) -> bool:
+    """Whether a job installs it, in a process that a worker forked for its jobs: the worker itself hears SIGTERM as before, and
+    lets the job end (celery 5.6, prefork; rq 2.6, work-horse)."""
+    phases = project.phases(registration.site)
+    return all(e.framework in FORKING and phases.get(e, frozenset()) == {"serving"} for e in entrypoints)
 
 
 def _kept_up(project: Project, registration: Registration) -> tuple[Entrypoint, ...]:

@@ -24,6 +24,8 @@ RULE = Rule(
 )
 
 ON_ERROR = re.compile(r"(?i)\b(?:on|upon|in case of|if there is) (?:an? |any )?(?:error|failure|exception)")
+SOFT_LIMITS = ("task_soft_time_limit", "CELERY_TASK_SOFT_TIME_LIMIT", "CELERYD_TASK_SOFT_TIME_LIMIT")
+HARD_LIMITS = ("task_time_limit", "CELERY_TASK_TIME_LIMIT", "CELERYD_TASK_TIME_LIMIT")
 
 
 @RULE.check
@@ -241,14 +243,16 @@ def _job_limits(project: Project) -> Iterator[Finding]:
         if not entrypoints:
             continue
         name = limits[-1].exception.rpartition(".")[2]
+        killed = job.system.name == "celery" and _killed(project, job.options)
+        end = "until the hard limit kills its process, without cleanup" if killed else "without a limit"
         yield RULE.in_function(
             project,
             arm.func,
             arm.line,
             f"The time limit of the job {arm.func.name} arrives as {name}, an Exception: this arm takes it for a failure of one turn "
-            "and the job runs on without a limit",
+            f"and the job runs on {end}",
             f"except {name}: raise before the broad arm",
-            severity="medium",
+            severity="low" if killed else "medium",
         )
 
 
@@ -257,11 +261,19 @@ def _limited(project: Project, system: str, options: m.Call | None) -> bool:
         return True  # DEFAULT_TIMEOUT 180 s (rq 3.0.0)
     if options is not None and options.keyword("soft_time_limit") is not None:
         return True
-    words = ("task_soft_time_limit", "CELERY_TASK_SOFT_TIME_LIMIT", "CELERYD_TASK_SOFT_TIME_LIMIT")
+    return system == "celery" and _set_for_all(project, SOFT_LIMITS)
+
+
+def _killed(project: Project, options: m.Call | None) -> bool:
+    """Whether celery kills the process of the job at a hard limit (celery 5.6, ``time_limit``: SIGKILL)."""
+    return (options is not None and options.keyword("time_limit") is not None) or _set_for_all(project, HARD_LIMITS)
+
+
+def _set_for_all(project: Project, words: tuple[str, ...]) -> bool:
+    """Whether the settings of celery give a limit under one of these names."""
     return any(
         name.rpartition(".")[2] in words and any(_positive(b.expr) for b in bindings)
         for module in project.modules
-        if system == "celery"
         for name, bindings in module.level.bindings.items()
     )
 
