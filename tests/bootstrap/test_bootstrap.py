@@ -109,6 +109,30 @@ def test_release_reads_the_leading_numbers() -> None:
     assert libraries.release("nonsense") == ()
 
 
+def test_version_of_an_installed_library_is_told_by_the_folder_beside_it(tmp_path: Path) -> None:
+    module = tmp_path / "yaml/__init__.py"
+    assert libraries.version_beside(str(module), "pyyaml") is None
+    (tmp_path / "PyYAML-6.0.2.dist-info").mkdir()
+    (tmp_path / "pyyaml_env-1.0.dist-info").mkdir()
+    assert libraries.version_beside(str(module), "pyyaml") == "6.0.2"
+    (tmp_path / "pyyaml-5.1.dist-info").mkdir()
+    assert libraries.version_beside(str(module), "pyyaml") is None, "left over by a broken update: asked the slow way"
+    assert libraries.version_beside(None, "pyyaml") is None
+    (tmp_path / "markdown_it_py-4.0.dist-info").mkdir()
+    assert libraries.version_beside(str(module), "markdown-it-py") == "4.0"
+
+
+def test_a_library_that_is_too_old_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "yaml").mkdir()
+    (tmp_path / "yaml/__init__.py").write_text("")
+    (tmp_path / "PyYAML-6.0.1.dist-info").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "yaml", raising=False)
+    assert libraries.missing() == ["pyyaml>=6.0.2"]
+    (tmp_path / "PyYAML-6.0.1.dist-info").rename(tmp_path / "PyYAML-6.0.2.dist-info")
+    assert libraries.missing() == []
+
+
 def test_forbidden_bootstrap_names_libraries_and_commands(bare_python: Path, probe: Path, tmp_path: Path) -> None:
     code, out, err = run(bare_python, probe, tmp_path / "cache", PYRUNOPS_NO_BOOTSTRAP="1")
     assert (code, out) == (2, "")

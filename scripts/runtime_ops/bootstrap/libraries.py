@@ -11,8 +11,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_ops.bootstrap import private
-
 LOCK = Path(__file__).with_name("requirements.lock")
 SCRIPTS = Path(__file__).resolve().parents[2]
 VENDOR = SCRIPTS / "_vendor"
@@ -55,6 +53,9 @@ def provide() -> None:
         return
     if os.environ.get(NO_BOOTSTRAP, "") not in ("", "0"):
         raise BootstrapError(explain(lacking, f"{NO_BOOTSTRAP} is set, so nothing was installed"))
+    # late: it needs processes, hashes and temporary folders, and all that for one start in its life
+    from runtime_ops.bootstrap import private
+
     try:
         folder = private.folder(LOCK, usable)
     except private.PrivateFolderError as error:
@@ -75,15 +76,39 @@ def missing() -> list[str]:
 
 def importable(library: Library) -> bool:
     """Whether the interpreter has the library in a version that will do. Imports nothing."""
-    if importlib.util.find_spec(library.module) is None:
+    spec = importlib.util.find_spec(library.module)
+    if spec is None:
         return False
-    from importlib import metadata  # slow to import, and the bundle never gets here
+    beside = version_beside(spec.origin, library.distribution)
+    if beside is not None:
+        return release(beside) >= library.minimum
+    from importlib import metadata  # takes longer than the rest of the bootstrap together
 
     try:
         version = metadata.version(library.distribution)
     except metadata.PackageNotFoundError:
         return False
     return release(version) >= library.minimum
+
+
+def version_beside(module: str | None, distribution: str) -> str | None:
+    """The version in the name of the folder that installers leave beside a package, ``pyyaml-6.0.2.dist-info``; None where
+    there is none, or more than one."""
+    if module is None:
+        return None
+    wanted = normal(distribution)
+    try:
+        names = os.listdir(Path(module).parent.parent)
+    except OSError:
+        return None
+    parts = [name.removesuffix(".dist-info").partition("-") for name in names if name.endswith(".dist-info")]
+    found = [version for name, _, version in parts if normal(name) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def normal(distribution: str) -> str:
+    """A distribution's name as all spellings of it are compared."""
+    return distribution.replace("_", "-").replace(".", "-").lower()
 
 
 def release(version: str) -> tuple[int, ...]:
