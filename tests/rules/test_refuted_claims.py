@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.judging import said, shown
+from judging import said, shown
 
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["python", "app.py"]\n'
 

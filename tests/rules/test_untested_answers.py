@@ -25,6 +25,16 @@ def served(body: str) -> dict[str, str]:
     return {"app.py": HEAD + body + "\n\nif __name__ == '__main__':\n    app.run()\n"}
 
 
+BY_A_SESSION = """
+@app.post("/covers")
+async def cover():
+    async with aiohttp.ClientSession() as session:
+        async with session.get("http://covers/1") as answer:
+            data = await answer.read()
+    with open("/data/cover", "wb") as out:
+        out.write(data)
+    return ""
+"""
 TAKEN = {
     "written in parts": """
 @app.post("/covers")
@@ -35,16 +45,7 @@ def cover():
             out.write(part)
     return ""
 """,
-    "written by a session of a with block": """
-@app.post("/covers")
-async def cover():
-    async with aiohttp.ClientSession() as session:
-        async with session.get("http://covers/1") as answer:
-            data = await answer.read()
-    with open("/data/cover", "wb") as out:
-        out.write(data)
-    return ""
-""",
+    "written by a session of a with block": BY_A_SESSION,
     "a part that may be missing is stored": """
 @app.post("/token")
 def token():
@@ -90,16 +91,7 @@ def cover():
         out.write(answer.content)
     return ""
 """,
-    "the session raises": """
-@app.post("/covers")
-async def cover():
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
-        async with session.get("http://covers/1") as answer:
-            data = await answer.read()
-    with open("/data/cover", "wb") as out:
-        out.write(data)
-    return ""
-""",
+    "the session raises": BY_A_SESSION.replace("ClientSession()", "ClientSession(raise_for_status=True)"),
     "a checksum": """
 import hashlib
 

@@ -23,16 +23,15 @@ from runtime_ops.project.dead_arms import never_entered
 from runtime_ops.project.decorators import decorated_by, is_job
 from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import Entrypoint, is_command, of_flask_group
-from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.handed import stands_for, uses
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Edge, Links, argument_of
 from runtime_ops.project.loaded import taken_from_loaded
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
-from runtime_ops.project.model import Func, Klass, Module, Site, Step, own_expressions
+from runtime_ops.project.model import Func, Klass, Module, Site, Step
 from runtime_ops.project.names import decorator_name
-from runtime_ops.project.spine import AWAITED_THREADS, FEW, TASKS, ServingPlace, Spine, phase_at
+from runtime_ops.project.spine import AWAITED_THREADS, FEW, TASKS, ServingPlace, Spine, handed_to, phase_at
 from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
@@ -611,19 +610,14 @@ class Phases:
 def made_a_task(site: Site) -> bool:
     """Whether the coroutine that a call makes is given to the loop as a task that the caller does not wait for
     (``loop.create_task(watch())``): it runs beside what follows."""
-    for expr in own_expressions(site.stmt):
-        for call in m.calls(expr):
-            if not any(arg is site.call for arg in call.args):
-                continue
-            outer = sites_by_call(site.function).get(id(call))
-            if outer is None or outer.awaited or outer.method not in (*TASKS, "run_coroutine_threadsafe"):
-                continue
-            if outer.method not in TASKS:  # of a loop in another thread: ``….result(5)`` waits for it
-                return kept(outer).scope in ("dropped", "attribute", "collection")
-            group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
-            waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
-            return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")
-    return False
+    outer = handed_to(site)
+    if outer is None or outer.awaited or outer.method not in (*TASKS, "run_coroutine_threadsafe"):
+        return False
+    if outer.method not in TASKS:  # of a loop in another thread: ``….result(5)`` waits for it
+        return kept(outer).scope in ("dropped", "attribute", "collection")
+    group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
+    waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
+    return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")
 
 
 def _step(edge: Edge) -> str:

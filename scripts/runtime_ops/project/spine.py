@@ -17,11 +17,11 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.plain import cached_property
 from runtime_ops.project.asides import runs_aside
-from runtime_ops.project.flows import ends
+from runtime_ops.project.flows import ends, sites_by_call
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import CLOCKS, is_endless
-from runtime_ops.project.model import Func, Klass, Place, Site, Step, bindings_in
+from runtime_ops.project.model import Func, Klass, Place, Site, Step, bindings_in, own_expressions
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.signals import Registration, StopFlags
 from runtime_ops.project.source_text import source_of
@@ -238,7 +238,7 @@ class Spine:
         last = func.facts.body[-1] if func.facts.body else None
         for site in func.sites:
             alone = site.stmt is last and isinstance(last, m.ExprStmt) and last.value is site.call and not site.targets
-            if alone and site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
+            if alone and _starts_consumer(site):
                 return (ServingPlace("call", "worker", func, site.line, site.steps, site, None),)
         return ()
 
@@ -337,14 +337,26 @@ def _drives_coroutines(func: Func) -> bool:
     return any(site.method in DRIVERS for site in func.sites)
 
 
+def _starts_consumer(site: Site) -> bool:
+    """Whether a call starts a consumer or worker of a library that no table knows, by its names."""
+    return site.dotted is not None and CONSUMES.search(site.dotted) is not None and surface("starter", site.dotted) is None
+
+
+def handed_to(site: Site) -> Site | None:
+    """The call that is handed the result of another one as an argument: ``create_task(watch())`` for that of ``watch()``."""
+    for expr in own_expressions(site.stmt):
+        for call in m.calls(expr):
+            if any(arg is site.call for arg in call.args):
+                return sites_by_call(site.function).get(id(call))
+    return None
+
+
 def _left_to_a_task(site: Site) -> bool:
     """Whether a coroutine becomes a task that the own object keeps, in a function that waits for none: it goes on and comes back."""
-    given = kept(site)
-    if given.scope != "argument" or given.name.rpartition(".")[2] not in TASKS:
+    task = handed_to(site)
+    if task is None or task.method not in TASKS or task.awaited or kept(task).scope != "attribute":
         return False
-    task = next((s for s in site.function.sites if s.method in TASKS and any(arg is site.call for arg in s.call.args)), None)
-    others = any(s.method in DRIVERS - TASKS for s in site.function.sites)
-    return task is not None and not task.awaited and kept(task).scope == "attribute" and not others
+    return not any(s.method in DRIVERS - TASKS for s in site.function.sites)
 
 
 def _waited_for(site: Site) -> bool:
@@ -413,7 +425,7 @@ def _works(loop: m.While, func: Func) -> bool:
                 return False
             if _at_once(site):
                 continue
-            if site.dotted and CONSUMES.search(site.dotted) and surface("starter", site.dotted) is None:
+            if _starts_consumer(site):
                 return True
             if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
                 return True

@@ -15,16 +15,22 @@ from runtime_ops.project.spine import ServingPlace
 
 def serving_places(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:
     """The places where the entrypoint stays, behind the functions that lead there."""
-    pending = list(entrypoint.places)
-    seen = set()
+    return (place for place, _ in ways_to_serving(project, entrypoint))
+
+
+def ways_to_serving(project: Project, entrypoint: Entrypoint) -> Iterator[tuple[ServingPlace, tuple[Site, ...]]]:
+    """The places where the entrypoint stays, each with the calls that lead there, the innermost first: what stands behind any of
+    them comes after the serving. A thread or process that is waited for is no such call: the signal does not end it there."""
+    pending: list[tuple[ServingPlace, tuple[Site, ...]]] = [(place, ()) for place in entrypoint.places]
+    seen: set[Func] = set()
     while pending:
-        place = pending.pop(0)
-        if place.how == "through" and place.inner is not None:
-            if place.inner not in seen:
-                seen.add(place.inner)
-                pending.extend(project.spine.places(place.inner))
-        else:
-            yield place
+        place, way = pending.pop(0)
+        if place.how != "through" or place.inner is None:
+            yield place, way
+        elif place.inner not in seen:
+            seen.add(place.inner)
+            calls = (place.site, *way) if place.site is not None and place.inner in place.site.targets else way
+            pending.extend((inner, calls) for inner in project.spine.places(place.inner))
 
 
 def registrations_of(project: Project, entrypoint: Entrypoint) -> Iterator[Registration]:

@@ -16,10 +16,9 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.flows import resolve_all, statements_after
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func, Place, Site
-from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import server_of
-from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places
+from runtime_ops.rules.shutdown._long_running import registrations_of, serving_places, ways_to_serving
 from runtime_ops.rules.shutdown._running import (
     STOP_NAME,
     below,
@@ -68,7 +67,7 @@ def _behind_the_server(project: Project) -> Iterator[Finding]:
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or for_developers(project, entrypoint) or _own_handler(project, entrypoint):
             continue
-        for place, way in _ways(project, entrypoint):
+        for place, way in ways_to_serving(project, entrypoint):
             site = place.site
             server = server_run_by(site.dotted) if site is not None and site.dotted is not None else None
             if site is None or server is None or server.code_after_run is not False or server.sigterm != "graceful":
@@ -91,21 +90,6 @@ def _behind_the_server(project: Project) -> Iterator[Finding]:
                 kinds=("service", "worker"),
                 confidence="certain" if kept is not None else "likely",
             )
-
-
-def _ways(project: Project, entrypoint: Entrypoint) -> Iterator[tuple[ServingPlace, tuple[Site, ...]]]:
-    """The places where the entrypoint stays, each with the calls that lead there, the innermost first: what stands behind any of
-    them comes after the serving. A thread or process that is waited for is no such call: the signal does not end it there."""
-    pending: list[tuple[ServingPlace, tuple[Site, ...]]] = [(place, ()) for place in entrypoint.places]
-    seen: set[Func] = set()
-    while pending:
-        place, way = pending.pop(0)
-        if place.how != "through" or place.inner is None:
-            yield place, way
-        elif place.inner not in seen:
-            seen.add(place.inner)
-            calls = (place.site, *way) if place.site is not None and place.inner in place.site.targets else way
-            pending.extend((inner, calls) for inner in project.spine.places(place.inner))
 
 
 def _telling(entrypoint: Entrypoint) -> list[Launch]:
