@@ -83,3 +83,45 @@ def test_takers_of_a_text_where_a_number_belongs(tmp_path: Path, read: str, call
     code += call.format("N") * ("app.run" in call)
     found = shown(tmp_path, "unconverted-number", {"app.py": code, "Dockerfile": IMAGE})
     assert [(told or "") in f.message for f in found] == ([True] if told else [])
+
+
+DJANGO = {
+    "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n"
+    "from django.core.management import execute_from_command_line\nif __name__ == '__main__':\n    execute_from_command_line()\n",
+    "shop/__init__.py": "",
+    "shop/settings.py": "INSTALLED_APPS = ['shop']\nROOT_URLCONF = 'shop.urls'\n",
+    "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+    "shop/urls.py": "from django.urls import path\nfrom shop.views import look\nurlpatterns = [path('a', look)]\n",
+    "shop/celery.py": "from celery import Celery\napp = Celery('shop')\napp.autodiscover_tasks()\n",
+    "shop/tasks.py": "from celery import shared_task\nfrom shop.models import Item\n@shared_task()\n"
+    "def fetch(name):\n    Item.objects.create_from_name(name)\n@shared_task(time_limit=9, task_time_limit=9)\ndef other():\n    pass\n",
+    "shop/models.py": "import requests\nfrom django.db import models\nfrom catalogue import Item\n"
+    "class Items(models.Manager):\n    def create_from_name(self, name):\n        return requests.get('http://a/' + name)\n"
+    "class Item(models.Model):\n    objects = Items()\n",
+    "docker-compose.yml": "services:\n  web:\n    image: shop\n    command: gunicorn shop.wsgi -k gevent\n"
+    "  worker:\n    image: shop\n    command: celery -A shop worker\n",
+}
+VIEW = "from shop.models import Item\ndef look(request):\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("view", "whom"),
+    [
+        ("return Item.objects.all()", "holds this job for ever"),  # the manager's own method is not one that Django calls
+        ("return Item.objects.create_from_name('a')", "this request's thread or task for ever"),
+    ],
+)
+def test_whom_a_method_of_a_manager_holds(tmp_path: Path, view: str, whom: str) -> None:
+    (finding,) = said(tmp_path, "call-without-timeout", DJANGO | {"shop/views.py": VIEW.format(view)})
+    assert whom in finding.message
+    assert ("request's" in finding.message) is ("request's" in whom)
+    assert "until the time limit of its job" not in finding.message  # a keyword of one job, which celery makes nothing of
+
+
+def test_a_class_that_has_the_name_of_what_it_is_made_from(tmp_path: Path) -> None:
+    tasks = "from celery import Task\nclass Task(Task):\n    abstract = True\n"
+    work = "import requests\nfrom base import Task\nclass Send(Task):\n    def run(self):\n        requests.get('http://a')\n"
+    app = "from celery import Celery\nimport work\napp = Celery('a')\napp.register_task(work.Send())\n"
+    image = 'FROM python:3.12\nCOPY . /\nCMD ["celery", "-A", "app", "worker"]\n'
+    files = {"base.py": tasks, "work.py": work, "app.py": app, "Dockerfile": image}
+    assert [f.line for f in said(tmp_path, "call-without-timeout", files)] == [5]

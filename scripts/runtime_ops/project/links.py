@@ -165,6 +165,8 @@ class Links:
                 bases: list[Klass | str] = []
                 for expr in klass.facts.bases:
                     value = self.names.value(expr.value if isinstance(expr, m.Subscript) else expr, scope)
+                    if value is not None and value.target is klass and isinstance(expr, m.Name):
+                        value = self.names.imported_before(expr.id, klass, scope)  # ``class Task(Task)``
                     if value is not None and value.kind == "class" and isinstance(value.target, Klass):
                         if value.target is not klass:
                             bases.append(value.target)

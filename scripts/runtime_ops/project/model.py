@@ -537,7 +537,11 @@ def bindings_of(function: Func) -> dict[str, list[Binding]]:
     for place in function.places:
         if type(place.stmt) in _BINDING:
             for name, binding in bindings_in(place.stmt):
-                found.setdefault(name, []).append(binding)
+                known = found.setdefault(name, [])
+                if known and not place.steps and binding.kind in ("class", "def") and known[0].kind == "import":
+                    known.insert(0, binding)  # whoever asks later gets what the module makes itself, not what it imported before
+                else:
+                    known.append(binding)
         if walrus:
             for name, binding in walrus_bindings(place.stmt):
                 found.setdefault(name, []).append(binding)

@@ -321,6 +321,11 @@ class Names:
             value = self.member(value, part, depth + 1)
         return value
 
+    def imported_before(self, name: str, klass: Klass, scope: Func) -> Value | None:
+        """What a name stood for until the class of that name was made below its import."""
+        lines = [b.text for b in scope.bindings.get(name, ()) if b.kind == "import" and b.line <= klass.facts.line]
+        return self.imported(scope.module, lines[-1], 0) if lines else None
+
     def of_module(self, module: Module, name: str, depth: int) -> Value | None:
         level = module.level
         if name in level.bindings:

@@ -25,7 +25,7 @@ from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import Entrypoint, is_command, of_flask_group
 from runtime_ops.project.handed import stands_for, uses
 from runtime_ops.project.kept import kept
-from runtime_ops.project.links import Edge, Links, argument_of
+from runtime_ops.project.links import COMMON_METHODS, MANAGERS, Edge, Links, argument_of
 from runtime_ops.project.loaded import taken_from_loaded
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
@@ -69,6 +69,13 @@ MODEL_HOOKS = frozenset(
     """save delete clean clean_fields full_clean validate_unique validate_constraints save_base refresh_from_db from_db natural_key
     get_absolute_url __str__ __repr__ __init__ __init_subclass__ create update insert get_deferred_fields pre_save post_save""".split()
 )
+MANAGER_HOOKS = frozenset(
+    """get_queryset all none filter exclude get aget create acreate get_or_create update_or_create bulk_create bulk_update update
+    delete count exists first last latest earliest iterator values values_list annotate aggregate order_by select_related
+    prefetch_related defer only using db_manager complex_filter in_bulk contribute_to_class deconstruct check as_manager
+    get_by_natural_key aget_by_natural_key create_superuser create_user""".split()
+)
+"""What Django itself calls on a manager or a query set (Django 5.2, db/models/manager.py and query.py; contrib/auth's commands)."""
 CALLED = frozenset({"client", "connection", "consumer", "cursor", "pool", "producer", "session", "thread", "process"})
 """Kinds of a library's classes that programs call: what a class below one adds is not called by the library."""
 
@@ -789,8 +796,14 @@ def _library_may_call(klass: Klass, name: str) -> bool:
         not (base.startswith(PLAIN_BASES) or base.endswith(("Error", "Exception")))
         and (name == "run" or not _only_called(base))
         and (name in MODEL_HOOKS or not base.startswith(MODELS))
+        and (name in MANAGER_HOOKS or name in COMMON_METHODS or name.startswith("_") or not _is_manager(base))
         for base in klass.external_bases
     )
+
+
+def _is_manager(base: str) -> bool:
+    """Whether a library's class is a manager or a query set of Django's: the program calls what a class below one adds."""
+    return base.startswith(("django", "polymorphic", "mptt", "model_utils", "treebeard")) and base.endswith(MANAGERS)
 
 
 def _only_called(base: str) -> bool:

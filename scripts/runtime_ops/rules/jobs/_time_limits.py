@@ -14,6 +14,9 @@ NAMES = re.compile(r"time_?limit(?!_?exceeded)", re.I)
 OF_ALL = re.compile(r"(?i)(?:^|_)(?:task|celeryd?|celeryd_task|worker)_(?:soft_)?(?:time_?limit)$|^-*(?:soft[_-])?time[_-]limit=?$")
 """The names of settings and options; ``time_limit`` beside a job's own options is a keyword, and speaks of that job."""
 OWN = frozenset(("time_limit", "soft_time_limit"))
+OF_ONE = frozenset("task shared_task periodic_task actor job apply_async send_task signature si s enqueue".split())
+"""Calls that make or send one job: what they are given is that job's, whatever it is named (celery takes ``time_limit`` there, and
+makes nothing of ``task_time_limit``)."""
 LOADERS = frozenset(("config_from_object", "config_from_envvar"))
 
 
@@ -55,7 +58,8 @@ def one_for_all(project: Project) -> bool:
         names = [name for klass in module.classes.values() for name in klass.attributes]
         for func in module.functions.values():
             names += [name.rpartition(".")[2] for name in func.bindings]
-            names += [key for site in func.sites for key, _ in site.call.keywords if key is not None and "_time_limit" in key]
+            keys = ((site, key) for site in func.sites for key, _ in site.call.keywords)
+            names += [key for site, key in keys if key is not None and "_time_limit" in key and site.method not in OF_ONE]
             names += [text for text in func.inventory.texts if len(text) < 40]
         if any(name.lower() not in OWN and OF_ALL.search(name) for name in names):
             return True
