@@ -125,3 +125,28 @@ def test_a_class_that_has_the_name_of_what_it_is_made_from(tmp_path: Path) -> No
     image = 'FROM python:3.12\nCOPY . /\nCMD ["celery", "-A", "app", "worker"]\n'
     files = {"base.py": tasks, "work.py": work, "app.py": app, "Dockerfile": image}
     assert [f.line for f in said(tmp_path, "call-without-timeout", files)] == [5]
+
+
+OIDC = """import os
+{before}INSTALLED_APPS = ['mozilla_django_oidc']
+OIDC_RP_CLIENT_ID = os.getenv('OIDC_RP_CLIENT_ID'{default})
+OIDC_OP_TOKEN_ENDPOINT = os.getenv('OIDC_OP_TOKEN_ENDPOINT'{default})
+{after}"""
+
+
+@pytest.mark.parametrize(
+    ("default", "before", "after", "told"),
+    [
+        ("", "", "", "certain"),
+        (", None", "", "", "certain"),
+        (", ''", "", "", "possible"),  # an empty text is a value that somebody wrote down
+        ("", "if os.getenv('OIDC'):\n    ", "", "possible"),  # a switch
+        ("", "", "if OIDC_RP_CLIENT_ID:\n    print('by provider')\n", ""),  # one of them is the switch
+        ("", "", "if os.getenv('AZURE'):\n    OIDC_OP_TOKEN_ENDPOINT = 'https://a/' + os.environ['AZURE']\n", ""),
+    ],
+)
+def test_settings_that_a_library_needs_where_it_is_used(tmp_path: Path, default: str, before: str, after: str, told: str) -> None:
+    settings = OIDC.format(default=default, before=before, after=after)
+    found = said(tmp_path, "unvalidated-config", DJANGO | {"shop/settings.py": settings, "shop/views.py": VIEW.format("pass")})
+    assert [f.confidence for f in found if "login" in f.message] == ([told] if told else [])
+    assert all(("an empty text is" in f.message) is (default == ", ''") for f in found)

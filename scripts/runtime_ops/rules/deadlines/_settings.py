@@ -29,7 +29,7 @@ class Unset(NamedTuple):
 def unset_limits(project: Project) -> Iterator[Unset]:
     """One for each library whose limit no settings module gives."""
     for row in all_setting_limits():
-        if not _uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
+        if not uses(project, row) or any(_names(module, name) for module in project.modules for name in (row.setting, *row.also)):
             continue
         for module in sorted(project.modules, key=lambda x: x.path):
             if for_the_desk(module.path):
@@ -97,7 +97,8 @@ def _names(module: Module, setting: str) -> bool:
     ) or any(fits(name) for name in module.level.bindings) or any(fits(name) for name, _, _ in _given(module))
 
 
-def _uses(project: Project, row: SettingLimit) -> bool:
+def uses(project: Project, row: SettingLimit) -> bool:
+    """Whether a program of the project names the library at the top level of a module."""
     return any(name.startswith(row.module) for name in _named_at_top(project))
 
 

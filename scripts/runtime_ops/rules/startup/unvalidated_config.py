@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
-from runtime_ops.libraries.setting_limits import all_setting_limits
+from runtime_ops.libraries.setting_limits import SettingLimit, all_setting_limits
 from runtime_ops.project.build import Project
 from runtime_ops.project.failures import HandlerEffects
-from runtime_ops.project.model import Step
+from runtime_ops.project.model import Step, own_expressions
 from runtime_ops.project.settings import Flow, SettingRead, Use
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._settings import uses
 from runtime_ops.rules.startup._reads import ENVIRONMENT, phases_of, read_for_development
 
 RULE = Rule(
@@ -93,32 +95,65 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
     """``OIDC_OP_TOKEN_ENDPOINT = os.getenv("OIDC_OP_TOKEN_ENDPOINT")``: bound to None, so that the library's own check at start
     passes, and the first request fails."""
     for row in all_setting_limits():
-        names = set(row.required)
-        found = [
+        reads = [
             read for read in project.settings
-            if read.how in ENVIRONMENT and read.bound is not None and read.bound.name in names and read.function.is_module
-            and not read.required and not read.checked and not read.conversion and not read_for_development(read)
+            if read.how in ENVIRONMENT and read.bound is not None and read.bound.name in row.required and read.function.is_module
+            and not read_for_development(read)
+        ] if row.required else []  # fmt: skip
+        if any(_asked(project, read) for read in reads):
+            continue  # one of them is the switch of the feature: without it the others are not needed
+        found = [
+            read for read in reads
+            if not read.required and not read.checked and not read.conversion and not _given_otherwise(read)
             and (not read.has_default or read.default_text in ("None", "''", '""', ""))
-            and not any(f.kind in ("test", "compare") for f in read.flows)
-            and not any(f.kind in ("test", "compare") for u in project.settings.uses(read) for f in u.flows)
         ]  # fmt: skip
-        if len(found) < 2 or not phases_of(project, found[0]):
+        # An empty text is a value that somebody wrote down, for an install that goes without.
+        unset = [read for read in found if not read.has_default or read.default_text == "None"]
+        empty = len(unset) < 2
+        if len(found) < 2 or not phases_of(project, found[0]) or not uses(project, row):
             continue  # one may be optional
-        first = min(found, key=lambda read: (read.path, read.line))
-        missing = list(dict.fromkeys(read.name for read in found))
+        told = found if empty else unset
+        first = min(told, key=lambda read: (read.path, read.line))
+        missing = list(dict.fromkeys(read.name for read in told))
+        optional = empty or (_switched_on(project, row) and not any(isinstance(s.stmt, m.If) for s in first.steps))
         yield RULE.finding(
             first.path,
             first.line,
             f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''} may be missing: {row.name} only asks whether the setting is "
-            "bound, and None is: the start succeeds, and the first login is what fails",
-            "read them with os.environ[…] where the feature is switched on, so that a deploy without them does not start",
+            f"bound, and {'an empty text' if empty else 'None'} is: the start succeeds, and the first login is what fails",
+            "where the feature is switched on, read what it needs with os.environ[…], so that a deploy without it does not start",
             severity="low",
             phase="import",
             entrypoints=tuple(phases_of(project, first)),
             anchor=row.name,
-            confidence="certain",
+            confidence="possible" if optional else "certain",
             count=len(missing),
         )
+
+
+def _asked(project: Project, read: SettingRead) -> bool:
+    """Whether a condition looks at the value."""
+    return any(f.kind in ("test", "compare") for flows in (read.flows, *(u.flows for u in project.settings.uses(read))) for f in flows)
+
+
+def _given_otherwise(read: SettingRead) -> bool:
+    """Whether the name is given another value besides, in an arm of a condition: the variable is one of several ways."""
+    assert read.bound is not None
+    values = [b.expr for b in read.function.bindings.get(read.bound.name, ()) if b.kind == "assign" and b.expr is not read.expr]
+    return any(not (isinstance(value, m.Const) and not value.value) for value in values)
+
+
+@cache
+def _switched_on(project: Project, row: SettingLimit) -> bool:
+    """Whether a condition decides that the library is used (``if OIDC_ENABLED: INSTALLED_APPS += ["mozilla_django_oidc"]``)."""
+    return any(
+        text.startswith(row.module)
+        for module in project.modules
+        for place in module.level.places
+        if any(isinstance(s.stmt, m.If) for s in place.steps)
+        for expr in own_expressions(place.stmt)
+        for text in m.texts(expr)
+    )
 
 
 def _found(project: Project) -> Iterator[Finding]:
