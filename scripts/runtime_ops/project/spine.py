@@ -93,14 +93,18 @@ class Spine:
         self.registrations = registrations
         self._places: dict[Func, tuple[ServingPlace, ...]] = {}
         self._busy: set[Func] = set()
+        self._cut_short = 0
+        """How often a search has met a function that is being searched, or gone as deep as it may."""
 
     def places(self, func: Func, depth: int = 0) -> tuple[ServingPlace, ...]:
         """Serving places of a function, in source order; empty when it does not serve."""
         if func in self._places:
             return self._places[func]
         if func in self._busy or depth > DEPTH:
+            self._cut_short += 1
             return ()
         self._busy.add(func)
+        cut_short = self._cut_short
         try:
             found = self._own(func)
             if all(_left_for_good(place, ()) for place in found):  # also where there is none
@@ -110,7 +114,8 @@ class Spine:
                 found = found or self._waits(func) or self._ends_in_consumer(func)
         finally:
             self._busy.discard(func)
-        if depth == 0 or found:
+        # that there is nothing holds from wherever it is asked, when all that is below was looked at: most functions are so
+        if depth == 0 or found or self._cut_short == cut_short:
             self._places[func] = found
         return found
 
