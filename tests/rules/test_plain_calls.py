@@ -18,7 +18,9 @@ IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "-k", "gevent", "app:app"]
         ("import requests", "requests.request('GET', 'http://a')", "likely"),
         ("import urllib.request", "urllib.request.urlopen('http://a')", "likely"),
         ("import requests\nsession = requests.Session()", "session.get('http://a')", "possible"),
-        ("import smtplib", "smtplib.SMTP('a')", "possible"),
+        ("import smtplib", "smtplib.SMTP('a')", "likely"),
+        ("import requests", "requests.Session().get('http://a')", "likely"),
+        ("import requests", "session = requests.Session(); session.get('http://a')", "likely"),
         (
             "import requests\nsession = requests.Session()",
             "[session.get('http://a'), session.put('http://b'), session.post('http://c')]",
@@ -29,3 +31,29 @@ IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "-k", "gevent", "app:app"]
 def test_call_that_makes_its_client_on_the_spot(tmp_path: Path, made: str, call: str, confidence: str) -> None:
     found = said(tmp_path, "call-without-timeout", {"app.py": WEB.format(made, call), "Dockerfile": IMAGE})
     assert {f.confidence for f in found} == {confidence}
+
+
+PLUGIN = """import requests
+class Plugin:
+    def send(self, text):
+        return {}
+    def _post(self, text):
+        return requests.post('http://a', data=text)
+"""
+LOADED = "import plugin\nfrom flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a():\n    return app.extensions['b'].run()\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "image", "confidence"),
+    [
+        ("self._post(text)", IMAGE, "likely"),
+        ("text", IMAGE, "possible"),  # nothing names it: who knows whether it is called
+        ("self._post(text)", "", "possible"),
+    ],
+)
+def test_call_to_which_no_way_was_followed(tmp_path: Path, body: str, image: str, confidence: str) -> None:
+    """It is told where another function calls the one that makes the call, in a program that is deployed."""
+    files = {"plugin.py": PLUGIN.format(body), "app.py": LOADED, "Dockerfile": image or "FROM python:3.12\n"}
+    found = said(tmp_path, "call-without-timeout", files)
+    assert [(f.confidence, f.severity) for f in found] == [(confidence, "low")]
+    assert found[0].message.endswith("holds whoever calls it")

@@ -87,12 +87,14 @@ def hurts(
     end: End,
     *,
     job: bool,
+    direct: bool,
 ) -> bool:
     """Whether it is seen when the wait happens, and in something that nobody watches: without a phase a module is only
-    imported; a call found at import alone is one that some registration was not followed to; a start that hangs is seen by
-    who started it, unless it is the main program of a deployment; a command has its user before it."""
+    imported, and a direct call in it counts where the program is deployed; a call found at import alone is one that some
+    registration was not followed to; a start that hangs is seen by who started it, unless it is the main program of a deployment;
+    a command has its user before it."""
     if phase is None:
-        return job
+        return job or (direct and any(e.production for e in entrypoints))
     if phase == "import":
         # a command alone: its production settings, and who serves beside it, may stand outside of what was read
         return any(e.long_running for e in entrypoints) and all("call" not in w.row.where and w.row.distribution in ENGINES for w in group)

@@ -30,6 +30,8 @@ def held_by(project: Project, group: Iterable[WaitSite], phase: str | None, entr
     ways = [(project.lives[e], entry.function) for e in entrypoints for w in waits for entry in w.entries]
     if phase is not None and any(handed_over(life, func, phase) for life, func in ways):
         return _words("its caller", UNKNOWN)  # by whom it is run in the end was not seen
+    if phase is None and all(w.site.function not in project.jobs.by_func for w in waits):
+        return _words("whoever calls it", UNKNOWN)  # no way to it was followed
     run = that_run(entrypoints)
     served = tuple(e for e in run if e.kind == "service")
     others = tuple(e for e in run if e.kind == "worker")

@@ -48,6 +48,7 @@ STATEMENTS = {
 """How statements are limited, by kind of server, where requests alone are served: what takes long on purpose shares the settings."""
 DIRECT = re.compile(
     r"requests\.(?:api\.)?(?:get|post|put|patch|delete|head|request)|urllib\.request\.urlopen|(?:psycopg2?|pymysql|MySQLdb)\.connect"
+    r"|smtplib\.SMTP(?:_SSL)?"
 )
 """Calls that make the client and wait in one: nothing made, configured or replaced elsewhere has a say in their limit. Of 128 findings
 on code that was never looked at before, those were right in nine cases of ten, calls on a client made elsewhere in five."""
@@ -82,7 +83,7 @@ def check(project: Project) -> Iterator[Finding]:
                 entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
             told.append((group[0], finding))
-            if all(DIRECT.fullmatch(w.dotted) for w in group):
+            if all(map(_direct, group)):
                 plain.add((finding.path, finding.line))
         for finding, apart in one_a_mend(told):
             settled = _settled(finding, plain)
@@ -115,6 +116,16 @@ def check(project: Project) -> Iterator[Finding]:
             count=1 + len(copies),
             also=[Evidence(*copy, "the same") for copy in copies],
         )
+
+
+def _direct(wait: WaitSite) -> bool:
+    """Whether the function that waits makes the client itself, as its library gives it."""
+    if DIRECT.fullmatch(wait.dotted) is not None:
+        return True
+    made, func = wait.site.origin, wait.site.function
+    if made is None or made.function is not func or wait.site.made is not None:
+        return False
+    return any(site.call is made.call and not site.targets for site in func.sites)
 
 
 def _settled(finding: Finding, plain: set[tuple[str, int]]) -> Finding:
@@ -222,11 +233,12 @@ def _of_group(
     certain = serious and first.version is not None and sure and end.by not in ("server", "request")
     if end.by == "job" or (end.by == "server" and end.seconds <= SOON and not _shared(group)):
         severity = "low"  # the job or worker is ended by itself, and can be seen to
-    elif phase == "import":
+    elif phase in ("import", None):
         severity = "low"
     elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
         severity = "medium"
-    harmful = seen and hurts(project, group, severity, phase, entrypoints, end, job=job)
+    direct = all(map(_direct, group))
+    harmful = seen and hurts(project, group, severity, phase, entrypoints, end, job=job, direct=direct)
     return finding_of(
         RULE,
         project,
