@@ -865,3 +865,19 @@ def test_what_a_function_of_the_project_registers_for_the_end(
     assert found["Producer.close"] == phases
     assert found["Producer.send"] == {"serving"}
     assert not found["NullProducer.close"]  # what does nothing by its name is not what runs
+
+
+@pytest.mark.parametrize(
+    ("made", "hook", "phase"),
+    [
+        ("from fastapi import FastAPI\n\napp = FastAPI()", "app.on_event('startup')", "startup"),
+        ("from fastapi import FastAPI\n\napp = FastAPI()", "app.on_event('shutdown')", "shutdown"),
+        ("from quart import Quart\n\napp = Quart(__name__)", "app.before_serving", "startup"),
+        ("from sanic import Sanic\n\napp = Sanic('a')", "app.before_server_start", "startup"),
+        ("from fastapi import FastAPI\n\napp = FastAPI()", "app.get('/')", "serving"),
+    ],
+)
+def test_a_decorator_of_an_application_that_registers_no_handler(tmp_path: Path, made: str, hook: str, phase: str) -> None:
+    """All methods of an application register handlers but those by which a function is run once, at the start or the end."""
+    project = written(tmp_path, {"app.py": f"{made}\n\n@{hook}\nasync def connect(*_):\n    pass\n"})
+    assert phases(project, "connect") == {"service": frozenset({phase})}

@@ -101,6 +101,23 @@ def test_a_management_command_that_somebody_types(tmp_path: Path, old: str, new:
     assert bool(shown(tmp_path, "success-after-failure", files)) is fires
 
 
+CRON_JOB = """apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tell}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a, command: [python, manage.py, tell]}]}}}}
+"""
+
+
+@pytest.mark.parametrize(("manifest", "fires"), [("", False), (CRON_JOB, True)], ids=["somebody types it", "a timetable"])
+def test_a_management_command_beside_what_is_started(tmp_path: Path, manifest: str, fires: bool) -> None:
+    """A repository that starts its programs: who types a command that is none of them reads how it ends."""
+    image = 'FROM python:3.12\nCOPY . /\nCMD ["python", "manage.py", "runserver"]\n'
+    files = {"app/management/commands/tell.py": COMMAND, "mail.py": SEND, "manage.py": MANAGE, "Dockerfile": image}
+    assert bool(shown(tmp_path, "success-after-failure", files | ({"tell.yaml": manifest} if manifest else {}))) is fires
+
+
 @pytest.mark.parametrize(("comment", "fires"), [("", True), ("# the next run takes this one\n            ", False)])
 def test_an_item_that_is_left_for_later(tmp_path: Path, comment: str, fires: bool) -> None:
     code = (

@@ -196,6 +196,28 @@ def test_a_file_that_the_reading_module_loads_itself(tmp_path: Path, loads: str,
     assert bool(found(tmp_path, "late-dotenv", {"main.py": main, "config.py": config})) is reported
 
 
+@pytest.mark.parametrize(("start", "reported"), [("gunicorn shop.wsgi", False), ("python manage.py reset && gunicorn shop.wsgi", True)])
+def test_a_password_that_one_command_asks_for(tmp_path: Path, start: str, reported: bool) -> None:
+    command = "from django.conf import settings\nfrom django.core.management.base import BaseCommand\nclass Command(BaseCommand):\n"
+    command += "    def handle(self, *args, **options):\n        user().set_password(settings.ADMIN_PASSWORD)\n"
+    files = {
+        "shop/settings.py": "import os\nINSTALLED_APPS = ['shop']\nADMIN_PASSWORD = os.environ.get('ADMIN_PASSWORD', 'letmein')\n",
+        "shop/wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'\napplication = get_wsgi_application()\n",
+        "shop/management/commands/reset.py": command,
+        "manage.py": "import os, sys\nfrom django.core.management import execute_from_command_line\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'\nexecute_from_command_line(sys.argv)\n",
+        "Dockerfile": f"FROM python:3.12\nCOPY . /\nCMD {start}\n",
+    }
+    assert bool(found(tmp_path, "secret-default", files)) is reported
+
+
+@pytest.mark.parametrize("password", ["x", "mysterious"])
+def test_a_literal_too_short_for_a_credential(tmp_path: Path, password: str) -> None:
+    source = APP + f"from requests.auth import HTTPBasicAuth\nauth = HTTPBasicAuth(app.config['KEY'], {password!r})\n"
+    assert bool(found(tmp_path, "secret-default", {"app.py": source, "Dockerfile": IMAGE})) is (password != "x")
+
+
 @pytest.mark.parametrize(("name", "severity"), [("DJANGO_SECRET_KEY", "high"), ("EXPORT_SERVICE_TOKEN", "medium")])
 def test_a_credential_that_is_shown_to_another_weighs_less(tmp_path: Path, name: str, severity: str) -> None:
     source = APP + f"import os\n\nvalue = os.environ.get({name!r}, 'mysterious')\n"

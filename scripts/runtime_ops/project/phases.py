@@ -236,6 +236,7 @@ class Phases:
         self._held: dict[Edge, bool] = {}
         self._last: dict[Edge, bool] = {}
         self._taken: dict[Module, frozenset[str]] = {}
+        self._of_lifespan = frozenset(h.func for h in self.hooks if HOOK_PHASES.get(h.kind) in ("startup", "shutdown"))
         self._registered: dict[tuple[Func, str], list[int]] = defaultdict(list)
         for hook in self.hooks:
             if hook.func is not None:
@@ -429,7 +430,8 @@ class Phases:
             return None
         for decorator in func.facts.decorators:
             dotted = decorated_by(decorator, func, self.links)
-            row = surface("handler-decorator", dotted) if dotted is not None and not of_flask_group(decorator) else None
+            answers = not of_flask_group(decorator) and func not in self._of_lifespan
+            row = surface("handler-decorator", dotted) if dotted is not None and answers else None
             if row is not None:
                 return row.kind, f"handler {func.name}"
             if dotted is None and _looks_like_route(decorator):

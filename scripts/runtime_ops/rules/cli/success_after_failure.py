@@ -317,7 +317,10 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     unread = nobody_asks(project, command, commanded)
     recorded = not effects.prints and bool(effects.tracebacks)
     started = is_called(project, command, commanded)
-    excused = unread or (recorded and not started) or _left_for_later(effects) or _one_call(effects, started)
+    # in a repository that tells how it starts its programs, a management command that none of them is has its user before it
+    typed = is_management_command(command.path) and not started and bool(project.launches)
+    typed = typed or _one_call(effects, started)
+    excused = unread or typed or (recorded and not started) or _left_for_later(effects)
     reads = [x for x in launches_of(project, command, commanded) if goes_by_status(x)] if started else []
     # nothing starts behind a job of its own: whatever it is for, its status is the record of the run
     beside = _beside(effects.func, command) and not any(x.role == "job" for x in reads)

@@ -17,7 +17,7 @@ from runtime_ops.libraries.credentials import (
     words_of,
 )
 from runtime_ops.project.build import Project
-from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Module, Site
 from runtime_ops.project.settings import SettingRead
@@ -55,6 +55,7 @@ SESSIONS = re.compile(r"^flask\.session$|^(?:flask_dance|flask_login|authlib\.in
 """What keeps users' logins in Flask's signed cookie."""
 FIRST_ACCOUNT = re.compile(r"(?i)(^|_)(admin|superuser|root|default|initial)\w*_pass")
 """Passwords of the account that a start makes when there is none."""
+SHORT = 4  # characters: no credential
 PRETENDED = re.compile(r"(?i)(?:^|_)(?:fake|mock|dummy|stub|anonymous)(?:_|$)")
 
 
@@ -92,6 +93,8 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         severity, shown = "medium", False
     elif read.default_text and _is_value(read.default_text.strip()):
         uses = project.settings.uses(read)
+        if uses and all(is_management_command(u.function.path) and not _named(project, u.function.path) for u in uses):
+            return  # a command that somebody types alone: no start goes by it
         if any(f.kind == "compare" for u in uses for f in u.flows):
             return  # the known value is looked for somewhere
         if re.search(r"(?i)(^|_)(FAKE|MOCK|DUMMY|DEMO|SANDBOX)(_|$)", read.name):
@@ -121,6 +124,12 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         entrypoints=entrypoints,
         anchor=read.name,
     )
+
+
+def _named(project: Project, path: str) -> bool:
+    """Whether something that starts programs names the management command of a file."""
+    name = path.rpartition("/")[2].removesuffix(".py")
+    return any(name in launch.argv for launch in project.launches)
 
 
 def _is_value(text: str) -> bool:
@@ -226,8 +235,8 @@ def _literal(project: Project, site: Site, parameter: str) -> Iterator[Finding]:
         return
     if not project.phases(site) and not project.imported_by(site.function.module):
         return
-    if PRETENDED.search(site.function.name):
-        return  # a stand-in that opens nothing
+    if PRETENDED.search(site.function.name) or len(given.value) < SHORT:
+        return  # a stand-in that opens nothing: ``HTTPBasicAuth(api_key, "x")``, where the first is the secret
     yield RULE.at(
         project,
         site,
