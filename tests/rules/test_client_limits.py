@@ -175,3 +175,14 @@ MAIL = HEAD + "from django.core.mail import EmailMessage\n" + VIEW + "    messag
 def test_mail_is_told_at_the_settings_of_production(tmp_path: Path, settings: dict[str, str], path: str | None) -> None:
     found = shown(tmp_path, "call-without-timeout", {"app.py": MAIL, **settings})
     assert [f.path for f in found] == ([path] if path else [])
+
+
+@pytest.mark.parametrize(("mounted", "fires"), [(True, False), (False, True)])
+def test_a_client_whose_session_has_an_adapter_of_ones_own(tmp_path: Path, mounted: bool, fires: bool) -> None:
+    session = "    http = requests.Session()\n    http.mount('https://', Limited())\n    return Salesforce(session=http)\n"
+    clients = "import requests\nfrom simple_salesforce import Salesforce\nclass Limited(requests.adapters.HTTPAdapter):\n"
+    clients += "    def send(self, *args, **kwargs):\n        return super().send(*args, **{**kwargs, 'timeout': 3})\n"
+    clients += "def client():\n" + (session if mounted else "    return Salesforce(session_id='a')\n")
+    app = "from clients import client\nfrom simple_salesforce import Salesforce\n" + HEAD
+    app += "def add(session: Salesforce):\n    session.query('a')\n" + VIEW + "    add(client())\n    return ''\n"
+    assert bool(shown(tmp_path, "call-without-timeout", {"clients.py": clients, "app.py": app})) is fires

@@ -77,6 +77,7 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
         or _replaced(project, wait)
         or _other_cache(project, wait)
         or _waited_with_limit(project, wait)
+        or _own_adapter(project, wait)
     )
 
 
@@ -84,6 +85,16 @@ def _not_asked_to_wait(wait: WaitSite) -> bool:
     """Whether the call is one of stomp.py's that waits for an answer only where it is asked to: ``connect(wait=True)``."""
     given = wait.call.keyword("wait")
     return wait.row.distribution == "stomp.py" and not (isinstance(given, m.Const) and bool(given.value))
+
+
+def _own_adapter(project: Project, wait: WaitSite) -> bool:
+    """Whether the client is made with a session on which adapters are mounted, one of which may set the limit of every request
+    (``session.mount("https://", TimeoutAdapter())``)."""
+    return any(
+        site.call.keyword("session") is not None and any(other.method == "mount" for other in site.function.sites)
+        for name in wait.row.constructors
+        for site in project.sites(name)
+    )
 
 
 def _other_cache(project: Project, wait: WaitSite) -> bool:
