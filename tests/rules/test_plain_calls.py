@@ -57,3 +57,17 @@ def test_call_to_which_no_way_was_followed(tmp_path: Path, body: str, image: str
     found = said(tmp_path, "call-without-timeout", files)
     assert [(f.confidence, f.severity) for f in found] == [(confidence, "low")]
     assert found[0].message.endswith("holds whoever calls it")
+
+
+@pytest.mark.parametrize("named", ["psycopg2", "psycopg2-binary"])
+def test_what_is_told_first_is_a_wait_of_the_phase_that_is_told(tmp_path: Path, named: str) -> None:
+    """The connection is made at the start, and a request waits for a statement; the library is named as the project names it."""
+    store = "import psycopg2\nclass Store:\n    def __init__(self):\n        self.db = psycopg2.connect('host=a')\n"
+    store += "        self.db.cursor().execute('set a')\n    def put(self):\n        self.db.cursor().execute('insert')\n"
+    app = "from fastapi import FastAPI\nfrom store import Store\napp = FastAPI()\nstore = None\n@app.on_event('startup')\n"
+    app += "def start():\n    global store\n    store = Store()\n@app.get('/a')\ndef a():\n    store.put()\n"
+    image = f'FROM python:3.12\nRUN pip install {named}==2.9.9\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'
+    files = {"store.py": store, "app.py": app, "Dockerfile": image, "requirements.txt": f"{named}==2.9.9\n"}
+    (finding,) = said(tmp_path, "call-without-timeout", files)
+    assert finding.message.startswith("psycopg2.connect() (for execute() of store.py:7) sets no limit and " + named + " 2.9.9 has none")
+    assert [e.note for e in finding.trace][-1].startswith("a → put")

@@ -10,6 +10,7 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.answering import that_answer
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.versions import SAME_PACKAGE, normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._apart import before_a_person
@@ -79,6 +80,8 @@ def check(project: Project) -> Iterator[Finding]:
             if severity is None or all(e.framework == "locust" for e in entrypoints):
                 continue
             if phase is not None:
+                # what is told first is a wait of that phase: ``execute()`` of a request, not the ``connect()`` at the start
+                group = tuple(sorted(group, key=lambda w: not _runs_in(project, w, phase, entrypoints)))
                 every_wait = [that_answer(project, entry.function, phase, entrypoints) for w in group for entry in w.entries]
                 entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
@@ -116,6 +119,11 @@ def check(project: Project) -> Iterator[Finding]:
             count=1 + len(copies),
             also=[Evidence(*copy, "the same") for copy in copies],
         )
+
+
+def _runs_in(project: Project, wait: WaitSite, phase: str, entrypoints: tuple[Entrypoint, ...]) -> bool:
+    """Whether one of the entrypoints comes to the wait in the phase."""
+    return any(phase in project.lives[e].of(entry.function) for e in entrypoints for entry in wait.entries)
 
 
 def _direct(wait: WaitSite) -> bool:
@@ -219,7 +227,7 @@ def _of_group(
     seen: bool,
 ) -> Finding:
     first = group[0]
-    library = "" if first.row.distribution == "stdlib" else f" and {first.row.versioned_by}{_version(first)} has none by default"
+    library = "" if first.row.distribution == "stdlib" else f" and {_installed(first)} has none by default"
     limit = f"sets no limit{library}: a peer that accepts and stays silent"
     if not first.row.parameters:  # ``images.pull()`` of a client that has a limit: it takes neither that nor one of its own
         limit = "takes no limit: a peer that accepts and stays silent"
@@ -271,5 +279,9 @@ def _callee(wait: WaitSite) -> str:
     return f"{text}() (for {own}() of {wait.path.rpartition('/')[2]}:{wait.line})" if elsewhere else f"{text}()"
 
 
-def _version(wait: WaitSite) -> str:
-    return f" {wait.version}" if wait.version is not None and str(wait.version)[:1].isdigit() else ""
+def _installed(wait: WaitSite) -> str:
+    """The distribution as the project names it (psycopg2 or psycopg2-binary), with its version where one is told."""
+    if wait.version is None:
+        return wait.row.versioned_by
+    named = wait.version.distribution if SAME_PACKAGE.get(normalised(wait.row.versioned_by)) else wait.row.versioned_by
+    return f"{named} {wait.version.text}" if wait.version.exact else named
