@@ -395,6 +395,16 @@ def test_programs_that_one_supervisor_gives_up_are_one_finding(tmp_path: Path) -
     assert (finding.severity, finding.line, finding.count) == ("medium", 4, 2)
 
 
+@pytest.mark.parametrize(("command", "certain"), [("python worker.py", True), ("gunicorn app:app", False)])
+def test_a_server_that_is_given_up_shows_at_its_port(tmp_path: Path, command: str, certain: bool) -> None:
+    files = {
+        "worker.py": "import time\n\nwhile True:\n    time.sleep(1)\n    print(open('x').read())\n", "app.py": APP,
+        "supervisord.conf": f"[supervisord]\nnodaemon=true\n\n[program:a]\ncommand={command}\n",
+        "Dockerfile": 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["supervisord", "-c", "/app/supervisord.conf"]\n',
+    }  # fmt: skip
+    assert [f.confidence == "certain" for f in found(tmp_path, "abandoned-program", files)] == [certain]
+
+
 @pytest.mark.parametrize(
     ("script", "pid", "reported"),
     [

@@ -155,7 +155,8 @@ def _supervised(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
         entrypoints=(entrypoint,),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
         anchor=launch.unit.name,
-        confidence="certain" if main_process and not launch.optional else "possible",
+        # that a server is gone shows at its port, which the platform may ask without an artifact of this repository
+        confidence="certain" if main_process and not launch.optional and entrypoint.kind != "service" else "possible",
     )
 
 
