@@ -13,11 +13,20 @@ WORKER = (
     "if __name__ == '__main__':\n    set_up()\n    while True:\n"
     "        log.info('one')\n        log.info('two')\n        log.info('three')\n        time.sleep(5)\n"
 )
+STRUCT = (
+    "import time\nimport structlog\nlog = structlog.get_logger()\n\n\nif __name__ == '__main__':\n    while True:\n"
+    "        log.info('one', order=1)\n        time.sleep(5)\n"
+)
 BASIC = "logging.basicConfig(level='INFO'{})"
 FULL = BASIC.format(", format='%(asctime)s %(levelname)s %(message)s'")
 TEXT = "%(asctime)s %(message)s"
 JSON_TEXT = ', format=\'{"time": "%(asctime)s", "message": "%(message)s"}\''
 CONSOLE = "structlog.configure(processors=[structlog.dev.ConsoleRenderer()])"
+PARTED = "%(asctime)s | %(levelname)-8s | %(name)s | %(message)s"
+SYSLOG = "\n    sent = logging.handlers.SysLogHandler(address=('logs', 5140))\n    sent.setFormatter({})\n    log.addHandler(sent)"
+ADDED = "\n    log.addHandler({})"
+SENTRY = "import sentry_sdk\nfrom sentry_sdk.integrations.logging import LoggingIntegration\n"
+TRACKED = "\n    sentry_sdk.init(integrations=[LoggingIntegration(event_level={})])"
 HANDLER = "\n\nclass Sender(logging.Handler):\n    def emit(self, record):\n        self.queue.put(record.__dict__)\n\n"
 
 
@@ -37,9 +46,21 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
         (FULL, "from logging.handlers import RotatingFileHandler\nKEPT = RotatingFileHandler('x.log')\n", ("possible", "low")),
         (FULL, "import graypy\n", ("possible", "low")),
         (CONSOLE, "import structlog\n", ("certain", "low")),
+        (CONSOLE.replace("()", "(colors=sys.stderr.isatty())"), "import structlog\nimport sys\n", ("possible", "low")),
         (CONSOLE.replace("Console", "JSON").replace("dev", "processors"), "import structlog\n", None),
         (FULL, "from acme.config import LOG_FORMAT\n", ("certain", "low")),  # a constant sets nothing up
         (FULL, "from acme.logging import start\n", None),
+        (BASIC.format(", format=LOG_FORMAT"), "from acme.config import LOG_FORMAT\n", ("possible", "low")),  # its text is not seen
+        (BASIC.format(", format=LINE"), "LINE = '%(message)s by ' + __name__\n", ("certain", "low")),
+        (BASIC.format(f", format='{PARTED}'"), "", ("possible", "low")),
+        (BASIC.format(f", format='{PARTED.replace('|', '-')}'"), "", ("certain", "low")),
+        (BASIC.format(f", format='{PARTED.replace('|', ':', 1)}'"), "", ("certain", "low")),
+        (FULL + SYSLOG.format("own.Form()"), "import own\n", ("possible", "low")),
+        (FULL + SYSLOG.format("RFC5424Formatter(msgid='shop')"), "from syslog_rfc5424_formatter import RFC5424Formatter\n", None),
+        (FULL + ADDED.format("rich.logging.RichHandler()"), "import rich.logging\n", ("certain", "low")),
+        (FULL + ADDED.format("acme.StoreHandler()"), "import acme\n", ("possible", "low")),
+        (FULL + TRACKED.format("logging.WARNING"), SENTRY, ("possible", "low")),  # warnings are events there
+        (FULL + TRACKED.format("logging.ERROR"), SENTRY, ("certain", "low")),
         (f"if time:\n        {BASIC.format('')}\n    else:\n        {BASIC.format(', handlers=[rich()]')}", "", ("possible", "low")),
         (f"if time:\n        {BASIC.format('')}\n    print()", "", ("certain", "low")),
         ("import logging.config\n    logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True})", "", None),
@@ -52,8 +73,25 @@ def test_plain_text_is_certain_where_nothing_makes_fields(
     assert [(f.confidence, f.severity) for f in found] == ([told] if told else [])
 
 
+def test_what_is_said_of_each_form(tmp_path: Path) -> None:
+    (plain,) = said(tmp_path, "logging/unstructured-logs", worker(FULL))
+    assert "what a message tells (ids, amounts) is no field" in plain.message and plain.message.endswith("many records")
+    (tracked,) = said(tmp_path, "logging/unstructured-logs", worker(FULL + TRACKED.format("logging.ERROR"), SENTRY))
+    assert tracked.message.endswith("many records where no error tracker shows it")
+    (console,) = said(tmp_path, "logging/unstructured-logs", worker(CONSOLE, "import structlog\n"))
+    assert "renders records for a terminal" in console.message and "colour codes stand within key=value" in console.message
+    (bare,) = said(tmp_path, "logging/unstructured-logs", worker("pass") | {"worker.py": STRUCT})
+    assert "no record names its logger" in bare.message
+
+
 def test_a_requirement_for_json_leaves_a_lead(tmp_path: Path) -> None:
     files = {**worker(FULL), "requirements.txt": "python-json-logger==4.0.0\n"}
+    assert [f.confidence for f in said(tmp_path, "logging/unstructured-logs", files)] == ["possible"]
+
+
+def test_a_renderer_for_the_eye_in_what_is_only_installed(tmp_path: Path) -> None:
+    files = {"worker.py": worker(CONSOLE, "import structlog\n")["worker.py"].replace("if __name__ == '__main__':", "def main():")}
+    files["pyproject.toml"] = "[project]\nname = 'w'\nversion = '1'\n[project.scripts]\nw = 'worker:main'\n"
     assert [f.confidence for f in said(tmp_path, "logging/unstructured-logs", files)] == ["possible"]
 
 

@@ -98,6 +98,10 @@ class Server:
     bind: str = ""
     """host:port by default."""
     bind_option: Option = NO_OPTION
+    costs: str = ""
+    """What a development server costs in production; of another server what its reloader does."""
+    instead: str = ""
+    """What serves the applications of a development server in production."""
     note: str = ""
     sure: bool = True
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.facts.artifacts import PackagingFile
+from runtime_ops.libraries.observability import log_part
 from runtime_ops.project.build import Project
 from runtime_ops.project.log_configs import NAMES
 from runtime_ops.project.log_parts import LogUse
-from runtime_ops.project.model import Func, Module
+from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.rules.logging._programs import Program, deployed
 from runtime_ops.rules.startup._reads import for_development
 
@@ -21,6 +22,9 @@ TIMES = ("asctime", "created", "{time", "time:", "msecs")
 LEVELS = ("levelname", "levelno", "{level", "level}", "[level]")
 FIELDS = re.compile(r"""^\s*\{\s*"|(?<![\w%(.])level=%\(""")
 """A format that is written as JSON or as ``key=value``: a store takes it apart."""
+SEPARATED = re.compile(r"(?:%\(\w+\)[-\d.]*[a-z]|\{\w+[^}]*\})\s*([|;,\t])\s*(?=%\(|\{)")
+"""A place for a value, a sign that stands between fields, and the next place."""
+FIELDS_APART = 3  # such signs, all of one kind: a line that a store splits
 SHIPS = re.compile(
     r"(?i)(json[-_]?log|log\w*[-_]json|logstash|gelf|graypy|\becs[-_]logging|fluent[-_]?logger|fluentd|watchtower|loki|seqlog|logfire|dockerflow|mozlog"
     r"|google[-_]cloud[-_]logging|opencensus|azure[-_]monitor|applicationinsights|powertools|splunk|logz|logtail|loguru|stackdriver"
@@ -30,6 +34,11 @@ SHIPS = re.compile(
 SENDS = re.compile(r"(?i)(enable_logs|enableLogs|LoggingHandler|LoggerProvider|OTLPLogExporter|_logs\b)")
 """Names by which Sentry's logs and OpenTelemetry's logs are switched on."""
 
+ELSEWHERE = frozenset(
+    f"logging.handlers.{name}" for name in ("SysLogHandler", "SocketHandler", "DatagramHandler", "HTTPHandler")
+)
+"""Handlers that give records to another host or program, one message each, whose form there is not that of the lines (CPython 3.13,
+logging.handlers: a record of SysLogHandler has its level in the message's priority, SocketHandler pickles the record's fields)."""
 PLAIN_CLASSES = frozenset({"logging", "django", "colorlog", "uvicorn", "rich", "celery", "gunicorn"})
 """Packages whose handlers and formatters write text."""
 COLLECTED = frozenset({"procfile"})
@@ -38,12 +47,14 @@ INSTALLED = COLLECTED | {"packaging"}
 
 
 class Written(NamedTuple):
-    """Where the text is written, as a range of lines, and what a line of it lacks (``level``, ``time``)."""
+    """Where the text is written, as a range of lines, and what a line of it lacks (``level``, ``time``). ``plain``: whether its form
+    was read and is text that nothing takes apart by a sign between its fields."""
 
     path: str
     line: int
     end_line: int
     lacks: tuple[str, ...]
+    plain: bool = True
 
 
 def shipped(project: Project, program: Program, platforms: frozenset[str] = COLLECTED) -> bool:
@@ -69,6 +80,39 @@ def may_be_fields(project: Project, program: Program, setup: LogUse) -> bool:
         for module in program.modules
         for klass in module.classes.values()
     )
+
+
+def sent_elsewhere(project: Project, program: Program, parts: list[LogUse]) -> bool:
+    """Whether the set-up gives the records to another host or program as well, by a handler of the library or of a package that was
+    not read, or by an integration that sends an error tracker what is no failure yet: people query that channel, and the printed lines
+    are for the console."""
+    if any(use.name in ELSEWHERE or _takes_warnings(use) for use in parts):
+        return True
+    given = (site for module in program.modules for func in module.functions.values() for site in func.sites)
+    return any(_unread_part(site) for site in given if site.method in ("addHandler", "setFormatter") and len(site.call.args) == 1)
+
+
+def _takes_warnings(use: LogUse) -> bool:
+    """``LoggingIntegration(event_level=logging.WARNING)``: by default only errors become events (sentry-sdk 2.75, logging.py)."""
+    if use.site is None or use.name != "sentry_sdk.integrations.logging.LoggingIntegration":
+        return False
+    level = use.site.call.argument("event_level", 1)
+    return isinstance(level, m.Name) and level.id.rpartition(".")[2] in ("DEBUG", "INFO", "WARNING", "WARN")
+
+
+def _unread_part(site: Site) -> bool:
+    """Whether a handler is given a formatter, or a logger a handler, that is made by a class of a package that no table knows."""
+    given = site.call.args[0]
+    if isinstance(given, m.Name):
+        bound = site.function.bindings.get(given.id, ())
+        given = bound[0].expr if len(bound) == 1 and bound[0].expr is not None else given
+    if not isinstance(given, m.Call):
+        return False
+    made = next((other for other in site.function.sites if other.call is given), None)
+    if made is None or made.targets or made.dotted is None or not made.dotted.endswith(("Handler", "Formatter")):
+        return False
+    head = made.dotted.partition(".")[0]
+    return "." in made.dotted and head not in PLAIN_CLASSES and log_part(made.dotted) is None
 
 
 def traces(program: Program) -> bool:
@@ -139,7 +183,7 @@ def _of_format(project: Project, func: Func, call: m.Call, key: str, default: st
     at = Written(func.path, call.line, call.end_line, ())
     given = call.keyword(key) if key == "format" else call.argument(key, 0)
     if call.expands:
-        return at
+        return at._replace(plain=False)
     if given is None:
         return at._replace(lacks=_lacks(default)) if default is not None else at
     text = project.links.names.constant(given, func)
@@ -148,12 +192,27 @@ def _of_format(project: Project, func: Func, call: m.Call, key: str, default: st
         given = parameter.default
         text = project.links.names.constant(given, func)
     if not isinstance(text, str):
-        return at
+        # the constant of another package, a setting: what it holds was not seen, and is not this call's to choose
+        return at._replace(plain=any("message" in part for part in _strings(_bound(given, func))))
     if isinstance(given, m.Name) and given.id not in func.bindings:
         bindings = func.module.level.bindings.get(given.id, ())
         if len(bindings) == 1 and bindings[0].kind != "import":
             at = at._replace(line=bindings[0].line, end_line=bindings[0].line)
-    return at._replace(lacks=_lacks(text))
+    return at._replace(lacks=_lacks(text), plain=not _separated(text))
+
+
+def _bound(given: m.Expr, func: Func) -> m.Expr:
+    """What a name is bound to once, in the function or at its module's level; else the expression itself."""
+    if isinstance(given, m.Name):
+        bound = func.bindings.get(given.id, ()) or func.module.level.bindings.get(given.id, ())
+        return bound[0].expr if len(bound) == 1 and bound[0].expr is not None else given
+    return given
+
+
+def _separated(text: str) -> bool:
+    """``%(asctime)s | %(levelname)s | %(name)s | %(message)s``: a line that a store splits at the sign, each field with its level."""
+    signs = SEPARATED.findall(text)
+    return len(signs) >= FIELDS_APART and len(set(signs)) == 1 and "level" not in _lacks(text)
 
 
 def _lacks(text: str) -> tuple[str, ...]:

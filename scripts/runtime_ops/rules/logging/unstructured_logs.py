@@ -23,6 +23,7 @@ from runtime_ops.rules.logging._plain_text import (
     dictionary_of,
     django_settings,
     may_be_fields,
+    sent_elsewhere,
     shipped,
     traces,
     written,
@@ -56,6 +57,14 @@ SETTINGS = ("LOGGING", "LOGGING_CONFIG")
 ROLES = ("configure", "formatter", "handler")
 CONSOLE = "structlog.dev.ConsoleRenderer"
 DEFAULT_STRUCTLOG = "structlog, which is never configured,"
+LOSS = "what a message tells (ids, amounts) is no field to query"
+FORMS = {CONSOLE: "renders records for a terminal", DEFAULT_STRUCTLOG: "renders records for the eye"}
+LOSSES = {
+    CONSOLE: "colour codes stand within key=value, which no search finds as written",
+    DEFAULT_STRUCTLOG: "no record names its logger, and key=value stands behind free text",
+}
+"""What the renderer of structlog writes (structlog 26.1): as it is made by hand it colours on every system but Windows, wherever its
+output goes (dev.py: ``_has_colors``); as nothing configures it, only on a terminal (_config.py), and no processor adds the logger."""
 CHOSEN = re.compile(r"(?i)log\w*(conf|format|json|struct|render|style)|(json|struct)\w*log")
 """Settings by which the operator chooses the form of the records."""
 TIMES = ("asctime", "created", "{time", "time:")
@@ -73,6 +82,7 @@ class Plain(NamedTuple):
     setup: LogUse
     place: Written
     severity: str
+    parts: tuple[LogUse, ...]
 
 
 @RULE.check
@@ -97,14 +107,18 @@ def check(project: Project) -> Iterator[Finding]:
             continue
         # what renders was not seen, or spans carry the ids and the exceptions beside lines that lack nothing else
         doubt = setup.name.startswith("structlog.configure") or may_be_fields(project, program, setup)
-        doubt = doubt or (not place.lacks and traces(program))
+        doubt = doubt or (not place.lacks and traces(program)) or not place.plain or sent_elsewhere(project, program, parts)
         # a script beside the repository's own program has few lines, and is read where it runs
         helper = len(program.modules) < HELPER and len(project.index.modules) >= REPOSITORY
         seen = not _into_files(setup) and not _one_of_two(setup, parts)
+        if setup is console:
+            # given colours (``sys.stderr.isatty()``) may be off, and what is only installed is as often run at somebody's terminal
+            seen = seen and _colours(setup) and shipped(project, program)
         if seen and not helper and operated(program) and (not doubt or "level" in place.lacks):
             # what carries the records elsewhere as fields leaves the printed lines without a level all the same
-            certain.append(Plain(program, setup, place, "medium" if "level" in place.lacks and not doubt else "low"))
-        elif deployed(project, program) and (setup.path, setup.line) not in reported:
+            severity = "medium" if "level" in place.lacks and not doubt else "low"
+            certain.append(Plain(program, setup, place, severity, tuple(parts)))
+        elif (deployed(project, program) or setup is console) and (setup.path, setup.line) not in reported:
             reported.add((setup.path, setup.line))
             yield _lead(project, program, setup)
     if certain:
@@ -114,16 +128,19 @@ def check(project: Project) -> Iterator[Finding]:
 def _finding(certain: list[Plain]) -> Finding:
     """One finding for the repository, at the set-up that leaves out most, then at that of the most talkative program."""
     certain.sort(key=lambda row: (-len(row.place.lacks), -log_calls(row.program), row.place.path, row.place.line))
-    program, setup, place, severity = certain[0]
+    program, setup, place, severity, parts = certain[0]
     entrypoint = program.entrypoint
     others = {(row.place.path, row.place.line) for row in certain} - {(place.path, place.line)}
     without = f" without a {' or a '.join(place.lacks)}" if place.lacks else ""
+    # what a tracker takes of a failure has its fields there
+    apart = " where no error tracker shows it" if any(use.role == "tracker" for use in parts) else ""
     return RULE.finding(
         place.path,
         place.line,
-        f"{setup.name} sets up plain text{without} for {entrypoint.kind} {entrypoint.path}, and no setting of the repository turns fields "
-        + ("on: errors cannot be told from other lines, " if "level" in place.lacks else "on: ")
-        + "ids and loggers cannot be queried, and a traceback is many records",
+        f"{setup.name} {FORMS.get(setup.name, 'sets up plain text')}{without} for {entrypoint.kind} {entrypoint.path}, and no setting of "
+        "the repository turns fields on: "
+        + ("errors cannot be told from other lines, " if "level" in place.lacks else "")
+        + f"{_loss(setup)}, and a traceback is many records{apart}",
         "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
         end_line=place.end_line,
         severity=severity,
@@ -157,8 +174,8 @@ def _lead(project: Project, program: Program, setup: LogUse) -> Finding:
     return RULE.finding(
         setup.path,
         setup.line,
-        f"{setup.name} sets up plain text{' without a time' if bare else ''} for {entrypoint.kind} {entrypoint.path}: its records are "
-        "lines for the eye; level, time, logger and ids cannot be queried, and a traceback is many records",
+        f"{setup.name} {FORMS.get(setup.name, 'sets up plain text')}{' without a time' if bare else ''} for {entrypoint.kind} "
+        f"{entrypoint.path}: its records are lines for the eye; {_loss(setup)}, and a traceback is many records",
         "configure one JSON formatter (python-json-logger, structlog JSONRenderer) where production starts, before the first record",
         confidence="possible",
         entrypoints=(entrypoint,),
@@ -185,6 +202,18 @@ def console_renderer(project: Project, program: Program, parts: list[LogUse]) ->
     (use,) = found
     sometimes = use.site is not None and any(isinstance(step.stmt, m.If | m.Try) for step in use.site.steps)
     return use if not sometimes and any(reached(project, e, use) for e in program.all) else None
+
+
+def _loss(setup: LogUse) -> str:
+    """What a store cannot do with what the set-up writes."""
+    behind = setup.name == CONSOLE and not _colours(setup)
+    return "key=value stands behind free text" if behind else LOSSES.get(setup.name, LOSS)
+
+
+def _colours(use: LogUse) -> bool:
+    """Whether structlog's renderer colours what it writes, wherever that goes: nothing else is asked of it."""
+    given = use.site.call.argument("colors", 1) if use.site is not None else None
+    return given is None or (isinstance(given, m.Const) and bool(given.value))
 
 
 def _into_files(setup: LogUse) -> bool:

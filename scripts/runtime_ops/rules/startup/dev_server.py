@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
-from runtime_ops.libraries.servers import all_servers, server_run_by
+from runtime_ops.libraries.servers import Server, all_servers, server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.development import debug_only, development_name, merged_by_default
 from runtime_ops.project.entrypoints import Entrypoint
@@ -18,6 +19,19 @@ from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._launched import own_image
 from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
+
+RELOADS = "its reloader watches the files and starts the application again when one changes"
+DEBUGS = "debug mode shows the traceback to whoever causes an error"
+
+
+class Told(NamedTuple):
+    """What production starts, what that costs, what to do instead, and how much it weighs."""
+
+    what: str
+    costs: str
+    remedy: str
+    severity: str | None = None
+
 
 RULE = Rule(
     __name__,
@@ -46,7 +60,8 @@ def check(project: Project) -> Iterator[Finding]:
 
 def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
     """``flask run``, ``manage.py runserver``, ``--reload`` in what an artifact starts."""
-    development = {row.name for row in all_servers() if row.development}
+    rows = {row.name: row for row in all_servers()}
+    development = {name for name, row in rows.items() if row.development}
     for launch in entrypoint.production:
         if launch.role == "management":
             continue
@@ -54,7 +69,10 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         if launch.server in development:
             if _for_the_desk(launch) or _real_server(project, development, launch) or _adapted(project, entrypoint):
                 continue
-            yield _finding(entrypoint, launch, link.path, link.line, f"{link.path} starts the {launch.server}")
+            row = rows[launch.server]
+            if row.sigterm == "graceful" and not _reloads(row, launch):
+                continue  # what is left is the server that production would have
+            yield _finding(entrypoint, launch, link.path, link.line, _served(row, f"{link.path} starts"))
         elif launch.server is not None and "reload" in launch.options:
             option = launch.options["reload"]
             # what a configuration file works out, as from a variable that is off by default, is not known to be on
@@ -62,9 +80,9 @@ def _by_command(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
             if on and not _on_demand(project, option) and not _started_otherwise(project, launch):
                 # of a command that a script puts together the branch that adds it may be one for developers
                 unsure = option.path == link.path and option.line == link.line and "reload" not in link.text and "$" in link.text
-                yield _finding(
-                    entrypoint, launch, option.path, option.line, f"{launch.program} runs with its reloader on", unsure=unsure
-                )
+                costs = rows[launch.server].costs if launch.server in rows else ""
+                told = _reloading(f"{launch.program} runs with its reloader on", "the reloader", costs)
+                yield _finding(entrypoint, launch, option.path, option.line, told, unsure=unsure)
 
 
 def _started_otherwise(project: Project, launch: Launch) -> bool:
@@ -113,19 +131,53 @@ def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:
         server = server_run_by(place.site.dotted)
         if server is None or development_name(place.function.name) or for_debugging(place):
             continue
-        debug = place.site.call.keyword("debug") or place.site.call.keyword("reload")
-        on = isinstance(debug, m.Const) and debug.value is True
-        if _by_adapter(place.site) and not on:
+        switch = _switched_on(server, place.site)
+        if _by_adapter(place.site) and switch is None:
             continue  # bottle serves by the server that it is given
-        if place.site.dotted == "flask_socketio.SocketIO.run" and not on and not _by_werkzeug(place.site):
+        if place.site.dotted == "flask_socketio.SocketIO.run" and switch is None and not _by_werkzeug(place.site):
             continue  # eventlet or gevent serve where they are installed, and without them it refuses to run
-        if server.development or on:
-            what = (
-                f"{place.site.text}() starts the {server.name}"
-                if server.development
-                else f"{place.site.text}() runs with debug or reload on"
-            )
-            yield _finding(entrypoint, launches[0], place.function.path, place.line, what)
+        if server.development and (server.sigterm != "graceful" or _reloads_itself(place.site)):
+            told = _served(server, f"{place.site.text}() starts")
+        elif switch == "debug":
+            told = Told(f"{place.site.text}() runs with debug on", DEBUGS, "leave debug=True to the desk")
+        elif switch is not None:
+            told = _reloading(f"{place.site.text}() runs with {switch} on", f"{switch}=True", "" if server.development else server.costs)
+        else:
+            continue
+        yield _finding(entrypoint, launches[0], place.function.path, place.line, told)
+
+
+def _served(row: Server, what: str) -> Told:
+    """What a development server is, by its row; one that drains within a bound is a server for production with its reloader on."""
+    severity = "low" if row.drain == "bounded" else None
+    return Told(
+        f"{what} the {row.name}", row.costs, f"start it under {row.instead} and keep the development server for the desk", severity
+    )
+
+
+def _reloading(what: str, switch: str, costs: str) -> Told:
+    """A server made for production whose reloader is on: it drains and limits as ever."""
+    return Told(what, costs or RELOADS, f"leave {switch} to the desk", None if costs else "low")
+
+
+def _switched_on(server: Server, site: Site) -> str | None:
+    """The argument by which the call switches a reloader or debugging on."""
+    given = ((key, site.call.keyword(key)) for key in server.reload_option.keywords)
+    return next((key for key, value in given if isinstance(value, m.Const) and value.value is True), None)
+
+
+def _reloads(row: Server, launch: Launch) -> bool:
+    """Whether the command has the reloader of a development server on, by default or by its option."""
+    off_by_option = any(flag.startswith("--no-") for flag in row.reload_option.flags)
+    option = launch.options.get("reload")
+    on = off_by_option if option is None else (option.value or "true").lower() != "false"
+    return on or "debug" in launch.options
+
+
+def _reloads_itself(site: Site) -> bool:
+    """Whether the call leaves the reloader of a development server on, as it is by default, or switches it on."""
+    given = site.call.keyword("use_reloader")
+    return not site.call.expands if given is None else isinstance(given, m.Const) and given.value is True
 
 
 def _adapted(project: Project, entrypoint: Entrypoint) -> bool:
@@ -140,9 +192,12 @@ def _by_adapter(site: Site) -> bool:
 
 
 def _by_werkzeug(site: Site) -> bool:
-    """Whether Flask-SocketIO is told to serve by Werkzeug all the same."""
+    """Whether Flask-SocketIO is told to serve by Werkzeug all the same, and not made for eventlet or gevent (Flask-SocketIO 5.7.0,
+    ``run``: the argument is asked in the mode ``threading`` alone)."""
     allowed = site.call.keyword("allow_unsafe_werkzeug")
-    return isinstance(allowed, m.Const) and allowed.value is True
+    mode = site.origin.call.keyword("async_mode") if site.origin is not None else None
+    other = isinstance(mode, m.Const) and mode.value not in (None, "threading")
+    return isinstance(allowed, m.Const) and allowed.value is True and not other
 
 
 def _of_compose(entrypoint: Entrypoint) -> bool:
@@ -177,13 +232,14 @@ def _placed(project: Project, entrypoint: Entrypoint) -> bool:
     )
 
 
-def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, what: str, *, unsure: bool = False) -> Finding:
+def _finding(entrypoint: Entrypoint, launch: Launch, path: str, line: int, told: Told, *, unsure: bool = False) -> Finding:
     doubted = launch.optional or _of_compose(entrypoint) or _without_code(entrypoint, launch) or _built_for_the_desk(entrypoint, launch)
     return RULE.finding(
         path,
         line,
-        f"{what}, and that is what production starts: no drain on SIGTERM, no limit on requests or connections",
-        "start it under a production server (gunicorn, uvicorn, waitress) and keep the development server for the desk",
+        f"{told.what}, and that is what production starts: {told.costs}",
+        told.remedy,
+        severity=told.severity,
         confidence="possible" if unsure or doubted else "certain",
         phase="serving",
         entrypoints=(entrypoint,),
