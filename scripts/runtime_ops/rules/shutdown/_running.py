@@ -48,13 +48,21 @@ def for_developers(project: Project, entrypoint: Entrypoint) -> bool:
     if DEVELOPERS.search(entrypoint.main.name) or development_file(entrypoint.path):
         return True
     if entrypoint.launches:
-        return not entrypoint.production
+        return not entrypoint.production and not _started_elsewhere(project, entrypoint)
     folders = set(entrypoint.path.split("/")[:-1])
     if not folders & {"scripts", "tools", "bin", "hack", "dev", "contrib", "utils"} and not development_path(
         entrypoint.path
     ):
         return False
     return any(other.production for other in project.entrypoints if other.long_running) or "scripts" in folders
+
+
+def _started_elsewhere(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether an application object that only development starts here is none of development's: no program of its kind has a
+    start for production in this repository, so that one stands somewhere else."""
+    if entrypoint.app is None or development_path(entrypoint.path):
+        return False
+    return not any(other.production for other in project.entrypoints if other.kind == entrypoint.kind)
 
 
 def waits_by_call(project: Project) -> dict[int, WaitSite]:

@@ -11,12 +11,13 @@ from runtime_ops.project.model import Func, Klass
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.shutdown._made_again import ENGINES, MadeAgain, made_again
 from runtime_ops.rules.shutdown._running import escapes, lasting_phases
 
 RULE = Rule(
     __name__,
     severity="medium",
-    summary="A producer, listener or broker connection is opened at start and never flushed or closed.",
+    summary="A producer, listener or connection is never flushed or closed, or a client that each request makes anew.",
 )
 BUFFERED = frozenset({"producer", "listener"})
 CONNECTED = frozenset({"connection", "producer", "consumer", "channel"})
@@ -38,6 +39,33 @@ def check(project: Project) -> Iterator[Finding]:
             yield from _replaced(project, resource)
         if resource.dotted == RUNNER and not resource.stops and resource.started_at is not None:
             yield from _runner(project, resource)
+    for again in made_again(project):
+        yield _again(project, again)
+
+
+def _again(project: Project, again: MadeAgain) -> Finding:
+    """A client or engine of each request, job or turn of a loop, which its only name leaves open."""
+    resource = again.resource
+    name = resource.dotted.rpartition(".")[2]
+    where = "" if again.site is resource.site else f" ({resource.path}:{resource.line})"
+    closing = f"await {resource.type.closes[0]}()" if resource.type.asynchronous else f"{resource.type.closes[0]}()"
+    return RULE.at(
+        project,
+        again.site,
+        f"each {again.each} makes {_article(name)} {name} here{where}, and nothing closes it: {again.left}",
+        "make one engine at start and share it (or give poolclass=NullPool)"
+        if resource.dotted in ENGINES
+        else f"use it in an async with block, {closing} in a finally, or share one that the way down closes"
+        if "async" in resource.type.context
+        else f"{closing} in a finally, or share one that the way down closes",
+        severity="medium" if again.each == "request" else "low",
+        phases=("serving",),
+        kinds=("service", "worker"),
+    )
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEIOU" else "a"
 
 
 def _runner(project: Project, resource: Resource) -> Iterator[Finding]:
