@@ -315,7 +315,7 @@ def test_print_of_a_helper_of_a_command(tmp_path: Path, command: bool) -> None:
     assert bool(found(tmp_path, "logging/print-in-service", source)) is not command
 
 
-PLAIN_TEXT = 'logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(message)s")\n'
+PLAIN_TEXT = 'logging.basicConfig(level="INFO", format="%(levelname)s %(name)s %(message)s")\n'
 POD = """apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -338,7 +338,7 @@ COMPOSE = "services:\n  app:\n    image: shop\n    command: python app.py\n"
         (PLAIN_TEXT, "compose.yaml", COMPOSE, False),  # anybody's home
         ("import sentry_sdk\n" + PLAIN_TEXT, "deployment.yaml", POD, True),
         ("from logging import config\nconfig.dictConfig(settings.LOG_CONFIG)\n", "deployment.yaml", POD, False),  # the operator's
-        (PLAIN_TEXT.replace("%(asctime)s ", ""), "deployment.yaml", POD, True),
+        (PLAIN_TEXT.replace("%(name)s", "%(asctime)s"), "deployment.yaml", POD, False),  # a level and a time: what many choose
         ("", "deployment.yaml", POD, False),
         ('import os\nFORM = os.environ.get("LOG_FORMAT")\n' + PLAIN_TEXT, "deployment.yaml", POD, False),
         ("LINES = logging.Formatter()\nTEXT = LINES.formatException(None)\n", "deployment.yaml", POD, False),

@@ -18,11 +18,12 @@ STRUCT = (
     "        log.info('one', order=1)\n        time.sleep(5)\n"
 )
 BASIC = "logging.basicConfig(level='INFO'{})"
-FULL = BASIC.format(", format='%(asctime)s %(levelname)s %(message)s'")
+FULL = BASIC.format(", format='%(levelname)s %(name)s %(message)s'")
+TIMED = BASIC.format(", format='%(asctime)s %(levelname)s %(message)s'")
 TEXT = "%(asctime)s %(message)s"
 JSON_TEXT = ', format=\'{"time": "%(asctime)s", "message": "%(message)s"}\''
 CONSOLE = "structlog.configure(processors=[structlog.dev.ConsoleRenderer()])"
-PARTED = "%(asctime)s | %(levelname)-8s | %(name)s | %(message)s"
+PARTED = "%(process)s | %(levelname)-8s | %(name)s | %(message)s"
 SYSLOG = "\n    sent = logging.handlers.SysLogHandler(address=('logs', 5140))\n    sent.setFormatter({})\n    log.addHandler(sent)"
 ADDED = "\n    log.addHandler({})"
 SENTRY = "import sentry_sdk\nfrom sentry_sdk.integrations.logging import LoggingIntegration\n"
@@ -39,6 +40,7 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
     ("set_up", "imports", "told"),
     [
         (FULL, "", ("certain", "low")),
+        (TIMED, "", ("possible", "low")),  # a level and a time in fixed places: what many choose
         (BASIC.format(""), "", ("certain", "low")),  # a level and no time
         (BASIC.format(f", format='{TEXT}'"), "", ("certain", "medium")),
         (BASIC.format(JSON_TEXT), "", ("possible", "low")),
@@ -51,7 +53,7 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
         (FULL, "from acme.config import LOG_FORMAT\n", ("certain", "low")),  # a constant sets nothing up
         (FULL, "from acme.logging import start\n", None),
         (BASIC.format(", format=LOG_FORMAT"), "from acme.config import LOG_FORMAT\n", ("possible", "low")),  # its text is not seen
-        (BASIC.format(", format=LINE"), "LINE = '%(message)s by ' + __name__\n", ("certain", "low")),
+        (BASIC.format(", format=LINE"), "LINE = '%(message)s by ' + __name__\n", ("possible", "low")),
         (BASIC.format(f", format='{PARTED}'"), "", ("possible", "low")),
         (BASIC.format(f", format='{PARTED.replace('|', '-')}'"), "", ("certain", "low")),
         (BASIC.format(f", format='{PARTED.replace('|', ':', 1)}'"), "", ("certain", "low")),
@@ -199,3 +201,20 @@ def test_an_image_alone(tmp_path: Path, modules: int, confidence: str) -> None:
     files = {"app.py": app, "Dockerfile": IMAGE.replace('"python", "worker.py"', '"gunicorn", "app:app"')}
     found = said(tmp_path, "logging/unstructured-logs", {**files, **{f"{name}.py": "" for name in names}})
     assert [f.confidence for f in found] == [confidence]
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        ("", False),
+        ("app.conf.worker_hijack_root_logger = False\n", True),
+        ("from celery.signals import setup_logging\n@setup_logging.connect\ndef keep(**_):\n    pass\n", True),
+    ],
+)
+def test_a_worker_whose_framework_replaces_the_handlers(tmp_path: Path, more: str, fires: bool) -> None:
+    """celery's worker gives the root logger a format of its own, with a level and a time, unless it is told not to."""
+    jobs = f"import logging\nfrom celery import Celery\nlogging.basicConfig(format='%(message)s')\napp = Celery('jobs')\n{more}"
+    jobs += "log = logging.getLogger(__name__)\n@app.task\ndef send():\n    log.info('one')\n    log.info('two')\n    log.info('three')\n"
+    image = IMAGE.replace('"python", "worker.py"', '"celery", "-A", "jobs", "worker"')
+    files = {"jobs.py": jobs, "Procfile": "worker: celery -A jobs worker\n", "Dockerfile": image}
+    assert bool(said(tmp_path, "logging/unstructured-logs", files)) is fires

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.observability import log_part
 from runtime_ops.project.build import Project
+from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.kept import kept
 from runtime_ops.project.links import Links
 from runtime_ops.project.main_blocks import main_block
@@ -188,3 +189,21 @@ def _named_by(project: Project, module: Module, target: str) -> Iterator[Module]
         below = project.index.submodule(found, head) if head else None
         if below is not None:
             yield below
+
+
+def resets_root(project: Project, entrypoint: Entrypoint) -> bool:
+    """Whether the program's framework replaces the handlers of the root logger after the imports: a celery worker does, unless
+    ``worker_hijack_root_logger`` is off or something is connected to the signal ``setup_logging`` (celery 5.7.0, app/log.py)."""
+    if entrypoint.framework != "celery":
+        return False
+    for module in entrypoint.modules:
+        for func in module.functions.values():
+            names = {*func.bindings, *(key or "" for site in func.sites for key, _ in site.call.keywords)}
+            if any("hijack_root_logger" in name.lower() for name in names):
+                return False
+            if any("setup_logging" in name and name.endswith("connect") for name in func.inventory.names):
+                return False
+            decorators = (d.func if isinstance(d, m.Call) else d for d in func.facts.decorators)
+            if any(isinstance(d, m.Name) and d.id.endswith("setup_logging.connect") for d in decorators):
+                return False
+    return True

@@ -9,7 +9,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._setups import ROOT_CALLS, asks_otherwise, forced, level_of, root_users, set_up_by_import
+from runtime_ops.rules.logging._setups import ROOT_CALLS, asks_otherwise, forced, level_of, resets_root, root_users, set_up_by_import
 
 RULE = Rule(
     __name__,
@@ -28,7 +28,7 @@ def check(project: Project) -> Iterator[Finding]:
     decided: dict[Site, dict[str, tuple[list[Entrypoint], Site | None]]] = {}
     orders: dict[Module, tuple[Site, ...]] = {}
     for entrypoint in project.entrypoints:
-        if entrypoint.kind not in ("service", "worker", "job") or _resets(project, entrypoint):
+        if entrypoint.kind not in ("service", "worker", "job") or resets_root(project, entrypoint):
             continue
         main = entrypoint.main.module
         if main not in orders:
@@ -97,19 +97,6 @@ def _harm(project: Project, entrypoint: Entrypoint, order: tuple[Site, ...]) -> 
         return "flood", None
     other = next((s for s in later if level_of(s) != level_of(first)), None)
     return ("order", other) if other is not None else ("only", None)
-
-
-def _resets(project: Project, entrypoint: Entrypoint) -> bool:
-    """Whether the program's framework replaces the handlers of the root logger after the imports: a celery worker does, unless
-    ``worker_hijack_root_logger`` is off (celery 5.7.0, app/log.py)."""
-    if entrypoint.framework != "celery":
-        return False
-    for module in entrypoint.modules:
-        for func in module.functions.values():
-            names = {*func.bindings, *(key or "" for site in func.sites for key, _ in site.call.keywords)}
-            if any("hijack_root_logger" in name.lower() for name in names):
-                return False
-    return True
 
 
 def _made_for_it(module: Module) -> bool:
