@@ -9,7 +9,15 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.logging._setups import ROOT_CALLS, asks_otherwise, forced, level_of, resets_root, root_users, set_up_by_import
+from runtime_ops.rules.logging._setups import (
+    ROOT_CALLS,
+    asks_otherwise,
+    forced,
+    level_of,
+    resets_root,
+    root_users,
+    set_up_by_import,
+)
 
 RULE = Rule(
     __name__,
