@@ -54,6 +54,7 @@ def worker(set_up: str, imports: str = "", name: str = "__name__") -> dict[str, 
         (FULL, "from acme.logging import start\n", None),
         (BASIC.format(", format=LOG_FORMAT"), "from acme.config import LOG_FORMAT\n", ("possible", "low")),  # its text is not seen
         (BASIC.format(", format=LINE"), "LINE = '%(message)s by ' + __name__\n", ("possible", "low")),
+        (BASIC.format(", format=LINE"), f"LINE: str = '{TEXT}'\n", ("certain", "medium")),
         (BASIC.format(f", format='{PARTED}'"), "", ("possible", "low")),
         (BASIC.format(f", format='{PARTED.replace('|', '-')}'"), "", ("certain", "low")),
         (BASIC.format(f", format='{PARTED.replace('|', ':', 1)}'"), "", ("certain", "low")),

@@ -60,6 +60,34 @@ def test_a_command_that_says_so_by_its_status_or_goes_on_is_silent(tmp_path: Pat
     assert not shown(tmp_path, RULE, program(command("delete", body)))
 
 
+def asked(option: str, parameter: str = "name") -> str:
+    text = command("delete", NOT_FOUND).replace('@click.argument("name")\n', option)
+    return "import typer\nfrom typing import Annotated\n" + text.replace("def act(name)", f"def act({parameter})")
+
+
+@pytest.mark.parametrize(
+    ("option", "parameter", "count"),
+    [
+        ('@click.option("--name", prompt=True)\n', "name", 0),
+        ('@click.option("--name", prompt="Whom?")\n', "name", 0),
+        ('@click.option("--name", prompt=False)\n', "name", 1),
+        ('@click.option("--name")\n', "name", 1),
+        ("@click.password_option()\n", "name", 0),
+        ("", 'name: str = typer.Option(prompt=True)', 0),
+        ("", "name: Annotated[str, typer.Option(prompt=True)]", 0),
+        ("", "name: Annotated[str, typer.Option(help='x')]", 1),
+    ],
+)
+def test_a_command_that_asks_a_person_is_silent(tmp_path: Path, option: str, parameter: str, count: int) -> None:
+    assert len(shown(tmp_path, RULE, program(asked(option, parameter)))) == count
+
+
+def test_a_command_that_asks_and_that_an_artifact_calls(tmp_path: Path) -> None:
+    files = program(asked('@click.option("--name", prompt=True)\n'))
+    files["Dockerfile"] = "FROM python:3.12\nCOPY . .\nRUN pip install .\nCMD desk delete --name old\n"
+    assert len(shown(tmp_path, RULE, files)) == 1
+
+
 def test_more_than_three_commands_are_one_habit(tmp_path: Path) -> None:
     several = "".join(command(f"delete-{n}", NOT_FOUND).replace("def act", f"def act_{n}") + "\n\n" for n in range(4))
     [finding] = shown(tmp_path, RULE, program(several))

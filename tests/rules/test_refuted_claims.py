@@ -150,3 +150,48 @@ def test_settings_that_a_library_needs_where_it_is_used(tmp_path: Path, default:
     found = said(tmp_path, "unvalidated-config", DJANGO | {"shop/settings.py": settings, "shop/views.py": VIEW.format("pass")})
     assert [f.confidence for f in found if "login" in f.message] == ([told] if told else [])
     assert all(("an empty text is" in f.message) is (default == ", ''") for f in found)
+
+
+BUS = (
+    "import pika\nfrom flask import Flask\napp = Flask(__name__)\nclass Bus:\n    def __init__(self, options):\n"
+    "        self.options = {{'port': 5672}}\n        {filled}\n    def connect(self):\n"
+    "        self.connection = pika.BlockingConnection(pika.ConnectionParameters('mq'{given}))\n"
+    "        self.channel = self.connection.channel()\n    def work(self, body):\n        {work}\n"
+    "bus = Bus({{}})\n@app.post('/')\ndef index():\n    bus.connect()\n    bus.work(b'')\n    return ''\n"
+    "if __name__ == '__main__':\n    app.run()\n"
+)
+PUBLISHES = "self.channel.basic_publish('', 'q', body)"
+
+
+@pytest.mark.parametrize(
+    ("filled", "given", "work", "count"),
+    [
+        ("pass", "", PUBLISHES, 1),
+        ("pass", "", "self.channel.queue_declare('q')", 0),  # the heartbeat that the broker proposes ends it
+        ("pass", ", heartbeat=30", PUBLISHES, 1),  # a broker in alarm sends heartbeats all the same
+        ("pass", ", blocked_connection_timeout=30", PUBLISHES, 0),
+        ("pass", ", **self.options", PUBLISHES, 1),
+        ("self.options['credentials'] = None", ", **self.options", PUBLISHES, 1),
+        ("self.options['blocked_connection_timeout'] = 30", ", **self.options", PUBLISHES, 0),
+        ("self.options.update(blocked_connection_timeout=30)", ", **self.options", PUBLISHES, 0),
+        ("self.options |= {'blocked_connection_timeout': 30}", ", **self.options", PUBLISHES, 0),
+        ("self.options |= {'locale': 'en'}", ", **self.options", PUBLISHES, 1),
+        ("self.options.update(options)", ", **self.options", PUBLISHES, 0),  # what is among it is not seen
+        ("for k in options:\n            self.options[k] = options[k]", ", **self.options", PUBLISHES, 0),
+    ],
+)
+def test_pika_waits_without_limit_for_a_broker_that_blocks_publishers_alone(
+    tmp_path: Path, filled: str, given: str, work: str, count: int
+) -> None:
+    files = {"app.py": BUS.format(filled=filled, given=given, work=work), "Dockerfile": IMAGE}
+    found = said(tmp_path, "call-without-timeout", files)
+    assert len(found) == count
+    for finding in found:
+        assert "sets no blocked_connection_timeout" in finding.message and "a broker that blocks publishers" in finding.message
+        assert finding.remedy.startswith("set blocked_connection_timeout where")
+
+
+@pytest.mark.parametrize(("heartbeat", "count"), [(30, 0), (0, 1)])
+def test_a_heartbeat_that_is_switched_off(tmp_path: Path, heartbeat: int, count: int) -> None:
+    code = BUS.format(filled="pass", given=f", heartbeat={heartbeat}", work="self.channel.queue_declare('q')")
+    assert len(said(tmp_path, "timeout-disabled", {"app.py": code, "Dockerfile": IMAGE})) == count

@@ -26,10 +26,16 @@ APP = "import contextlib\nimport logging\n\nfrom flask import Flask\n\napp = Fla
         ("name.rstrip('\\r\\n')", []),
         ("name.removeprefix('job-')", []),
         ("name.lstrip(name)", []),
+        ("version.rstrip('-unstable')", []),  # a digit stands before it
+        ("self.remoteVersion.lstrip('release-')", []),
+        ("settings.TAG_VERSION.rstrip('-rc1')", ["certain"]),  # ``v1.11-rc1``
+        ("conversion.rstrip('-draft')", ["certain"]),
+        ("KIND.lstrip('ta_')", []),  # a constant that loses the word alone
+        ("OTHER.lstrip('ta_')", ["certain"]),
     ],
 )
 def test_words_given_as_letters(tmp_path: Path, call: str, found: list[str]) -> None:
-    text = f"{APP}@app.get('/<name>')\ndef show(name):\n    return {{'name': {call}}}\n"
+    text = f"{APP}KIND, OTHER = 'ta_video', 'ta_tag'\n@app.get('/<name>')\ndef show(name):\n    return {{'name': {call}}}\n"
     assert [f.confidence for f in said(tmp_path, "stripped-letters", {"app.py": text})] == found
 
 

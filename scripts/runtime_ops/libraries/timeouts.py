@@ -89,6 +89,8 @@ class Wait:
     wrappers: tuple[str, ...] = ()
     """Classes that take a configured client instead of the parameter."""
     retries: Retries | None = None
+    holds: str = ""
+    """Who holds the caller, where that is not a peer that accepts and stays silent."""
     asynchronous: str = "no"
     """``yes``, ``no``, ``both``: whether the calls are awaited."""
     changed: tuple[Change, ...] = ()

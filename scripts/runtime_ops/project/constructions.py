@@ -156,10 +156,10 @@ class Constructions:
         scope: Func | None = func
         while scope is not None and scope.param(name.id) is None and name.id not in scope.bindings:
             scope = scope.parent
+        added = self._added_anywhere(scope or func, name.id, row, parameter, depth)
+        if added is not None:
+            return added
         if scope is not None:
-            added = self._added(scope, name.id, row, parameter)
-            if added is not None:
-                return added
             param = scope.param(name.id)
             if param is not None and param.kind == "kwargs":
                 return self._from_callers(scope, row, parameter, at, depth)
@@ -202,6 +202,42 @@ class Constructions:
             if sure and len(sure) == len(found)
             else Deadline("unknown", f"{at.note}: given on some ways", how, source=at)
         )
+
+    def _added_anywhere(self, scope: Func, name: str, row: Wait, parameter: str, depth: int) -> Deadline | None:
+        """What is put into a dictionary by the function, or, where it is an attribute of the object, by any method of its class."""
+        scopes = [scope]
+        if name.startswith("self.") and scope.cls is not None:
+            family = (*scope.cls.ancestry, *scope.cls.descendants())
+            scopes += [f for k in family if isinstance(k, Klass) for f in k.methods.values() if f is not scope]
+        found = (self._added(each, name, row, parameter) for each in scopes)
+        given = next((d for d in found if d is not None), None)
+        if given is not None:
+            return given
+        filled = (self._filled(each, name, row, parameter, depth) for each in scopes)
+        return next((d for d in filled if d is not None), None)
+
+    def _filled(self, scope: Func, name: str, row: Wait, parameter: str, depth: int) -> Deadline | None:
+        """What ``kwargs.update(options)``, ``kwargs |= options`` and ``kwargs[key] = value`` put in: the limit may be among it."""
+        for site in scope.sites:
+            if site.text == f"{name}.update" and site.call.args and not isinstance(site.call.args[0], m.Mapping):
+                found = self._in_mapping(site.call.args[0], scope, row, parameter, "wrapper", site.line, depth + 1)
+                if found is not None:
+                    return found
+            if site.text == f"{name}.update" and (found := self.unpacked(site.call, scope, row, parameter, "wrapper", depth + 1)):
+                return found
+        for place in scope.places:
+            stmt = place.stmt
+            if isinstance(stmt, m.AugAssign) and stmt.op.startswith("|") and source_of(stmt.target) == name:
+                found = self._in_mapping(stmt.value, scope, row, parameter, "wrapper", stmt.line, depth + 1)
+                if found is not None:
+                    return found
+            for target in stmt.targets if isinstance(stmt, m.Assign) else ():
+                if not isinstance(target, m.Subscript) or source_of(target.value) != name:
+                    continue
+                if not isinstance(self.links.names.constant(target.key, scope), str):
+                    at = Evidence(scope.path, stmt.line, source_of(target, 40))
+                    return Deadline("unknown", f"{at.note}: a key is computed", "wrapper", source=at)
+        return None
 
     def _added(self, scope: Func, name: str, row: Wait, parameter: str) -> Deadline | None:
         """``kwargs.setdefault("timeout", 5)``, ``kwargs["timeout"] = 5``, ``kwargs.update(timeout=5)``."""

@@ -20,6 +20,8 @@ FAILURE = re.compile(
     re.I,
 )
 FINE = re.compile(r"\balready\b|\bskip|\bexists\b|\bnothing to\b|\bwarn|\bignor|\bdeprecat|\boptional|\bup.to.date|\bretry", re.I)
+OPTION_PROMPTS = re.compile(r"\bOption\(.*\bprompt=(?!False\b|None\b)")
+"""``Annotated[str, typer.Option(prompt=True)]``."""
 ASKS = frozenset(
     """input builtins.input click.prompt click.confirm click.getchar click.pause typer.prompt typer.confirm getpass.getpass
     rich.prompt.Prompt.ask rich.prompt.Confirm.ask""".split()
@@ -90,6 +92,24 @@ def keeps_status(handler: m.Handler, func: Func) -> bool:
 def interactive(func: Func) -> bool:
     """Whether the function talks with a person."""
     return any((s.dotted or s.text) in ASKS for s in func.sites)
+
+
+def prompted(func: Func) -> bool:
+    """Whether a command asks a person for its options: ``@click.option("--email", prompt=True)``, ``typer.Option(prompt="Email")``. Whoever
+    answers reads what it says; a script may give the options all the same, which is seen where one does."""
+    params = func.facts.params
+    given = (*func.facts.decorators, *(p.default for p in params if p.default is not None))
+    return any(p.annotation is not None and OPTION_PROMPTS.search(p.annotation) for p in params) or any(
+        _prompts(node) for expr in given for node in m.walk(expr) if isinstance(node, m.Call)
+    )
+
+
+def _prompts(call: m.Call) -> bool:
+    named = source_of(call.func).rpartition(".")[2]
+    asked = call.keyword("prompt")
+    if asked is None:
+        return named == "password_option"  # click 8.5.1, decorators.py: prompt=True by default
+    return named in ("option", "Option", "password_option") and not (isinstance(asked, m.Const) and not asked.value)
 
 
 def to_stderr(site: Site) -> bool:

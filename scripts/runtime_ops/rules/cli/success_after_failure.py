@@ -21,7 +21,7 @@ from runtime_ops.project.model import Func, Klass, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
+from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status, prompted
 from runtime_ops.rules.cli._given_up import GivenUp, given_up_commands, given_up_starts
 from runtime_ops.rules.cli._refused_changes import Refusal, changes_something, refused_changes
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
@@ -65,6 +65,7 @@ DEPTH = 2  # functions below the command that work for it alone
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     commanded = commands(project)
+    asking = {f for f in commanded if prompted(f) and not is_called(project, f, commanded)}
     owners = _owners(project)
     loops: set[Func] = set()
     told: dict[Func, list[HandlerEffects]] = {}
@@ -72,7 +73,7 @@ def check(project: Project) -> Iterator[Finding]:
         if effects.func not in owners or not _hides(project, effects):
             continue
         command = owners[effects.func]
-        if _at_a_desk(project, command, commanded) or interactive(command) or _reads_its_own(effects):
+        if _at_a_desk(project, command, commanded) or interactive(command) or command in asking or _reads_its_own(effects):
             continue
         if effects.loop is None and _goes_on(project, effects.func, command):
             continue
@@ -107,10 +108,10 @@ def check(project: Project) -> Iterator[Finding]:
         if at not in left:
             left.add(at)
             yield _of_given_up(project, given)
-    refused = list(refused_changes({f: e for f, e in commanded.items() if f not in told}, project.links))
+    refused = list(refused_changes({f: e for f, e in commanded.items() if f not in told and f not in asking}, project.links))
     changes = [_of_refused_change(project, refusals) for refusals in refused]
     yield from as_one(changes) if len(changes) > FEW else changes
-    seen_to = {*told, *(refusals[0].func for refusals in refused)}
+    seen_to = {*told, *asking, *(refusals[0].func for refusals in refused)}
     gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in seen_to]
     yield from as_one(gave_up) if len(gave_up) > HABIT else gave_up
 

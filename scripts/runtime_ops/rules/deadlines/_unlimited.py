@@ -33,6 +33,8 @@ def unlimited(project: Project, wait: WaitSite) -> bool:
         return False
     if wait.row.distribution in ENGINES and (_only_files(project) or _only_compiles(wait)):
         return False
+    if wait.constructs and wait.row.holds:
+        return False  # one kind of call alone is held (publishing), and is judged where it stands: others are no such client's
     if wait.constructs and "call" in wait.row.where and _used(project, wait):
         return False  # the calls are judged where they stand
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing

@@ -229,6 +229,8 @@ def _of_group(
     first = group[0]
     library = "" if first.row.distribution == "stdlib" else f" and {_installed(first)} has none by default"
     limit = f"sets no limit{library}: a peer that accepts and stays silent"
+    if first.row.holds:  # what else there is to wait for has a limit
+        limit = f"sets no {first.row.parameters[0]}{library}: {first.row.holds}"
     if not first.row.parameters:  # ``images.pull()`` of a client that has a limit: it takes neither that nor one of its own
         limit = "takes no limit: a peer that accepts and stays silent"
     if limits_connecting(project, first):

@@ -24,6 +24,12 @@ SEAM = "-_./"
 SHORTEST = 5  # letters of a bare word: a shorter one may be a set of letters (units, vowels, flags)
 
 
+VERSION = re.compile(r"(?i)(?:^|_)(?:semver|version|ver)(?:_?(?:text|str|string|number|no|tag))?\Z")
+"""What holds a version: digits stand at the seam of its prefix or suffix (``v1.2-unstable``)."""
+DIGITS = re.compile(r"\d")
+WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     yield from together(_findings(project))
@@ -35,18 +41,37 @@ def _findings(project: Project) -> Iterator[Finding]:
             continue
         for site in func.sites:
             word = _word(site)
-            if word is None or not (project.phases(site) or project.imported_by(func.module)):
+            if word is None or _nothing_else_goes(project, site, word) or not (project.phases(site) or project.imported_by(func.module)):
                 continue
             taken = "begins" if site.method == "lstrip" else "ends"
             yield RULE.at(
                 project,
                 site,
                 f"{site.method}({word!r}) takes off every letter of {word!r} that the text {taken} with, in any order, not the word: a "
-                "name that goes on with one of them loses more, and is looked up, written or deleted as another",
+                "name that goes on with one of them loses more, and is another one wherever it is used",
                 f"{MENDS[site.method]}({word!r}) (Python 3.9)",
                 # behind a bare word often stands a blank, a slash or a number, and nothing more is lost
                 confidence="certain" if word[-1 if site.method == "lstrip" else 0] in SEAM else "possible",
             )
+
+
+def _nothing_else_goes(project: Project, site: Site, word: str) -> bool:
+    """Whether what is left ends, or begins, with no letter of the word: a constant is tried, and a version has a digit there."""
+    func = site.call.func
+    receiver = func.value if isinstance(func, m.Attr) else None
+    if isinstance(func, m.Name):
+        receiver = m.Name(func.id.rpartition(".")[0], func.line)
+    if isinstance(receiver, m.Name) and not DIGITS.search(word) and VERSION.search(_last_name(receiver.id)):
+        return True
+    text = project.links.names.constant(receiver, site.function) if receiver is not None else None
+    if not isinstance(text, str):
+        return False
+    return text.lstrip(word) == text.removeprefix(word) if site.method == "lstrip" else text.rstrip(word) == text.removesuffix(word)
+
+
+def _last_name(dotted: str) -> str:
+    """``remote_version`` of ``self.remoteVersion``."""
+    return WORDS.sub("_", dotted.rpartition(".")[2]).lower()
 
 
 def _word(site: Site) -> str | None:

@@ -104,7 +104,7 @@ def _unread_part(site: Site) -> bool:
     """Whether a handler is given a formatter, or a logger a handler, that is made by a class of a package that no table knows."""
     given = site.call.args[0]
     if isinstance(given, m.Name):
-        bound = site.function.bindings.get(given.id, ())
+        bound = [b for b in site.function.bindings.get(given.id, ()) if b.kind != "annotation"]
         given = bound[0].expr if len(bound) == 1 and bound[0].expr is not None else given
     if not isinstance(given, m.Call):
         return False
@@ -191,11 +191,14 @@ def _of_format(project: Project, func: Func, call: m.Call, key: str, default: st
     if text is None and parameter is not None and parameter.default is not None:
         given = parameter.default
         text = project.links.names.constant(given, func)
+    held = _bound(given, func)
+    if text is None and isinstance(held, m.Const):
+        text = held.value  # ``FORMAT: str = "…"``
     if not isinstance(text, str):
         # the constant of another package, a setting: what it holds was not seen, and is not this call's to choose
-        return at._replace(plain=any("message" in part for part in _strings(_bound(given, func))))
+        return at._replace(plain=any("message" in part for part in _strings(held)))
     if isinstance(given, m.Name) and given.id not in func.bindings:
-        bindings = func.module.level.bindings.get(given.id, ())
+        bindings = [b for b in func.module.level.bindings.get(given.id, ()) if b.kind != "annotation"]
         if len(bindings) == 1 and bindings[0].kind != "import":
             at = at._replace(line=bindings[0].line, end_line=bindings[0].line)
     return at._replace(lacks=_lacks(text), plain=not _separated(text))
@@ -204,7 +207,8 @@ def _of_format(project: Project, func: Func, call: m.Call, key: str, default: st
 def _bound(given: m.Expr, func: Func) -> m.Expr:
     """What a name is bound to once, in the function or at its module's level; else the expression itself."""
     if isinstance(given, m.Name):
-        bound = func.bindings.get(given.id, ()) or func.module.level.bindings.get(given.id, ())
+        every = func.bindings.get(given.id) or func.module.level.bindings.get(given.id) or []
+        bound = [b for b in every if b.kind != "annotation"]
         return bound[0].expr if len(bound) == 1 and bound[0].expr is not None else given
     return given
 
