@@ -268,3 +268,21 @@ def test_a_limit_around_a_call_that_is_handed_over(tmp_path: Path, lines: str, c
         f"async def title(page: Page):\n    {lines}\n\n\n@app.get('/')\nasync def show():\n    await title(app.state.page)\n"
     )
     assert len(said(tmp_path, "call-without-timeout", {"app.py": code, "Procfile": "web: uvicorn app:app\n"})) == count
+
+
+RESEND = "import resend\n" + HEAD + VIEW + "    resend.Emails.send({'to': 'a'})\n"
+KINTO = "import kinto_http\n" + HEAD + VIEW + "    return kinto_http.Client(server_url='https://a'{0}).get_records()\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "pin", "fires"),
+    [
+        (RESEND, "resend==1.2.0", True),
+        (RESEND, "resend==2.15.0", False),  # it waits 30 s
+        (KINTO.format(""), "kinto-http==11.1.0", True),
+        (KINTO.format(", timeout=5"), "kinto-http==11.1.0", False),
+    ],
+)
+def test_clients_without_a_limit_of_their_own(tmp_path: Path, code: str, pin: str, fires: bool) -> None:
+    files = {"app.py": code, "Dockerfile": IMAGE.format('"-k", "gthread", "--timeout", "0", '), "requirements.txt": f"{pin}\n"}
+    assert bool(said(tmp_path, "call-without-timeout", files)) is fires
