@@ -286,3 +286,33 @@ KINTO = "import kinto_http\n" + HEAD + VIEW + "    return kinto_http.Client(serv
 def test_clients_without_a_limit_of_their_own(tmp_path: Path, code: str, pin: str, fires: bool) -> None:
     files = {"app.py": code, "Dockerfile": IMAGE.format('"-k", "gthread", "--timeout", "0", '), "requirements.txt": f"{pin}\n"}
     assert bool(said(tmp_path, "call-without-timeout", files)) is fires
+
+
+LOCATIONS = """server {{
+    location ~ ^/events {{ proxy_pass http://web:8000; proxy_read_timeout 1h; }}
+    location {place} {{ proxy_pass http://web:8000{target}; proxy_read_timeout 20s; }}
+    location / {{ proxy_pass http://web:8000; }}
+}}
+"""
+SLOW = (
+    "import requests\n" + HEAD + "@app.post('/orders/<int:number>')\ndef order(number):\n"
+    "    stock = requests.get('https://stock', timeout=35).json()\n    return requests.post('https://pay', json=stock, timeout=35).text\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "says"),
+    [
+        ("/orders/", "", "after 20 s"),
+        ("= /orders/1", "", "after 60 s"),
+        ("^~ /orders", "", "after 20 s"),
+        (r"~ ^/orders/\w+$", "", "after 20 s"),
+        ("/api/", "/", "after 60 s"),  # both lead to it, and nothing says which one its callers take
+        ("/api/", "/other/", "after 60 s"),
+    ],
+)
+def test_the_location_that_leads_to_a_route(tmp_path: Path, place: str, target: str, says: str) -> None:
+    """The most patient one, that of the events, has nothing to do with it."""
+    compose = "services:\n  web:\n    build: .\n    command: gunicorn --timeout 0 app:app\n  proxy:\n    image: nginx\n"
+    files = {"app.py": SLOW, "docker-compose.yml": compose, "nginx.conf": LOCATIONS.format(place=place, target=target)}
+    assert [says in f.message for f in said(tmp_path, "deadline-inversion", files)] == [True]
