@@ -177,7 +177,15 @@ def test_a_worker_beside_the_server_that_the_health_check_asks(tmp_path: Path, c
 
 @pytest.mark.parametrize(
     ("kept", "fires"),
-    [("stdout_logfile=/dev/fd/1\n", False), ("stdout_logfile=/dev/stdout\n", False), ("", True), ("stdout_logfile=jobs.log\n", True)],
+    [
+        ("stdout_logfile=/dev/fd/1\n", False),
+        ("stdout_logfile=/dev/stdout\n", False),
+        ("", True),
+        ("stdout_logfile=jobs.log\n", True),
+        ("stdout_logfile=jobs.log\n[program:out]\ncommand=/usr/bin/tail -n 0 -F jobs.log\nstdout_logfile=/dev/fd/1\n", False),
+        ("stdout_events_enabled=true\n[eventlistener:out]\ncommand=supervisor_stdout\nevents=PROCESS_LOG\n", False),
+        ("[eventlistener:out]\ncommand=python check.py\nevents=TICK_60\n", True),
+    ],
 )
 def test_the_output_of_a_supervised_program(tmp_path: Path, kept: str, fires: bool) -> None:
     programs = f"[supervisord]\nnodaemon=true\n[program:jobs]\ncommand=python worker.py\n{kept}"

@@ -268,3 +268,51 @@ def test_a_limit_around_a_call_that_is_handed_over(tmp_path: Path, lines: str, c
         f"async def title(page: Page):\n    {lines}\n\n\n@app.get('/')\nasync def show():\n    await title(app.state.page)\n"
     )
     assert len(said(tmp_path, "call-without-timeout", {"app.py": code, "Procfile": "web: uvicorn app:app\n"})) == count
+
+
+RESEND = "import resend\n" + HEAD + VIEW + "    resend.Emails.send({'to': 'a'})\n"
+KINTO = "import kinto_http\n" + HEAD + VIEW + "    return kinto_http.Client(server_url='https://a'{0}).get_records()\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "pin", "fires"),
+    [
+        (RESEND, "resend==1.2.0", True),
+        (RESEND, "resend==2.15.0", False),  # it waits 30 s
+        (KINTO.format(""), "kinto-http==11.1.0", True),
+        (KINTO.format(", timeout=5"), "kinto-http==11.1.0", False),
+    ],
+)
+def test_clients_without_a_limit_of_their_own(tmp_path: Path, code: str, pin: str, fires: bool) -> None:
+    files = {"app.py": code, "Dockerfile": IMAGE.format('"-k", "gthread", "--timeout", "0", '), "requirements.txt": f"{pin}\n"}
+    assert bool(said(tmp_path, "call-without-timeout", files)) is fires
+
+
+LOCATIONS = """server {{
+    location ~ ^/events {{ proxy_pass http://web:8000; proxy_read_timeout 1h; }}
+    location {place} {{ proxy_pass http://web:8000{target}; proxy_read_timeout 20s; }}
+    location / {{ proxy_pass http://web:8000; }}
+}}
+"""
+SLOW = (
+    "import requests\n" + HEAD + "@app.post('/orders/<int:number>')\ndef order(number):\n"
+    "    stock = requests.get('https://stock', timeout=35).json()\n    return requests.post('https://pay', json=stock, timeout=35).text\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "says"),
+    [
+        ("/orders/", "", "after 20 s"),
+        ("= /orders/1", "", "after 60 s"),
+        ("^~ /orders", "", "after 20 s"),
+        (r"~ ^/orders/\w+$", "", "after 20 s"),
+        ("/api/", "/", "after 60 s"),  # both lead to it, and nothing says which one its callers take
+        ("/api/", "/other/", "after 60 s"),
+    ],
+)
+def test_the_location_that_leads_to_a_route(tmp_path: Path, place: str, target: str, says: str) -> None:
+    """The most patient one, that of the events, has nothing to do with it."""
+    compose = "services:\n  web:\n    build: .\n    command: gunicorn --timeout 0 app:app\n  proxy:\n    image: nginx\n"
+    files = {"app.py": SLOW, "docker-compose.yml": compose, "nginx.conf": LOCATIONS.format(place=place, target=target)}
+    assert [says in f.message for f in said(tmp_path, "deadline-inversion", files)] == [True]

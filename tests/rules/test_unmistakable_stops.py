@@ -98,16 +98,45 @@ def test_no_limit_for_a_page_counts(tmp_path: Path, call: str, sure: bool) -> No
         ("await asyncio.get_running_loop().run_in_executor(None, lambda: requests.get(url, timeout=5))", None),
         ("time.sleep(1)", True),
         ("time.sleep(0.2)", False),
-        ("stripe.Webhook.construct_event(url, '', '')", False),  # a library's call need not go to the network
+        ("stripe.Webhook.construct_event(url, '', '')", None),  # it checks a signature
+        ("stripe.StripeClient(url).construct_event(url, '', '')", None),
+        ("stripe.Customer.retrieve(url).name.title()", True),
+        ("stripe.StripeClient(url).customers.list()", True),
+        ("Client(url, url).messages.create(to=url)", True),
+        ("Client(url, url).verify.v2.services(url)", None),  # it only names what a request is about
+        ("Client(url, url).verify.v2.services(url).verifications.create(to=url)", True),
+        ("redis.sentinel.Sentinel([(url, 26379)]).master_for('main')", None),
         ("huggingface_hub.snapshot_download(url)", True),
     ],
 )
 def test_a_request_and_a_long_sleep_in_a_coroutine_count(tmp_path: Path, call: str, sure: bool | None) -> None:
-    code = FAST.replace("import requests", "import requests\nimport stripe\nimport huggingface_hub") + f"    {call}\n"
+    made = "import requests\nimport redis.sentinel\nimport stripe\nimport huggingface_hub\nfrom twilio.rest import Client"
+    code = FAST.replace("import requests", made) + f"    {call}\n"
     if sure is None:
         assert not said(tmp_path, "blocking-in-async", {"app.py": code})
     else:
         assert certain(tmp_path, "blocking-in-async", {"app.py": code}) is sure
+
+
+@pytest.mark.parametrize(
+    ("body", "call", "told"),
+    [
+        ("store.exists()", "upload(url)", True),
+        ("store.upload_from_string(name) if name else None", "upload(url)", True),
+        ("if name.startswith('local:'):\n        return\n    store.exists()", "upload(url)", True),
+        ("if not name.startswith('local:'):\n        store.exists()", "upload(url)", False),  # perhaps not for this caller
+        ("store.exists()", "await asyncio.to_thread(upload, url)", False),
+    ],
+)
+def test_a_plain_function_that_programs_without_a_loop_call_as_well(tmp_path: Path, body: str, call: str, told: bool) -> None:
+    storage = (
+        "from google.cloud import storage\n\nstore = storage.Client().bucket('icons').blob('a')\n\n\n"
+        f"def upload(name: str):\n    {body}\n"
+    )
+    app = FAST.replace("import requests", "import asyncio\nfrom stored import upload") + f"    {call}\n"
+    job = "from stored import upload\n\n\ndef main():\n    upload('a')\n\n\nif __name__ == '__main__':\n    main()\n"
+    found = said(tmp_path, "blocking-in-async", {"app.py": app, "stored.py": storage, "job.py": job})
+    assert [(f.path, f.confidence) for f in found] == ([("app.py", "certain")] if told else [])
 
 
 WORKER = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -365,8 +366,14 @@ def rows_for(dotted: str) -> tuple[Wait, ...]:
     return tuple(
         r
         for r in waits(dotted, inherited=not derived)
-        if r.kind == "wait" and not (derived and dotted not in r.calls and not any(c.startswith("*.") for c in r.calls))
+        if r.kind == "wait" and not (derived and dotted not in r.calls and not any(_names_member(c, member) for c in r.calls))
     )
+
+
+def _names_member(call: str, member: str) -> bool:
+    """Whether a row's pattern says what methods of an unknown result are called (``twilio.rest.Client.*.create``)."""
+    last = call.rpartition(".")[2]
+    return "*" in call[:-2] and last != "*" and fnmatchcase(member, last)
 
 
 def _is_data(dotted: str) -> bool:

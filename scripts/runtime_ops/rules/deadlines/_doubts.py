@@ -46,8 +46,9 @@ HOME = frozenset(
 HOME_NUMBERS = ("db", "port", "decode_responses", "charset", "encoding", "password", "protocol")
 SOCKET_FILE = re.compile(r"^(?:redis\+socket|\w*unix)://|^/[\w./-]+\.sock$", re.I)
 UNIX = ("AF_UNIX", "socketpair", "open_unix_connection")
-SET_OUTSIDE = frozenset({"dulwich"})
-"""Clients that git's own settings limit (dulwich: ``http.timeout``)."""
+SET_OUTSIDE = frozenset({"dulwich", "mcp"})
+"""Clients that something else may limit: git's own settings (dulwich: ``http.timeout``), the transport (mcp: 300 s between two
+events of a server by HTTP, which its comments to keep the connection lengthen; by stdio nothing)."""
 LOCAL_CACHES = frozenset(
     f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "dummy.DummyCache", "filebased.FileBasedCache")
 )

@@ -197,8 +197,45 @@ def _number(text: str | None) -> float | None:
     return float(text) if text is not None and re.fullmatch(r"\d+(?:\.\d+)?", text) else None
 
 
-def proxy_limits(project: Project, entrypoint: Entrypoint) -> Iterator[Limit]:
+def proxy_limits(project: Project, entrypoint: Entrypoint) -> tuple[tuple[a.NginxProxy, Limit], ...]:
     """The read timeouts of the nginx locations that pass to the service, matched by the service's name."""
+    return tuple(_proxy_limits(project, entrypoint))
+
+
+def limit_of_path(limits: tuple[tuple[a.NginxProxy, Limit], ...], path: str | None) -> Limit:
+    """The limit of the location that nginx chooses for a path of the service; of several configurations, and where no location is
+    seen to lead to it, that of the most patient one."""
+    chosen: list[Limit] = []
+    for file in {limit.at.path for _, limit in limits}:
+        ranked = [(rank, limit) for proxy, limit in limits if limit.at.path == file and (rank := _rank(proxy, path)) is not None]
+        if ranked:
+            best = max(rank for rank, _ in ranked)
+            chosen += [limit for rank, limit in ranked if rank == best]
+    return max(chosen or [limit for _, limit in limits], key=lambda limit: limit.seconds)
+
+
+def _rank(proxy: a.NginxProxy, path: str | None) -> tuple[int, int] | None:
+    """How a location competes for a path of the service, as nginx chooses (ngx_http_core_module, location): the exact one, a prefix
+    that forbids expressions, the first expression that matches, the longest prefix; None where it does not match."""
+    if path is None:
+        return None
+    sign, _, pattern = proxy.location.rpartition(" ")
+    if sign in ("~", "~*"):
+        try:
+            matches = re.search(pattern, path, re.I if sign == "~*" else 0)
+        except re.error:
+            return None
+        return (1, -proxy.line) if matches else None
+    replaced = re.search(r"://[^/]+(/[^$]*)$", proxy.target.text)  # a path there stands in the place of the location's
+    prefix = replaced.group(1) if replaced else pattern
+    if sign == "=":
+        return (3, 0) if path == prefix else None
+    if not path.startswith(prefix):
+        return None
+    return (2 if sign == "^~" else 0, len(prefix))
+
+
+def _proxy_limits(project: Project, entrypoint: Entrypoint) -> Iterator[tuple[a.NginxProxy, Limit]]:
     names = {name.lower() for launch in entrypoint.production for name in _names(launch)}
     for config in project.artifacts_of(a.NginxConfig):
         for proxy in config.proxies:
@@ -211,7 +248,8 @@ def proxy_limits(project: Project, entrypoint: Entrypoint) -> Iterator[Limit]:
                 if proxy.read_timeout.seconds is None:
                     continue
                 seconds = proxy.read_timeout.seconds
-            yield Limit(seconds, "nginx", Evidence(config.path, proxy.line, f"location {proxy.location} waits {seconds:g} s for an answer"))
+            at = Evidence(config.path, proxy.line, f"location {proxy.location} waits {seconds:g} s for an answer")
+            yield proxy, Limit(seconds, "nginx", at)
 
 
 def _names(launch: Launch) -> Iterator[str]:

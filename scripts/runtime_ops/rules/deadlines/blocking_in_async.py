@@ -44,16 +44,22 @@ SHORT_COMMANDS = frozenset(
 """Commands that do not wait, and whose answers do not grow with what is stored."""
 NEAR = 3  # plain functions between a coroutine and the call that blocks
 SHORT = 0.1  # seconds of sleep that nobody notices
+LONG_NAME = 60
 LONG = 0.5  # seconds of sleep that everybody who waits does
 ELSEWHERE = (
     "requests.", "httpx.", "urllib.request.", "openai.", "anthropic.", "multiprocessing.connection.", "multiprocessing.Pipe",
-    "huggingface_hub.snapshot_download", "huggingface_hub.hf_hub_download", "ldap3.Connection.",
+    "huggingface_hub.snapshot_download", "huggingface_hub.hf_hub_download", "ldap3.Connection.", "stripe.", "twilio.", "resend.",
+    "sendgrid.", "replicate.", "notion_client.", "slack_sdk.WebClient.", "jira.", "github.", "gitlab.", "kinto_http.", "gspread.",
+    "botocore.client.", "boto3.client.", "boto3.resource.", "google.cloud.storage.", "google.cloud.bigquery.", "azure.storage.blob.",
+    "smtplib.", "imaplib.", "ftplib.", "paramiko.", "git.Repo.clone_from",
 )  # fmt: skip
+"""What asks a service of somebody else over the Internet: tens of milliseconds where all is well, and as long as it likes else."""
 
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     by_function: dict[Func, list[tuple[Site, Blocking]]] = {}
+    helped: list[tuple[Site, Site]] = []
     for dotted, sites in list(project.links.by_dotted.items()):
         row = blocks_loop(dotted)
         if row is None or not (row.kind in KINDS or dotted.rpartition(".")[2] in LOCKS) or dotted.endswith(("_async", ".to_dict")):
@@ -65,10 +71,19 @@ def check(project: Project) -> Iterator[Finding]:
         for site in sites:
             if (site.method in READERS and not reads_address(site.call)) or (row.kind == "name lookup" and _of_this_host(site)):
                 continue
-            if not site.awaited and not _returns_at_once(site) and _on_the_loop(project, site) and not _in_lambda(site):
+            if site.awaited or _returns_at_once(site) or _in_lambda(site):
+                continue
+            if _on_the_loop(project, site):
                 by_function.setdefault(site.function, []).append((site, row))
+            elif dotted.startswith(ELSEWHERE):
+                helped += _through_helpers(project, site)
     alike: dict[str, list[Finding]] = {}
     database = []
+    told: set[Func] = set(by_function)
+    for call, below in sorted(helped, key=lambda pair: (pair[0].path, pair[0].line, pair[1].path, pair[1].line)):
+        if call.function not in told:  # one finding for a coroutine: the mend is the same
+            told.add(call.function)
+            alike.setdefault(call.path, []).append(_of_helper(project, call, below))
     for blocking in by_function.values():
         blocking.sort(key=lambda pair: (pair[0].line, pair[0].call.col))
         finding = _of_function(project, blocking)
@@ -108,7 +123,7 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
     finding = RULE.at(
         project,
         site,
-        f"{site.text}() blocks the event loop in {site.function.name}(): until it returns no other request, timer or health "
+        f"{_callee(site)}() blocks the event loop in {site.function.name}(): until it returns no other request, timer or health "
         "check of this process runs, and no asyncio timeout can end it",
         f"use {instead}",
         severity=severity,
@@ -118,12 +133,20 @@ def _of_function(project: Project, blocking: list[tuple[Site, Blocking]]) -> Fin
     )
     if len(blocking) == 1:
         return finding
-    others = tuple(Evidence(s.path, s.line, f"{s.text}() blocks too") for s, _ in blocking[1:9])
+    others = tuple(Evidence(s.path, s.line, f"{_callee(s)}() blocks too") for s, _ in blocking[1:9])
     return RULE.finding(
         finding.path, finding.line, finding.message, finding.remedy, end_line=finding.end_line, severity=finding.severity,
         phase=finding.phase, trace=finding.trace, anchor=finding.anchor, confidence=finding.confidence, count=len(blocking), also=others,
         entrypoints=[e for e in project.entrypoints if e.id in finding.entrypoints],
     )  # fmt: skip
+
+
+def _callee(site: Site) -> str:
+    """The callee as it is written, also where it is a method of what a call gives (``client.services(…).calls.create``)."""
+    if not site.text.startswith("…"):
+        return site.text
+    text = source_of(site.call.func)
+    return text if len(text) <= LONG_NAME else "…." + ".".join(text.rsplit(".", 2)[1:])
 
 
 def _serves_many(project: Project, site: Site) -> bool:
@@ -144,8 +167,11 @@ def _lasts(project: Project, site: Site) -> bool:
         long = isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value >= LONG
     else:
         long = dotted.startswith(ELSEWHERE)
-    if not long:
-        return False
+    return long and _lasts_there(project, site)
+
+
+def _lasts_there(project: Project, site: Site) -> bool:
+    """Whether a coroutine of the call is reached by calls that are seen."""
     running = project.runs_in(site, "serving", kinds=("service", "worker"))
     return any(likely_way(project.lives[e], site.function) for e in running)
 
@@ -177,6 +203,50 @@ def _on_the_loop(project: Project, site: Site) -> bool:
     if func.facts.is_async:
         return not _alone_on_its_loop(project, func, {func})
     return _by_coroutines(project, func, (func,))
+
+
+def _through_helpers(project: Project, site: Site) -> Iterator[tuple[Site, Site]]:
+    """The calls in coroutines that serve, of a plain function which asks somebody else over the Internet on every way through it,
+    by itself or by what it calls, with that call. Others may call the function from a thread or a program without a loop."""
+    if site.function.facts.is_async or not _on_every_way(site):
+        return
+    level = [site.function]
+    seen = set(level)
+    for _ in range(NEAR):
+        above: list[Func] = []
+        for func in level:
+            nested = func.parent is not None and not func.parent.is_module
+            if func.is_module or func.facts.decorators or nested:
+                continue
+            for edge in project.links.callers.get(func, ()):
+                if edge.how != "call" or edge.site.weak or edge.site.targets != (func,) or not _on_every_way(edge.site):
+                    continue
+                if not edge.caller.facts.is_async:
+                    if edge.caller not in seen:
+                        seen.add(edge.caller)
+                        above.append(edge.caller)
+                elif _on_the_loop(project, edge.site) and not _in_lambda(edge.site):
+                    yield edge.site, site
+        level = above
+
+
+def _on_every_way(site: Site) -> bool:
+    """Whether nothing in its function decides if the call is made: a loop that may be empty, a branch, an arm for errors."""
+    return not any(isinstance(step.stmt, m.If | m.For | m.While | m.Match) or step.arm in ("handler", "orelse") for step in site.steps)
+
+
+def _of_helper(project: Project, call: Site, below: Site) -> Finding:
+    return RULE.at(
+        project,
+        call,
+        f"{call.text}() is no coroutine and blocks the event loop in {call.function.name}() by {_callee(below)}() ({below.path}:"
+        f"{below.line}): until it returns no other request, timer or health check of this process runs, and no asyncio timeout can end it",
+        f"await asyncio.to_thread({call.text}, …), or an asynchronous client below it",
+        severity="medium",
+        phases=("serving",),
+        kinds=("service", "worker"),
+        confidence="possible" if not _serves_many(project, call) else "certain" if _lasts_there(project, call) else "likely",
+    )
 
 
 def _by_coroutines(project: Project, func: Func, way: tuple[Func, ...]) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from runtime_ops.facts import model as m
+from runtime_ops.facts.artifacts import NginxProxy
 from runtime_ops.findings import Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
@@ -13,7 +15,7 @@ from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._long_defaults import longer_defaults
-from runtime_ops.rules.deadlines._outer import Limit, proxy_limits, server_limit
+from runtime_ops.rules.deadlines._outer import Limit, limit_of_path, proxy_limits, server_limit
 from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for
 
 RULE = Rule(
@@ -24,6 +26,7 @@ RULE = Rule(
 )
 WRITES = frozenset("post put patch delete publish basic_publish send produce commit enqueue apply_async insert_one save".split())
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+VARIABLE = re.compile(r"\{[^}]*\}|<[^>]*>")
 HABIT = 3  # more handlers of one service are one habit
 DEPTH = 2  # functions below a handler whose waits are its own
 
@@ -41,10 +44,9 @@ def check(project: Project) -> Iterator[Finding]:
                 if (finding.path, finding.line) not in told:  # two services with one client
                     told.add((finding.path, finding.line))
                     yield finding
-        limits = list(proxy_limits(project, entrypoint))
+        limits = proxy_limits(project, entrypoint)
         if limits:
-            # which location leads to which route is not followed: the most patient one
-            found = list(_outlasts_proxy(project, entrypoint, max(limits, key=lambda x: x.seconds)))
+            found = list(_outlasts_proxy(project, entrypoint, limits))
             yield from together(found) if len(found) > HABIT else found
 
 
@@ -107,7 +109,7 @@ def _long_by_default(project: Project, entrypoint: Entrypoint, limit: Limit) -> 
         yield replace(finding, count=len(group), trace=(*finding.trace, limit.at))
 
 
-def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limit: Limit) -> Iterator[Finding]:
+def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limits: tuple[tuple[NginxProxy, Limit], ...]) -> Iterator[Finding]:
     """A request whose calls can outlast the proxy and that then changes something: its user has got 504 and tries again."""
     by_function: dict[Func, list[WaitSite]] = {}
     for wait in project.waits:
@@ -124,6 +126,8 @@ def _outlasts_proxy(project: Project, entrypoint: Entrypoint, limit: Limit) -> I
         if len({at for at, _ in placed}) < 2 or not any(at < line for at, _ in placed for line in writes):
             continue
         endless = [w for w in waits if w.deadline.bounded is False]
+        # any text stands for a variable part; a path that could not be read leads to any location
+        limit = limit_of_path(limits, None if route.dynamic else VARIABLE.sub("x", route.path))
         total = sum(w.deadline.seconds or 0.0 for w in waits if not _in_arm(w))
         if not endless and total <= limit.seconds:
             continue

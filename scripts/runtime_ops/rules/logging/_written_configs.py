@@ -21,6 +21,8 @@ ALTERNATIVE = re.compile(r"(?:^|/)alembic[\w.-]*\.ini$|debug")
 """Files that the service does not run with: that of the migrations' own command, and one for looking into a fault."""
 ELSEWHERE = re.compile(r"(?i)/dev/|/proc/|none$|off$|syslog")
 """Values of ``stdout_logfile`` that are no file of the container."""
+TAILS = re.compile(r"(?:^|[\s/'\"])tail\s+(?:\S+\s+)*?-\w*[fF]")
+"""A ``tail`` that goes on as files grow."""
 ABOVE_INFO = frozenset(("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL", "30", "40", "50"))
 ACCESS = {"gunicorn": ("gunicorn.access", ("accesslog",)), "hypercorn": ("hypercorn.access", ("accesslog",))}
 """The logger of a server's access records, and the option that asks for them (gunicorn 23.0.0 glogging.py: ``access_log.info``;
@@ -129,7 +131,9 @@ def kept_inside(project: Project, rule: Rule) -> Iterator[Finding]:
         started = [x for x in entrypoint.launches if x.role in ("main", "init") and not x.development]
         for launch in sorted(started, key=lambda x: x.optional) if entrypoint.long_running else ():
             config = next((x for x in launch.artifacts if isinstance(x, a.SupervisordConfig)), None)
-            if launch.supervisor != "supervisord" or config is None or launch.unit is None or launch.stage is None or _tailed(launch):
+            if launch.supervisor != "supervisord" or config is None or launch.unit is None or launch.stage is None:
+                continue
+            if _tailed(launch) or _forwarded(config):
                 continue
             own = config.section(launch.unit)
             kept = own.get("stdout_logfile") if own is not None else None
@@ -157,6 +161,20 @@ def _tailed(launch: Launch) -> bool:
     """Whether the entry script writes files of the container to its output: ``tail -f /var/log/*.log``."""
     scripts = (x for x in launch.artifacts if isinstance(x, a.ShellScript))
     return any(command.program == "tail" for script in scripts for command in script.commands)
+
+
+def _forwarded(config: a.SupervisordConfig) -> bool:
+    """Whether supervisord itself starts what writes the files of its programs to the container's output: a ``tail``, or a listener
+    for the lines that they print (supervisor's manual, Events: PROCESS_LOG)."""
+    for program in config.programs:
+        section = next((x for x in config.sections if x.line == program.line), None)
+        events = section.get("events") if section is not None else None
+        if program.kind == "eventlistener" and events is not None and "PROCESS_LOG" in events.text:
+            return True
+        command = section.get("command") if section is not None else None
+        if command is not None and TAILS.search(command.text):
+            return True
+    return False
 
 
 def _drops(logger: a.LoggerEntry) -> bool:
