@@ -78,6 +78,17 @@ def test_a_step_that_what_follows_can_do_without(tmp_path: Path) -> None:
     assert [f.confidence for f in said(tmp_path, "success-after-failure", files)] == ["likely"]
 
 
+@pytest.mark.parametrize(("called", "fires"), [("send_notices", False), ("send", True)])
+def test_a_run_that_could_not_tell_of_itself(tmp_path: Path, called: str, fires: bool) -> None:
+    code = f"import logging\nfrom mail import {called}\ndef main():\n    print('work')\n    try:\n        {called}()\n        {called}()\n"
+    code += "    except Exception as error:\n        logging.error('not sent: %s', error)\nif __name__ == '__main__':\n    main()\n"
+    files = {
+        "collect.py": code, "mail.py": SEND.replace("def send(", f"def {called}("), "Dockerfile": IMAGE,
+        "start.sh": f"#!/bin/sh\nset -e\npython collect.py\n{SERVES}\n",
+    }  # fmt: skip
+    assert bool(shown(tmp_path, "success-after-failure", files)) is fires
+
+
 @pytest.mark.parametrize(("program", "certain"), [("set_up.py", True), ("other.py", False)], ids=["the unit runs it", "nothing runs it"])
 def test_a_unit_that_runs_a_command(tmp_path: Path, program: str, certain: bool) -> None:
     files = {

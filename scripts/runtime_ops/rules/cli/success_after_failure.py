@@ -56,7 +56,7 @@ COLLECTS = re.compile(r"(?i)(?:^|_)(?:fail(?:ed|ures?|s)?|errors?|problems)(?:_|
 EXITS = frozenset("sys.exit exit quit os._exit".split())
 ASIDE = re.compile(r"(?i)cache|metric|statsd|telemetry|analytics")
 """What calls are made on whose failure takes nothing from the work itself."""
-NOTICES = re.compile(r"(?i)notif|slack|telegram|(?:^|_)tell(?:_|$)|announce|telemetry|statistics|ping")
+NOTICES = re.compile(r"(?i)noti(?:f|ce)|slack|telegram|(?:^|_)tell(?:_|$)|announce|telemetry|statistics|ping")
 HABIT = 6  # more are how the commands of this code base are written
 FEW = 3  # commands that tell of what they refused: more are one habit
 DEPTH = 2  # functions below the command that work for it alone
@@ -198,6 +198,14 @@ def _works_aside(effects: HandlerEffects) -> bool:
     return bool(working) and all(ASIDE.search(site.text) for site in working)
 
 
+def _only_tells(effects: HandlerEffects, command: Func) -> bool:
+    """Whether all that was tried is to tell somebody of the work (``self.send_notification_emails(results)``), in a command that is
+    for other work: a run that could not tell of itself has still done it."""
+    working = [site for site in effects.body_calls if _works(site)]
+    named = f"{command.name} {command.path.rpartition('/')[2]}"
+    return bool(working) and not NOTICES.search(named) and all(NOTICES.search(site.method) for site in working)
+
+
 def _is_item(project: Project, effects: HandlerEffects, owners: dict[Func, Func]) -> bool:
     """Whether the function deals with one item of a command's loop: each call of it stands in a ``for``."""
     edges = [e for e in project.links.callers.get(effects.func, ()) if e.how == "call"]
@@ -321,7 +329,7 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     # in a repository that tells how it starts its programs, a management command that none of them is has its user before it
     typed = is_management_command(command.path) and not started and bool(project.launches)
     typed = typed or _one_call(effects, started)
-    excused = unread or typed or (recorded and not started) or _left_for_later(effects)
+    excused = unread or typed or (recorded and not started) or _left_for_later(effects) or _only_tells(effects, command)
     reads = [x for x in launches_of(project, command, commanded) if goes_by_status(x)] if started else []
     # nothing starts behind a job of its own: whatever it is for, its status is the record of the run
     beside = _beside(effects.func, command) and not any(x.role == "job" for x in reads)
@@ -364,7 +372,7 @@ def _dropped_failures(project: Project, commanded: dict[Func, Entrypoint]) -> It
             if site.used or not isinstance(site.stmt, m.ExprStmt) or len(site.targets) != 1 or site.weak:
                 continue
             kept = _collected_failures(project, site.targets[0])
-            if not kept or interactive(command):
+            if not kept or interactive(command) or _at_a_desk(project, command, commanded):
                 continue
             yield RULE.at(
                 project,
