@@ -8,6 +8,7 @@ import pytest
 from judging import said, shown
 
 IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["python", "app.py"]\n'
+GUNICORN = IMAGE.replace('"python", "app.py"', '"gunicorn", "app:app"')
 
 
 @pytest.mark.parametrize(
@@ -195,3 +196,94 @@ def test_pika_waits_without_limit_for_a_broker_that_blocks_publishers_alone(
 def test_a_heartbeat_that_is_switched_off(tmp_path: Path, heartbeat: int, count: int) -> None:
     code = BUS.format(filled="pass", given=f", heartbeat={heartbeat}", work="self.channel.queue_declare('q')")
     assert len(said(tmp_path, "timeout-disabled", {"app.py": code, "Dockerfile": IMAGE})) == count
+
+
+PACKETS = """import json
+from flask import Flask
+app = Flask(__name__)
+@app.post('/a')
+def a(line):
+    try:
+        packet = {made}(line)
+        send(packet)
+    except {taken}:
+        return 'bad'
+    except Exception:
+        return str(packet)
+    return ''
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "taken", "fires"),
+    [("json.loads", "json.JSONDecodeError", False), ("json.loads", "KeyError", True), ("open", "json.JSONDecodeError", True)],
+)
+def test_an_earlier_arm_takes_what_the_call_raises(tmp_path: Path, made: str, taken: str, fires: bool) -> None:
+    files = {"app.py": PACKETS.format(made=made, taken=taken), "Dockerfile": GUNICORN}
+    assert bool(said(tmp_path, "masked-failure", files)) is fires
+
+
+@pytest.mark.parametrize(("started", "fires"), [("asyncio.create_task(load(1))", False), ("await load(1)", True)])
+def test_a_loop_that_leaves_its_work_to_tasks_of_their_own(tmp_path: Path, started: str, fires: bool) -> None:
+    code = "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\nasync def load(key):\n    raise OSError(key)\n"
+    code += f"async def watch():\n    while True:\n        {started}\n        await asyncio.sleep(1)\n"
+    code += "@app.on_event('startup')\nasync def start():\n    asyncio.create_task(watch())\n"
+    files = {"app.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'}
+    assert any("ends its endless loop" in f.message for f in said(tmp_path, "lost-background-task", files)) is fires
+
+
+@pytest.mark.parametrize(("halt", "fires"), [("--halt now,done=1 ", False), ("--halt never ", True), ("", True)])
+def test_programs_that_parallel_ends_together(tmp_path: Path, halt: str, fires: bool) -> None:
+    files = {
+        "worker.py": "import time\nwhile True:\n    time.sleep(1)\n    print(open('x').read())\n",
+        "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["/start.sh"]\n',
+        "start.sh": f'#!/bin/sh\nparallel --jobs 2 {halt}::: "python worker.py" "nginx -p /home"\n',
+    }
+    assert bool(said(tmp_path, "abandoned-program", files)) is fires
+
+
+@pytest.mark.parametrize(("path", "fires"), [("/test_connection", False), ("/worker_get_status", False), ("/orders/<id>/status", True)])
+def test_routes_that_say_that_the_program_answers(tmp_path: Path, path: str, fires: bool) -> None:
+    routes = "".join(f"@app.get('/r{n}')\ndef r{n}():\n    return str(load({n}))\n" for n in range(5))
+    code = f"from flask import Flask\napp = Flask(__name__)\n{routes}@app.get('{path}')\ndef asked(id=None):\n    return str(load(id))\n"
+    assert bool(said(tmp_path, "no-health-endpoint", {"app.py": code, "Dockerfile": GUNICORN})) is fires
+
+
+@pytest.mark.parametrize(("inside", "fires"), [("httpd.serve_forever()", False), ("set_up()\n        httpd.serve_forever()", True)])
+def test_a_server_that_takes_what_its_handlers_raise(tmp_path: Path, inside: str, fires: bool) -> None:
+    code = "import socketserver\nfrom http.server import SimpleHTTPRequestHandler\ndef set_up():\n    open('/a').read()\n"
+    code += "with socketserver.TCPServer(('', 80), SimpleHTTPRequestHandler) as httpd:\n    try:\n"
+    code += f"        {inside}\n    except Exception:\n        print('stopping')\n"
+    files = {"serve.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["python", "serve.py"]\n'}
+    assert bool(said(tmp_path, "success-after-failure", files)) is fires
+
+
+@pytest.mark.parametrize(("spec", "fires"), [("{'activeDeadlineSeconds': 3600}", False), ("{'ttlSecondsAfterFinished': 60}", True)])
+def test_what_is_polled_is_given_a_deadline_where_it_runs(tmp_path: Path, spec: str, fires: bool) -> None:
+    code = "import time\nimport requests\nfrom flask import Flask\napp = Flask(__name__)\n@app.post('/a')\ndef a():\n"
+    code += f"    requests.post('http://jobs', json={spec}, timeout=5)\n"
+    code += "    while requests.get('http://jobs/1', timeout=5).text != 'done':\n        time.sleep(1)\n    return ''\n"
+    assert bool(said(tmp_path, "unbounded-poll", {"app.py": code, "Dockerfile": GUNICORN})) is fires
+
+
+@pytest.mark.parametrize(("task", "fires"), [("@shared_task\n", False), ("", True)])
+def test_what_a_task_of_celery_prints(tmp_path: Path, task: str, fires: bool) -> None:
+    """Its worker makes what is printed a record (worker_redirect_stdouts), whichever program is held to run the task."""
+    code = "import time\nfrom celery import shared_task\ndef clean(row):\n    try:\n        return row['a']\n    except KeyError:\n"
+    code += f"        print('no a in', row)\n{task}def work(rows):\n    for row in rows:\n        clean(row)\n"
+    main = "import time\nfrom work import work\nif __name__ == '__main__':\n    while True:\n        work" + ("" if task else "([])") + "\n"
+    image = IMAGE.replace("app.py", "main.py")
+    files = {"work.py": code, "main.py": main + "        time.sleep(5)\n", "Dockerfile": image}
+    assert bool(shown(tmp_path, "print-in-service", files)) is fires
+
+
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [("try:\n        post(a)\n    except Exception:\n        pass", False), ("requests.post('http://a', timeout=5)", True)],
+)
+def test_a_message_that_never_fails_stands_for_no_mark(tmp_path: Path, body: str, sure: bool) -> None:
+    code = "import requests\nfrom celery import Celery\napp = Celery('a')\n"
+    code += "def compute(site):\n    return 'ok'\n@app.task\ndef build(site):\n    site.state = compute(site)\n    site.save()\n"
+    code += f"    notify(site)\ndef notify(site):\n    {body}\ndef ask(site):\n    build.delay(site)\n"
+    found = said(tmp_path, "ack-before-work", {"jobs.py": code})
+    assert [f.confidence != "possible" for f in found] == [sure]

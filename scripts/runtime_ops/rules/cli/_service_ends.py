@@ -59,10 +59,20 @@ def _caught(project: Project, entrypoint: Entrypoint, by_attempt: dict[int, list
             if not isinstance(step.stmt, m.Try) or step.arm != "body":
                 continue
             for effects in by_attempt.get(id(step.stmt), ()):
-                if effects.broad and _ends_well(effects) and not (in_a_thread(place) or _runs_aside(project, effects.func)):
+                aside = in_a_thread(place) or _runs_aside(project, effects.func) or _serves_alone(place, effects)
+                if effects.broad and _ends_well(effects) and not aside:
                     yield CaughtEnd(entrypoint, effects, place)
         if not falls_out(place) or in_a_thread(place):
             return
+
+
+def _serves_alone(place: ServingPlace, effects: HandlerEffects) -> bool:
+    """Whether the try holds no call but ``serve_forever()`` of a server of the standard library, which takes what its handlers raise
+    itself (CPython 3.13, socketserver.py: handle_error): only Ctrl-C comes to the arm."""
+    dotted = place.site.dotted or "" if place.site is not None else ""
+    if not dotted.endswith(".serve_forever") or not dotted.startswith(("socketserver.", "http.server.", "wsgiref.", "xmlrpc.")):
+        return False
+    return all(site is place.site or site.text == "print" for site in effects.body_calls)
 
 
 def in_a_thread(place: ServingPlace) -> bool:

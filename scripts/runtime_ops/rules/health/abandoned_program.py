@@ -21,6 +21,8 @@ LOOKS = frozenset({"is_alive", "exitcode", "sentinel", "poll", "wait", "join", "
 """What a child process is asked by to learn whether it still runs."""
 LOOKS_AT = re.compile(r"/proc/\$|\bkill\s+-(?:0|s\s*0)\b|\bps\s+(?:-\w+\s+)*-?p\b|\bpgrep\b|\bpidof\b|\bjobs\s+-")
 """How a script asks whether a process still runs."""
+HALTS = re.compile(r"\bparallel\b.*--halt(?:-on-error)?[ =](?!never|0\b)")
+"""GNU parallel that ends all when one ends (its manual, ``--halt now,done=1``)."""
 RULE = Rule(
     __name__,
     severity="medium",
@@ -194,6 +196,8 @@ def _background(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
     if any(_looked_after(x, launch) for x in launch.artifacts if isinstance(x, a.ShellScript)):
         return
     link = launch.chain[-1]
+    if HALTS.search(link.text):
+        return
     script = next((x for x in launch.artifacts if isinstance(x, a.ShellScript) and x.path == link.path), None)
     if script is None or any(c.program == "wait" and ("-n" in c.argv or len(c.argv) > 1) for c in script.commands):
         return

@@ -47,6 +47,8 @@ SEVERAL = 4
 ANSWERS = re.compile(r"(?i)(?:^|_)(?:heartbeat|health|healthz|healthcheck|ping|alive|liveness|readiness)(?:_|$)")
 """Names of handlers that say that the program lives, whatever their path."""
 
+STATUS = re.compile(r"(?i)/(?:\w+[_-])?(?:status|version|test_?connection)/?$")
+"""Paths whose answer says at least that the program answers: ``/worker_get_status``, ``/test_connection``."""
 LIVES = re.compile(r"(?i)^\W*(?:ok|okay|hello|hi|alive|pong|up|healthy|running|it works|welcome)\b")
 """What a handler answers that asks nothing and says only that it is there: a liveness route by another name."""
 
@@ -75,7 +77,7 @@ def _asks_health(route: Route) -> bool:
     if NAMED.search(route.path) is not None or _says_it_lives(route):
         return True
     # the status of one thing (``/orders/<id>/status``) is that thing's
-    return VARIABLE.search(route.path) is None and route.path.rstrip("/").endswith(("/status", "/version"))
+    return VARIABLE.search(route.path) is None and STATUS.search(route.path) is not None
 
 
 def _says_it_lives(route: Route) -> bool:

@@ -247,8 +247,8 @@ def _marks(project: Project, func: Func) -> Iterator[Finding]:
             "store the mark after the work has succeeded, or write the work into an outbox in the same transaction",
             # a mark that the caller hands over is the outcome of other work, of which the message only tells
             confidence=(
-                "possible" if given or other
-                else "certain" if _asked_before(place.steps, target.id.split(".")[0]) and not _never_fails(sent) else "likely"
+                "possible" if given or other or _never_fails(sent)
+                else "certain" if _asked_before(place.steps, target.id.split(".")[0]) else "likely"
             ),
         )  # fmt: skip
         return

@@ -38,6 +38,8 @@ TRACEBACK = frozenset(
     print_exception print_last print_list print_stack print_tb walk_stack walk_tb""".split()
 )
 """The functions of the module ``traceback`` (CPython 3.8 to 3.14, Lib/traceback.py)."""
+OF_TEXTS = {"json.loads": ("JSONDecodeError", "ValueError"), "json.load": ("JSONDecodeError", "ValueError"), "int": ("ValueError",)}
+"""What calls raise of a text that is none of theirs: an arm that takes it leaves nothing of them to the arms behind it."""
 ASKS = frozenset(("hasattr", "getattr", "isinstance", "issubclass"))
 
 
@@ -195,16 +197,19 @@ def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Fin
         attempt = place.stmt
         if not isinstance(attempt, m.Try):
             continue
-        arms: list[tuple[m.Block, str, str]] = [(attempt.final, "finally", "")] if attempt.final else []
+        nothing: frozenset[str] = frozenset()
+        arms = [(attempt.final, "finally", "", nothing)] if attempt.final else []
+        earlier: set[str] = set()
         for h in attempt.handlers:
             library = "" if takes_anything(h) else _losses_of(project, func, h)
             if library or takes_anything(h):
-                arms.append((h.body, f"except {' / '.join(h.types) or ''}".rstrip(), library))
+                arms.append((h.body, f"except {' / '.join(h.types) or ''}".rstrip(), library, frozenset(earlier)))
+            earlier.update(caught.rpartition(".")[2] for caught in h.types)
         first, last = attempt.body[0].line, attempt.body[-1].end_line
         inside = [n for n in names if any(first <= b.line <= last for b in func.bindings[n])] if arms else []
-        for block, what, library in arms:
+        for block, what, library, taken in arms:
             for name in inside:
-                found = _unbound(project, func, place, attempt, block, name, what, library)
+                found = _unbound(project, func, place, attempt, block, name, what, library, taken)
                 if found is not None:
                     yield found
                     return  # one a function: the others have the same mend
@@ -220,9 +225,9 @@ def _losses_of(project: Project, func: Func, handler: m.Handler) -> str:
 
 
 def _unbound(
-    project: Project, func: Func, place: Place, attempt: m.Try, block: m.Block, name: str, what: str, library: str
+    project: Project, func: Func, place: Place, attempt: m.Try, block: m.Block, name: str, what: str, library: str, taken: frozenset[str]
 ) -> Finding | None:
-    """``library``: of which the arm takes the failures; empty where it takes all."""
+    """``library``: of which the arm takes the failures; empty where it takes all. ``taken``: what the arms before it take."""
     read = _read(block, name)
     if read is None:
         return None
@@ -237,6 +242,7 @@ def _unbound(
         return None
     before = [s for s in func.sites if first <= s.line <= inside[0] and not tame(s) and _out_of(s, attempt)]
     failing = [s for s in before if not (s.dotted or s.text).startswith(OF_THIS_HOST) and not _only_made(s)]
+    failing = [s for s in failing if not taken.intersection(OF_TEXTS.get(s.dotted or "", ()))]
     if library:
         failing = [s for s in failing if s.dotted and can_fail(s) and (row := connection_errors(s.dotted)) and row.library == library]
     sure = next((s for s in failing if can_fail(s) or s.awaited or saves(s) or delivers(s)), None)

@@ -154,10 +154,17 @@ def _task_of_celery(project: Project, entrypoint: Entrypoint) -> bool:
     return not entrypoint.framework and bool(systems) and all(row is not None and row.name == "celery" for row in systems)
 
 
+def _from_task(project: Project, entrypoint: Entrypoint, func: Func) -> bool:
+    """Whether the way to a function begins in a task of celery's, whichever program is held to run it."""
+    edges = list(project.lives[entrypoint].back(func, "serving"))
+    job = project.jobs.by_func.get(edges[-1].caller if edges else func)
+    return job is not None and job.system is not None and job.system.name == "celery"
+
+
 def _kinds(project: Project, site: Site) -> Iterator[str]:
     """The kind of the first long-running entrypoint that prints here while it serves; load generators talk by print."""
     running = project.runs_in(site, "serving", "shutdown", kinds=("service", "worker"))
-    tasks = any(e.framework == "celery" for e in running)
+    tasks = any(e.framework == "celery" or _from_task(project, e, site.function) for e in running)
     for entrypoint in running:
         if tasks and entrypoint.kind == "worker":
             continue  # the same task, by another way to start its worker

@@ -195,7 +195,7 @@ def can_fail(site: Site, depth: int = 0, seen: frozenset[Func] = frozenset()) ->
     """Whether a failure is known to come out of a call: of the network, a file, a program, by ``raise``, here or further down where
     nothing catches it. What only counts, or hands on in memory, does not fail for all that is known."""
     dotted = site.dotted or ""
-    if dotted in CATCHING or tame(site):
+    if dotted in CATCHING or tame(site) or _left_to_a_task(site):
         return False
     if not site.targets:
         return dotted.startswith(FAILING) or (not dotted.startswith(IN_MEMORY) and bool(waits(dotted)))
@@ -209,6 +209,14 @@ def can_fail(site: Site, depth: int = 0, seen: frozenset[Func] = frozenset()) ->
         if any(can_fail(s, depth + 1, seen | {target}) for s in target.sites if not _caught(s.steps)):
             return True
     return False
+
+
+def _left_to_a_task(site: Site) -> bool:
+    """Whether the call only makes the coroutine of a task of its own (``create_task(work())``), whose failure stays in that task."""
+    if site.awaited or not any(t.facts.is_async for t in site.targets):
+        return False
+    makers = (s for s in site.function.sites if s.method in ("create_task", "ensure_future"))
+    return any(arg is site.call for maker in makers for arg in maker.call.args)
 
 
 def _caught(steps: tuple[Step, ...]) -> bool:

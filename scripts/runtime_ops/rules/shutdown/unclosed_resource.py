@@ -73,7 +73,12 @@ def _runner(project: Project, resource: Resource) -> Iterator[Finding]:
     _, phases = lasting_phases(project, resource.site)
     if not phases & {"startup", "serving"} or resource.kept.scope != "local" or _leaves(resource):
         return
-    hooks = [h for h in project.hooks if h.framework == "aiohttp" and h.kind in ("shutdown", "lifespan") and h.func is not None]
+    running = lasting_phases(project, resource.site)[0]
+    hooks = [
+        h for h in project.hooks
+        if h.framework == "aiohttp" and h.kind in ("shutdown", "lifespan") and h.func is not None
+        and any(h.func.module in e.modules for e in running)
+    ]  # fmt: skip
     lost = f"what the application does on the way down ({hooks[0].name}) never runs, and " if hooks else ""
     yield RULE.at(
         project,

@@ -126,7 +126,8 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
             phase="import",
             entrypoints=tuple(phases_of(project, first)),
             anchor=row.name,
-            confidence="possible" if optional else "certain",
+            # the same settings are imported by the image's build and by migrations, which nobody may give them
+            confidence="possible" if optional or len(phases_of(project, first)) > 1 else "certain",
             count=len(missing),
         )
 
