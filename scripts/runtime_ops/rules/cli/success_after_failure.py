@@ -22,6 +22,7 @@ from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status
+from runtime_ops.rules.cli._counted_failures import Counted, counted_failures
 from runtime_ops.rules.cli._given_up import GivenUp, given_up_commands, given_up_starts
 from runtime_ops.rules.cli._refused_changes import Refusal, changes_something, refused_changes
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
@@ -113,6 +114,9 @@ def check(project: Project) -> Iterator[Finding]:
     seen_to = {*told, *(refusals[0].func for refusals in refused)}
     gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in seen_to]
     yield from as_one(gave_up) if len(gave_up) > HABIT else gave_up
+    typed = {f for f in project.functions if f.name == "handle" and f.cls is not None and is_management_command(f.path)}
+    known = sorted({*commanded, *typed} - seen_to, key=lambda f: (f.path, f.line))
+    yield from as_one([_of_counted(project, counted, commanded) for counted in counted_failures(known)])
 
 
 def _owners(project: Project) -> dict[Func, Func]:
@@ -526,6 +530,19 @@ def _of_command_given_up(project: Project, given: GivenUp, commanded: dict[Func,
         "end with a non-zero status: raise SystemExit(1), ctx.exit(1), CommandError",
         severity=None if called else "low",
         confidence="certain" if looked_at and not _beside(given.func) else "possible",
+        phase="serving",
+    )
+
+
+def _of_counted(project: Project, counted: Counted, commanded: dict[Func, Entrypoint]) -> Finding:
+    return RULE.in_function(
+        project,
+        counted.func,
+        counted.said.line,
+        f"{counted.func.name}() has kept in {counted.name} what failed, tells of it here and ends with status 0: a script or scheduler "
+        "takes a run that did a part of the work for success",
+        f"end with a non-zero status behind the text when {counted.name} is not empty: raise SystemExit(1), CommandError",
+        severity=None if is_called(project, counted.func, commanded) else "low",
         phase="serving",
     )
 
