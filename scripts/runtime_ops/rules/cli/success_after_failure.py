@@ -22,6 +22,7 @@ from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.cli._commands import FAILURE, FINE, commands, interactive, keeps_status, prompted
+from runtime_ops.rules.cli._counted_failures import Counted, counted_failures
 from runtime_ops.rules.cli._given_up import GivenUp, given_up_commands, given_up_starts
 from runtime_ops.rules.cli._refused_changes import Refusal, changes_something, refused_changes
 from runtime_ops.rules.cli._service_ends import CaughtEnd, JoinedEnd, caught_ends, joined_ends
@@ -114,6 +115,9 @@ def check(project: Project) -> Iterator[Finding]:
     seen_to = {*told, *asking, *(refusals[0].func for refusals in refused)}
     gave_up = [_of_command_given_up(project, given, commanded) for given in given_up_commands(commanded) if given.func not in seen_to]
     yield from as_one(gave_up) if len(gave_up) > HABIT else gave_up
+    typed = {f for f in project.functions if f.name == "handle" and f.cls is not None and is_management_command(f.path)}
+    known = sorted({*commanded, *typed} - seen_to, key=lambda f: (f.path, f.line))
+    yield from as_one([_of_counted(project, counted, commanded) for counted in counted_failures(known)])
 
 
 def _owners(project: Project) -> dict[Func, Func]:
@@ -326,9 +330,7 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
     unread = nobody_asks(project, command, commanded)
     recorded = not effects.prints and bool(effects.tracebacks)
     started = is_called(project, command, commanded)
-    # in a repository that tells how it starts its programs, a management command that none of them is has its user before it
-    typed = is_management_command(command.path) and not started and bool(project.launches)
-    typed = typed or _one_call(effects, started)
+    typed = _typed(project, command, started=started) or _one_call(effects, started)
     excused = unread or typed or (recorded and not started) or _left_for_later(effects) or _only_tells(effects, command)
     reads = [x for x in launches_of(project, command, commanded) if goes_by_status(x)] if started else []
     # nothing starts behind a job of its own: whatever it is for, its status is the record of the run
@@ -356,6 +358,11 @@ def _of_function(project: Project, arms: list[HandlerEffects], command: Func, co
 def _left_for_later(effects: HandlerEffects) -> bool:
     """An item of which a named state is foreseen, with a comment that says why it is passed over."""
     return effects.loop is not None and not effects.broad and effects.handler.commented
+
+
+def _typed(project: Project, command: Func, *, started: bool) -> bool:
+    """Whether a management command has its user before it: the repository tells how it starts its programs, and this is none."""
+    return is_management_command(command.path) and not started and bool(project.launches)
 
 
 def _one_call(effects: HandlerEffects, started: bool) -> bool:
@@ -539,6 +546,21 @@ def _of_command_given_up(project: Project, given: GivenUp, commanded: dict[Func,
         severity=None if called else "low",
         confidence="certain" if looked_at and not _beside(given.func) else "possible",
         phase="serving",
+    )
+
+
+def _of_counted(project: Project, counted: Counted, commanded: dict[Func, Entrypoint]) -> Finding:
+    started = is_called(project, counted.func, commanded)
+    return RULE.in_function(
+        project,
+        counted.func,
+        counted.said.line,
+        f"{counted.func.name}() has kept in {counted.name} what failed, tells of it here and ends with status 0: a script or scheduler "
+        "takes a run that did a part of the work for success",
+        f"end with a non-zero status behind the text when {counted.name} is not empty: raise SystemExit(1), CommandError",
+        severity=None if started else "low",
+        phase="serving",
+        confidence="possible" if _typed(project, counted.func, started=started) else "likely",
     )
 
 

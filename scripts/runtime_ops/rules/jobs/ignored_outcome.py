@@ -88,10 +88,9 @@ def _batch(project: Project, site: Site, batch: Batch) -> Finding:
     return RULE.at(
         project,
         site,
-        f"{site.method}() answers with success when a part of the items failed, and tells in {batch.failed} which: nobody looks, so "
-        f"what was refused or throttled {left} without a word",
-        f"look at {batch.failed}: send those again a few times with a pause, and raise or report what is left",
-        severity=None if batch.lost else "low",
+        f"{site.method}() {batch.says.format(failed=batch.failed)}: nobody looks, so what was refused {left} without a word",
+        f"look at {batch.failed}: send what failed again a few times with a pause, and raise or report what is left",
+        severity=batch.severity or (None if batch.lost else "low"),
         confidence="certain",
     )
 

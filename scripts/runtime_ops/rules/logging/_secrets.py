@@ -93,6 +93,7 @@ SOURCES = ("request.", "headers", "environ", "getenv", "cookies", "settings", "c
 """Where a value comes from that is a secret if its name says so: a client, the environment, the configuration, a maker of secrets."""
 MADE_SECRET = frozenset("notification apprise slack discord teams".split())
 """Services whose address is the credential: whoever has it can write there."""
+WITH_PASSWORD = re.compile(r"://[^/\s:@]+:[^@/\s]+@")
 PARSERS = frozenset({"urlparse", "urlsplit", "make_url"})
 MALFORMED = frozenset({"ValueError", "TypeError", "binascii.Error", "UnicodeError", "UnicodeDecodeError"})
 PRIVATE = frozenset(
@@ -105,13 +106,14 @@ PRIVATE = frozenset(
 class Told(NamedTuple):
     """What ends in the line: ``kind`` is secret, address, signed, dump, body or content. ``sure``: a real one is seen to come there; else
     only the name speaks for it. ``encrypted``: the program itself keeps the value encrypted. ``opened``: the program takes the
-    password out of the address."""
+    password out of the address. ``inside``: the credential that the function puts into what is logged."""
 
     name: str
     kind: str
     sure: bool = True
     encrypted: bool = False
     opened: bool = False
+    inside: str = ""
 
 
 def told(project: Project, site: Site) -> Told | None:
@@ -173,6 +175,9 @@ def _of(project: Project, node: m.Expr, site: Site) -> Told | None:
         return Told(name, "body", _holds_private(site))
     if name in DUMPED or name.endswith(".app.config"):
         return None if name == "request.headers" and _is_answer("request", func) else Told(name, "dump")
+    inside = _put_together(name, site)
+    if inside:
+        return Told(name, "secret", inside=inside)
     opened = _opened(name, site)
     if opened is not None:
         return Told(opened, "address", _where_it_failed(opened, site), opened=True)
@@ -550,6 +555,53 @@ def _opened(name: str, site: Site) -> str | None:
     texts = (b.expr for b in func.bindings.get(name, ()) if b.line <= site.line and isinstance(b.expr, m.Call | m.Format))
     held = (node.id for text in texts for node in shown(text) if isinstance(node, m.Name) and node.id != name)
     return next((each for each in held if _taken_apart(each, func)), None)
+
+
+def _put_together(name: str, site: Site) -> str:
+    """The credential that the function itself puts into a text, a mapping or a default that it logs whole: ``dsn = f"… password={pw}"``,
+    ``body = {"api_key": key}``, ``uri = conf.get("db_uri", "clickhouse://api:api@localhost")``; empty when there is none, or when it
+    is taken out again."""
+    func = site.function
+    bound = [b for b in func.bindings.get(name, ()) if b.kind in ("assign", "annotation")]
+    if len(bound) != 1 or len(func.bindings[name]) != 1 or bound[0].line > site.line or func.param(name) is not None:
+        return ""
+    expr = bound[0].expr
+    if isinstance(expr, m.Mapping):
+        keys = [k.value for k, v in expr.items if isinstance(k, m.Const) and isinstance(k.value, str) and _is_credential(k.value, v)]
+        return next((key for key in keys if not _taken_out(name, key, func)), "")
+    if isinstance(expr, m.Format | m.BinOp) or (isinstance(expr, m.Call) and _name(expr.func).endswith(".format")):
+        return next((n.id for n in shown(expr) if isinstance(n, m.Name) and _is_credential(n.id.rpartition(".")[2], n)), "")
+    if isinstance(expr, m.Call) and len(expr.args) == 2 and _name(expr.func).rpartition(".")[2] in ("get", "getenv"):
+        key, default = expr.args[0], _written_text(expr.args[1], func)
+        known = isinstance(key, m.Const) and isinstance(key.value, str) and is_address(key.value)
+        return "user and password" if known and WITH_PASSWORD.search(default) else ""
+    return ""
+
+
+def _is_credential(name: str, value: m.Expr) -> bool:
+    """Whether a name says that it holds a password or key itself, and the value is one at run time."""
+    if not holds_secret(name) or not _names_credential(name) or not ONE_TIME.isdisjoint(words_of(name)):
+        return False
+    return isinstance(value, m.Name | m.Subscript | m.Attr) or (isinstance(value, m.Call) and any(True for _ in shown(value)))
+
+
+def _taken_out(name: str, key: str, func: Func) -> bool:
+    """Whether the function puts something else in the place of a key, or takes it out."""
+    for place in func.places:
+        stmt = place.stmt
+        targets = stmt.targets if isinstance(stmt, m.Assign | m.Delete) else ()
+        if any(isinstance(t, m.Subscript) and _name(t.value) == name and t.key == m.Const(key) for t in targets):
+            return True
+    return any(site.text in (f"{name}.pop", f"{name}.update") for site in func.sites)
+
+
+def _written_text(expr: m.Expr, func: Func) -> str:
+    """The text of the source that an expression is, or that its name is bound to."""
+    bound: list[Binding] = []
+    if isinstance(expr, m.Name):
+        bound = func.bindings.get(expr.id) or func.module.level.bindings.get(expr.id, [])
+    written = bound[0].expr if len(bound) == 1 else expr
+    return written.value if isinstance(written, m.Const) and isinstance(written.value, str) else ""
 
 
 def _where_it_failed(address: str, site: Site) -> bool:

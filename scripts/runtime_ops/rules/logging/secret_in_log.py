@@ -108,6 +108,8 @@ def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: To
     credential."""
     if what.kind == "secret" and what.encrypted:
         return True
+    if what.inside:
+        return call is not None and call.level != "debug"
     served = any("serving" in found for found in project.phases(site).values())
     if not served or (call is not None and call.level == "debug" and what.kind != "secret"):
         return False
@@ -234,6 +236,8 @@ def _of_the_server(site: Site) -> bool:
 def _holds(what: Told) -> str:
     if what.name.endswith(".request.headers"):
         return "the credential of a call that this program made"
+    if what.inside:
+        return f"a credential ({what.inside} is put into it here)"
     if what.opened:
         return "an address out of which this program takes a password"
     return "the caller's credentials among others" if what.name.endswith("headers") else HOLDS[what.kind]

@@ -11,7 +11,7 @@ from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.libraries.credentials import url_like, variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
-from runtime_ops.project.model import own_expressions
+from runtime_ops.project.model import Func, own_expressions
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import ENVIRONMENT, for_development, of_the_process, read_for_development
@@ -31,6 +31,8 @@ OPT_OUT = re.compile(r"(^|_)(DISABLE|SKIP)_(\w+_)?(TRACKING|TELEMETRY|ANALYTICS|
 """Set to be left alone: by custom any value will do, and a wrong one errs on the private side."""
 FOR_TESTS = re.compile(r"(^|_)(UNIT|IN)?_?(TEST|TESTS|TESTING|PYTEST)(_|$)", re.IGNORECASE)
 """Set by a test suite, which has no reason to set it to "false"."""
+DEVELOPERS = re.compile(r"^(?:Dev|Development|Local|Test|Testing|Build|Debug)")
+"""Classes of django-configurations that nobody serves with."""
 ONLY_OFF = frozenset(("False", "false", "FALSE"))
 OFF = frozenset("0 false no off False FALSE No Off".split())
 
@@ -38,7 +40,7 @@ OFF = frozenset("0 false no off False FALSE No Off".split())
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     by_name: dict[str, list[Finding]] = {}
-    for finding in (*_found(project), *_unless_spelled(project)):
+    for finding in (*_found(project), *_unless_spelled(project), *_untyped_values(project)):
         by_name.setdefault(finding.anchor, []).append(finding)
     by_file: dict[tuple[str, bool], list[Finding]] = {}
     for same in by_name.values():  # one variable is one switch, wherever it is looked at
@@ -123,6 +125,46 @@ def _unless_spelled(project: Project) -> Iterator[Finding]:
             severity="medium" if read.name.upper().endswith("DEBUG") else "low",
             confidence="certain",
         )
+
+
+def _untyped_values(project: Project) -> Iterator[Finding]:
+    """``USE_JSON = values.Value(True)`` of django-configurations: it takes the text of DJANGO_USE_JSON as it is, where ``BooleanValue``
+    reads words (django-configurations 2.5, values.py: Value.to_python)."""
+    for module in project.modules:
+        if not any(b.text.startswith("configurations") for found in module.level.bindings.values() for b in found if b.kind == "import"):
+            continue
+        found = project.imported_by(module)
+        if for_development(module.path) or not any(e.long_running or e.production for e in found):
+            continue
+        for klass in module.classes.values():
+            if DEVELOPERS.search(klass.name):
+                continue
+            for name, bindings in klass.attributes.items():
+                for func, binding in bindings:
+                    on = _untyped(project, func, binding.expr)
+                    if on is None:
+                        continue
+                    yield RULE.finding(
+                        module.path,
+                        binding.line,
+                        f'{name} is a values.Value, which takes the text of its variable as it is: setting it to "false" or "0" '
+                        + ("leaves it on" if on else "turns it on"),
+                        f"make it values.BooleanValue({on})",
+                        phase="import",
+                        entrypoints=found,
+                        severity="low",
+                        confidence="certain",
+                        anchor=name,
+                    )
+
+
+def _untyped(project: Project, func: Func, expr: m.Expr | None) -> bool | None:
+    """The bool that an untyped value has for its default."""
+    given = expr.argument("default", 0) if isinstance(expr, m.Call) else None
+    if not isinstance(expr, m.Call) or not isinstance(given, m.Const) or not isinstance(given.value, bool):
+        return None
+    value = project.names.value(expr.func, func)
+    return given.value if value is not None and value.name == "configurations.values.Value" else None
 
 
 def _finding(read: SettingRead, found: Iterable[Entrypoint], message: str, *, severity: str | None, confidence: str) -> Finding:
