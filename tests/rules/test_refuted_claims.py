@@ -287,3 +287,12 @@ def test_a_message_that_never_fails_stands_for_no_mark(tmp_path: Path, body: str
     code += f"    notify(site)\ndef notify(site):\n    {body}\ndef ask(site):\n    build.delay(site)\n"
     found = said(tmp_path, "ack-before-work", {"jobs.py": code})
     assert [f.confidence != "possible" for f in found] == [sure]
+
+
+@pytest.mark.parametrize(("name", "fires"), [("AnalyticsManager", False), ("OrderManager", True)])
+def test_a_task_of_numbers_about_the_program(tmp_path: Path, name: str, fires: bool) -> None:
+    code = f"import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\nclass {name}:\n    async def send_finished(self, key):\n"
+    code += f"        await self.session.post('http://a', json=key)\nmanager = {name}()\n@app.post('/a')\nasync def a(key):\n"
+    code += "    asyncio.create_task(manager.send_finished(key))\n"
+    files = {"app.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'}
+    assert bool(said(tmp_path, "lost-background-task", files)) is fires

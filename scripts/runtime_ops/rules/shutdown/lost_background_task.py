@@ -38,7 +38,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             continue
         if not _dropped(resource):
             continue
-        if resource.function.name == "__del__" or (resource.target is not None and ASIDE.search(resource.target.name)):
+        if resource.function.name == "__del__" or (resource.target is not None and _aside(resource.target)):
             continue
         _, phases = lasting_phases(project, resource.site)
         if not phases & {"serving", "startup"}:
@@ -59,6 +59,12 @@ def _findings(project: Project) -> Iterator[Finding]:
             kinds=("service", "worker"),
             confidence="likely" if _somebody_waits(resource.target) else "possible",
         )
+
+
+def _aside(target: Func) -> bool:
+    """Whether a coroutine, or the class or module that it is written in, is one for numbers about the program."""
+    names = (target.name, target.cls.name if target.cls is not None else "", target.path.rpartition("/")[2].removesuffix(".py"))
+    return any(ASIDE.search(name) for name in names)
 
 
 def _of_loop(project: Project, resource: Resource, target: Func, ending: Site) -> Finding:
