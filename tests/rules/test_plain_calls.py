@@ -71,3 +71,12 @@ def test_what_is_told_first_is_a_wait_of_the_phase_that_is_told(tmp_path: Path, 
     (finding,) = said(tmp_path, "call-without-timeout", files)
     assert finding.message.startswith("psycopg2.connect() (for execute() of store.py:7) sets no limit and " + named + " 2.9.9 has none")
     assert [e.note for e in finding.trace][-1].startswith("a → put")
+
+
+@pytest.mark.parametrize(("method", "confidence"), [("close()", "possible"), ("execute('select 1')", "certain")])
+def test_a_goodbye_alone_is_no_wait_to_tell(tmp_path: Path, method: str, confidence: str) -> None:
+    app = "import asyncpg\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/a')\nasync def a():\n"
+    app += f"    connection = await asyncpg.connect('postgres://db')\n    await connection.{method}\n"
+    files = {"app.py": app, "Dockerfile": IMAGE.replace('"gunicorn", "-k", "gevent"', '"uvicorn"'), "requirements.txt": "asyncpg==0.31.0\n"}
+    found = [f for f in said(tmp_path, "call-without-timeout", files) if f.line > 5]
+    assert {f.confidence for f in found} == {confidence}

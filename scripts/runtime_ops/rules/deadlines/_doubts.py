@@ -34,6 +34,8 @@ DRIVERS = (
 LIMITED_CONNECT = frozenset("psycopg psycopg-binary asyncpg pymysql mysql-connector-python".split())
 """Drivers that limit connecting by themselves (psycopg 3: 130 s; asyncpg: 60 s; PyMySQL and MySQL Connector: 10 s)."""
 ENGINE_LIMIT = re.compile(r"statement_timeout|connect_timeout|command_timeout|read_timeout")
+ENDS = frozenset("close aclose disconnect wait_closed".split())
+"""Methods by which a client says goodbye."""
 STAGES = ("connect", "banner", "handshake", "auth", "channel_open")
 PORT = re.compile(r":(\d{2,5})(?:[/?]|$)")
 LOOPBACK = re.compile(r"^(?:[\w+]+://)?(?:[^@/\s]*@)?(?:127\.0\.0\.\d+|localhost|\[?::1\]?)(?:[:/?]|$)", re.I)
@@ -64,6 +66,7 @@ def doubtful(project: Project, wait: WaitSite) -> bool:
     """Whether something about a wait without limit leaves open that a silent peer holds it for ever."""
     return (
         wait.kind == "browser"  # a program of this machine
+        or wait.site.method in ENDS  # the work is done: what was asked before it bears the limit
         or limits_connecting(project, wait)
         or _peer_is_here(project, wait)
         or _receiver_unknown(wait)
