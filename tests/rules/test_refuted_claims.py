@@ -296,3 +296,12 @@ def test_a_task_of_numbers_about_the_program(tmp_path: Path, name: str, fires: b
     code += "    asyncio.create_task(manager.send_finished(key))\n"
     files = {"app.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'}
     assert bool(said(tmp_path, "lost-background-task", files)) is fires
+
+
+@pytest.mark.parametrize(("asked", "fires"), [("client.ping()", False), ("client.exists('ready')", True)])
+def test_a_no_that_never_comes(tmp_path: Path, asked: str, fires: bool) -> None:
+    """redis answers a ping with True or an exception."""
+    code = "import logging\nimport time\nimport redis\ndef main():\n    client = redis.Redis(host='a')\n"
+    code += f"    if {asked}:\n        logging.info('there')\n    else:\n        logging.error('could not connect')\n        return\n"
+    code += "    while True:\n        client.blpop('a', 5)\nif __name__ == '__main__':\n    main()\n"
+    assert bool(shown(tmp_path, "success-after-failure", {"app.py": code, "Dockerfile": IMAGE})) is fires

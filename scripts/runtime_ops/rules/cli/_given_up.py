@@ -9,7 +9,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.log_calls import log_call
-from runtime_ops.project.model import Func, Place, Site
+from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.rules.cli._commands import FINE, interactive
 from runtime_ops.rules.cli._service_ends import falls_out, in_a_thread, leaves_on_purpose, way
@@ -69,9 +69,22 @@ def _given_up(func: Func, begins: int) -> Iterator[tuple[m.Return, Site]]:
             continue
         if any(isinstance(step.stmt, m.Try) and leaves_on_purpose(step.stmt.final, func) for step in place.steps):
             continue
+        if any(_raises_instead(step, func) for step in place.steps):
+            continue
         said = _said_before(place, func) or _said_by_callee(place, func)
         if said is not None:
             yield leave, said
+
+
+def _raises_instead(step: Step, func: Func) -> bool:
+    """Whether a branch is for a no of ``client.ping()``, which redis answers with True or an exception (redis 8.1.0, commands/core.py)."""
+    if not isinstance(step.stmt, m.If):
+        return False
+    test, arm = step.stmt.test, step.arm
+    if isinstance(test, m.UnaryOp) and test.op == "not":
+        test, arm = test.operand, "body" if arm == "orelse" else "orelse"
+    asked = next((s for s in func.sites if s.call is test), None)
+    return arm == "orelse" and asked is not None and asked.method == "ping" and (asked.dotted or "").startswith("redis.")
 
 
 def _is_nothing(value: m.Expr | None) -> bool:
