@@ -38,7 +38,9 @@ def test_what_ends_the_loop(tmp_path: Path, loop: str, fires: bool) -> None:
     assert bool(found) is fires
 
 
-@pytest.mark.parametrize(("asks", "told"), [("pg_isready -h db", True), ("(echo > /dev/tcp/db/5432)", False)])
+@pytest.mark.parametrize(
+    ("asks", "told"), [("psql -h db -c 'select 1'", True), ("pg_isready -h db", False), ("(echo > /dev/tcp/db/5432)", False)]
+)
 def test_a_port_that_opens_says_nothing_of_a_login(tmp_path: Path, asks: str, told: bool) -> None:
     start = START.format(f"until {asks}; do sleep 1; done\n")
     (finding,) = said(tmp_path, RULE, {"app.py": APP, "Dockerfile": IMAGE, "start.sh": start})

@@ -132,7 +132,7 @@ IMAGE = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["python", "worker.py"
     ("guard", "restart", "call", "told"),
     [
         ("    if not ready():\n        return\n", "on-failure", "main()", ["certain"]),
-        ("    if not queue.ping():\n        log.error('no queue')\n        return\n", "on-failure", "main()", ["certain"]),
+        ("    if not queue.exists(1):\n        log.error('no queue')\n        return\n", "on-failure", "main()", ["certain"]),
         (
             "    try:\n        queue.ping()\n    except OSError:\n        log.exception('no queue')\n        return\n",
             "on-failure", "main()", ["certain"],

@@ -305,3 +305,33 @@ def test_a_no_that_never_comes(tmp_path: Path, asked: str, fires: bool) -> None:
     code += f"    if {asked}:\n        logging.info('there')\n    else:\n        logging.error('could not connect')\n        return\n"
     code += "    while True:\n        client.blpop('a', 5)\nif __name__ == '__main__':\n    main()\n"
     assert bool(shown(tmp_path, "success-after-failure", {"app.py": code, "Dockerfile": IMAGE})) is fires
+
+
+@pytest.mark.parametrize(("help_", "fires"), [("Deprecated; now always enabled.", False), ("Write more.", True)])
+def test_an_option_that_is_kept_for_its_callers(tmp_path: Path, help_: str, fires: bool) -> None:
+    code = "import argparse\nparser = argparse.ArgumentParser()\n"
+    code += f"parser.add_argument('--more', action='store_true', default=True, help={help_!r})\nprint(parser.parse_args().more)\n"
+    assert bool(said(tmp_path, "inert-option", {"app.py": code, "Dockerfile": IMAGE})) is fires
+
+
+@pytest.mark.parametrize(("name", "fires"), [("SessionTimeoutMiddleware", False), ("TimeoutMiddleware", True)])
+def test_a_middleware_that_ends_logins(tmp_path: Path, name: str, fires: bool) -> None:
+    code = f"import requests\nfrom flask import Flask\nfrom own.limits import {name}\napp = Flask(__name__)\n"
+    code += f"app.wsgi_app = {name}(app.wsgi_app)\n"
+    code += "@app.get('/a')\ndef a():\n    requests.get('http://a')\n    return ''\n"
+    (finding,) = said(tmp_path, "call-without-timeout", {"app.py": code, "Dockerfile": GUNICORN})
+    assert ("middleware" in finding.message) is fires
+
+
+@pytest.mark.parametrize(("library", "fires"), [("aiohttp", False), ("requests", True)])
+def test_a_wrapper_that_is_given_no_limit_has_that_of_the_library(tmp_path: Path, library: str, fires: bool) -> None:
+    """aiohttp gives up after 300 s (3.14, client.py: DEFAULT_TIMEOUT), requests never does."""
+    wrapper = {
+        "aiohttp": "async def ask(url, **more):\n    async with aiohttp.ClientSession() as session:\n"
+        "        return await session.get(url, **more)\n",
+        "requests": "async def ask(url, **more):\n    return requests.get(url, **more)\n",
+    }[library]
+    code = f"import {library}\nfrom fastapi import FastAPI\napp = FastAPI()\n{wrapper}@app.get('/a')\nasync def a():\n"
+    code += "    await ask('http://a')\n@app.get('/b')\nasync def b():\n    await ask('http://b', timeout=5)\n"
+    files = {"app.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'}
+    assert bool(said(tmp_path, "call-without-timeout", files)) is fires

@@ -282,7 +282,11 @@ class Constructions:
             return Deadline("unknown", f"{at.note}: no caller of {scope.qualname} is known", "wrapper", source=at)
         if all(d is None for _, d in found):
             return None
-        absent = Deadline("unbounded", f"not given to {scope.name}", "wrapper")
+        states = {row.bounded, *(change.bounded or row.bounded for change in row.changed)}
+        # who gives none has the library's own: aiohttp's 300 s, nothing of requests
+        of_its_own = {"yes": "expression", "no": "unbounded", "partly": "partly"}
+        state = of_its_own.get(states.pop(), "unknown") if len(states) == 1 else "unknown"
+        absent = Deadline(state, f"not given to {scope.name}", "wrapper")
         filled = tuple(
             (s, d if d is not None else replace(absent, source=Evidence(s.path, s.line, s.text))) for s, d in found
         )

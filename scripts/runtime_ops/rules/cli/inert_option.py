@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import model as m
@@ -17,6 +18,10 @@ RULE = Rule(
     summary="An option of argparse is declared so that giving it, or giving it another value, changes nothing.",
 )
 FLAGS = {"store_true": True, "store_false": False}
+
+
+KEPT = re.compile(r"(?i)deprecat|no longer|no effect|ignored|obsolete|always (?:on|enabled)|does nothing|backwards? compat")
+"""How the help of an option says that it is taken and changes nothing, on purpose."""
 
 
 @RULE.check
@@ -91,6 +96,8 @@ def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
             None,
         )
     default = site.call.keyword("default")
+    if any(KEPT.search(text) for text in m.texts(site.call.keyword("help"))):
+        return None
     if known in FLAGS and isinstance(default, m.Const) and default.value is FLAGS[known] and not _set_by_another(site):
         return (
             f"stores {FLAGS[known]}, which is its default: giving it changes nothing, and nothing can give the other value",

@@ -47,6 +47,8 @@ LOOSER = ("job", "request", "server", "unknown", "nothing")
 """Ends by how little they promise: of several entrypoints the loosest counts."""
 LIMITING = re.compile(r"(?i)time_?out.*(middleware|wrapper)$|(middleware|wrapper).*time_?out$")
 """Wrappers around an application that end a request which takes too long, by name."""
+OF_LOGINS = re.compile(r"(?i)session|idle|login|logout|auth")
+"""What ends somebody's login after a time, and no request (``SessionTimeoutMiddleware``)."""
 LIMITING_ENDS = ("middleware", "wrapper", "timeout", "time_out")
 """How such a name ends, in lower case: asked first, for it is asked of every call."""
 
@@ -126,7 +128,7 @@ def _wraps(module: Module) -> bool:
 
 
 def _is_limiting(name: str) -> bool:
-    return name.lower().endswith(LIMITING_ENDS) and LIMITING.search(name) is not None
+    return name.lower().endswith(LIMITING_ENDS) and LIMITING.search(name) is not None and OF_LOGINS.search(name) is None
 
 
 def _of_job(project: Project, entrypoint: Entrypoint) -> End:

@@ -25,6 +25,8 @@ ASKS = re.compile(
     r"|flask|alembic|celery|airflow|ckan|superset)$"
 )
 """Programs that ask another host whether it is there, or do a step for which it must be."""
+NO_LOGIN = re.compile(r"/dev/tcp/|\b(?:pg_isready|nc|ncat|netcat|telnet|ping|nslookup|dig|getent)\b|redis-cli\b.*\bping\b")
+"""What is answered whoever asks (PostgreSQL 18, pg_isready: no credentials are needed)."""
 SOCKET = re.compile(r"/dev/tcp/")
 HERE = re.compile(r"\blocalhost\b|\b127\.0\.0\.\d|::1\b")
 """Addresses of this machine: a program that the script has started itself."""
@@ -72,7 +74,7 @@ def check(project: Project) -> Iterator[Finding]:
         entrypoint, launch = of[path]
         first, *others = loops
         signals = ", and as process 1 the shell does not end on SIGTERM meanwhile" if _process_one(launch) else ""
-        wrong = "a wrong address" if SOCKET.search(first.asks) else "a wrong address, name or password"  # a bare port asks for no login
+        wrong = "a wrong address" if NO_LOGIN.search(first.asks) else "a wrong address, name or password"
         yield RULE.finding(
             path,
             first.loop.line,
