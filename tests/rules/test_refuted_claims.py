@@ -335,3 +335,12 @@ def test_a_wrapper_that_is_given_no_limit_has_that_of_the_library(tmp_path: Path
     code += "    await ask('http://a')\n@app.get('/b')\nasync def b():\n    await ask('http://b', timeout=5)\n"
     files = {"app.py": code, "Dockerfile": 'FROM python:3.12\nCOPY . /\nCMD ["uvicorn", "app:app"]\n'}
     assert bool(said(tmp_path, "call-without-timeout", files)) is fires
+
+
+@pytest.mark.parametrize(("base", "whom"), [("acme.Scheduler", "its caller"), ("MethodView", "this request's thread or task")])
+def test_whom_a_method_holds_that_a_library_calls(tmp_path: Path, base: str, whom: str) -> None:
+    code = "import acme\nimport requests\nfrom flask import Flask\nfrom flask.views import MethodView\napp = Flask(__name__)\n"
+    code += f"class Lost({base}):\n    def get(self):\n        requests.get('http://a')\n        return ''\n"
+    code += "app.lost = Lost()\n" if base.startswith("acme") else "app.add_url_rule('/a', view_func=Lost.as_view('a'))\n"
+    found = said(tmp_path, "call-without-timeout", {"app.py": code, "Dockerfile": GUNICORN})
+    assert [f"silent holds {whom}" in f.message for f in found] == [True]

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.model import Func
+from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, start_end, that_run
 from runtime_ops.rules.deadlines._waiting import handed_over
@@ -30,6 +32,9 @@ def held_by(project: Project, group: Iterable[WaitSite], phase: str | None, entr
     ways = [(project.lives[e], entry.function) for e in entrypoints for w in waits for entry in w.entries]
     if phase is not None and any(handed_over(life, func, phase) for life, func in ways):
         return _words("its caller", UNKNOWN)  # by whom it is run in the end was not seen
+    of_phase = [(life, func) for life, func in ways if phase is not None and phase in life.of(func)]
+    if phase is not None and of_phase and all(_called_from_outside(life, func, phase) for life, func in of_phase):
+        return _words("its caller", UNKNOWN)  # a library, in whatever thread it likes
     if phase is None and all(w.site.function not in project.jobs.by_func for w in waits):
         return _words("whoever calls it", UNKNOWN)  # no way to it was followed
     run = that_run(entrypoints)
@@ -66,3 +71,10 @@ def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
     if "service" in kinds:
         return "request or job"
     return "worker" if all(e.framework == "loop" for e in entrypoints if e.kind == "worker") else "job"
+
+
+def _called_from_outside(life: Life, func: Func, phase: str) -> bool:
+    """Whether the way begins in a method that only a library may call, as its class says: an entrypoint imports it, and no more."""
+    edges = list(life.back(func, phase))
+    reach = life.reach.get(edges[-1].caller if edges else func, {}).get(phase)
+    return reach is not None and reach.note.startswith("called by ")
