@@ -23,6 +23,7 @@ from runtime_ops.project.model import Module, Site
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, as_one, together
+from runtime_ops.rules.cli._started_by import is_named
 from runtime_ops.rules.startup._reads import for_development, place, read_for_development
 
 RULE = Rule(
@@ -93,7 +94,7 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         severity, shown = "medium", False
     elif read.default_text and _is_value(read.default_text.strip()):
         uses = project.settings.uses(read)
-        if uses and all(is_management_command(u.function.path) and not _named(project, u.function.path) for u in uses):
+        if uses and all(is_management_command(u.function.path) and not is_named(project, u.function.path) for u in uses):
             return  # a command that somebody types alone: no start goes by it
         if any(f.kind == "compare" for u in uses for f in u.flows):
             return  # the known value is looked for somewhere
@@ -124,12 +125,6 @@ def _default(project: Project, read: SettingRead) -> Iterator[Finding]:
         entrypoints=entrypoints,
         anchor=read.name,
     )
-
-
-def _named(project: Project, path: str) -> bool:
-    """Whether something that starts programs names the management command of a file."""
-    name = path.rpartition("/")[2].removesuffix(".py")
-    return any(name in launch.argv for launch in project.launches)
 
 
 def _is_value(text: str) -> bool:
