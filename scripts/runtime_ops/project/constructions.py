@@ -10,6 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence
 from runtime_ops.libraries import names as libraries
 from runtime_ops.libraries.timeouts import Wait
+from runtime_ops.libraries.versions import bounds_at
 from runtime_ops.project.deadlines import Deadline, Judge, calls_of, loosest
 from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Origin, Site
@@ -17,6 +18,8 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import bound_expression
 
 DEPTH = 6  # ``Redis(…).pipeline().…`` chains and clients handed to clients
+OF_ITS_OWN = {"yes": "expression", "no": "unbounded", "partly": "partly"}
+"""What a call without a limit has, by the state of its row."""
 SENDERS = (
     "request",
     "send",
@@ -282,10 +285,9 @@ class Constructions:
             return Deadline("unknown", f"{at.note}: no caller of {scope.qualname} is known", "wrapper", source=at)
         if all(d is None for _, d in found):
             return None
-        states = {row.bounded, *(change.bounded or row.bounded for change in row.changed)}
-        # who gives none has the library's own: aiohttp's 300 s, nothing of requests
-        of_its_own = {"yes": "expression", "no": "unbounded", "partly": "partly"}
-        state = of_its_own.get(states.pop(), "unknown") if len(states) == 1 else "unknown"
+        # who gives none has the library's own: aiohttp's 300 s, nothing of requests; of several versions it may be any
+        states = bounds_at(row, None)
+        state = OF_ITS_OWN[next(iter(states))] if len(states) == 1 else "unknown"
         absent = Deadline(state, f"not given to {scope.name}", "wrapper")
         filled = tuple(
             (s, d if d is not None else replace(absent, source=Evidence(s.path, s.line, s.text))) for s, d in found

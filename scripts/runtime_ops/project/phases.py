@@ -197,6 +197,12 @@ class Life:
             yield reach.edge
             func = reach.edge.caller
 
+    def begin(self, func: Func, phase: str = "") -> Func:
+        """Where the way to a function begins (``back``): itself, where nothing is seen to call it."""
+        for edge in self.back(func, phase):
+            func = edge.caller
+        return func
+
     def own_thread(self, func: Func, phase: str = "") -> bool:
         """Whether the way to a function passes the start of a thread, process or greenlet: what it does there holds that one, and
         not the request or job that started it."""

@@ -35,8 +35,7 @@ def way_seen(project: Project, wait: WaitSite) -> bool:
 def _begins_unread(project: Project, life: Life, func: Func) -> bool:
     """Whether the way to a function begins in a property that nothing of the project names, nor any template as a text of its
     own: that its class is used does not run it."""
-    edges = list(life.back(func))
-    first = edges[-1].caller if edges else func
+    first = life.begin(func)
     notes = [reach.note for reach in life.reach.get(first, {}).values() if reach.edge is None]
     if not any(note.startswith("used with ") for note in notes) or first.name.startswith("__"):
         return False
@@ -46,8 +45,7 @@ def _begins_unread(project: Project, life: Life, func: Func) -> bool:
 def _begins_unmade(project: Project, life: Life, func: Func) -> bool:
     """Whether the way to a function begins in a method of a class below one of the standard library's (a handler of logging, a
     thread) that nothing of the project names: no object of it is ever made."""
-    edges = list(life.back(func))
-    first = (edges[-1].caller if edges else func).cls
+    first = life.begin(func).cls
     if first is None or not any(base.partition(".")[0] in sys.stdlib_module_names - BUILT_IN for base in first.external_bases):
         return False
     family = (first, *first.descendants())

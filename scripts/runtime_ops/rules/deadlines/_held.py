@@ -75,6 +75,5 @@ def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
 
 def _called_from_outside(life: Life, func: Func, phase: str) -> bool:
     """Whether the way begins in a method that only a library may call, as its class says: an entrypoint imports it, and no more."""
-    edges = list(life.back(func, phase))
-    reach = life.reach.get(edges[-1].caller if edges else func, {}).get(phase)
+    reach = life.reach.get(life.begin(func, phase), {}).get(phase)
     return reach is not None and reach.note.startswith("called by ")

@@ -84,9 +84,10 @@ def check(project: Project) -> Iterator[Finding]:
                 group = tuple(sorted(group, key=lambda w: not _runs_in(project, w, phase, entrypoints)))
                 every_wait = [that_answer(project, entry.function, phase, entrypoints) for w in group for entry in w.entries]
                 entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
-            finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure)
+            direct = all(map(_direct, group))
+            finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure, direct=direct)
             told.append((group[0], finding))
-            if all(map(_direct, group)):
+            if direct:
                 plain.add((finding.path, finding.line))
         for finding, apart in one_a_mend(told):
             settled = _settled(finding, plain)
@@ -225,6 +226,7 @@ def _of_group(
     entrypoints: tuple[Entrypoint, ...],
     *,
     seen: bool,
+    direct: bool,
 ) -> Finding:
     first = group[0]
     library = "" if first.row.distribution == "stdlib" else f" and {_installed(first)} has none by default"
@@ -247,7 +249,6 @@ def _of_group(
         severity = "low"
     elif severity == "high" and (end.by in ("server", "request") or not _shared(group)):
         severity = "medium"
-    direct = all(map(_direct, group))
     harmful = seen and hurts(project, group, severity, phase, entrypoints, end, job=job, direct=direct)
     return finding_of(
         RULE,

@@ -102,10 +102,7 @@ def _takes_warnings(use: LogUse) -> bool:
 
 def _unread_part(site: Site) -> bool:
     """Whether a handler is given a formatter, or a logger a handler, that is made by a class of a package that no table knows."""
-    given = site.call.args[0]
-    if isinstance(given, m.Name):
-        bound = [b for b in site.function.bindings.get(given.id, ()) if b.kind != "annotation"]
-        given = bound[0].expr if len(bound) == 1 and bound[0].expr is not None else given
+    given = _bound(site.call.args[0], site.function)
     if not isinstance(given, m.Call):
         return False
     made = next((other for other in site.function.sites if other.call is given), None)

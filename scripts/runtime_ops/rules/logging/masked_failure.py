@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import difflib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
@@ -191,25 +192,34 @@ def _all_own(arm: HandlerEffects) -> bool:
 # ---------------------------------------------------------------- attempts
 
 
+class Arm(NamedTuple):
+    """An ``except`` or ``finally`` of a try. ``library``: of which it takes the failures; empty where it takes all. ``taken``: what
+    the arms before it take."""
+
+    block: m.Block
+    what: str
+    library: str = ""
+    taken: frozenset[str] = frozenset()
+
+
 def _of_attempts(project: Project, func: Func, names: list[str]) -> Iterator[Finding | None]:
     """``try: work(); x = …`` with ``finally: use(x)``: the failure of work() leaves x unbound."""
     for place in func.by_kind.get(m.Try, ()):
         attempt = place.stmt
         if not isinstance(attempt, m.Try):
             continue
-        nothing: frozenset[str] = frozenset()
-        arms = [(attempt.final, "finally", "", nothing)] if attempt.final else []
+        arms = [Arm(attempt.final, "finally")] if attempt.final else []
         earlier: set[str] = set()
         for h in attempt.handlers:
             library = "" if takes_anything(h) else _losses_of(project, func, h)
             if library or takes_anything(h):
-                arms.append((h.body, f"except {' / '.join(h.types) or ''}".rstrip(), library, frozenset(earlier)))
+                arms.append(Arm(h.body, f"except {' / '.join(h.types) or ''}".rstrip(), library, frozenset(earlier)))
             earlier.update(caught.rpartition(".")[2] for caught in h.types)
         first, last = attempt.body[0].line, attempt.body[-1].end_line
         inside = [n for n in names if any(first <= b.line <= last for b in func.bindings[n])] if arms else []
-        for block, what, library, taken in arms:
+        for arm in arms:
             for name in inside:
-                found = _unbound(project, func, place, attempt, block, name, what, library, taken)
+                found = _unbound(project, func, place, attempt, arm, name)
                 if found is not None:
                     yield found
                     return  # one a function: the others have the same mend
@@ -224,10 +234,8 @@ def _losses_of(project: Project, func: Func, handler: m.Handler) -> str:
     return ""
 
 
-def _unbound(
-    project: Project, func: Func, place: Place, attempt: m.Try, block: m.Block, name: str, what: str, library: str, taken: frozenset[str]
-) -> Finding | None:
-    """``library``: of which the arm takes the failures; empty where it takes all. ``taken``: what the arms before it take."""
+def _unbound(project: Project, func: Func, place: Place, attempt: m.Try, arm: Arm, name: str) -> Finding | None:
+    block, what, library, taken = arm
     read = _read(block, name)
     if read is None:
         return None

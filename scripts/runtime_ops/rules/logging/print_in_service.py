@@ -156,8 +156,7 @@ def _task_of_celery(project: Project, entrypoint: Entrypoint) -> bool:
 
 def _from_task(project: Project, entrypoint: Entrypoint, func: Func) -> bool:
     """Whether the way to a function begins in a task of celery's, whichever program is held to run it."""
-    edges = list(project.lives[entrypoint].back(func, "serving"))
-    job = project.jobs.by_func.get(edges[-1].caller if edges else func)
+    job = project.jobs.by_func.get(project.lives[entrypoint].begin(func, "serving"))
     return job is not None and job.system is not None and job.system.name == "celery"
 
 

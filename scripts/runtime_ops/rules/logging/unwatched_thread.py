@@ -15,6 +15,7 @@ from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.spine import handed_to
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures
 from runtime_ops.rules.logging._thread_servers import opened_in
@@ -215,8 +216,8 @@ def _left_to_a_task(site: Site) -> bool:
     """Whether the call only makes the coroutine of a task of its own (``create_task(work())``), whose failure stays in that task."""
     if site.awaited or not any(t.facts.is_async for t in site.targets):
         return False
-    makers = (s for s in site.function.sites if s.method in ("create_task", "ensure_future"))
-    return any(arg is site.call for maker in makers for arg in maker.call.args)
+    task = handed_to(site)
+    return task is not None and task.method in ("create_task", "ensure_future")
 
 
 def _caught(steps: tuple[Step, ...]) -> bool:

@@ -51,9 +51,7 @@ def lost(project: Project, entrypoint: Entrypoint) -> str | None:
 def own_work(life: Life, func: Func) -> bool:
     """Whether the program itself calls its way to a function: from where it serves, or, of a service, from a handler of a
     request. A job or handler that it only imports with its module is run by another program."""
-    edges = list(life.back(func, "serving"))
-    begin = edges[-1].caller if edges else func
-    return begin in life.spine or life.entrypoint.kind == "service"
+    return life.begin(func, "serving") in life.spine or life.entrypoint.kind == "service"
 
 
 def skipped(project: Project, entrypoint: Entrypoint) -> Site | None:

@@ -10,7 +10,6 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.flows import takes_anything
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site
-from runtime_ops.project.phases import Life
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 
@@ -54,7 +53,7 @@ def _in_hand(project: Project, site: Site) -> bool:
     if any(isinstance(s.stmt, m.For | m.While) for s in site.steps) or any(r.handler is func for r in project.registrations):
         return True
     lives = [project.lives[e] for e, phases in project.phases(site).items() if e.long_running and "serving" in phases]
-    return any(life.sure(func) and not _of_the_program(life, func) for life in lives)
+    return any(life.sure(func) and life.begin(func, "serving") not in life.spine for life in lives)
 
 
 def _meant(project: Project, site: Site) -> bool:
@@ -101,12 +100,7 @@ def _begins(project: Project, site: Site) -> bool:
         return False
     begun = [s for s in _before(site) if log_call(s) is None and s.dotted not in ("os.getpid", "os._exit") and not _reads(s)]
     lives = [project.lives[e] for e in project.phases(site) if e.long_running]
-    return not begun and bool(lives) and all(_of_the_program(life, func) for life in lives)
-
-
-def _of_the_program(life: Life, func: Func) -> bool:
-    edges = list(life.back(func, "serving"))
-    return (edges[-1].caller if edges else func) in life.spine
+    return not begun and bool(lives) and all(life.begin(func, "serving") in life.spine for life in lives)
 
 
 def _reads(site: Site) -> bool:

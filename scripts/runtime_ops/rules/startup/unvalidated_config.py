@@ -115,6 +115,7 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
         told = found if empty else unset
         first = min(told, key=lambda read: (read.path, read.line))
         missing = list(dict.fromkeys(read.name for read in told))
+        running = tuple(phases_of(project, first))
         optional = empty or (_switched_on(project, row) and not any(isinstance(s.stmt, m.If) for s in first.steps))
         yield RULE.finding(
             first.path,
@@ -124,10 +125,10 @@ def _needed_by_library(project: Project) -> Iterator[Finding]:
             "where the feature is switched on, read what it needs with os.environ[…], so that a deploy without it does not start",
             severity="low",
             phase="import",
-            entrypoints=tuple(phases_of(project, first)),
+            entrypoints=running,
             anchor=row.name,
             # the same settings are imported by the image's build and by migrations, which nobody may give them
-            confidence="possible" if optional or len(phases_of(project, first)) > 1 else "certain",
+            confidence="possible" if optional or len(running) > 1 else "certain",
             count=len(missing),
         )
 
