@@ -345,6 +345,21 @@ def test_services_of_s6_overlay() -> None:
     assert found["shop/job.py"].role == "init"
 
 
+def test_service_folder_names_the_signal_that_stops_its_service() -> None:
+    files = {
+        "Dockerfile": 'FROM python:3.12\nCOPY rootfs /\nCOPY shop /app/shop\nWORKDIR /app\nSTOPSIGNAL SIGQUIT\nENTRYPOINT ["/init"]\n',
+        "rootfs/etc/s6-overlay/s6-rc.d/web/run": "#!/bin/sh\nexec uvicorn shop.wsgi:app\n",
+        "rootfs/etc/s6-overlay/s6-rc.d/jobs/run": "#!/bin/sh\nexec python -m shop.job\n",
+        "rootfs/etc/s6-overlay/s6-rc.d/jobs/down-signal": "SIGINT\n",
+        "shop/wsgi.py": APP,
+        "shop/job.py": "",
+    }
+    found = {x.target.path: x.stop_signal for x in launches(files) if x.supervisor == "s6"}
+    signal = found["shop/job.py"]
+    assert signal is not None and signal.text == "SIGINT"
+    assert found["shop/wsgi.py"] is None, "the image's own stop signal reaches the init alone"
+
+
 def test_script_that_nothing_runs_is_a_start_by_hand() -> None:
     files = {"bin/serve.sh": "#!/bin/sh\ncd /srv\nuvicorn shop:app\n", "shop.py": APP}
     launch = only(files)

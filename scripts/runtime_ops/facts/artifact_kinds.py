@@ -49,6 +49,7 @@ _NAMES: dict[str, str] = {
     "heroku.yml": "platform",
     "fly.toml": "fly",
     "crontab": "crontab",
+    "down-signal": "down-signal",
 }
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
@@ -267,6 +268,7 @@ _READERS: dict[str, Callable[[str, str], Artifact | None]] = {
     "config": _read_config,
     "crontab": read_crontab,
     "dockerfile": read_dockerfile,
+    "down-signal": _late("service_folders", "read_down_signal"),
     "dotenv": read_dotenv,
     "fly": _late("fly", "read_fly"),
     "helm-values": _read_helm_values,

@@ -45,7 +45,7 @@ class Program:
 class PlatformFile(Artifact):
     """Programs of a Procfile, render.yaml, fly.toml, app.yaml, heroku.yml, Marathon, ECS, Nomad or crontab file, or of Apache;
     ``platform`` is ``procfile``, ``render``, ``fly``, ``appengine``, ``heroku``, ``marathon``, ``ecs``, ``nomad``,
-    ``crontab``, ``apache``."""
+    ``crontab``, ``apache``, ``service-folder`` (s6)."""
 
     platform: str
     programs: tuple[Program, ...] = ()

@@ -318,9 +318,10 @@ class Follower:
     def services(self, way: Way, depth: int = 0) -> list[Launch]:
         """What the service folders of s6-overlay or runit in a container start."""
         made: list[Launch] = []
-        for script, oneshot in self.supervisors.services(way.where):
+        for script, oneshot, stop_signal in self.supervisors.services(way.where):
+            # the container's own stop signal reaches the init alone: it stops a service by SIGTERM, or as the folder says
             inner = replace(
-                way.to(script.path, 1, script.path, script), supervisor="s6", alone=False,
+                way.to(script.path, 1, script.path, script), supervisor="s6", alone=False, stop_signal=stop_signal,
                 role="init" if oneshot and way.role == "main" else way.role,
             )  # fmt: skip
             made.extend(self.scripts.run(inner, code_of_script(script), (), depth + 1, script))

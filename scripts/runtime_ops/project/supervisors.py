@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts.service_folders import SERVICE_FOLDER
 from runtime_ops.project.commands import Words, texts
 from runtime_ops.project.layout import join
 from runtime_ops.project.locations import Locator, Surroundings
@@ -37,6 +38,11 @@ class Supervisors:
             x.path: x for x in artifacts if isinstance(x, a.PlatformFile) and x.platform == "procfile"
         }  # fmt: skip
         self.apache = {x.path: x for x in artifacts if isinstance(x, a.PlatformFile) and x.platform == "apache"}
+        self.down_signals = {
+            x.path.rpartition("/")[0]: x.programs[0].stop_signal
+            for x in artifacts
+            if isinstance(x, a.PlatformFile) and x.platform == SERVICE_FOLDER and x.programs
+        }
         self.scripts = tuple(x for x in artifacts if isinstance(x, a.ShellScript))
         self.paths = {x.path: x for x in artifacts}
 
@@ -103,14 +109,16 @@ class Supervisors:
         found = [x for path, x in self.apache.items() if any(path == s or path.startswith(f"{s}/") for s in sources)]
         return found or (list(self.apache.values()) if len(self.apache) == 1 else [])
 
-    def services(self, where: Surroundings) -> Iterator[tuple[a.ShellScript, bool]]:
-        """The start scripts of service folders that stand in the container; second, whether one runs once only."""
+    def services(self, where: Surroundings) -> Iterator[tuple[a.ShellScript, bool, a.Value | None]]:
+        """The start scripts of service folders that stand in the container; second, whether one runs once only; third, the signal
+        that stops it where its folder names one."""
         sources = [entry.source for entry in where.layout.placed]
         for script in self.scripts:
             found = _SERVICE.search(script.path)
             if found is None or not any(s in (script.path, "") or script.path.startswith(f"{s}/") for s in sources):
                 continue
-            yield script, found["file"] == "up" or self._oneshot(script.path)
+            once = found["file"] == "up" or self._oneshot(script.path)
+            yield script, once, self.down_signals.get(script.path.rpartition("/")[0])
 
     def _oneshot(self, path: str) -> bool:
         return join(path.rpartition("/")[0], "up") in self.locator.tree.files
