@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime_ops.facts.artifact_kinds import read_artifact
 from runtime_ops.facts.artifacts import EnvironmentVariable, PlatformFile, Program
 from runtime_ops.facts.dotenv import read_dotenv
 from runtime_ops.facts.fly import read_fly
@@ -13,6 +14,7 @@ from runtime_ops.facts.schedulers import read_scheduler
 from runtime_ops.facts.supervisord import is_supervisord, read_supervisord
 from runtime_ops.facts.systemd import read_systemd
 from runtime_ops.facts.uwsgi import read_uwsgi, read_uwsgi_yaml
+from runtime_ops.facts.yacron import read_yacron
 
 
 def pairs(env: tuple[EnvironmentVariable, ...]) -> dict[str, str | None]:
@@ -341,3 +343,15 @@ def test_dotenv() -> None:
     assert [u.name for u in file.variables[2].variables] == ["D"] and file.variables[1].variables == ()
     assert file.unread[0].line == 7
     assert not read_dotenv(".env", "A=1").example
+
+
+def test_jobs_of_yacron_are_cron_lines() -> None:
+    text = (
+        "jobs:\n  - name: sweep\n    command: python /app/sweep.py -j all\n    schedule: '0 3 * * *'\n    concurrencyPolicy: Forbid\n"
+        "  - name: report\n    command: [python, -m, shop.report]\n    schedule: '@reboot'\n  - name: idle\n    schedule: '@daily'\n"
+    )
+    sweep, report = programs(read_yacron("crontab.yml", text), "crontab")
+    assert (sweep.name, sweep.line, report.name, argv(report)) == ("sweep", 2, "report", ("python", "-m", "shop.report"))
+    assert sweep.command is not None and sweep.command.parts[0].argv == ("python", "/app/sweep.py", "-j", "all")
+    assert read_artifact("yaml", "crontab.yml", text.encode()) == read_yacron("crontab.yml", text)
+    assert read_artifact("yaml", "ci.yml", b"jobs:\n  test:\n    command: pytest\n") is None

@@ -93,6 +93,20 @@ def test_settings_that_the_image_gets_under_another_name(tmp_path: Path, put: st
     assert ("docker/config.py" in found) is taken
 
 
+@pytest.mark.parametrize(
+    ("others", "taken"),
+    [
+        ({"site1/conf/base.py": SETTINGS}, True),
+        ({"site1/conf/base.py": SETTINGS, "site1/conf/second.py": SETTINGS}, False),  # which of them is not known
+        ({"site1/other/base.py": SETTINGS}, False),
+    ],
+)
+def test_settings_that_are_written_at_install_build_on_the_ones_beside(tmp_path: Path, others: dict[str, str], taken: bool) -> None:
+    files = {"site1/conf/live.py.example": "from site1.conf.base import *\n", **others}
+    found = loaded(tmp_path, files, settings="site1.conf.live")
+    assert ("site1/conf/base.py" in found) is taken
+
+
 def test_settings_that_a_library_loads_are_those_beside(tmp_path: Path) -> None:
     """dynaconf reads the files of the folder: no import names the one that says which URLs there are."""
     files = {

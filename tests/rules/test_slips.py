@@ -161,3 +161,30 @@ def test_date_formats(tmp_path: Path, form: str, count: int) -> None:
 def test_batches(tmp_path: Path, call: str, count: int) -> None:
     text = f"import boto3\n{APP}sqs = boto3.client('sqs')\n\n\n@app.post('/')\ndef send():\n    {call}\n    return {{}}\n"
     assert len(shown(tmp_path, "ignored-outcome", {"app.py": text})) == count
+
+
+COROUTINES = (
+    "import asyncio\nimport functools\n\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n"
+    "async def save(row):\n    await asyncio.sleep(0)\n\n\n@functools.cache\nasync def kept(row):\n    await asyncio.sleep(0)\n\n\n"
+    "async def rows():\n    yield 1\n\n\nclass Store:\n    async def save(self):\n        await asyncio.sleep(0)\n\n\nstore = Store()\n\n\n"
+    "@app.get('/')\nasync def show():\n    {call}\n    return {{}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("save(1)", 1),
+        ("store.save()", 1),
+        ("asyncio.sleep(1)", 1),
+        ("asyncio.wait_for(save(1), 3)", 1),
+        ("await save(1)", 0),
+        ("task = save(1)\n    await task", 0),
+        ("asyncio.create_task(save(1))", 0),
+        ("await asyncio.gather(save(1), save(2))", 0),
+        ("kept(1)", 0),  # a decorator may do anything with it
+        ("rows()", 0),  # nothing of a generator is expected to run
+    ],
+)
+def test_a_coroutine_that_is_dropped_never_runs(tmp_path: Path, call: str, found: int) -> None:
+    assert len(said(tmp_path, "unawaited-coroutine", {"app.py": COROUTINES.format(call=call)})) == found

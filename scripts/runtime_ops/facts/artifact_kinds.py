@@ -25,6 +25,7 @@ from runtime_ops.facts.shell import interpreter_of, read_shell
 from runtime_ops.facts.supervisord import is_supervisord, read_supervisord
 from runtime_ops.facts.systemd import read_systemd
 from runtime_ops.facts.uwsgi import is_uwsgi_ini, is_uwsgi_yaml, read_uwsgi, read_uwsgi_yaml
+from runtime_ops.facts.yacron import is_yacron, read_yacron
 
 MAX_BYTES = 2_000_000
 MAX_LOCK_BYTES = 8_000_000
@@ -179,6 +180,8 @@ def _read_yaml(path: str, text: str) -> Artifact | None:
         return read_compose(path, text)
     if is_logging_yaml(text):
         return read_logging_yaml(path, text)
+    if is_yacron(text):
+        return read_yacron(path, text)
     return read_uwsgi_yaml(path, text) if is_uwsgi_yaml(text) else None
 
 

@@ -31,12 +31,12 @@ def settings_named(links: Links, module: Module, launches: Iterable[Launch]) -> 
     given = {v[0].value.text for x in launches if not x.development and (v := x.env.get(SETTINGS_VARIABLE)) is not None and v[0].value}
     for text in sorted(own | given):
         named = tuple(_module_of(links, module, text))
-        yield from named or _put_there(links, text, launches)
+        yield from named or tuple(_put_there(links, text, launches)) or _written_at_install(links, text)
     if own | given:
         return
     beside = next((links.index.modules[path] for path in _above(module) if path in links.index.modules), None)
     for text in sorted(_named_in(links, beside)) if beside is not None else ():
-        for found in _module_of(links, beside or module, text):
+        for found in tuple(_module_of(links, beside or module, text)) or _written_at_install(links, text):
             yield from _of_production(links, found)
 
 
@@ -117,6 +117,21 @@ def _put_there(links: Links, text: str, launches: Iterable[Launch]) -> Iterator[
                 alike = [path for path in known if path == tail] or [path for path in known if path.endswith(f"/{tail}")]
                 if len(alike) == 1:
                     yield known[alike[0]]
+
+
+def _written_at_install(links: Links, text: str) -> Iterator[Module]:
+    """What stands in for settings that the repository does not hold, because who installs it writes them (``conf/settings.py`` beside
+    ``conf/settings.py.example``): the one module of that folder that says which URLs there are, which they build on."""
+    folder = text.rpartition(".")[0].replace(".", "/")
+    if not folder:
+        return
+    found = [
+        other
+        for path, other in links.index.modules.items()
+        if f"/{path.rpartition('/')[0]}".endswith(f"/{folder}") and "ROOT_URLCONF" in _bound(other) and not development_file(path)
+    ]
+    if len(found) == 1:
+        yield found[0]
 
 
 def _of_production(links: Links, settings: Module) -> Iterator[Module]:

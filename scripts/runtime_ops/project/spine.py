@@ -423,7 +423,7 @@ ASKS = frozenset("input readline prompt getch get_wch getkey inkey".split())
 
 def _works(loop: m.While, func: Func) -> bool:
     """Whether a turn of the loop waits for something (a pause, a message): else it is a computation or a prompt."""
-    lasting = LASTING_NAME.search(func.name) is not None or _runs_as_thread(func)
+    lasting = func.is_module or func.name == "main" or LASTING_NAME.search(func.name) is not None or _runs_as_thread(func)
     for site in func.sites:
         if any(step.stmt is loop for step in site.steps) or (loop.line == site.line and isinstance(site.stmt, m.While)):
             if site.method in ASKS:

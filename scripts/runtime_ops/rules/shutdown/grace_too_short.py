@@ -32,6 +32,8 @@ RULE = Rule(
 USUAL = 30.0  # seconds: what most platforms give
 DRAINED = 15.0
 """Seconds of preStop after which hardly a request is in flight: the endpoints are gone since the stop began."""
+SHORT = {"supervisord": ("supervisord", "stopwaitsecs"), "compose": ("Docker", "stop_grace_period")}
+"""Keepers that give 10 s unless told otherwise, which a job outlives more often than not: their name, and the setting."""
 
 
 @RULE.check
@@ -110,24 +112,27 @@ def _drain(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findi
 def _jobs(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Finding | None:
     """A worker that finishes its job first, under a supervisor that nobody gave time for that."""
     system = system_of(launch)
-    if system is None or system.sigterm != "drain" or launch.supervisor != "supervisord" or grace.written:
+    if system is None or system.sigterm != "drain" or grace.written:
         return None
-    limit = system.time_limit
+    if launch.supervisor not in SHORT and (launch.platform not in SHORT or launch.supervisor is not None):
+        return None
+    keeper, setting = SHORT[launch.supervisor if launch.supervisor in SHORT else launch.platform]
     if system.drain_seconds is not None and system.drain_seconds <= grace.seconds:
         return None
+    limit = system.time_limit
     link = next((x for x in reversed(launch.chain) if x.path.endswith((".conf", ".ini"))), command_link(launch))
     allowed = f"a job may run {limit:g} s" if limit is not None else "a job has no limit"
     return RULE.finding(
         link.path,
         launch.stop_signal.line if launch.stop_signal is not None and launch.unit is not None else link.line,
-        f"The {system.name} worker finishes its job after SIGTERM ({allowed}), but supervisord sends SIGKILL after {grace.seconds:g} s: "
+        f"The {system.name} worker finishes its job after SIGTERM ({allowed}), but {keeper} sends SIGKILL after {grace.seconds:g} s: "
         "the job is cut and only found by a later clean-up",
-        "set stopwaitsecs above the longest job, and the container's grace period above that",
+        f"set {setting} above the longest job" + (", and the container's grace period above that" if keeper == "supervisord" else ""),
         severity="medium",
         phase="shutdown",
         entrypoints=(entrypoint,) if entrypoint is not None else (),
         trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
-        anchor=f"{launch.program}:stopwaitsecs",
+        anchor=f"{launch.program}:{setting}",
     )
 
 
