@@ -397,6 +397,28 @@ def test_no_time_at_all_to_stop(tmp_path: Path, seconds: int, sure: bool) -> Non
     assert certain(tmp_path, "grace-too-short", files) is sure
 
 
+COMPOSED = "services:\n  jobs:\n    build: .\n    command: {command}\n    restart: always\n{grace}"
+CELERY = "from celery import Celery\n\napp = Celery('shop')\n\n\n@app.task\ndef pack(row):\n    return row\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "grace", "found"),
+    [
+        ("celery -A jobs worker", "", ["medium"]),
+        ("celery -A jobs worker", "    stop_grace_period: 5m\n", []),
+        ("celery -A jobs beat", "", []),  # a clock has no job in hand
+        ("supervisord -n", "", []),  # what it keeps has its own grace
+    ],
+)
+def test_a_worker_in_compose_has_ten_seconds_for_its_job(tmp_path: Path, command: str, grace: str, found: list[str]) -> None:
+    files = {
+        "Dockerfile": "FROM python:3.12\nCOPY . .\n",
+        "docker-compose.yml": COMPOSED.format(command=command, grace=grace),
+        "jobs.py": CELERY,
+    }
+    assert [f.severity for f in said(tmp_path, "grace-too-short", files)] == found
+
+
 LOCKED = """
 import signal
 import threading
