@@ -92,12 +92,20 @@ def test_a_client_that_only_listens_needs_no_limit(tmp_path: Path, uses: str, co
     assert len(told(tmp_path, "deadlines.timeout_disabled", text)) == count
 
 
-@pytest.mark.parametrize(("more", "count"), [("", 0), ("    await asyncio.gather(other(), other())\n", 1)])
-def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, more: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("more", "at_import", "count"),
+    [
+        ("", "", 0),
+        ("", "async_to_sync(work)()\n", 0),
+        ("", "asyncio.run(work())\n", 1),  # there it may be the loop that the program lives on
+        ("    await asyncio.gather(other(), other())\n", "", 1),
+    ],
+)
+def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, more: str, at_import: str, count: int) -> None:
     text = (
         "import asyncio\nimport requests\nfrom celery import Celery\nfrom asgiref.sync import async_to_sync\napp = Celery()\n"
         "async def other():\n    await asyncio.sleep(1)\n"
-        "async def work():\n    requests.get('http://a', timeout=3)\n" + more + "@app.task\ndef job():\n    async_to_sync(work)()\n"
+        "async def work():\n    requests.get('http://a', timeout=3)\n" + more + "@app.task\ndef job():\n    async_to_sync(work)()\n" + at_import
     )
     assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count
 

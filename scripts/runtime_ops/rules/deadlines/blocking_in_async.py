@@ -30,7 +30,8 @@ KINDS = frozenset({"sleep", "network", "database", "process", "name lookup"})
 LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get", "poll"})
 """Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
-RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
+BRIDGE = "async_to_sync"
+RUNNERS = frozenset({"run", BRIDGE, "run_until_complete"})
 """Methods that make a loop for one coroutine and wait for its end."""
 THREADSAFE = "asyncio.run_coroutine_threadsafe"
 NEW_LOOPS = frozenset({"asyncio.new_event_loop", "new_event_loop", "uvloop.new_event_loop"})
@@ -291,7 +292,11 @@ def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:
         if _on_a_loop_of_its_own(project, caller, edge.site):
             continue
         runners = [s for s in caller.sites if s.method in RUNNERS and s.call.args and any(c is edge.site.call for c in m.calls(s.call))]
-        if not runners or caller.is_module or is_main(caller, project.links):
+        if not runners:
+            return False
+        if all(s.method == BRIDGE for s in runners):
+            continue  # a loop for this one call, also while modules are imported
+        if caller.is_module or is_main(caller, project.links):
             return False
         if any(caller in life.spine for life in project.lives.values()):
             return False
