@@ -105,7 +105,8 @@ def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, mor
     text = (
         "import asyncio\nimport requests\nfrom celery import Celery\nfrom asgiref.sync import async_to_sync\napp = Celery()\n"
         "async def other():\n    await asyncio.sleep(1)\n"
-        "async def work():\n    requests.get('http://a', timeout=3)\n" + more + "@app.task\ndef job():\n    async_to_sync(work)()\n" + at_import
+        "async def work():\n    requests.get('http://a', timeout=3)\n" + more
+        + "@app.task\ndef job():\n    async_to_sync(work)()\n" + at_import
     )
     assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count
 
