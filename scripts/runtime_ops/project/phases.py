@@ -19,19 +19,21 @@ from runtime_ops.findings import Evidence
 from runtime_ops.libraries.jobs import all_job_systems
 from runtime_ops.libraries.names import type_of
 from runtime_ops.libraries.surface import surface
+from runtime_ops.project.coroutine_tasks import AWAITED_THREADS, made_a_task
 from runtime_ops.project.dead_arms import never_entered
 from runtime_ops.project.decorators import decorated_by, is_job
 from runtime_ops.project.development import debug_only, defined_for_debugging
 from runtime_ops.project.entrypoints import Entrypoint, is_command, of_flask_group
 from runtime_ops.project.handed import stands_for, uses
-from runtime_ops.project.kept import kept
-from runtime_ops.project.links import COMMON_METHODS, MANAGERS, Edge, Links, argument_of
+from runtime_ops.project.hooks import Hook
+from runtime_ops.project.links import COMMON_METHODS, FEW, MANAGERS, Edge, Links, argument_of
 from runtime_ops.project.loaded import taken_from_loaded
 from runtime_ops.project.main_blocks import in_main_block, main_block, under_main
 from runtime_ops.project.mains import main_places
-from runtime_ops.project.model import Func, Klass, Module, Site, Step
+from runtime_ops.project.model import Func, Klass, Module, Step
 from runtime_ops.project.names import decorator_name
-from runtime_ops.project.spine import AWAITED_THREADS, FEW, TASKS, ServingPlace, Spine, handed_to, phase_at
+from runtime_ops.project.serving_places import ServingPlace, phase_at
+from runtime_ops.project.spine import Spine
 from runtime_ops.project.wrapping import only_wraps
 
 if TYPE_CHECKING:
@@ -620,19 +622,6 @@ class Phases:
                 or any(decorator_name(d).endswith("property") for d in method.facts.decorators)
             ]
         return self._implicit_methods[klass]
-
-
-def made_a_task(site: Site) -> bool:
-    """Whether the coroutine that a call makes is given to the loop as a task that the caller does not wait for
-    (``loop.create_task(watch())``): it runs beside what follows."""
-    outer = handed_to(site)
-    if outer is None or outer.awaited or outer.method not in (*TASKS, "run_coroutine_threadsafe"):
-        return False
-    if outer.method not in TASKS:  # of a loop in another thread: ``….result(5)`` waits for it
-        return kept(outer).scope in ("dropped", "attribute", "collection")
-    group = site.function.bindings.get(outer.text.rpartition(".")[0], ())
-    waited_for = any(binding.kind == "with" for binding in group)  # of a TaskGroup, whose end waits for it
-    return not waited_for and kept(outer).scope in ("dropped", "attribute", "collection", "chained")
 
 
 def _step(edge: Edge) -> str:
