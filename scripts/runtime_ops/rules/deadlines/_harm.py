@@ -9,8 +9,8 @@ from functools import cache
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._doubts import ENGINES
 from runtime_ops.rules.deadlines._outer import End

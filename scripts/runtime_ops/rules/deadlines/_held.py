@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, start_end, that_run
 from runtime_ops.rules.deadlines._waiting import handed_over

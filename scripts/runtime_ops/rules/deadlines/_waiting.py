@@ -15,13 +15,14 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import calls_of, scope_of_parameter
+from runtime_ops.project.deferred_calls import OWN_THREAD, runs_elsewhere
 from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.life import Life
 from runtime_ops.project.links import FAMILY, Edge, argument_of
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import OWN_THREAD, Life, runs_elsewhere
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
