@@ -5,6 +5,7 @@ library's.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries.names import type_of
@@ -15,6 +16,7 @@ from runtime_ops.project.links import COMMON_METHODS, MANAGERS, Links
 from runtime_ops.project.model import Func, Klass, Module
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.roles import Roles
+from runtime_ops.project.seeds import Seed
 from runtime_ops.project.wrapping import only_wraps
 
 INERT_DECORATORS = (
@@ -57,32 +59,40 @@ CALLED = frozenset({"client", "connection", "consumer", "cursor", "pool", "produ
 JOB_WORDS = re.compile(r"(?i)(^|_)(tasks?|jobs?|actors?|cron|cronjob|periodic|scheduled?|recurring|worker)(_|$)")
 
 
+class Callback(NamedTuple):
+    """A function that a library may call, with the ``kind`` of its role (None where it has none) and what says so."""
+
+    func: Func
+    kind: str | None
+    seed: Seed
+
+
 class LibraryCallbacks:
     """Finds such functions module by module; remembers the answers."""
 
     def __init__(self, links: Links, roles: Roles) -> None:
         self.links = links
         self.roles = roles
-        self._uncalled: dict[Module, list[tuple[Func, str | None, str]]] = {}
+        self._uncalled: dict[Module, list[Callback]] = {}
 
-    def uncalled_in(self, module: Module) -> list[tuple[Func, str | None, str]]:
-        """Such functions of a module, whatever reaches them: with the kind of their role and a note."""
+    def uncalled_in(self, module: Module) -> list[Callback]:
+        """Such functions of a module, whatever reaches them."""
         if module in self._uncalled:
             return self._uncalled[module]
-        found: list[tuple[Func, str | None, str]] = []
+        found: list[Callback] = []
         for func in module.functions.values():
             if func.is_module or self.links.callers.get(func) or is_command(func, self.links):
                 continue
             if defined_for_debugging(func):
                 continue
             if any(_registers(d, func, self.links) for d in func.facts.decorators):
-                note = f"registered by its decorator: {func.name}"
+                seed = Seed("decorator", func.name)
             elif func.cls is not None and _library_may_call(func.cls, func.name) and _callable(func):
-                note = f"called by {func.cls.external_bases[0]}: {func.name}"
+                seed = Seed("library class", func.name, func.cls.external_bases[0])
             else:
                 continue
             role = self.roles.role(func)
-            found.append((func, role[0] if role is not None else None, note))
+            found.append(Callback(func, role.kind if role is not None else None, seed))
         self._uncalled[module] = found
         return found
 

@@ -19,6 +19,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.links import Edge, Links
 from runtime_ops.project.main_blocks import under_main
 from runtime_ops.project.model import Func, Step
+from runtime_ops.project.seeds import Seed
 from runtime_ops.project.serving_places import ServingPlace, phase_at
 
 NOWHERE: frozenset[str] = frozenset()
@@ -26,16 +27,23 @@ SURE, LIKELY, GUESS = 2, 1, 0
 """How much speaks for a way."""
 CERTAIN = frozenset({"call", "reference", "kept"})
 """Kinds of steps that are seen as they stand."""
-FAR = 12  # steps of a way that are looked at for a trace
+SHOWN = 8  # steps of a way in its trace: more are not read
 
 
 class Reach(NamedTuple):
-    """How a function came by a phase: the edge that led to it (None for a seed), and how much speaks for the way: it is
-    `SURE`, `LIKELY`, or a `GUESS` (a step of it rests on a method's name alone)."""
+    """How a function came by a phase: the edge that led to it, or the seed where its way begins (one of both is None), and how much
+    speaks for the way: it is `SURE`, `LIKELY`, or a `GUESS` (a step of it rests on a method's name alone)."""
 
     edge: Edge | None
-    note: str
+    seed: Seed | None
     ground: int
+
+
+class Begin(NamedTuple):
+    """The function in which a way begins, and what runs it."""
+
+    func: Func
+    seed: Seed
 
 
 class Life:
@@ -105,14 +113,20 @@ class Life:
         return believed or frozenset(reached)
 
     def trace(self, func: Func, phase: str) -> tuple[Evidence, ...]:
-        """The way from the entrypoint to a function in a phase, at most eight steps."""
-        edges = list(islice(self.back(func, phase), FAR))
+        """The way from the entrypoint to a function in a phase, its last eight steps."""
+        edges = list(islice(self.back(func, phase), SHOWN))
         steps = [Evidence(e.site.path, e.site.line, _step(e)) for e in edges]
+        begin = self.shown_begin(func, phase)
+        if begin is not None:
+            steps.append(Evidence(begin.func.path, begin.func.line, begin.seed.text))
+        return tuple(reversed(steps))
+
+    def shown_begin(self, func: Func, phase: str) -> Begin | None:
+        """The beginning of the way that `trace` shows; None where the way is longer, or where no seed is known."""
+        edges = list(islice(self.back(func, phase), SHOWN))
         begin = edges[-1].caller if edges else func
-        seed = self._reach_in(begin, phase)
-        if seed is not None and seed.edge is None and seed.note and len(edges) < FAR:
-            steps.append(Evidence(begin.path, begin.line, seed.note))
-        return tuple(reversed(steps[:8]))
+        reach = self._reach_in(begin, phase)
+        return Begin(begin, reach.seed) if len(edges) < SHOWN and reach is not None and reach.seed is not None else None
 
     def back(self, func: Func, phase: str = "", *, strict: bool = False) -> Iterator[Edge]:
         """The edges of the way to a function, from it back to where the life begins: those of ``phase`` where it has that one,

@@ -27,6 +27,7 @@ from runtime_ops.project.modules import in_order
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.phase_flow import PhaseFlow
 from runtime_ops.project.roles import Roles
+from runtime_ops.project.seeds import Seed
 from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.spine import Spine
 
@@ -77,7 +78,7 @@ class Phases:
         serves_nothing = _only_works(entrypoint)
         work: list[tuple[Func, str]] = []
 
-        def add(func: Func, phase: str, edge: Edge | None, note: str, ground: int) -> None:
+        def add(func: Func, phase: str, edge: Edge | None, seed: Seed | None, ground: int) -> None:
             known = life.reach[func].get(phase)
             if func in life.spine or (known is not None and known.ground >= ground):
                 return
@@ -88,7 +89,7 @@ class Phases:
             by_name = edge is not None and edge.how in ("override", "guess", "kept") and func.module not in entrypoint.modules
             if edge is not None and by_name and (not loads_by_name or _apart(edge) or _own_program(edge)):
                 return  # a method found by its name alone, in a part of the repository that this program never loads
-            life.reach[func][phase] = Reach(edge, note, ground)
+            life.reach[func][phase] = Reach(edge, seed, ground)
             work.append((func, phase))
 
         self._seed(entrypoint, life, add)
@@ -101,8 +102,8 @@ class Phases:
         for func, askers in self._plugins.members(entrypoint):
             if not life.of(func):
                 stops = bool(askers) and all(life.of(asker) == {"shutdown"} for asker in askers or ())
-                note = f"{func.module.name} is loaded by its name"
-                add(func, "shutdown" if stops else "serving", None, note, GUESS if askers is None else LIKELY)
+                seed = Seed("plug-in", func.module.name)
+                add(func, "shutdown" if stops else "serving", None, seed, GUESS if askers is None else LIKELY)
         self._drain(life, work, add)
         return life
 
@@ -118,19 +119,19 @@ class Phases:
             self._walk_spine(entrypoint, life, main, entrypoint.places, add)
         for module in imported:
             if module.level not in life.spine:
-                add(module.level, "import", None, f"import of {module.name}", SURE)
+                add(module.level, "import", None, Seed("import", module.name), SURE)
         for command in entrypoint.commands:
             if command is not main and not self.spine.places(command):
-                add(command, "serving", None, f"command {command.name}", SURE)
+                add(command, "serving", None, Seed("command", command.name), SURE)
         if entrypoint.app and "(" in entrypoint.app:
             factory = main.module.functions.get(entrypoint.app.partition("(")[0])
             if factory is not None:
-                add(factory, "startup", None, f"application factory {factory.name}", SURE)
+                add(factory, "startup", None, Seed("factory", factory.name), SURE)
         elif entrypoint.app:
             value = self.links.names.name(entrypoint.app, main)
             if value is not None and isinstance(value.target, Func):
                 # create_app named without its call, as servers with --factory take it
-                add(value.target, "startup", None, f"application factory {value.target.name}", SURE)
+                add(value.target, "startup", None, Seed("factory", value.target.name), SURE)
         idle: set[Func] = set()
         for hook in self.hooks:
             if hook.func is None:
@@ -139,23 +140,23 @@ class Phases:
                 idle.add(hook.func)
                 continue
             if hook.func.module in entrypoint.modules and entrypoint.long_running:
-                add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, f"{hook.kind} hook", SURE)
+                add(hook.func, HOOK_PHASES.get(hook.kind, "serving"), None, Seed("hook", hook.kind), SURE)
                 if hook.kind == "lifespan":
                     if hook.yield_line:
                         life.yields[hook.func] = hook.yield_line
-                    add(hook.func, "shutdown", None, "lifespan hook", SURE)
+                    add(hook.func, "shutdown", None, Seed("hook", "lifespan"), SURE)
         if not entrypoint.long_running:
             return
         for module in imported:
             for func, role in self._roles.in_module(module):
                 if func in idle:
                     continue
-                if role[0] == entrypoint.kind or (entrypoint.app is None and role[0] == "service" and not _only_works(entrypoint)):
-                    add(func, "serving", None, role[1], SURE)
+                if role.kind == entrypoint.kind or (entrypoint.app is None and role.kind == "service" and not _only_works(entrypoint)):
+                    add(func, "serving", None, role.seed, SURE)
         if entrypoint.kind == "worker" and entrypoint.framework:
             for func, library in self._roles.enqueued:
                 if entrypoint.framework.startswith(library):
-                    add(func, "serving", None, f"job {func.name}", SURE)  # it imports the job by its name
+                    add(func, "serving", None, Seed("job", func.name), SURE)  # it imports the job by its name
 
     def _answers_no_request(self, entrypoint: Entrypoint, hook: Hook) -> bool:
         """Whether a hook of a web framework stands in a program that answers no requests: the settings of a job system's worker, or
@@ -192,7 +193,7 @@ class Phases:
                 self._walk_spine(entrypoint, life, target, self.spine.places(target), add, depth + 1)
                 continue
             for phase in sorted(phases):
-                add(edge.callee, self._flow.phase_of(edge, phase), edge, "", ground_of(edge))
+                add(edge.callee, self._flow.phase_of(edge, phase), edge, None, ground_of(edge))
 
     def _drain(self, life: Life, work: list[tuple[Func, str]], add: Add) -> None:
         while work:
@@ -208,20 +209,20 @@ class Phases:
                 for edge in self.links.callees.get(func, ()):
                     if (working or not runs_elsewhere(edge)) and not self._flow.not_taken(edge):
                         here = life.within(func, phase, edge.site.line, edge.site.steps)
-                        add(edge.callee, self._flow.phase_of(edge, here), edge, "", min(ground, ground_of(edge)))
+                        add(edge.callee, self._flow.phase_of(edge, here), edge, None, min(ground, ground_of(edge)))
                 continue
             for edge, turn, step, elsewhere in self._flow.ways(func):
                 if working or not elsewhere:
-                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, "", min(ground, step))
+                    add(edge.callee, "shutdown" if phase == "shutdown" else turn or phase, edge, None, min(ground, step))
 
     def _called_by_libraries(self, entrypoint: Entrypoint, life: Life, add: Add) -> None:
         """Functions that nothing of the project calls, but a registry, a library's decorator or base class may."""
         for module in in_order(entrypoint.modules):
-            for func, role, note in self._callbacks.uncalled_in(module):
+            for func, role, seed in self._callbacks.uncalled_in(module):
                 if role is None and entrypoint.kind == "service" and named_for_jobs(func):
                     continue  # a scheduler or queue of the project's own runs it, in a process or thread of its own
                 if (role is None or role == entrypoint.kind) and not life.of(func):
-                    add(func, "serving", None, note, LIKELY)
+                    add(func, "serving", None, seed, LIKELY)
 
     def _implicit(self, life: Life, add: Add) -> None:
         """Properties and special methods run when their class is used: they get the phases of its other methods."""
@@ -235,7 +236,7 @@ class Phases:
                 for phase, ground in sorted(phases.items()):
                     # what is made at import is used later
                     later = phase == "import" and life.entrypoint.long_running
-                    add(method, "serving" if later else phase, None, f"used with {klass.name}", ground)
+                    add(method, "serving" if later else phase, None, Seed("used class", klass.name), ground)
 
     def _implied(self, klass: Klass) -> list[Func]:
         """The properties and special methods of a class."""
@@ -268,7 +269,7 @@ def _apart(edge: Edge) -> bool:
 class Add(Protocol):
     """The shape of the callback that records one reach (for the type checker)."""
 
-    def __call__(self, func: Func, phase: str, edge: Edge | None, note: str, ground: int) -> None: ...
+    def __call__(self, func: Func, phase: str, edge: Edge | None, seed: Seed | None, ground: int) -> None: ...
 
 
 @cache

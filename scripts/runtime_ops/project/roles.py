@@ -14,6 +14,7 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module
 from runtime_ops.project.modules import in_order
 from runtime_ops.project.names import decorator_name
+from runtime_ops.project.seeds import Role, Seed
 
 
 class Roles:
@@ -25,16 +26,16 @@ class Roles:
         self.links = links
         self.of_lifespan = of_lifespan
         self.answers = answers
-        self._roles: dict[Func, tuple[str, str] | None] = {}
-        self._with_role: dict[Module, list[tuple[Func, tuple[str, str]]]] = {}
+        self._roles: dict[Func, Role | None] = {}
+        self._with_role: dict[Module, list[tuple[Func, Role]]] = {}
 
-    def role(self, func: Func) -> tuple[str, str] | None:
-        """Kind of entrypoint whose library runs the function by itself, with a note; None when nothing says so."""
+    def role(self, func: Func) -> Role | None:
+        """Kind of entrypoint whose library runs the function by itself, and why; None when nothing says so."""
         if func not in self._roles:
             self._roles[func] = self._role(func)
         return self._roles[func]
 
-    def in_module(self, module: Module) -> list[tuple[Func, tuple[str, str]]]:
+    def in_module(self, module: Module) -> list[tuple[Func, Role]]:
         """The functions of a module that a library runs by itself, with their roles."""
         if module not in self._with_role:
             named = ((func, self.role(func)) for func in module.functions.values())
@@ -53,9 +54,9 @@ class Roles:
         }
         return list(found)
 
-    def _role(self, func: Func) -> tuple[str, str] | None:
+    def _role(self, func: Func) -> Role | None:
         if is_job(func, self.links):
-            return "worker", f"job {func.name}"
+            return Role("worker", Seed("job", func.name))
         named = self.links.callers.get(func, ())
         if (named and all(debug_only(edge.site.steps) for edge in named)) or defined_for_debugging(func):
             return None
@@ -64,27 +65,27 @@ class Roles:
             answers = not of_flask_group(decorator) and func not in self.of_lifespan
             row = surface("handler-decorator", dotted) if dotted is not None and answers else None
             if row is not None:
-                return row.kind, f"handler {func.name}"
+                return Role(row.kind, Seed("handler", func.name))
             if dotted is None and _looks_like_route(decorator):
-                return "service", f"handler {func.name}"
+                return Role("service", Seed("handler", func.name))
         if func.cls is not None and func.name == "__init__":
             for base in func.cls.external_bases:
                 row = surface("handler-base", base)
                 if row is not None and row.match == "instances":
-                    return row.kind, f"{base} is made anew for each request"
+                    return Role(row.kind, Seed("made per request", func.name, base))
         if func.cls is not None and not func.name.startswith("__"):
             for base in func.cls.external_bases:
                 row = surface("handler-base", base)
                 if row is not None and not base.endswith(("threading.Thread", ".Process")):
-                    return row.kind, f"{base} calls {func.name}"
+                    return Role(row.kind, Seed("handler class", func.name, base))
                 if base.endswith("Servicer") and self._made(func.cls):
-                    return "service", f"rpc {func.name}"
+                    return Role("service", Seed("rpc", func.name))
         for edge in named:
             if edge.how == "reference" and not debug_only(edge.site.steps):
                 row = surface("handler-registration", edge.via)
                 if row is not None:
-                    return row.kind, f"handler {func.name}"
-        return ("service", f"handler {func.name}") if func in self.answers else None
+                    return Role(row.kind, Seed("handler", func.name))
+        return Role("service", Seed("handler", func.name)) if func in self.answers else None
 
     def _made(self, klass: Klass) -> bool:
         """Whether any call of the project makes the class (or one below it): a servicer that nobody makes serves nothing."""

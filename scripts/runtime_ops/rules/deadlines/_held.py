@@ -76,4 +76,4 @@ def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
 def _called_from_outside(life: Life, func: Func, phase: str) -> bool:
     """Whether the way begins in a method that only a library may call, as its class says: an entrypoint imports it, and no more."""
     reach = life.reach.get(life.begin(func, phase), {}).get(phase)
-    return reach is not None and reach.note.startswith("called by ")
+    return reach is not None and reach.seed is not None and reach.seed.origin == "library class"
