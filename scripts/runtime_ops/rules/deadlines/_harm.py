@@ -10,6 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.life import Life
+from runtime_ops.project.management_commands import names_command
 from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._doubts import ENGINES
@@ -139,9 +140,8 @@ def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, pha
         if begin is None or begin.seed.origin != "command" or not is_management_command(begin.func.path):
             return False
         path = begin.func.path
-    name = path.rpartition("/")[2].removesuffix(".py")
     return not any(
-        name in x.argv and not x.development
+        names_command(x, path) and not x.development
         and (x.role == "job" or x.platform in ("crontab", "heroku") or _own_container(x))
         for x in project.launches
     )  # fmt: skip
