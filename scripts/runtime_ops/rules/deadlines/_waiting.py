@@ -15,13 +15,14 @@ from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.libraries.surface import surface
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import calls_of, scope_of_parameter
+from runtime_ops.project.deferred_calls import OWN_THREAD, runs_elsewhere
 from runtime_ops.project.development import development_file, development_path
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
-from runtime_ops.project.launch import Launch
+from runtime_ops.project.life import Life
 from runtime_ops.project.links import FAMILY, Edge, argument_of
 from runtime_ops.project.loops import is_endless
+from runtime_ops.project.management_commands import names_command
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import OWN_THREAD, Life, runs_elsewhere
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import ReportPlace, WaitSite, by_place
 from runtime_ops.rules.api import Rule, worst_phase
@@ -57,7 +58,8 @@ def weight(project: Project, waits: Sequence[WaitSite]) -> tuple[str | None, str
     lasting = {e: p for e, p in found.items() if matters(e)}
     reached = {p for each in lasting.values() for p in each}
     if found and all(_of_command(project, w) for w in waits):
-        started = any(_names_command(launch, waits[0].path) for launch in project.launches)
+        # who types it sees it wait, and so does who develops it
+        started = any(names_command(launch, waits[0].path) and not launch.development for launch in project.launches)
         return ("low" if started else None), "serving", tuple(lasting or found)
     if reached:
         severity = "high" if reached & {"serving", "shutdown"} else "medium"
@@ -97,11 +99,6 @@ def _of_command(project: Project, wait: WaitSite) -> bool:
     """A management command of Django that does its work and ends (not one that is an entrypoint's own loop)."""
     func = wait.site.function
     return is_management_command(func.path) and not any(func in life.spine for life in project.lives.values())
-
-
-def _names_command(launch: Launch, path: str) -> bool:
-    """Whether a launch that is not for development runs the management command of a file: who types one sees it wait."""
-    return not launch.development and path.rpartition("/")[2].removesuffix(".py") in launch.argv
 
 
 def matters(entrypoint: Entrypoint) -> bool:
