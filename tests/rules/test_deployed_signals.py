@@ -55,6 +55,13 @@ def test_a_repository_that_measures_nothing_is_told_once(tmp_path: Path) -> None
     assert not shown(tmp_path, "missing-signals", {**SERVED, **WORKS})  # an image may be for anybody's home
 
 
+def test_a_grown_service_is_told_wherever_it_runs(tmp_path: Path) -> None:
+    parts = {f"part{n}.py": "" for n in range(10)}
+    app = "".join(f"import part{n}\n" for n in range(10)) + APP
+    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **parts, "app.py": app})
+    assert (finding.severity, finding.confidence) == ("low", "certain")
+
+
 def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
     made = "from flask import Flask\n\n\ndef create():\n    app = Flask(__name__)\n    return app\n"
     files = {**SERVED, **PLACED, "app.py": "from made import create\n\napp = create()\n", "made.py": made}
