@@ -216,3 +216,15 @@ def test_what_is_handed_over_does_not_run_in_the_request(tmp_path: Path, call: s
     (tmp_path / "Dockerfile").write_text('FROM python:3.12\nCOPY app.py /\nCMD ["gunicorn", "--timeout", "20", "app:app"]\n')
     text = HEAD + "from jobs import later\ndef pull():\n    requests.get('http://a', timeout=60)\n" + SHOW + f"    {call}\n    return ''\n"
     assert len(told(tmp_path, "deadlines.deadline_inversion", text)) == count
+
+
+@pytest.mark.parametrize(
+    ("loop", "count"),
+    [
+        ("async for _ in watchfiles.awatch('rules'):", 0),
+        ("for _ in watchfiles.watch('rules'):", 1),
+    ],
+)
+def test_what_an_async_for_turns_over_is_awaited(tmp_path: Path, loop: str, count: int) -> None:
+    text = f"import watchfiles\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\nasync def show():\n    {loop}\n        return ''\n"
+    assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count

@@ -72,7 +72,7 @@ def check(project: Project) -> Iterator[Finding]:
         for site in sites:
             if (site.method in READERS and not reads_address(site.call)) or (row.kind == "name lookup" and _of_this_host(site)):
                 continue
-            if site.awaited or _returns_at_once(site) or _in_lambda(site):
+            if site.awaited or _awaited_in_turns(site) or _returns_at_once(site) or _in_lambda(site):
                 continue
             if _on_the_loop(project, site):
                 by_function.setdefault(site.function, []).append((site, row))
@@ -322,6 +322,13 @@ def _loop_of(project: Project, site: Site) -> Origin | None:
         return site.origin
     value = project.names.value(site.call.argument("loop", 1), site.function)
     return value.origin if value is not None else None
+
+
+def _awaited_in_turns(site: Site) -> bool:
+    """What ``async for`` or ``async with`` is given: the loop or the block awaits it."""
+    if isinstance(site.stmt, m.For):
+        return site.stmt.is_async and site.stmt.iterable is site.call
+    return isinstance(site.stmt, m.With) and site.stmt.is_async and any(made is site.call for made, _ in site.stmt.items)
 
 
 def _returns_at_once(site: Site) -> bool:
