@@ -15,7 +15,7 @@ from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._doubts import ENGINES
 from runtime_ops.rules.deadlines._outer import End
-from runtime_ops.rules.deadlines._waiting import matters
+from runtime_ops.rules.deadlines._severity import matters
 
 BUILT_IN = frozenset({"builtins", "abc", "typing", "enum", "dataclasses", "collections"})
 """Modules whose classes say nothing of who makes those below them."""

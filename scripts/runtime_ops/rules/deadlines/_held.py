@@ -11,7 +11,7 @@ from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, start_end, that_run
-from runtime_ops.rules.deadlines._waiting import handed_over
+from runtime_ops.rules.deadlines._ways import handed_over
 
 REQUEST = "request's thread or task"
 

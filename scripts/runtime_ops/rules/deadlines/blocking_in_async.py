@@ -18,7 +18,9 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.project.spine import STOPS
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.deadlines._waiting import READERS, likely_way, matters, reads_address
+from runtime_ops.rules.deadlines._meant_to_last import READERS, reads_address
+from runtime_ops.rules.deadlines._severity import matters
+from runtime_ops.rules.deadlines._ways import likely_way
 
 RULE = Rule(
     __name__,
