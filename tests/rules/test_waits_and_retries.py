@@ -226,5 +226,8 @@ def test_what_is_handed_over_does_not_run_in_the_request(tmp_path: Path, call: s
     ],
 )
 def test_what_an_async_for_turns_over_is_awaited(tmp_path: Path, loop: str, count: int) -> None:
-    text = f"import watchfiles\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\nasync def show():\n    {loop}\n        return ''\n"
+    text = (
+        "import watchfiles\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+        f"@app.get('/')\nasync def show():\n    {loop}\n        return ''\n"
+    )
     assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count
