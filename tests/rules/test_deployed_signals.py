@@ -227,3 +227,12 @@ def test_route_whose_description_says_health(tmp_path: Path, text: str, count: i
     app = APP.replace("from flask import Flask", "from fastapi import FastAPI as Flask").replace("Flask(__name__)", "Flask()")
     files = {**SERVED, **PLACED, "app.py": app.replace('@app.get("/orders")', f'@app.get("/", description="{text}")')}
     assert len(shown(tmp_path, "no-health-endpoint", files)) == count
+
+
+@pytest.mark.parametrize(("services", "counts"), [(2, [1, 1]), (4, [4])])
+def test_images_that_are_built_alike_are_told_once(tmp_path: Path, services: int, counts: list[int]) -> None:
+    files = {f"part{n}/app.py": APP for n in range(services)}
+    files |= {f"part{n}/Dockerfile": IMAGE for n in range(services)}
+    service = "  part{n}:\n    build: part{n}\n    restart: always\n"
+    files["docker-compose.prod.yml"] = "services:\n" + "".join(service.format(n=n) for n in range(services))
+    assert [f.count for f in shown(tmp_path, "missing-probe", files)] == counts
