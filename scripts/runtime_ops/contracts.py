@@ -17,14 +17,13 @@ from runtime_ops.libraries.servers import all_servers, server_run_by
 from runtime_ops.project.build import Project
 from runtime_ops.project.decorators import is_job
 from runtime_ops.project.entrypoints import Entrypoint, deepest
+from runtime_ops.project.log_configs import of_django
 from runtime_ops.project.model import Func, Site
 
 EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the map
 WEIGHTY = ("high", "medium")
 ABSENT = frozenset({"lying-readiness", "missing-signals", "unstructured-logs"})
 """Rules whose finding says that the promise as a whole is not kept: light for whoever is on call, and no unknown."""
-DJANGO_LOGGING = "LOGGING"
-"""The setting by which Django sets logging up."""
 OF_CONCERN = {
     "startup": "startup", "shutdown": "shutdown", "jobs": "jobs", "logging": "logging", "health": "health", "metrics": "metrics",
 }  # fmt: skip
@@ -206,9 +205,9 @@ def logging(project: Project, entrypoint: Entrypoint) -> Met:
     if made:
         by = f"{made[0].name}() at {made[0].path}:{made[0].line}"
         return tuple(found), f"logging is set up by {by}, and nothing seen of it writes structured records"
-    settings = sorted(x.path for x in entrypoint.modules if DJANGO_LOGGING in x.level.bindings) if entrypoint.framework == "django" else []
+    settings = of_django(entrypoint.modules) if entrypoint.framework == "django" else []
     if settings:
-        return tuple(found), f"logging is set up by {DJANGO_LOGGING} in {settings[0]}, and nothing seen of it writes structured records"
+        return tuple(found), f"logging is set up by LOGGING in {settings[0].path}, and nothing seen of it writes structured records"
     return tuple(found), "no logging set-up was found that it reaches"
 
 

@@ -70,9 +70,10 @@ def discover(root: Path, exclude: Sequence[str] = (), progress: Callable[[int], 
     cannot be listed.
     """
     root = root.resolve()
-    walk = _Walk(root, ignore.parse("exclude", "", exclude), Tracked(root))
+    tracked = Tracked(root)
+    walk = _Walk(root, ignore.parse("exclude", "", exclude), tracked)
     os.listdir(root)  # an unreadable root is the caller's error, an unreadable folder below it a row
-    pending: list[tuple[str, str, tuple[ignore.IgnoreFile, ...]]] = [("", "", tuple(ignore.above_root(root)))]
+    pending: list[tuple[str, str, tuple[ignore.IgnoreFile, ...]]] = [("", "", tuple(ignore.above_root(root, tracked.top)))]
     while pending:
         relative, parent, ignores = pending.pop()
         pending.extend(reversed(_folder(walk, relative, parent, ignores)))

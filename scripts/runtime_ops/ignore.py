@@ -66,16 +66,16 @@ def read(file: Path, source: str, folder: str, above: str = "") -> IgnoreFile | 
     return parse(source, folder, data.decode("utf-8", "replace").splitlines(), above)
 
 
-def above_root(root: Path) -> list[IgnoreFile]:
-    """The ignore files between the repository's top folder and the root, outermost first.
+def above_root(root: Path, top: Path | None) -> list[IgnoreFile]:
+    """The ignore files between the repository's top folder (None: the root is in no repository) and the root, outermost first.
 
     Empty when the root is in no repository, or when they ignore the root itself: somebody who names an ignored folder
     wants it read.
     """
-    folders = [root, *root.parents]
-    top = next((place for place, folder in enumerate(folders) if (folder / ".git").exists()), 0)
+    if top is None:
+        return []
     found: list[IgnoreFile] = []
-    for folder in reversed(folders[1 : top + 1]):
+    for folder in reversed([x for x in root.parents if x.is_relative_to(top)]):
         inner = root.relative_to(folder).as_posix() + "/"
         ignore = read(folder / ".gitignore", f"{'../' * inner.count('/')}.gitignore", "", inner)
         if ignore is not None:

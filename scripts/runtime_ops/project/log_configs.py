@@ -8,8 +8,11 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.facts import model as m
 from runtime_ops.plain import dataclass
 from runtime_ops.project.model import Func, Module
+from runtime_ops.project.modules import in_order
 
-NAMES = ("LOGGING", "LOGGING_CONFIG", "LOG_CONFIG", "logconfig_dict", "LOGGING_CONF")
+DJANGO = "LOGGING"
+"""The setting that Django applies, by ``dictConfig``, when it is set up."""
+NAMES = (DJANGO, "LOGGING_CONFIG", "LOG_CONFIG", "logconfig_dict", "LOGGING_CONF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class LogConfig:
             if found is not None:
                 yield found
                 logger = found
+
+
+def of_django(modules: Iterable[Module]) -> list[Module]:
+    """The settings modules among some that hold Django's own configuration, in path order."""
+    return in_order(module for module in modules if DJANGO in module.level.bindings)
 
 
 def find_log_configs(modules: Iterable[Module], files: Iterable[a.LoggingFile]) -> Iterator[LogConfig]:

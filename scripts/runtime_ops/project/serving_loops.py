@@ -70,11 +70,16 @@ def _works(loop: m.While, func: Func) -> bool:
                 continue
             if starts_consumer(site):
                 return True
-            if site.method in WAITING or site.awaited or site.method.startswith(("sleep", "wait", "poll", "receive")):
+            if site.awaited or _waits(site):
                 return True
             if lasting and _reads(site, 0):
                 return True
     return False
+
+
+def _waits(site: Site) -> bool:
+    """Whether a call waits for work or for time to pass, by the name of its method."""
+    return site.method in WAITING or site.method.startswith(("sleep", "wait", "poll", "receive"))
 
 
 def _runs_as_thread(func: Func) -> bool:
@@ -95,7 +100,7 @@ def _hands_turns_on(loop: m.While, func: Func, links: Links) -> bool:
             continue
         for expr in (*site.call.args, *(value for _, value in site.call.keywords)):
             turns = links.referenced(expr, func) if isinstance(expr, m.Name) and expr.id.startswith("self.") else ()
-            if any(s.method in WAITING or s.method.startswith(("sleep", "wait", "poll", "receive")) for t in turns for s in t.sites):
+            if any(_waits(s) for t in turns for s in t.sites):
                 return True
     return False
 

@@ -10,6 +10,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.failure_signs import is_print
 from runtime_ops.project.flows import ends, statements_after
 from runtime_ops.project.log_calls import log_call
+from runtime_ops.project.management_commands import command_of
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import literal_words
 from runtime_ops.rules.cli._commands import FAILURE, interactive, to_stderr
@@ -31,7 +32,7 @@ class Counted(NamedTuple):
 def counted_failures(commanded: Iterable[Func]) -> Iterator[Counted]:
     """The commands that know that something failed, by a count or list of their own, say so, and forget it."""
     for func in commanded:
-        name = func.path.rpartition("/")[2].removesuffix(".py") if func.name == "handle" else func.name
+        name = command_of(func.path) if func.name == "handle" else func.name
         if func.is_module or func.facts.is_generator or TELLING.search(name.replace("_", "-")) or not _kept(func) or interactive(func):
             continue  # what a check finds is its answer
         for place in func.by_kind.get(m.If, ()):

@@ -17,6 +17,7 @@ from runtime_ops.project.flows import ends, statements_after, takes_anything
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless
+from runtime_ops.project.management_commands import command_of
 from runtime_ops.project.model import Func, Klass, Place, Site
 from runtime_ops.project.signals import RAISING_CALLS
 from runtime_ops.project.source_text import arguments_text, literal_words, source_of
@@ -180,7 +181,7 @@ def _goes_on(project: Project, func: Func, command: Func) -> bool:
 
 def _is_last(project: Project, func: Func, command: Func) -> bool:
     """Whether the work that failed is the last of the command, or the one that it has its name from."""
-    if func is command or func.name == command.path.rpartition("/")[2].removesuffix(".py"):
+    if func is command or func.name == command_of(command.path):
         return True
     edges = [e for e in project.links.callers.get(func, ()) if e.how == "call"]
     return bool(edges) and all(

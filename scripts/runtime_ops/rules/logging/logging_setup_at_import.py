@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.log_configs import of_django
 from runtime_ops.project.model import Module, Site
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._setups import (
@@ -91,7 +92,7 @@ def _harm(project: Project, entrypoint: Entrypoint, order: tuple[Site, ...]) -> 
     own = [s for s in root_users(project, entrypoint.modules) if s not in order and life.at(s.function, s.line, s.steps) & {"startup"}]
     if any(s.dotted != "logging.basicConfig" or forced(s) for s in (*own, *later)):
         return None, None
-    if any("LOGGING" in module.level.bindings for module in entrypoint.modules):
+    if of_django(entrypoint.modules):
         return None, None  # Django applies it, by dictConfig, when it is set up
     mine = [s for s in later if s.function.module is main]
     if mine or any(s.function is entrypoint.main for s in own):

@@ -12,6 +12,7 @@ from runtime_ops.libraries.observability import all_log_parts
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.kept import kept
+from runtime_ops.project.log_configs import of_django
 from runtime_ops.project.log_parts import LogUse
 from runtime_ops.project.main_blocks import in_main_block, main_block
 from runtime_ops.project.model import Func, Site, Step, own_expressions
@@ -350,7 +351,7 @@ def setup_of(project: Project, program: Program, parts: list[LogUse]) -> LogUse 
 
 def _beside_django(use: LogUse, program: Program) -> bool:
     """A ``basicConfig`` of some module that Django loads after its settings, whose LOGGING is what sets the program's logging up."""
-    settings = {x for x in program.modules if "LOGGING" in x.level.bindings and "INSTALLED_APPS" in x.level.bindings}
+    settings = [module for module in of_django(program.modules) if "INSTALLED_APPS" in module.level.bindings]
     bare = use.name == "logging.basicConfig" and use.site is not None and not forced(use.site)
     return bare and use.function.is_module and bool(settings) and use.function.module not in settings
 

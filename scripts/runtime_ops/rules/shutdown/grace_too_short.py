@@ -114,9 +114,9 @@ def _jobs(launch: Launch, grace: Grace, entrypoint: Entrypoint | None) -> Findin
     system = system_of(launch)
     if system is None or system.sigterm != "drain" or grace.written:
         return None
-    if launch.supervisor not in SHORT and (launch.platform not in SHORT or launch.supervisor is not None):
+    keeper, setting = SHORT.get(launch.supervisor or launch.platform, ("", ""))
+    if not keeper:
         return None
-    keeper, setting = SHORT[launch.supervisor if launch.supervisor in SHORT else launch.platform]
     if system.drain_seconds is not None and system.drain_seconds <= grace.seconds:
         return None
     limit = system.time_limit
