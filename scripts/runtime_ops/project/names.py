@@ -474,7 +474,7 @@ class Names:
         """What a call gives back."""
         callee = self.value(call.func, function, depth + 1)
         if callee is None:
-            return None
+            return self.of_lambda(call.func, function, depth)
         origin = make(Origin, (function, call))
         if isinstance(callee.target, Func):
             given = _given_back(callee.target, call) if callee.origin is None else None
@@ -493,6 +493,20 @@ class Names:
             if meant is not None:
                 return meant
         return self.instance(callee, origin)
+
+    def of_lambda(self, callee: m.Expr, function: Func, depth: int) -> Value | None:
+        """What a lambda of the module gives that is called by its only name: ``logger = lambda name: logging.getLogger(name)``."""
+        if not isinstance(callee, m.Name) or depth > DEPTH:
+            return None
+        level = function.module.level
+        bound = level.bindings.get(callee.id, ())
+        made = bound[0].expr if len(bound) == 1 else None
+        if not isinstance(made, m.Lambda) or (function is not level and callee.id in function.bindings):
+            return None
+        called = made.body.func if isinstance(made.body, m.Call) else made.body
+        if isinstance(called, m.Name) and called.id.partition(".")[0] in made.params:
+            return None  # whatever it is given
+        return self.value(made.body, level, depth + 1)
 
     def given_by(self, maker: m.Expr, function: Func, depth: int) -> Value | None:
         """What calling ``maker`` gives, where that is an object of the project: of a function, a class, a lambda, or an object of
