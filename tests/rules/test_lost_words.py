@@ -111,3 +111,36 @@ OWN = "class Filling(logging.LoggerAdapter):\n    pass"
 )
 def test_a_text_in_braces_or_by_its_name(tmp_path: Path, top: str, body: str, reported: bool) -> None:
     assert bool(shown(tmp_path, "logging/broken-log-format", app(body, top))) is reported
+
+
+JOB = (
+    "from celery import Celery\n\ncelery = Celery()\n\n\n@celery.task\ndef purge(names):\n{body}\n\n\n"
+    "@app.get('/purge')\ndef ask():\n    purge.delay([])\n"
+)
+KEEP = "errors = []\nfor name in names:\n    try:\n        open(name)\n    except {caught} as e:\n        {told}"
+PUT = KEEP.format(caught="Exception", told="errors.append(str(e))")
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        (PUT, "high"),
+        (PUT + "\n        continue", "high"),
+        (KEEP.format(caught="OSError", told="errors.append(e)"), "medium"),
+        (PUT + "\nreturn errors", ""),
+        (PUT + "\nlog.info('done, %s failed', len(errors))", ""),
+        (PUT + "\nif errors:\n    raise RuntimeError('some failed')", ""),
+        (PUT + "\ndef tell():\n    return errors", ""),
+        (PUT + "\nlog.info('done', extra={'errors': errors})", ""),
+        (KEEP.format(caught="Exception", told="log.error('no'); errors.append(e)"), ""),
+        (PUT.replace("errors = []", "errors = app.errors"), ""),  # somebody else has it
+        (PUT.replace("errors = []", "global errors\nerrors = []"), ""),
+    ],
+)
+def test_failures_in_a_list_that_nobody_reads(tmp_path: Path, body: str, severity: str) -> None:
+    inner = "\n".join(f"    {line}" for line in body.splitlines())
+    found = shown(tmp_path / "job", "jobs/swallowed-job-failure", app("pass", JOB.format(body=inner)))
+    assert [f.severity for f in found if "is put into errors" in f.message] == ([severity] if severity else [])
+    served = app("names = [order]\n" + body)
+    found = shown(tmp_path / "view", "logging/silent-except", served)
+    assert [f.confidence for f in found if "put it into errors" in f.message] == (["certain"] if severity else [])
