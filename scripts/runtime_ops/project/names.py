@@ -11,6 +11,7 @@ import re
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
+from runtime_ops.project.elements import element
 from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value, make
 from runtime_ops.project.modules import ModuleIndex
 
@@ -100,6 +101,9 @@ class Names:
         return value
 
     def subscripted(self, expr: m.Subscript, function: Func, depth: int) -> Value | None:
+        held = element(self, expr.value, function, depth + 1) if not isinstance(expr.key, m.Other) else None
+        if held is not None:
+            return held
         base = self.value(expr.value, function, depth + 1)
         if base is not None and base.kind in ("external", "made"):
             return Value("made", f"{base.name}[]", origin=base.origin)
@@ -278,6 +282,8 @@ class Names:
             return told
         if kind == "with":
             return self.entered(self.value(binding.expr, scope, depth), binding.expr, scope, depth)
+        if kind == "for":
+            return element(self, binding.expr, scope, depth, looped=True)
         if kind == "unpack" and isinstance(binding.expr, m.Call):
             return self.unpacked(binding.expr, scope, depth)
         return None
