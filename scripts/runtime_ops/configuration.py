@@ -27,6 +27,8 @@ LEVELS = (*SEVERITIES, "off")
 FAIL_LEVELS = (*SEVERITIES, "never")
 CONTROLS = ("test", "observability", "migration", "rollback")
 SIZE_LIMIT = 2_000_000
+NEAR_TABLE = re.compile(r"^\[+tool\.[\"']?(runtime[-_ ]?op\w*|runtime[-_ ]?audit)\b", re.MULTILINE | re.IGNORECASE)
+"""Names of a table that most likely was meant for the audit."""
 
 KEYS = ("exclude", "fail-on", "rules", "entrypoints", "waivers")
 ENTRYPOINT_KEYS = ("id", "kind", "started-by")
@@ -104,6 +106,10 @@ def _in_root(root: Path, name: str) -> Iterable[tuple[str, dict[str, Any]]]:
         return  # reported as unread by the audit itself
     text = _read(file)
     if name == "pyproject.toml" and NAME not in text:
+        near = NEAR_TABLE.search(text)
+        if near is not None:
+            line = text.count("\n", 0, near.start()) + 1
+            raise ConfigurationError(f"{file}:{line}: unknown table [tool.{near[1]}]; did you mean [tool.{NAME}]?")
         return
     table = _table(file, text, required=False)
     if table is not None:

@@ -23,6 +23,8 @@ EVIDENCE = 3  # places named for a verdict; the rest are in the findings and the
 WEIGHTY = ("high", "medium")
 ABSENT = frozenset({"lying-readiness", "missing-signals", "unstructured-logs"})
 """Rules whose finding says that the promise as a whole is not kept: light for whoever is on call, and no unknown."""
+DJANGO_LOGGING = "LOGGING"
+"""The setting by which Django sets logging up."""
 OF_CONCERN = {
     "startup": "startup", "shutdown": "shutdown", "jobs": "jobs", "logging": "logging", "health": "health", "metrics": "metrics",
 }  # fmt: skip
@@ -204,6 +206,9 @@ def logging(project: Project, entrypoint: Entrypoint) -> Met:
     if made:
         by = f"{made[0].name}() at {made[0].path}:{made[0].line}"
         return tuple(found), f"logging is set up by {by}, and nothing seen of it writes structured records"
+    settings = sorted(x.path for x in entrypoint.modules if DJANGO_LOGGING in x.level.bindings) if entrypoint.framework == "django" else []
+    if settings:
+        return tuple(found), f"logging is set up by {DJANGO_LOGGING} in {settings[0]}, and nothing seen of it writes structured records"
     return tuple(found), "no logging set-up was found that it reaches"
 
 

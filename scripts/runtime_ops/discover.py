@@ -19,6 +19,7 @@ from runtime_ops.facts.artifact_kinds import MAX_LOCK_BYTES, artifact_kind
 from runtime_ops.findings import Skipped, Unparsed
 from runtime_ops.plain import dataclass
 from runtime_ops.reading import kind_of, read_bounded, size_text
+from runtime_ops.tracked import Tracked
 
 SIZE_LIMIT = 2_000_000
 PYTHON = "python"
@@ -55,6 +56,7 @@ class Discovery:
 class _Walk:
     root: Path
     exclude: ignore.IgnoreFile | None
+    tracked: Tracked
     files: list[File] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unreadable: list[Unparsed] = field(default_factory=list)
@@ -68,7 +70,7 @@ def discover(root: Path, exclude: Sequence[str] = (), progress: Callable[[int], 
     cannot be listed.
     """
     root = root.resolve()
-    walk = _Walk(root, ignore.parse("exclude", "", exclude))
+    walk = _Walk(root, ignore.parse("exclude", "", exclude), Tracked(root))
     os.listdir(root)  # an unreadable root is the caller's error, an unreadable folder below it a row
     pending: list[tuple[str, str, tuple[ignore.IgnoreFile, ...]]] = [("", "", tuple(ignore.above_root(root)))]
     while pending:
@@ -104,7 +106,7 @@ def _folder(
                 runner = next(entry for entry in entries if entry.name == not_runtime.ALEMBIC_RUNNER)
                 _file(walk, f"{relative}/{runner.name}", runner, ignores)
             return []
-    if ".gitignore" in names:
+    if ".gitignore" in names and walk.tracked.known:
         own = ignore.read(walk.root / relative / ".gitignore", f"{relative}/.gitignore".lstrip("/"), relative)
         ignores = (*ignores, own) if own is not None else ignores
     below: list[tuple[str, str, tuple[ignore.IgnoreFile, ...]]] = []
@@ -199,7 +201,7 @@ def size_limit(kind: str | None) -> int:
 
 def _ignored(walk: _Walk, path: str, ignores: Sequence[ignore.IgnoreFile]) -> str | None:
     line = ignore.ignored(path, ignores)
-    if line is not None:
+    if line is not None and path not in walk.tracked:
         return f"ignored by {line}"
     decision = walk.exclude.decide(path) if walk.exclude is not None else None
     return "excluded by the configuration" if decision is not None and decision[0] else None

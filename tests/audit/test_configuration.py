@@ -145,3 +145,15 @@ def test_file_that_cannot_be_used(tmp_path: Path) -> None:
 def test_broken_pyproject_that_does_not_speak_of_us_is_the_audits_business(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n")
     assert read_configuration(tmp_path, None, RULES) == Configuration()
+
+
+@pytest.mark.parametrize("table", ["runtime-operation", "runtime_operations", "Runtime-Ops", "runtime-audit"])
+def test_a_table_of_nearly_the_right_name_is_named(tmp_path: Path, table: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[project]\nname = 'x'\n\n[tool.{table}]\nfail-on = 'high'\n")
+    with pytest.raises(ConfigurationError, match=rf":4: unknown table \[tool\.{table}\]; did you mean \[tool\.runtime-operations\]"):
+        read_configuration(tmp_path, None, RULES)
+
+
+def test_the_table_of_another_tool_is_nobody_s_business(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.runtimes]\nx = 1\n")
+    assert read_configuration(tmp_path, None, RULES) == Configuration()

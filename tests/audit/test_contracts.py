@@ -94,3 +94,21 @@ def test_a_set_up_of_which_the_form_is_not_seen(tmp_path: Path, call: str, reaso
     grounds = {promise: ground(project, entrypoint, promise) for promise in PROMISES}
     verdicts = {v.promise: v for v in contract(entrypoint, grounds, [])}
     assert verdicts["logging"].reason.startswith(reason)
+
+
+def test_django_s_own_setting_is_a_set_up(tmp_path: Path) -> None:
+    (tmp_path / "site1").mkdir()
+    files = {
+        "__init__.py": "",
+        "settings.py": "ROOT_URLCONF = 'site1.urls'\nLOGGING = {'version': 1, 'handlers': {'out': {'class': 'acme.Handler'}}}\n",
+        "urls.py": "urlpatterns = []\n",
+        "wsgi.py": "import os\n\nfrom django.core.wsgi import get_wsgi_application\n\n"
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site1.settings')\napplication = get_wsgi_application()\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "site1" / name).write_text(text)
+    gathered = gather(tmp_path, discover(tmp_path), workers=1)
+    project = Project(gathered.modules, gathered.artifacts, gathered.paths)
+    (entrypoint,) = project.entrypoints
+    reason = ground(project, entrypoint, "logging").why
+    assert reason == "logging is set up by LOGGING in site1/settings.py, and nothing seen of it writes structured records"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,6 +158,7 @@ def test_names_above_the_root_do_not_count(tmp_path: Path) -> None:
 def test_every_gitignore_counts(tree: Tree) -> None:
     found = discover(
         tree({
+            ".git/HEAD": "",
             ".gitignore": "# local\n*.local.py\n/build/\nlogs/\n!keep.local.py\n",
             "a.local.py": "", "keep.local.py": "", "build/x.py": "", "sub/build/y.py": "", "sub/logs/z.py": "",
             "sub/.gitignore": "secret.py\n!b.local.py\n", "sub/secret.py": "", "sub/b.local.py": "", "secret.py": "",
@@ -179,6 +181,34 @@ def test_gitignore_above_the_root_counts_up_to_the_repository(tree: Tree) -> Non
     assert skipped(found) == {"a.gen.py": "ignored by ../../.gitignore:1", "x.py": "ignored by ../../.gitignore:2"}
 
 
+@pytest.mark.parametrize("version", ["2", "3", "4"])
+@pytest.mark.parametrize("below", ["", "services"])
+def test_what_git_keeps_is_read_whatever_is_ignored(tree: Tree, version: str, below: str) -> None:
+    names = ("", "services/")
+    files = {f"{n}build/{name}.py": "" for n in names for name in ("kept", "keptalso", "made")}
+    root = tree({".gitignore": "build/\n*.log.py\n", "a.log.py": "", **files})
+    kept = [path for path in files if "made" not in path]
+    for words in (["init", "-q"], ["add", "-f", *kept], ["update-index", "--index-version", version]):
+        subprocess.run(["git", "-C", root, *words], check=True, capture_output=True)
+    found = discover(root / below)
+    prefix = f"{below}/" if below else ""
+    wanted = {path[len(prefix) :] for path in kept if path.startswith(prefix)}
+    assert set(read(found)) == wanted
+    ignored = {"a.log.py", "build/made.py", "services/build/made.py"}
+    assert set(skipped(found)) == {path[len(prefix) :] for path in ignored if path.startswith(prefix)}
+
+
+def test_an_export_without_git_holds_what_git_keeps(tree: Tree) -> None:
+    assert set(read(discover(tree({".gitignore": "build/\n", "build/app.py": ""})))) == {"build/app.py"}
+
+
+@pytest.mark.parametrize("data", [b"", b"DIRC", b"DIRC\0\0\0\2\0\0\xff\xff", b"DIRC\0\0\0\4\0\0\0\1" + b"x" * 80, b"other" * 40])
+def test_an_index_that_makes_no_sense_keeps_nothing(tree: Tree, data: bytes) -> None:
+    root = tree({".git/HEAD": "", ".gitignore": "build/\n", "build/app.py": ""})
+    (root / ".git/index").write_bytes(data)
+    assert skipped(discover(root)) == {"build": "ignored by .gitignore:1"}
+
+
 def test_root_that_is_itself_ignored_is_read(tree: Tree) -> None:
     root = tree({"repo/.git/HEAD": "", "repo/.gitignore": "scratch/", "repo/scratch/deep/app.py": ""})
     assert set(read(discover(root / "repo/scratch/deep"))) == {"app.py"}
@@ -186,7 +216,7 @@ def test_root_that_is_itself_ignored_is_read(tree: Tree) -> None:
 
 def test_strange_ignore_lines_are_passed_over(tree: Tree) -> None:
     slow = "*a" * 40 + "*b"
-    found = discover(tree({".gitignore": f"!\n[\n\\\n{slow}\n***\x00\ngone.py\n", "a" * 200 + ".py": "", "gone.py": ""}))
+    found = discover(tree({".git/HEAD": "", ".gitignore": f"!\n[\n\\\n{slow}\n***\x00\ngone.py\n", "a" * 200 + ".py": "", "gone.py": ""}))
     assert skipped(found) == {"gone.py": "ignored by .gitignore:6"}
 
 

@@ -162,6 +162,20 @@ def test_compose_for_development(name: str, extra: str) -> None:
     assert not only({**SHOP, name: compose}, platform="dockerfile").development
 
 
+@pytest.mark.parametrize(
+    ("comment", "development"),
+    [
+        ("# Never use this in a production environment.\n", True),
+        ("# All services of the shop,\n# for development only.\n", True),
+        ("# The shop in production.\n", False),
+        ("", False),
+    ],
+)
+def test_what_the_comment_above_the_services_says(comment: str, development: bool) -> None:
+    compose = f"version: '3'\n{comment}services:\n  web:\n    build: .\n    # never use this in production: see web2\n"
+    assert only({**SHOP, "docker-compose.yml": compose}, platform="compose").development is development
+
+
 @pytest.mark.parametrize(("folder", "development"), [("models", False), ("shop", True)])
 def test_mounted_folder_is_source_where_it_is_a_package(folder: str, development: bool) -> None:
     compose = f"services:\n  web:\n    build: .\n    volumes: ['./{folder}:/srv/{folder}']\n"

@@ -3,7 +3,7 @@
 from made_sources import function, link
 
 from runtime_ops.project.mains import is_main, main_places
-from runtime_ops.project.spine import phase_at
+from runtime_ops.project.serving_places import phase_at
 
 SOURCE = """
     import threading, multiprocessing

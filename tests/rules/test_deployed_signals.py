@@ -55,6 +55,13 @@ def test_a_repository_that_measures_nothing_is_told_once(tmp_path: Path) -> None
     assert not shown(tmp_path, "missing-signals", {**SERVED, **WORKS})  # an image may be for anybody's home
 
 
+def test_a_grown_service_is_told_wherever_it_runs(tmp_path: Path) -> None:
+    parts = {f"part{n}.py": "" for n in range(10)}
+    app = "".join(f"import part{n}\n" for n in range(10)) + APP
+    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **parts, "app.py": app})
+    assert (finding.severity, finding.confidence) == ("low", "certain")
+
+
 def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
     made = "from flask import Flask\n\n\ndef create():\n    app = Flask(__name__)\n    return app\n"
     files = {**SERVED, **PLACED, "app.py": "from made import create\n\napp = create()\n", "made.py": made}
@@ -220,3 +227,12 @@ def test_route_whose_description_says_health(tmp_path: Path, text: str, count: i
     app = APP.replace("from flask import Flask", "from fastapi import FastAPI as Flask").replace("Flask(__name__)", "Flask()")
     files = {**SERVED, **PLACED, "app.py": app.replace('@app.get("/orders")', f'@app.get("/", description="{text}")')}
     assert len(shown(tmp_path, "no-health-endpoint", files)) == count
+
+
+@pytest.mark.parametrize(("services", "counts"), [(2, [1, 1]), (4, [4])])
+def test_images_that_are_built_alike_are_told_once(tmp_path: Path, services: int, counts: list[int]) -> None:
+    files = {f"part{n}/app.py": APP for n in range(services)}
+    files |= {f"part{n}/Dockerfile": IMAGE for n in range(services)}
+    service = "  part{n}:\n    build: part{n}\n    restart: always\n"
+    files["docker-compose.prod.yml"] = "services:\n" + "".join(service.format(n=n) for n in range(services))
+    assert [f.count for f in shown(tmp_path, "missing-probe", files)] == counts

@@ -12,7 +12,7 @@ from runtime_ops.discover import discover
 from runtime_ops.gather import gather
 from runtime_ops.judge import judge
 from runtime_ops.project.build import Project
-from runtime_ops.rules.logging._secrets import holds_secret, is_address
+from runtime_ops.rules.logging._secret_names import holds_secret, is_address
 
 
 @pytest.mark.parametrize("name", ["password", "db_password", "raw_token", "encoded_jwt", "otp_secret", "AUTH_API_KEY", "authorization"])

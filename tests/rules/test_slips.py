@@ -82,6 +82,8 @@ def test_plain_generators_yield_as_often_as_they_like(tmp_path: Path) -> None:
         ("'--x', type=int", []),
         ("'x', type=bool", []),
         ("'--x', **options", []),
+        ("'--x', action='store_true', default=True)\n    parser.add_argument('--no-x', dest='x', action='store_false'", []),
+        ("'--x', action='store_true', default=True)\n    parser.add_argument('--no-x', action='store_false'", ["low"]),
     ],
 )
 def test_options(tmp_path: Path, arguments: str, severities: list[str]) -> None:

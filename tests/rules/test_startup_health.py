@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from judging import shown
+from judging import said, shown
 
 from runtime_ops.discover import discover
 from runtime_ops.findings import Finding
@@ -527,3 +527,32 @@ def test_a_class_whose_constructor_connects_to_nothing(tmp_path: Path, rest: str
     image = 'FROM python:3.12\nWORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "app:create_app()"]\n'
     files = {"app.py": f"import os\n{STORE.format(rest=rest, address=address)}", "Dockerfile": image}
     assert bool(shown(tmp_path, "inert-startup-check", files)) is reported
+
+
+ASKED = (
+    "from fastapi import FastAPI, Response\n\nimport stock\n\napp = FastAPI()\n\n\n@app.get('/healthz')\ndef healthz(response: Response):\n"
+    "    try:\n        stock.ask()\n    except Exception:\n{arm}        return {{'ok': False}}\n    return {{'ok': True}}\n"
+)
+
+
+@pytest.mark.parametrize(("arm", "found"), [("", 1), ("        response.status_code = 503\n", 0), ("        stock.note = 'down'\n", 1)])
+def test_the_status_may_be_set_on_the_response(tmp_path: Path, arm: str, found: int) -> None:
+    files = {
+        "app.py": ASKED.format(arm=arm),
+        "stock.py": "import requests\n\n\ndef ask():\n    requests.get('http://stock/ping', timeout=2).raise_for_status()\n",
+        "Dockerfile": 'FROM python:3.12\nCOPY . .\nCMD ["uvicorn", "app:app"]\n',
+    }
+    assert len(said(tmp_path, "failure-answered-200", files)) == found
+
+
+@pytest.mark.parametrize("folder", ["", "tools/docker/"])
+def test_a_check_that_production_asks_is_judged_wherever_it_stands(tmp_path: Path, folder: str) -> None:
+    check = "    healthcheck:\n      test: [CMD, curl, -q, 'http://localhost:8000/healthz']\n"
+    service = "  {name}:\n    image: shop\n    command: gunicorn app:app\n"
+    files = {
+        "app.py": "from flask import Flask\n\napp = Flask(__name__)\n",
+        "Dockerfile": "FROM python:3.12\nCOPY . .\n",
+        f"{folder}docker-compose.yml": "services:\n" + "".join(service.format(name=n) + check for n in ("web", "hooks")),
+    }
+    (finding,) = said(tmp_path, "healthcheck-cannot-fail", files)
+    assert (finding.count, finding.severity, finding.path) == (2, "medium", f"{folder}docker-compose.yml")

@@ -92,12 +92,21 @@ def test_a_client_that_only_listens_needs_no_limit(tmp_path: Path, uses: str, co
     assert len(told(tmp_path, "deadlines.timeout_disabled", text)) == count
 
 
-@pytest.mark.parametrize(("more", "count"), [("", 0), ("    await asyncio.gather(other(), other())\n", 1)])
-def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, more: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("more", "at_import", "count"),
+    [
+        ("", "", 0),
+        ("", "async_to_sync(work)()\n", 0),
+        ("", "asyncio.run(work())\n", 1),  # there it may be the loop that the program lives on
+        ("    await asyncio.gather(other(), other())\n", "", 1),
+    ],
+)
+def test_a_coroutine_that_is_alone_on_its_loop_blocks_nobody(tmp_path: Path, more: str, at_import: str, count: int) -> None:
     text = (
         "import asyncio\nimport requests\nfrom celery import Celery\nfrom asgiref.sync import async_to_sync\napp = Celery()\n"
         "async def other():\n    await asyncio.sleep(1)\n"
-        "async def work():\n    requests.get('http://a', timeout=3)\n" + more + "@app.task\ndef job():\n    async_to_sync(work)()\n"
+        "async def work():\n    requests.get('http://a', timeout=3)\n" + more
+        + "@app.task\ndef job():\n    async_to_sync(work)()\n" + at_import
     )
     assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count
 
@@ -207,3 +216,18 @@ def test_what_is_handed_over_does_not_run_in_the_request(tmp_path: Path, call: s
     (tmp_path / "Dockerfile").write_text('FROM python:3.12\nCOPY app.py /\nCMD ["gunicorn", "--timeout", "20", "app:app"]\n')
     text = HEAD + "from jobs import later\ndef pull():\n    requests.get('http://a', timeout=60)\n" + SHOW + f"    {call}\n    return ''\n"
     assert len(told(tmp_path, "deadlines.deadline_inversion", text)) == count
+
+
+@pytest.mark.parametrize(
+    ("loop", "count"),
+    [
+        ("async for _ in watchfiles.awatch('rules'):", 0),
+        ("for _ in watchfiles.watch('rules'):", 1),
+    ],
+)
+def test_what_an_async_for_turns_over_is_awaited(tmp_path: Path, loop: str, count: int) -> None:
+    text = (
+        "import watchfiles\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+        f"@app.get('/')\nasync def show():\n    {loop}\n        return ''\n"
+    )
+    assert len(told(tmp_path, "deadlines.blocking_in_async", text)) == count

@@ -148,8 +148,10 @@ class ComposeService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeFile(Artifact):
-    """A compose (or swarm stack) file. ``includes``: other compose files it names."""
+    """A compose (or swarm stack) file. ``includes``: other compose files it names; ``head``: the text of the comments that stand
+    before its services."""
 
     services: tuple[ComposeService, ...] = ()
     includes: tuple[Value, ...] = ()
     name: str | None = None
+    head: str = ""

@@ -78,7 +78,14 @@ def read_compose(path: str, text: str) -> ComposeFile | None:
         services=tuple(made),
         includes=tuple(includes),
         name=text_of(root, "name") or None,
+        head=_head(text),
     )
+
+
+def _head(text: str) -> str:
+    """The comments at the left margin above the services, as one text."""
+    before = re.split(r"^services\s*:", text, maxsplit=1, flags=re.MULTILINE)[0]
+    return " ".join(line.lstrip("# ").strip() for line in before.split("\n")[:40] if line.startswith("#"))
 
 
 def _parse(text: str, unread: list[Unread]) -> Node | None:

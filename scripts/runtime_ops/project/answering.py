@@ -8,8 +8,8 @@ from functools import cache
 from runtime_ops.libraries.servers import all_servers
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 
 ANSWERS = ("View", "ViewSet", "Middleware", "MiddlewareMixin")
 """How the classes are called whose methods a framework calls for a request."""

@@ -16,6 +16,7 @@ from runtime_ops.project.hooks import Hook, find_hooks
 from runtime_ops.project.jobs import Jobs
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.launches import find_launches
+from runtime_ops.project.life import Life
 from runtime_ops.project.links import Links
 from runtime_ops.project.log_configs import LogConfig, find_log_configs
 from runtime_ops.project.log_parts import LogUse, find_log_parts
@@ -23,7 +24,7 @@ from runtime_ops.project.model import Func, Module, Site, Step
 from runtime_ops.project.modules import ModuleIndex
 from runtime_ops.project.names import Names
 from runtime_ops.project.outer_limits import OuterLimits
-from runtime_ops.project.phases import Life, Phases
+from runtime_ops.project.phases import Phases
 from runtime_ops.project.resources import Resource, find_resources
 from runtime_ops.project.routes import Routes, answering
 from runtime_ops.project.settings import Settings

@@ -12,6 +12,7 @@ from runtime_ops.project.base_images import home_of, starts_of
 from runtime_ops.project.charts import EnvironmentFiles
 from runtime_ops.project.commands import Word, Words, words_of
 from runtime_ops.project.development import (
+    development_compose,
     development_image,
     development_name,
     development_path,
@@ -241,7 +242,7 @@ class ContainerStarts:
             replicas=count_of(service.replicas),
             probes=_probes(service.healthcheck, file.path, way.probes),
             development=(
-                development_path(file.path) or development_name(service.name)
+                development_compose(file) or development_name(service.name)
                 or bool(_DEVELOPMENT_PROFILES & set(service.profiles)) or service.watched
                 or mounts_source(service, file.path, way.where.workdir, self.tree)
                 or development_variables(service)

@@ -22,7 +22,7 @@ DESK_FOLDERS = frozenset(("demo", "demos", "hack", "playground", "sandbox"))
 _DESK_FILES = frozenset(("dev", "devel", "develop", "development"))
 _FOR_THE_DESK = re.compile(
     r"(?i)\b(?:only|just) for (?:local )?dev(?:elopment)?\b|\bfor (?:local )?dev(?:elopment)? (?:purposes )?only\b"
-    r"|\b(?:do not|don't|never) (?:use|deploy|run)[\w ]* in production\b|\bnot (?:meant |intended |suited )?for production\b"
+    r"|\b(?:do not|don't|never) (?:use|deploy|run)[\w ]* in (?:a )?production\b|\bnot (?:meant |intended |suited )?for production\b"
 )
 _OVERRIDE = re.compile(r"(?:^|/)(?:docker-)?compose\.override\.ya?ml\Z")
 _PLACE = re.compile(r"<[\w .-]+>")
@@ -60,6 +60,11 @@ def desk_program(path: str) -> bool:
 def development_image(dockerfile: a.Dockerfile) -> bool:
     """Whether a Dockerfile is for development, by its path or by what its first comment says."""
     return development_path(dockerfile.path) or _FOR_THE_DESK.search(dockerfile.head) is not None
+
+
+def development_compose(file: a.ComposeFile) -> bool:
+    """Whether a compose file is for development, by its path or by what the comment above its services says."""
+    return development_path(file.path) or _FOR_THE_DESK.search(file.head) is not None
 
 
 def development_variables(service: a.ComposeService) -> bool:

@@ -27,7 +27,8 @@ from runtime_ops.project.main_blocks import in_main_block, main_block, under_mai
 from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.plugins import service_plugins
-from runtime_ops.project.spine import ServingPlace, Spine
+from runtime_ops.project.serving_places import ServingPlace
+from runtime_ops.project.spine import Spine
 
 DOTTED = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?::\w+)?$")
 CLI_LIBRARIES = (

@@ -1,7 +1,11 @@
-"""Where the result of a call goes: a local name, an attribute, a module's name, a collection, a caller, nobody."""
+"""Where the result of a call goes: a local name, an attribute, a module's name, a collection, a caller, nobody.
+
+And the other way round: the calls whose results a name or a list holds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from runtime_ops.facts import model as m
@@ -116,3 +120,30 @@ def _stands_for(expr: m.Expr, call: m.Call) -> bool:
     if isinstance(expr, m.IfExp):
         return _is(expr.body, call) or _is(expr.orelse, call)
     return False
+
+
+def listed_calls(name: str, func: Func) -> Iterator[m.Call]:
+    """The calls whose results a list of the function holds: those that it is made of, and those that are appended to it."""
+    held: list[m.Expr] = []
+    for binding in func.bindings.get(name, ()):
+        if isinstance(binding.expr, m.Sequence):
+            held += binding.expr.items
+        elif isinstance(binding.expr, m.Comprehension):
+            held += binding.expr.elements
+    held += [site.call.args[0] for site in func.sites if site.text == f"{name}.append" and len(site.call.args) == 1]
+    for item in held:
+        if isinstance(item, m.Call):
+            yield item
+        elif isinstance(item, m.Name):
+            yield from (b.expr for b in func.bindings.get(item.id, ()) if isinstance(b.expr, m.Call))
+
+
+def bound_calls(name: str, func: Func) -> Iterator[tuple[Func, m.Call]]:
+    """The calls whose results a name, or an attribute of the own object, is bound to, with the functions that they stand in."""
+    bound = [(func, binding) for binding in func.bindings.get(name, ())]
+    if name.startswith("self.") and name.count(".") == 1 and func.cls is not None:
+        attribute = name.partition(".")[2]
+        bound += [each for k in func.cls.ancestry if isinstance(k, Klass) for each in k.attributes.get(attribute, ())]
+    for maker, binding in bound:
+        if binding.kind == "assign" and isinstance(binding.expr, m.Call):
+            yield maker, binding.expr

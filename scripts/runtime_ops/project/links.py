@@ -25,6 +25,7 @@ COMMON_METHODS = frozenset(
     exception log critical submit result cancel done acquire release put_nowait get_nowait publish subscribe poll next
     create register name exists render validate init setup reset handle process call apply main""".split()
 )
+FEW = 4  # functions that one call may mean, each of which is looked at
 FAMILY = 4  # methods of one name in one family of classes: one that a caller knows by that name
 TELLING = re.compile(r"[a-z0-9](?:_[a-z0-9]|[A-Z])")
 """Names of two words: ``save_project``, ``updateStatus``; one word (``get``, ``run``) is the name of many things."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from runtime_ops.facts import model as m
+from runtime_ops.project.finite_loops import ends_by_itself
 from runtime_ops.project.links import Links
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.source_text import source_of
-from runtime_ops.project.spine import ServingPlace, ends_by_itself
 
 BASES = ("threading.Thread", ".Process", "threading.Timer")
 STARTERS = frozenset({"threading.Thread", "multiprocessing.Process", "multiprocessing.context.Process"})

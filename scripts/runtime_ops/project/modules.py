@@ -168,3 +168,8 @@ class ModuleIndex:
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self.modules.values())
+
+
+def in_order(modules: Iterable[Module]) -> list[Module]:
+    """Modules by path: a set of them has another order in each run, and the first way to a function is the one shown."""
+    return sorted(modules, key=lambda module: module.path)

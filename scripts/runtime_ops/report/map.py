@@ -12,7 +12,7 @@ from runtime_ops.report.style import Style
 WIDTH = 120
 SIGNS = {"ok": " ", "finding": "!", "question": "?", "unknown": "~"}
 COLOURS = {"ok": "dim", "finding": "red", "question": "yellow", "unknown": "dim"}
-LEGEND = "! a finding   ? a question for the reader   ~ reading cannot tell   (blank) bounded, checked or watched"
+LEGEND = "! a finding or lead   ? a question for the reader   ~ reading cannot tell   (blank) bounded, checked or watched"
 WHAT_WIDTH, NAME_WIDTH, PLACE_WIDTH = 9, 32, 34
 
 
@@ -37,7 +37,9 @@ def entrypoint_lines(entrypoint: EntrypointReport, paint: Style) -> Iterator[str
         yield "  nothing with a run-time effect was found"
         return
     counts = Counter(row.verdict for row in entrypoint.map)
-    parts = [w.count(counts[verdict], verdict) for verdict in ("finding", "question") if counts[verdict]]
+    told = counts["finding"]
+    parts = [f"{w.count(told, 'finding')} or {'leads' if told > 1 else 'lead'}"] if told else []
+    parts += [w.count(counts["question"], "question")] if counts["question"] else []
     parts += [f"{counts[verdict]} {word}" for verdict, word in (("unknown", "unknown"), ("ok", "in order")) if counts[verdict]]
     yield f"  {w.count(len(entrypoint.map), 'row')}: {', '.join(parts)}"
     for phase in (*PHASES, None):

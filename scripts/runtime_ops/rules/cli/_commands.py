@@ -10,6 +10,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.flows import sites_by_call
 from runtime_ops.project.main_blocks import main_block
+from runtime_ops.project.management_commands import command_of
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.source_text import source_of
 
@@ -57,7 +58,7 @@ def _named_commands(entrypoint: Entrypoint) -> Iterator[Func]:
     a program of its own, with an end and a status of its own."""
     words = {word for launch in entrypoint.launches if not launch.development for word in launch.argv[1:]}
     for func in entrypoint.commands:
-        if is_management_command(func.path) and func.path.rpartition("/")[2].removesuffix(".py") in words:
+        if is_management_command(func.path) and command_of(func.path) in words:
             yield func
 
 

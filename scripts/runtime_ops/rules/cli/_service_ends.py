@@ -11,7 +11,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.flows import ends, place_of, statements_after, takes_anything
 from runtime_ops.project.model import Func, Place, Site, Step
-from runtime_ops.project.spine import ServingPlace
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.rules.cli._commands import keeps_status
 from runtime_ops.rules.jobs._words import ends_process
 from runtime_ops.rules.logging.unwatched_thread import can_fail

@@ -6,6 +6,7 @@ from runtime_ops.facts import artifacts as a
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, command_name, is_management_command
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.management_commands import mentions_command
 from runtime_ops.project.model import Func
 
 UNREAD = frozenset({"crontab", "shell", "packaging"})
@@ -38,8 +39,7 @@ def is_named(project: Project, path: str) -> bool:
 
 def _naming(project: Project, path: str) -> list[Launch]:
     """The launches that name the management command of a file."""
-    name = path.rpartition("/")[2].removesuffix(".py")
-    return [launch for launch in project.launches if any(name in word for word in launch.argv)]
+    return [launch for launch in project.launches if mentions_command(launch, path)]
 
 
 def nobody_asks(project: Project, command: Func, commanded: dict[Func, Entrypoint]) -> bool:

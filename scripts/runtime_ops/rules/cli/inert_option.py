@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
                 continue
             name = _option(site)
             wrong = _wrong(project, site) if name is not None else None
-            if wrong is None or not _read(project, site, name or "") or not (project.phases(site) or project.imported_by(func.module)):
+            if wrong is None or not _read(site) or not (project.phases(site) or project.imported_by(func.module)):
                 continue
             what, mend, severity = wrong
             yield RULE.at(project, site, f"{name} {what}", mend, severity=severity, confidence="certain")
@@ -44,11 +44,10 @@ def _option(site: Site) -> str | None:
     return max(given, key=len) if given else None
 
 
-def _read(project: Project, site: Site, name: str) -> bool:
+def _read(site: Site) -> bool:
     """Whether the module reads what the option stores, by its name or as a part of all: one that nothing reads is kept for its
     callers, on purpose."""
-    dest = site.call.keyword("dest")
-    stored = str(dest.value) if isinstance(dest, m.Const) else name.lstrip("-").replace("-", "_")
+    stored = _stored_as(site)
     return any(
         stored in func.inventory.attributes
         or stored in func.inventory.texts
@@ -76,14 +75,17 @@ def _parses(expr: m.Expr | None) -> bool:
     return isinstance(expr, m.Call) and spelled(expr.func).endswith(("parse_args", "parse_known_args"))
 
 
+def _stored_as(site: Site) -> str:
+    """The name under which an option is stored: ``dest``, or made of its own."""
+    dest = site.call.keyword("dest")
+    return str(dest.value) if isinstance(dest, m.Const) else (_option(site) or "").lstrip("-").replace("-", "_")
+
+
 def _set_by_another(site: Site) -> bool:
     """Whether another option of the function stores into the same name: ``--link`` and ``--unlink``."""
-    dest = site.call.keyword("dest")
-    return isinstance(dest, m.Const) and any(
-        other is not site and isinstance(given := other.call.keyword("dest"), m.Const) and given.value == dest.value
-        for other in site.function.sites
-        if other.method == "add_argument"
-    )
+    stored = _stored_as(site)
+    others = (other for other in site.function.sites if other.method == "add_argument" and other is not site)
+    return any(_stored_as(other) == stored for other in others)
 
 
 def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:

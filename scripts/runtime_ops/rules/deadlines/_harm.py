@@ -9,12 +9,13 @@ from functools import cache
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.life import Life
+from runtime_ops.project.management_commands import names_command
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._doubts import ENGINES
 from runtime_ops.rules.deadlines._outer import End
-from runtime_ops.rules.deadlines._waiting import matters
+from runtime_ops.rules.deadlines._severity import matters
 
 BUILT_IN = frozenset({"builtins", "abc", "typing", "enum", "dataclasses", "collections"})
 """Modules whose classes say nothing of who makes those below them."""
@@ -36,8 +37,8 @@ def _begins_unread(project: Project, life: Life, func: Func) -> bool:
     """Whether the way to a function begins in a property that nothing of the project names, nor any template as a text of its
     own: that its class is used does not run it."""
     first = life.begin(func)
-    notes = [reach.note for reach in life.reach.get(first, {}).values() if reach.edge is None]
-    if not any(note.startswith("used with ") for note in notes) or first.name.startswith("__"):
+    seeds = [reach.seed for reach in life.reach.get(first, {}).values() if reach.seed is not None]
+    if not any(seed.origin == "used class" for seed in seeds) or first.name.startswith("__"):
         return False
     return first.name not in _names_read(project)
 
@@ -133,13 +134,14 @@ def _started_by_nothing(project: Project, entrypoint: Entrypoint, wait: WaitSite
 def _for_a_command(project: Project, entrypoint: Entrypoint, wait: WaitSite, phase: str) -> bool:
     """Whether the way to the wait begins in a management command that no schedule starts: somebody types it. Who gives it an arm of
     its own in the entry script of an image has it started in a container of its own."""
-    way = project.trace(entrypoint, wait.site.function, phase)
-    own = is_management_command(wait.path) or bool(way and is_management_command(way[0].path) and way[0].note.startswith("command "))
-    if not own:
-        return False
-    name = (wait.path if is_management_command(wait.path) else way[0].path).rpartition("/")[2].removesuffix(".py")
+    path = wait.path
+    if not is_management_command(path):
+        begin = project.lives[entrypoint].shown_begin(wait.site.function, phase)
+        if begin is None or begin.seed.origin != "command" or not is_management_command(begin.func.path):
+            return False
+        path = begin.func.path
     return not any(
-        name in x.argv and not x.development
+        names_command(x, path) and not x.development
         and (x.role == "job" or x.platform in ("crontab", "heroku") or _own_container(x))
         for x in project.launches
     )  # fmt: skip

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._outer import FOR_EVER, UNKNOWN, End, outer_end, start_end, that_run
-from runtime_ops.rules.deadlines._waiting import handed_over
+from runtime_ops.rules.deadlines._ways import handed_over
 
 REQUEST = "request's thread or task"
 
@@ -76,4 +76,4 @@ def _unit(entrypoints: tuple[Entrypoint, ...]) -> str:
 def _called_from_outside(life: Life, func: Func, phase: str) -> bool:
     """Whether the way begins in a method that only a library may call, as its class says: an entrypoint imports it, and no more."""
     reach = life.reach.get(life.begin(func, phase), {}).get(phase)
-    return reach is not None and reach.note.startswith("called by ")
+    return reach is not None and reach.seed is not None and reach.seed.origin == "library class"

@@ -9,7 +9,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import scope_of_parameter
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.waits import WaitSite
-from runtime_ops.rules.deadlines._waiting import lasts
+from runtime_ops.rules.deadlines._meant_to_last import lasts
 
 OPTIONS = ("config", "client_config", "http_client", "session", "transport", "timeout", "http_options", "client_options", "pool")
 """Parameters that take another object, which has the limit."""

@@ -15,7 +15,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Module
-from runtime_ops.rules.deadlines._waiting import job_limit_holds, job_system_ends
+from runtime_ops.rules.deadlines._worker_limits import job_limit_holds, job_system_ends
 from runtime_ops.rules.jobs._time_limits import one_for_all
 
 NGINX_SECONDS = 60.0  # proxy_read_timeout (nginx documentation, ngx_http_proxy_module)

@@ -12,7 +12,7 @@ from runtime_ops.project.versions import normalised
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.deadlines._apart import limited_for_all, returns_at_once, words, wraps_unknown
 from runtime_ops.rules.deadlines._doubts import ENGINES, declared_drivers, inside_one_process, set_by_caller
-from runtime_ops.rules.deadlines._waiting import lasts
+from runtime_ops.rules.deadlines._meant_to_last import lasts
 
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 

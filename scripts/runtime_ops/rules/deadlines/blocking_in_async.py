@@ -18,7 +18,9 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.project.spine import STOPS
 from runtime_ops.project.waits import DATA_METHODS, rows_for
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.deadlines._waiting import READERS, likely_way, matters, reads_address
+from runtime_ops.rules.deadlines._meant_to_last import READERS, reads_address
+from runtime_ops.rules.deadlines._severity import matters
+from runtime_ops.rules.deadlines._ways import likely_way
 
 RULE = Rule(
     __name__,
@@ -30,7 +32,8 @@ KINDS = frozenset({"sleep", "network", "database", "process", "name lookup"})
 LOCKS = frozenset({"join", "result", "recv", "recv_bytes", "get", "poll"})
 """Of calls that wait for another thread or process those that can last; a lock is mostly held for a moment."""
 HABIT = 3  # more functions of one file, or with a synchronous database client, are one habit
-RUNNERS = frozenset({"run", "async_to_sync", "run_until_complete"})
+BRIDGE = "async_to_sync"
+RUNNERS = frozenset({"run", BRIDGE, "run_until_complete"})
 """Methods that make a loop for one coroutine and wait for its end."""
 THREADSAFE = "asyncio.run_coroutine_threadsafe"
 NEW_LOOPS = frozenset({"asyncio.new_event_loop", "new_event_loop", "uvloop.new_event_loop"})
@@ -71,7 +74,7 @@ def check(project: Project) -> Iterator[Finding]:
         for site in sites:
             if (site.method in READERS and not reads_address(site.call)) or (row.kind == "name lookup" and _of_this_host(site)):
                 continue
-            if site.awaited or _returns_at_once(site) or _in_lambda(site):
+            if site.awaited or _awaited_in_turns(site) or _returns_at_once(site) or _in_lambda(site):
                 continue
             if _on_the_loop(project, site):
                 by_function.setdefault(site.function, []).append((site, row))
@@ -291,7 +294,11 @@ def _alone_on_its_loop(project: Project, func: Func, seen: set[Func]) -> bool:
         if _on_a_loop_of_its_own(project, caller, edge.site):
             continue
         runners = [s for s in caller.sites if s.method in RUNNERS and s.call.args and any(c is edge.site.call for c in m.calls(s.call))]
-        if not runners or caller.is_module or is_main(caller, project.links):
+        if not runners:
+            return False
+        if all(s.method == BRIDGE for s in runners):
+            continue  # a loop for this one call, also while modules are imported
+        if caller.is_module or is_main(caller, project.links):
             return False
         if any(caller in life.spine for life in project.lives.values()):
             return False
@@ -317,6 +324,13 @@ def _loop_of(project: Project, site: Site) -> Origin | None:
         return site.origin
     value = project.names.value(site.call.argument("loop", 1), site.function)
     return value.origin if value is not None else None
+
+
+def _awaited_in_turns(site: Site) -> bool:
+    """What ``async for`` or ``async with`` is given: the loop or the block awaits it."""
+    if isinstance(site.stmt, m.For):
+        return site.stmt.is_async and site.stmt.iterable is site.call
+    return isinstance(site.stmt, m.With) and site.stmt.is_async and any(made is site.call for made, _ in site.stmt.items)
 
 
 def _returns_at_once(site: Site) -> bool:

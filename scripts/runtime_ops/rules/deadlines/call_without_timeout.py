@@ -17,19 +17,15 @@ from runtime_ops.rules.deadlines._apart import before_a_person
 from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
 from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
+from runtime_ops.rules.deadlines._findings import finding_of, grouped, remedy_for
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
 from runtime_ops.rules.deadlines._held import held_by
 from runtime_ops.rules.deadlines._mends import FEW, one_a_mend
 from runtime_ops.rules.deadlines._options import Unlimited, unlimited_objects
 from runtime_ops.rules.deadlines._outer import End, outer_end, that_run
 from runtime_ops.rules.deadlines._settings import Unset, takes_no_limit, unset_limits
+from runtime_ops.rules.deadlines._severity import weight
 from runtime_ops.rules.deadlines._unlimited import unlimited
-from runtime_ops.rules.deadlines._waiting import (
-    finding_of,
-    grouped,
-    remedy_for,
-    weight,
-)
 
 RULE = Rule(
     __name__,

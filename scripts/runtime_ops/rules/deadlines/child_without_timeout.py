@@ -15,16 +15,11 @@ from runtime_ops.project.model import Func
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._findings import finding_of, grouped
 from runtime_ops.rules.deadlines._outer import outer_end
-from runtime_ops.rules.deadlines._waiting import (
-    finding_of,
-    grouped,
-    handed_over,
-    job_limit_holds,
-    likely_way,
-    matters,
-    weight,
-)
+from runtime_ops.rules.deadlines._severity import matters, weight
+from runtime_ops.rules.deadlines._ways import handed_over, likely_way
+from runtime_ops.rules.deadlines._worker_limits import job_limit_holds
 
 RULE = Rule(
     __name__,

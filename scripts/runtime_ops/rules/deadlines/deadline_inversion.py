@@ -14,9 +14,10 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule, together
+from runtime_ops.rules.deadlines._findings import finding_of, grouped, remedy_for
 from runtime_ops.rules.deadlines._long_defaults import longer_defaults
+from runtime_ops.rules.deadlines._meant_to_last import lasts
 from runtime_ops.rules.deadlines._outer import Limit, limit_of_path, proxy_limits, server_limit
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, remedy_for
 
 RULE = Rule(
     __name__,

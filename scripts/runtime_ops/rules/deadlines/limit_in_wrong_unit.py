@@ -10,7 +10,9 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import CONNECT_NAME
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, matters
+from runtime_ops.rules.deadlines._findings import finding_of, grouped
+from runtime_ops.rules.deadlines._meant_to_last import lasts
+from runtime_ops.rules.deadlines._severity import matters
 
 RULE = Rule(
     __name__,

@@ -13,8 +13,10 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Site
 from runtime_ops.project.waits import ReportPlace, WaitSite
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.deadlines._findings import finding_of, grouped
 from runtime_ops.rules.deadlines._job_limits import Unlimited, switched_off
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, lasts, weight
+from runtime_ops.rules.deadlines._meant_to_last import lasts
+from runtime_ops.rules.deadlines._severity import weight
 
 RULE = Rule(
     __name__,

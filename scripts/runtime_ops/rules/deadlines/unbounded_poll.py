@@ -16,7 +16,8 @@ from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._outside import reaches_outside
-from runtime_ops.rules.deadlines._waiting import job_limit_holds, matters
+from runtime_ops.rules.deadlines._severity import matters
+from runtime_ops.rules.deadlines._worker_limits import job_limit_holds
 
 RULE = Rule(
     __name__,

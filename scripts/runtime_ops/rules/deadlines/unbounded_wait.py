@@ -15,7 +15,10 @@ from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
-from runtime_ops.rules.deadlines._waiting import finding_of, grouped, job_limit_holds, matters, unbounded_below, weight
+from runtime_ops.rules.deadlines._findings import finding_of, grouped
+from runtime_ops.rules.deadlines._meant_to_last import unbounded_below
+from runtime_ops.rules.deadlines._severity import matters, weight
+from runtime_ops.rules.deadlines._worker_limits import job_limit_holds
 
 RULE = Rule(
     __name__,

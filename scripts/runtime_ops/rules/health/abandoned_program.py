@@ -13,7 +13,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.model import Func
 from runtime_ops.project.resources import Resource
-from runtime_ops.project.spine import ServingPlace
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.shutdown._long_running import serving_places
 

@@ -109,6 +109,8 @@ def _answers_success(effects: HandlerEffects) -> bool:
         return False
     if FAILING.search(" ".join(source_of(c.call.func, 400) + repr(c.call.keywords) for c in effects.calls)):
         return False
+    if any(_sets_status(stmt) for stmt in effects.handler.body):
+        return False
     for returned in effects.returns:
         text = repr(returned.expr)
         if returned.kind in ("error", "false", "none") or FAILING.search(text) or returned.status not in (None, 200):
@@ -116,6 +118,11 @@ def _answers_success(effects: HandlerEffects) -> bool:
     return bool(effects.returns) and all(
         r.kind in ("value", "exception", "failure", "true", "empty") for r in effects.returns
     )
+
+
+def _sets_status(stmt: object) -> bool:
+    """``response.status_code = 503``: the answer's status, set on an object that the framework made."""
+    return isinstance(stmt, m.Assign) and any(source_of(t).endswith((".status_code", ".status")) for t in stmt.targets)
 
 
 def _can_fail(func: Func) -> bool:
@@ -128,7 +135,7 @@ def _can_fail(func: Func) -> bool:
         stmt = place.stmt
         if isinstance(stmt, m.Return) and isinstance(stmt.value, m.Sequence) and len(stmt.value.items) > 1:
             return True  # a body with a status of its own
-        if isinstance(stmt, m.Assign) and any(source_of(t).endswith((".status_code", ".status")) for t in stmt.targets):
+        if _sets_status(stmt):
             return True
     return False
 

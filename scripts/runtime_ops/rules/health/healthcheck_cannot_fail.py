@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from runtime_ops.facts import artifacts as a
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.health._probes import source_first
 from runtime_ops.rules.startup._reads import for_development
 
@@ -26,10 +26,19 @@ READS_TEXT = frozenset(("grep", "jq", "python", "python3", "awk", "test", "["))
 
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
+    yield from together(_commands(project))
+    for script in project.artifacts_of(a.ShellScript):
+        if not for_development(script.path):
+            yield from _script(script)
+    yield from _bare_connects(project)
+
+
+def _commands(project: Project) -> Iterator[Finding]:
+    """Of each command that asks, why it cannot fail."""
     seen: set[tuple[str, int]] = set()
     images = {artifact.path for artifact in project.artifacts_of(a.Dockerfile)}
     for path, probe in _probes(project):
-        if probe.command is None or for_development(path) or (path, probe.line) in seen:
+        if probe.command is None or (path, probe.line) in seen:
             continue
         seen.add((path, probe.line))
         why = _hides(probe.command.parts)
@@ -40,10 +49,6 @@ def check(project: Project) -> Iterator[Finding]:
                 path, probe.line, f"the health check {why}", probe.command.raw,
                 severity="medium" if lenient else "high", confidence="likely" if lenient and path in images else "certain",
             )  # fmt: skip
-    for script in project.artifacts_of(a.ShellScript):
-        if not for_development(script.path):
-            yield from _script(script)
-    yield from _bare_connects(project)
 
 
 def _bare_connects(project: Project) -> Iterator[Finding]:
@@ -73,7 +78,10 @@ def _bare_connects(project: Project) -> Iterator[Finding]:
 
 
 def _probes(project: Project) -> Iterator[tuple[str, a.Probe]]:
+    """The commands that ask: those of artifacts that are not for the desk by their paths, and all by which production is asked."""
     for artifact in project.artifacts:
+        if for_development(artifact.path):
+            continue
         if isinstance(artifact, a.Dockerfile):
             stage = artifact.stage()
             if stage is not None and stage.healthcheck is not None:

@@ -11,7 +11,7 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.loops import SLEEPS
-from runtime_ops.rules.api import Rule
+from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.health._composed import for_good, named_production, ours
 from runtime_ops.rules.health._probes import needs_login, routes_of, source_first
 
@@ -23,6 +23,8 @@ RULE = Rule(
 IMAGES = frozenset({"dockerfile", "compose", "shell", "packaging"})
 """Platforms of a repository that leaves open where its image runs."""
 SCHEDULERS = ("marathon", "ecs", "nomad", "fly", "render")
+HABIT = 3
+"""So many images that are built alike are told once, with a count."""
 LOAD_GENERATORS = ("locust",)
 FOUNDRY = re.compile(r"manifest(?:[-_.]\w+)?\.ya?ml")
 """Cloud Foundry reads it where the application is pushed from: at the root."""
@@ -31,6 +33,7 @@ FOUNDRY = re.compile(r"manifest(?:[-_.]\w+)?\.ya?ml")
 @RULE.check
 def check(project: Project) -> Iterator[Finding]:
     elsewhere = _elsewhere(project)
+    of_docker: list[Finding] = []
     for entrypoint in project.entrypoints:
         if not entrypoint.long_running or _drives_load(entrypoint) or _idle(entrypoint):
             continue
@@ -41,7 +44,8 @@ def check(project: Project) -> Iterator[Finding]:
                 line = launch.probes[0][0].line if launch.probes else launch.unit.line if launch.unit else launch.line
                 yield _bare(entrypoint, launch.path, line, launch.platform.capitalize())
         if not elsewhere:
-            yield from _image(project, entrypoint, launches)
+            of_docker += _image(project, entrypoint, launches)
+    yield from as_one(of_docker) if len(of_docker) >= HABIT else of_docker
 
 
 def _elsewhere(project: Project) -> bool:

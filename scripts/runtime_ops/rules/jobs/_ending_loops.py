@@ -14,8 +14,8 @@ from runtime_ops.project.flows import sites_in
 from runtime_ops.project.launch import Launch
 from runtime_ops.project.loops import left_behind
 from runtime_ops.project.model import Func, Site, Step
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.source_text import source_of
-from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.logging.unwatched_thread import can_fail
 
 FOR_GOOD = re.compile(r"(?i)prod|deploy|stag(?:e|ing)|live")

@@ -16,7 +16,7 @@ from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Site, own_expressions
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
-from runtime_ops.rules.deadlines._waiting import likely_way
+from runtime_ops.rules.deadlines._ways import likely_way
 from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
 from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
 from runtime_ops.rules.jobs._untested_answers import Taken, untested_answers

@@ -19,7 +19,10 @@ from runtime_ops.project.source_text import literal_words, source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.logging._levels import shows_debug
 from runtime_ops.rules.logging._programs import TOOL_FOLDERS, talkative
-from runtime_ops.rules.logging._secrets import MADE_SECRET, PASSWORDS, PRIVATE, WHOLE, Told, in_path, opens, told
+from runtime_ops.rules.logging._request_bodies import PRIVATE
+from runtime_ops.rules.logging._secret_names import MADE_SECRET, PASSWORDS, WHOLE
+from runtime_ops.rules.logging._secret_origins import in_path, opens
+from runtime_ops.rules.logging._secrets import Told, told
 
 RULE = Rule(
     __name__,

@@ -9,13 +9,13 @@ from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
+from runtime_ops.project.coroutine_tasks import handed_to
 from runtime_ops.project.flows import ends, takes_anything
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.loops import is_endless, left_behind
 from runtime_ops.project.model import Func, Place, Site, Step
 from runtime_ops.project.resources import Resource
 from runtime_ops.project.source_text import source_of
-from runtime_ops.project.spine import handed_to
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.jobs._words import catches_all, ends_process, minds_its_failures
 from runtime_ops.rules.logging._thread_servers import opened_in

@@ -139,11 +139,12 @@ def _of_all(project: Project, bare: list[Program], *, tracked: bool) -> Finding:
 
 
 def _measured_for(program: Program, queued: bool) -> bool:
-    """Whether somebody operates the program who would read its numbers. Of an image or a compose file alone that is known where work
-    can pile up in a queue; and a script that loops is watched from outside."""
-    if queued:
-        return operated(program) or placed(program, "compose")
-    return placed(program) and (program.entrypoint.kind == "service" or len(program.modules) >= SCRIPT)
+    """Whether somebody operates the program who would read its numbers: an artifact says where it runs, or it is a grown service.
+    Of a small one that a compose file alone starts, where work can pile up in a queue; and a script that loops is watched from
+    outside."""
+    if operated(program) and (program.entrypoint.kind == "service" or len(program.modules) >= SCRIPT):
+        return True
+    return queued and (operated(program) or placed(program, "compose"))
 
 
 def shipped(project: Project, component: tuple[Program, ...]) -> bool:

@@ -9,8 +9,8 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.observability import instrument
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func, Site
-from runtime_ops.project.phases import Life
 from runtime_ops.rules.shutdown._running import REMOVERS, STOP_NAME, only_tells, tells
 
 STARTED = frozenset("process executor scheduler exporter producer listener".split())

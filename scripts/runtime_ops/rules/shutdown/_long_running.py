@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func, Site
-from runtime_ops.project.phases import Life
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.signals import Registration
-from runtime_ops.project.spine import ServingPlace
 
 
 def serving_places(project: Project, entrypoint: Entrypoint) -> Iterator[ServingPlace]:

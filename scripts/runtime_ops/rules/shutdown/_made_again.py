@@ -12,6 +12,7 @@ from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.kept import Kept, kept
 from runtime_ops.project.model import Func, Site, Step
 from runtime_ops.project.resources import Resource
+from runtime_ops.project.seeds import Origin
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.shutdown._running import lasting_phases, names_in
 
@@ -37,8 +38,8 @@ LEFT_OPEN: dict[str, str] = {
 }
 """What becomes of one that is dropped. Clients of which the last reference closes the socket (requests, httpx.Client, psycopg2,
 redis) are not among them: CPython has closed it by the end of the function."""
-FOR_A_REQUEST = ("handler ", "rpc ", "request hook")
-"""How the notes on functions begin that a framework runs for each request."""
+FOR_A_REQUEST: frozenset[Origin] = frozenset({"handler", "rpc"})
+"""What begins ways that a framework runs for each request."""
 NO_POOL = frozenset({"NullPool", "StaticPool"})
 USES_ENGINE = frozenset(
     """sessionmaker async_sessionmaker Session AsyncSession scoped_session configure listen listens_for create_all drop_all inspect
@@ -107,7 +108,7 @@ def _each(project: Project, site: Site) -> str:
             return "request"
         way = list(life.back(site.function, "serving", strict=True))
         begin = life.reach.get(way[-1].caller if way else site.function, {}).get("serving")
-        if entrypoint.kind == "service" and begin is not None and begin.edge is None and begin.note.startswith(FOR_A_REQUEST):
+        if entrypoint.kind == "service" and begin is not None and begin.seed is not None and begin.seed.origin in FOR_A_REQUEST:
             return "request"
         if any(func in project.jobs.by_func for func in (site.function, *(edge.caller for edge in way))):
             return "job"

@@ -6,7 +6,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.servers import server_run_by
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.model import Func, Klass
-from runtime_ops.project.spine import ServingPlace
+from runtime_ops.project.serving_places import ServingPlace
 
 _ON = frozenset({"1", "true", "yes", "on", "t", "y"})
 

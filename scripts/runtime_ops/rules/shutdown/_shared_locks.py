@@ -8,8 +8,8 @@ from typing import NamedTuple
 from runtime_ops.facts import model as m
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
+from runtime_ops.project.life import Life
 from runtime_ops.project.model import Func, Klass, Module
-from runtime_ops.project.phases import Life
 from runtime_ops.project.signals import Registration
 from runtime_ops.rules.shutdown._running import below
 

@@ -15,8 +15,8 @@ from runtime_ops.project.entrypoints import Entrypoint, is_management_command
 from runtime_ops.project.failures import HandlerEffects
 from runtime_ops.project.main_blocks import main_block
 from runtime_ops.project.resources import Resource
+from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.signals import Registration
-from runtime_ops.project.spine import ServingPlace
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.shutdown._at_stake import at_stake, given_up, hands_back, in_hand, lost, skipped
 from runtime_ops.rules.shutdown._launched import own_image

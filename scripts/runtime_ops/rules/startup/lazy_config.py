@@ -10,9 +10,9 @@ from runtime_ops.findings import Evidence, Finding
 from runtime_ops.libraries.credentials import variable_reader
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint, is_command, is_management_command
+from runtime_ops.project.life import Life
 from runtime_ops.project.loops import is_endless
 from runtime_ops.project.model import Func
-from runtime_ops.project.phases import Life
 from runtime_ops.project.settings import SettingRead
 from runtime_ops.rules.api import Rule, as_one
 from runtime_ops.rules.startup._reads import (
