@@ -316,7 +316,9 @@ class Links:
         """Link a call on a receiver of unknown type to what its method's name may mean."""
         candidates = self._by_method_name(site)
         if not candidates and site.method in COMMON_METHODS:
-            candidates = near(site, self._methods.get(site.method, ())) or self._of_family(site)
+            beside = near(site, self._methods.get(site.method, ()))
+            below = (f for method in beside for f in self._overrides(Value("function", method.name, method)))
+            candidates = tuple(dict.fromkeys((*beside, *below))) or self._of_family(site)
         found = [method for method in candidates if fits(site, method)]
         common = site.method in COMMON_METHODS or site.method in LIBRARIES_METHODS
         alike = kin(site, found, common=common)

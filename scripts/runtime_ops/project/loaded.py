@@ -43,7 +43,13 @@ def loaded_by_name(links: Links, module: Module) -> Iterator[Module]:
 def _named(links: Links, site: Site) -> Iterator[Module]:
     """Modules whose names fit what is known of the name that a call is given."""
     given = site.call.args[0] if site.call.args else None
-    if given is None or isinstance(given, m.Const):
+    if given is None:
+        return
+    if isinstance(given, m.Const):
+        target = given.value if isinstance(given.value, str) else ""
+        found, rest = links.index.find(site.function.module, target) if target and not target.startswith(".") else (None, target)
+        if found is not None and not rest and _may_be(found.path):
+            yield found
         return
     for expr in _values(given, site.function):
         text = _text(links, expr, site.function)

@@ -11,6 +11,7 @@ import re
 
 from runtime_ops.facts import model as m
 from runtime_ops.libraries import names as libraries
+from runtime_ops.project.elements import element
 from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value, make
 from runtime_ops.project.modules import ModuleIndex
 
@@ -100,6 +101,9 @@ class Names:
         return value
 
     def subscripted(self, expr: m.Subscript, function: Func, depth: int) -> Value | None:
+        held = element(self, expr.value, function, depth + 1) if not isinstance(expr.key, m.Other) else None
+        if held is not None:
+            return held
         base = self.value(expr.value, function, depth + 1)
         if base is not None and base.kind in ("external", "made"):
             return Value("made", f"{base.name}[]", origin=base.origin)
@@ -278,6 +282,8 @@ class Names:
             return told
         if kind == "with":
             return self.entered(self.value(binding.expr, scope, depth), binding.expr, scope, depth)
+        if kind == "for":
+            return element(self, binding.expr, scope, depth, looped=True)
         if kind == "unpack" and isinstance(binding.expr, m.Call):
             return self.unpacked(binding.expr, scope, depth)
         return None
@@ -474,7 +480,7 @@ class Names:
         """What a call gives back."""
         callee = self.value(call.func, function, depth + 1)
         if callee is None:
-            return None
+            return self.of_lambda(call.func, function, depth)
         origin = make(Origin, (function, call))
         if isinstance(callee.target, Func):
             given = _given_back(callee.target, call) if callee.origin is None else None
@@ -493,6 +499,20 @@ class Names:
             if meant is not None:
                 return meant
         return self.instance(callee, origin)
+
+    def of_lambda(self, callee: m.Expr, function: Func, depth: int) -> Value | None:
+        """What a lambda of the module gives that is called by its only name: ``logger = lambda name: logging.getLogger(name)``."""
+        if not isinstance(callee, m.Name) or depth > DEPTH:
+            return None
+        level = function.module.level
+        bound = level.bindings.get(callee.id, ())
+        made = bound[0].expr if len(bound) == 1 else None
+        if not isinstance(made, m.Lambda) or (function is not level and callee.id in function.bindings):
+            return None
+        called = made.body.func if isinstance(made.body, m.Call) else made.body
+        if isinstance(called, m.Name) and called.id.partition(".")[0] in made.params:
+            return None  # whatever it is given
+        return self.value(made.body, level, depth + 1)
 
     def given_by(self, maker: m.Expr, function: Func, depth: int) -> Value | None:
         """What calling ``maker`` gives, where that is an object of the project: of a function, a class, a lambda, or an object of

@@ -14,6 +14,7 @@ from runtime_ops.project.jobs import Consumer, Job
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Func, Place, Site, places_of
 from runtime_ops.project.source_text import source_of
+from runtime_ops.project.unread_lists import put_away
 from runtime_ops.rules.api import Rule, as_one, together
 from runtime_ops.rules.jobs._false_records import never_saved, said_done
 from runtime_ops.rules.jobs._kept_work import (
@@ -64,10 +65,14 @@ def check(project: Project) -> Iterator[Finding]:
     sent: list[Finding] = []
     rest: list[Finding] = []
     unsaved: list[Finding] = []
+    unread: list[Finding] = []
     for arm in project.failures:
         forgotten = never_saved(arm)
         if forgotten is not None and project.phases_by_entrypoint(arm.func):
             unsaved.append(_unsaved(project, arm, forgotten))
+            continue
+        if (kept := put_away(arm)) and (job := project.jobs.by_func.get(arm.func)) is not None:
+            unread.append(_unread(project, arm, job, kept))
             continue
         finding = _of_arm(project, arm)
         if finding is not None and (arm.path, arm.attempt.line) not in seen:
@@ -78,6 +83,7 @@ def check(project: Project) -> Iterator[Finding]:
                 rest.append(finding)
     yield from together(sent)
     yield from together(unsaved)
+    yield from together(unread)
     # more are how this code base writes its jobs: one cause, one mend
     yield from as_one(rest) if len(rest) > HABIT else rest
 
@@ -88,6 +94,16 @@ def _unsaved(project: Project, arm: HandlerEffects, forgotten: Stored) -> Findin
         f"{forgotten.text} is set and never saved: the failure stays in memory, and the stored record of this work goes on "
         "saying that it runs, or that all is well",
         f"call {forgotten.text.rpartition('.')[0]}.save() in this arm", severity="medium", confidence="certain",
+    )  # fmt: skip
+
+
+def _unread(project: Project, arm: HandlerEffects, job: Job, kept: str) -> Finding:
+    return RULE.in_function(
+        project, arm.func, arm.line,
+        f"What fails in the job {job.func.name} is put into {kept}, which nothing logs, returns or looks at: the job counts as done "
+        "though all of its work failed, and nobody can tell",
+        f"raise at the end when {kept} is not empty, or log it and give it back as the job's result", end_line=_end(arm),
+        severity="high" if arm.broad else "medium", confidence="certain",
     )  # fmt: skip
 
 

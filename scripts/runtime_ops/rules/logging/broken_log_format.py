@@ -1,4 +1,5 @@
-"""A log call without a text, or whose text has more or fewer places than arguments; a format that makes broken JSON."""
+"""A log call without a text, or whose text has more or fewer places than arguments; a format that makes broken JSON, or that
+leaves the arguments out."""
 
 from __future__ import annotations
 
@@ -48,6 +49,11 @@ JSON_BY_HAND = (
     "traceback, so that of all records those of failures cannot be read by the store",
     "let a formatter write it that escapes (python-json-logger, or json.dumps in a Formatter of its own)",
 )
+TEMPLATES = (
+    "%(msg)s is the text as the log call gives it, with its %-places: each record that is logged with arguments, those of libraries "
+    "among them, is written without its values",
+    "write %(message)s, which is the text with the arguments filled in",
+)
 PRINTS = frozenset({"print", "traceback.print_exc", "traceback.print_stack"})
 TEXTS = ("msg", "message", "event")
 """Names under which a logger takes its text."""
@@ -59,6 +65,7 @@ def check(project: Project) -> Iterator[Finding]:
     yield from together(_wordless(project))
     yield from together(_printed(project))
     yield from as_one(_json_by_hand(project))
+    yield from together(_templates(project))
     yield from together(_date_formats(project))
 
 
@@ -145,6 +152,34 @@ def _json_by_hand(project: Project) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _templates(project: Project) -> Iterator[Finding]:
+    """``%(msg)s`` in place of ``%(message)s``: the text as it was given to the log call, before its arguments were filled in (CPython
+    3.13, LogRecord.getMessage and Formatter.format)."""
+    for func in project.functions:
+        if not any(_of_templates(text) for text in func.inventory.texts) or _sets_msg(func.module):
+            continue
+        for value, line in _formats_in(project, func):
+            if _of_templates(value) and (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+                yield RULE.in_function(project, func, line, *TEMPLATES, severity="medium", confidence="certain")
+    for file in project.artifacts_of(LoggingFile):
+        for written in file.formatters:
+            users = _configured_by(project, file) if not written.kind and _of_templates(written.text) else ()
+            if users and not development_path(file.path):
+                yield RULE.finding(
+                    file.path, written.line, *TEMPLATES, severity="medium", confidence="certain", phase="startup",
+                    entrypoints=users, anchor=f"{file.path}:{written.name}",
+                )  # fmt: skip
+
+
+def _of_templates(text: str) -> bool:
+    return "%(msg)s" in text and "%(message)s" not in text
+
+
+def _sets_msg(module: Module) -> bool:
+    """Whether the module fills the text in by itself: ``record.msg = record.getMessage()``."""
+    return any(name.endswith(".msg") for func in module.functions.values() for name in func.bindings)
+
+
 def _formats_in(project: Project, func: Func) -> Iterator[tuple[str, int]]:
     """The formats that a function gives to formatters of the standard library, with their lines."""
     for site in func.sites:
@@ -183,7 +218,7 @@ def _findings(project: Project) -> Iterator[Finding]:
             call = log_call(site)
             if call is None or not call.sure or (site.dotted or "").startswith(OTHERWISE):
                 continue
-            wrong = _mismatch(site, call)
+            wrong = _mismatch(project, site, call)
             if wrong is None or not (project.phases(site) or project.imported_by(func.module)):
                 continue
             places, given = wrong
@@ -220,10 +255,10 @@ def _formats(project: Project) -> bool:
     return True
 
 
-def _mismatch(site: Site, call: LogCall) -> tuple[int, int] | None:
+def _mismatch(project: Project, site: Site, call: LogCall) -> tuple[int, int] | None:
     """The number of places and of arguments, where they differ for certain."""
-    message = call.message
-    if not isinstance(message, m.Const) or not isinstance(message.value, str) or len(message.value) >= CUT:
+    message = _text_of(site.function, call.message)
+    if message is None or len(message.value) >= CUT:
         return None
     first = 2 if site.method == "log" else 1
     args = site.call.args[first:]
@@ -232,13 +267,38 @@ def _mismatch(site: Site, call: LogCall) -> tuple[int, int] | None:
     found = [x for x in PLACE.finditer(message.value) if x.group() != "%%"]
     if any(x.group("name") is not None for x in found) or "*" in "".join(x.group() for x in found):
         return None  # a mapping, or a width among the arguments
-    if len(args) == 1 and not isinstance(args[0], m.Const | m.Format | m.Call) and len(found) == 0 and "{" in message.value:
-        return None  # another style of formatting, by an adapter
     if len(args) == 1 and not found and _may_be_mapping(args[0], site):
         return None
-    if "{" in message.value and "}" in message.value and not found:
-        return None
+    if "{" in message.value and not found and not (_caught(args, site) and _of_library(project, site)):
+        return None  # another style of formatting, by an adapter
     return (len(found), len(args)) if len(found) != len(args) else None
+
+
+def _text_of(func: Func, message: m.Expr | None) -> m.Const | None:
+    """The text of a log call: a literal, or the one literal that the function binds its name to."""
+    if isinstance(message, m.Name) and func.param(message.id) is None and message.id not in func.declared_global:
+        bound = func.bindings.get(message.id, ())
+        message = bound[0].expr if len(bound) == 1 and bound[0].kind == "assign" else None
+    return message if isinstance(message, m.Const) and isinstance(message.value, str) else None
+
+
+def _caught(args: tuple[m.Expr, ...], site: Site) -> bool:
+    """Whether the only argument is the exception of an arm around the call, which is no mapping."""
+    bound = {step.handler.bound for step in site.steps if step.handler is not None}
+    return len(args) == 1 and isinstance(args[0], m.Name) and args[0].id in bound
+
+
+@cache
+def _own_records(project: Project) -> bool:
+    """Whether the program may fill braces in: by records, loggers or adapters of its own."""
+    return any(True for _ in project.sites("logging.setLogRecordFactory", "logging.setLoggerClass")) or any(
+        base.startswith("logging.Log") for module in project.modules for klass in module.classes.values() for base in klass.external_bases
+    )
+
+
+def _of_library(project: Project, site: Site) -> bool:
+    """Whether a logger of the standard library as it is takes the record."""
+    return (site.dotted or "").startswith("logging.") and not _own_records(project)
 
 
 def _may_be_mapping(arg: m.Expr, site: Site) -> bool:

@@ -14,6 +14,7 @@ from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.logging._django_errors import errors_nowhere
+from runtime_ops.rules.logging._formatters import without_error
 from runtime_ops.rules.logging._programs import Program, logs_given, programs
 from runtime_ops.rules.logging._rotations import never_turned_over, turned_over_by_each
 from runtime_ops.rules.logging._setups import (
@@ -69,6 +70,7 @@ def _all(project: Project) -> Iterator[Finding]:
     yield from _thrown_away(project)
     yield from _forwarded_without_error(project)
     yield from _formatted_without_error(project)
+    yield from without_error(project, RULE)
 
 
 def _under_main(project: Project, program: Program) -> Iterator[Finding]:

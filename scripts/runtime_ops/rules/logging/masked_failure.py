@@ -1,4 +1,5 @@
-"""A failure whose place another one takes: what handles it reads a name that nothing bound, or raises what is no exception."""
+"""A failure whose place another one takes: what handles it reads a name that nothing bound, raises what is no exception, or makes an
+exception and does not raise it."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from runtime_ops.project.flows import ends, resolve_all, takes_anything
 from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import delivers, saves
+from runtime_ops.rules.logging._unraised import in_arm, said, unraised
 from runtime_ops.rules.logging.unwatched_thread import can_fail, tame
 
 RULE = Rule(
@@ -55,6 +57,7 @@ def check(project: Project) -> Iterator[Finding]:
             yield finding
         unknown += [misspelled] if misspelled is not None else []
     yield from together(unknown)
+    yield from together(_unraised(project))
     for func in project.functions:
         kinds = func.by_kind
         yield from _of_texts(project, func)
@@ -74,6 +77,25 @@ def _local(func: Func, name: str) -> bool:
         and name not in func.declared_global
         and not any(f.parent is func and name in f.declared_global for f in func.module.functions.values())
     )
+
+
+# ---------------------------------------------------------------- made and dropped
+
+
+def _unraised(project: Project) -> Iterator[Finding]:
+    """``ApiError(str(e), 500)`` as a statement: the word ``raise`` was forgotten."""
+    for func in project.functions:
+        for site in unraised(project, func):
+            if not (project.phases_by_entrypoint(func) or project.imported_by(func.module)):
+                continue
+            lost = ", so what was caught is dropped without a trace" if in_arm(site) else ""
+            yield RULE.at(
+                project,
+                site,
+                f"{said(site)} is made here and not raised{lost}: what refuses or fails goes on as if all were well",
+                f"raise {said(site)}(…)" + (" from the error that was caught" if in_arm(site) else ""),
+                confidence="certain",
+            )
 
 
 # ---------------------------------------------------------------- raised texts

@@ -17,6 +17,7 @@ from runtime_ops.project.flows import inside, statements_after
 from runtime_ops.project.log_calls import log_call
 from runtime_ops.project.model import Place, Site, own_expressions
 from runtime_ops.project.source_text import arguments_text
+from runtime_ops.project.unread_lists import put_away
 from runtime_ops.project.wait_kinds import OUTSIDE, kind_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.jobs._words import optional
@@ -70,6 +71,24 @@ def check(project: Project) -> Iterator[Finding]:
         many = [*(replace(d.finding, confidence=small) for d in found if not d.own), *(replace(f, confidence=small) for f in own[SINGLE:])]
         if sum(f.count for f in many) >= HABIT:
             yield together_all(sorted(many, key=lambda f: (-weights[f.path, f.line], f.path, f.line)))
+    yield from together(_put_away(project))
+
+
+def _put_away(project: Project) -> Iterator[Finding]:
+    """``except Exception as e: errors.append(e)``, and nothing looks at ``errors``. Of a job it is another rule's."""
+    for arm in project.failures:
+        kept = put_away(arm)
+        if kept and arm.func not in project.jobs.by_func and running(project, arm):
+            yield RULE.in_function(
+                project,
+                arm.func,
+                arm.line,
+                f"Caught {caught(arm)} and put it into {kept}, which nothing logs, returns or looks at: nobody can see this failure",
+                f"log {kept} at the end, give it back, or raise",
+                end_line=arm.handler.body[0].end_line if arm.handler.body else arm.line,
+                severity="medium" if arm.broad else None,
+                confidence="certain",
+            )
 
 
 def _findings(project: Project) -> Iterator[Dropped]:
