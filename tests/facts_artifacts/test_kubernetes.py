@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runtime_ops.facts.artifacts import HelmValues, KubernetesFile, Workload
 from runtime_ops.facts.kubernetes import chart_folder, read_helm_values, read_kubernetes, with_values
 
@@ -406,6 +408,18 @@ def test_values_fill_in_what_they_say() -> None:
     assert by_name["EXTRA"].line == 41
     mode = by_name["MODE"].value
     assert mode is not None and mode.templated, "two branches within a line"
+
+
+@pytest.mark.parametrize(("values", "image"), [("web: {image: }", "hub/web:1"), ("web: {image: own/web:2}", "own/web:2")])
+def test_of_two_branches_the_one_that_writes_something(values: str, image: str) -> None:
+    own, other = "image: {{ .Values.web.image }}", "image: {{ .Values.hub }}/web:1"
+    branches = f"{{{{- if .Values.web.image }}}}\n      {own}\n      {{{{- else }}}}\n      {other}\n      {{{{- end }}}}"
+    text = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n  containers:\n    - name: web\n      {branches}\n"
+    made = read_helm_values("charts/shop/values.yaml", f"hub: hub\n{values}\n")
+    assert isinstance(made, HelmValues)
+    (workload,) = with_values(read(text, TEMPLATE), made).workloads
+    (container,) = workload.containers
+    assert container.image is not None and container.image.text == image
 
 
 def test_name_stays_unresolved() -> None:

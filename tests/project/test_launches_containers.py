@@ -325,6 +325,15 @@ def test_images_of_one_family_are_named_for_the_folders_they_are_built_in(names:
     assert found == ({path} if path else set())
 
 
+@pytest.mark.parametrize(("image", "known"), [("team/shop-mailer:1", True), ("team/shop-mailer-main", True), ("team/mailer", False)])
+def test_image_is_named_for_the_package_that_it_starts(image: str, known: bool) -> None:
+    own = 'FROM python:3.12\nWORKDIR /srv\nCOPY . .\nCMD ["python", "-u", "-m", "shop.mailer.main"]\n'
+    files = {"build/image.Dockerfile": own, "docs.Dockerfile": "FROM python:3.12\n", "shop/__init__.py": "", "shop/mailer/__init__.py": "",
+             "shop/mailer/main.py": APP, "k8s/mailer.yaml": deployment(image)}  # fmt: skip
+    found = {x.target.path for x in launches(files) if x.platform == "kubernetes" and x.role == "main"}
+    assert found == ({"shop/mailer/main.py"} if known else set())
+
+
 def test_image_that_nothing_builds_has_no_dockerfile() -> None:
     files = {**SHOP, "k8s/web.yaml": deployment("registry.example/billing:1")}
     found = [x for x in launches(files) if x.platform == "kubernetes"]

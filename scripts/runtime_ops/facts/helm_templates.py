@@ -77,12 +77,23 @@ class Template:
                 stack.extend(kept)
             elif isinstance(node, Mapping):
                 node.templated = node.templated or any(key.text.startswith(INJECTED) for key, _ in node.pairs)
-                node.pairs = [(key, value) for key, value in node.pairs if not key.text.startswith(INJECTED)]
+                node.pairs = [self._written(node, key, value) for key, value in node.pairs if not key.text.startswith(INJECTED)]
                 for key, value in node.pairs:
                     stack.append(value)
                     key.text, unresolved = self.restore(key.text)
                     key.templated = key.templated or unresolved
                 node.index = {key.text: value for key, value in node.pairs}
+
+    def _written(self, node: Mapping, key: Scalar, value: Node) -> tuple[Scalar, Node]:
+        """The branch that writes a key: where the chart's values leave the first one empty (``image: {{ .Values.image }}`` under
+        ``if .Values.image``), it is the next that has something to write."""
+        if not self._empty(value):
+            return key, value
+        return next(((k, v) for k, v in node.others if k.text == key.text and not self._empty(v)), (key, value))
+
+    def _empty(self, node: Node) -> bool:
+        """Whether a scalar is an expression that writes nothing."""
+        return isinstance(node, Scalar) and OPEN in node.text and self.restore(node.text) == ("", False)
 
     def _injects(self, node: Node) -> bool:
         """Whether an item of a list stands for a block of items that is not known."""

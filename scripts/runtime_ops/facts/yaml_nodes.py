@@ -64,10 +64,12 @@ class Sequence(Node):
 
 @dataclass(slots=True)
 class Mapping(Node):
-    """A mapping; ``pairs`` in their order, merges applied, each key once."""
+    """A mapping; ``pairs`` in their order, merges applied, each key once. ``others``: what further branches of a template write
+    under keys that are there already."""
 
     pairs: list[tuple[Scalar, Node]] = field(default_factory=list)
     index: dict[str, Node] = field(default_factory=dict)
+    others: list[tuple[Scalar, Node]] = field(default_factory=list)
 
     def get(self, key: str) -> Node | None:
         """The value of a key, None when it is not there."""
@@ -239,6 +241,7 @@ class _Builder:
     def _duplicate(self, node: Mapping, key: Scalar, value: Node, at: int) -> None:
         if self._templates:
             node.pairs[at][1].templated = True
+            node.others.append((key, value))
             return
         node.pairs[at] = (key, value)
         if self._notes is not None:

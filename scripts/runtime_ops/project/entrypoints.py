@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cache, cached_property
 
 from runtime_ops.facts import model as m
@@ -27,6 +27,7 @@ from runtime_ops.project.main_blocks import in_main_block, main_block, under_mai
 from runtime_ops.project.model import Func, Module, Site
 from runtime_ops.project.names import decorator_name
 from runtime_ops.project.plugins import service_plugins
+from runtime_ops.project.run_calls import flask_commands
 from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.spine import Spine
 
@@ -368,26 +369,30 @@ class EntrypointFinder:
             main = value.target if value is not None and isinstance(value.target, Func) else None
             if main is None and module.level.bindings.get(dotted.partition(".")[0]):
                 main = module.level
+            if main is not None and _runs_flask(launch, main.module, main.name):
+                self._managed(main.module, launch, "run")
+                launch = replace(launch, server=None)  # the artifact starts the file, and its commands lie there beside the server
             if main is not None:
                 entry = self._add(main.module, main, None, launch)
                 if main.module is not module:  # ``shop.worker:Worker.main``, inherited: the class is written there
                     entry.modules |= self.closure.of(module)
         elif target.kind in ("script", "module"):
-            command = managed_worker(launch)
+            command = managed_worker(launch) or ("run" if _runs_flask(launch, module, "") else "")
             if command:
                 self._managed(module, launch, command)
             else:
                 self._add(module, module.level, None, launch, guarded=main_block(module) is not None)
 
     def _managed(self, module: Module, launch: Launch, command: str) -> None:
-        """A worker that Django's ``manage.py`` starts is a program of its own beside the commands of that file: it runs the
-        jobs of every installed application, which the settings name."""
+        """A worker that Django's ``manage.py`` starts, or the server that Flask's ``run`` is, is a program of its own beside the
+        commands of that file: it runs the jobs of every installed application, which the settings name, or answers its routes."""
         entry = self.found.get((module.path, command))
         if entry is None:
             block = main_block(module)
+            kind, framework = ("worker", launch.server or "") if managed_worker(launch) else ("service", "flask")
             entry = self.found[module.path, command] = Entrypoint(
-                id=f"{module.path} {command}", kind="worker", path=module.path, line=block.line if block is not None else 1,
-                framework=launch.server or "", main=module.level, guarded=block is not None,
+                id=f"{module.path} {command}", kind=kind, path=module.path, line=block.line if block is not None else 1,
+                framework=framework, main=module.level, guarded=block is not None,
                 modules=self.closure.of(module) | self.closure.settings_of(module, (launch,)),
             )  # fmt: skip
         entry.launches = (*entry.launches, launch)
@@ -700,6 +705,11 @@ def managed_worker(launch: Launch) -> str:
     programs = next((row.programs for row in all_job_systems() if row.name == launch.server), ())
     commands = [p.removeprefix("manage.py ") for p in programs if p.startswith("manage.py ")]
     return next((c for c in commands if c.split()[0] in launch.argv), "")
+
+
+def _runs_flask(launch: Launch, module: Module, group: str) -> bool:
+    """Whether a launch asks ``run`` of commands that are Flask's."""
+    return launch.server == "flask development server" and "run" in launch.argv and flask_commands(module.facts, group)
 
 
 def _is_group(func: Func) -> bool:

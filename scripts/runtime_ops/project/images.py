@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from runtime_ops.facts import artifacts as a
 from runtime_ops.plain import cached_property, dataclass
@@ -216,7 +217,11 @@ class Images:
             images = {i.dockerfile.path: i for i in found or ()}
             if images:
                 return self._for_production(self._most_plain(images))
-        return self._by_folder(last) or self._by_project(name) or self._by_family(name)
+        return self._by_folder(last) or self._by_project(name) or self._by_family(name) or self._by_module(last)
+
+    def _by_module(self, last: str) -> Image | None:
+        found = [d for d in self.dockerfiles.values() if simple(last) in _dotted(d)]
+        return self.default(found[0]) if len(found) == 1 else None
 
     def _by_family(self, name: str) -> Image | None:
         """The image of a family: of ``shop/store_web`` and ``shop/store_worker`` the folders ``web`` and ``worker`` are built.
@@ -279,6 +284,15 @@ def _programs(dockerfile: a.Dockerfile) -> list[str]:
     words = [w for command in (stage.entrypoint, stage.cmd) if command is not None for w in command.argv or command.raw.split()]
     stems = [word.rpartition("/")[2].removesuffix(".py") for word in words if word.endswith(".py")]
     return [stem for stem in stems if stem.lower() not in _COMMON_PROGRAMS]
+
+
+def _dotted(dockerfile: a.Dockerfile) -> set[str]:
+    """The names of the package in what an image starts, with the packages around it: an image ``example/shop-mailer`` holds what
+    ``python -m shop.mailer.main`` starts. One part alone may be anybody's."""
+    stage = dockerfile.stages[-1]
+    words = [w for command in (stage.entrypoint, stage.cmd) if command is not None for w in command.argv or command.raw.split()]
+    modules = [word.split(".") for flag, word in pairwise(words) if flag == "-m"]
+    return {simple("".join(parts[:end])) for parts in modules for end in range(2, len(parts) + 1)}
 
 
 def _names_of(path: str) -> set[str]:

@@ -21,7 +21,7 @@ from runtime_ops.project.commands import Words, base_name, texts
 from runtime_ops.project.launch import Target
 from runtime_ops.project.layout import Layout
 from runtime_ops.project.locations import Locator, Surroundings
-from runtime_ops.project.run_calls import run_call
+from runtime_ops.project.run_calls import flask_commands, run_call
 from runtime_ops.project.variables import Variables
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?\Z")
@@ -32,6 +32,7 @@ _MORE_RUNNERS = frozenset(
     ("uwsgi", "pyuwsgi", "taskiq", "fastapi", "functions-framework", "django-admin", "awslambdaric")
 )
 _NO_LAYOUT = Layout()
+_FLASK = "flask development server"
 
 
 class Programs:
@@ -147,13 +148,9 @@ class Programs:
         if server is not None and name == "manage.py" and not self._imports(path, "django", "configurations"):
             # other frameworks' command files have that name as well
             flask = "runserver" in texts(script[1:2]) and self._imports(path, "flask", "flask_script")
-            server = "flask development server" if flask else None
-        return Resolved(
-            program,
-            Target("script", script[0].text, path),
-            server,
-            so.resolved(options, variables),
-        )
+            server = _FLASK if flask else None
+        found = Resolved(program, Target("script", script[0].text, path), server, so.resolved(options, variables))
+        return self._of_flask(found, script[1:], "", variables)
 
     def _imports(self, path: str, *packages: str) -> bool:
         """Whether a file imports one of the packages anywhere; yes when it is not known."""
@@ -207,7 +204,17 @@ class Programs:
         if made is None:
             return None
         options, _ = so.parse_options("", words[1:])
-        return replace(made, options=so.resolved(options, variables))
+        made = replace(made, options=so.resolved(options, variables))
+        return self._of_flask(made, words[1:], made.target.attribute or "", variables)
+
+    def _of_flask(self, found: Resolved, rest: Words, group: str, variables: Variables) -> Resolved:
+        """With Flask's server where the file's own commands are Flask's, and ``run`` is what is asked of them: a console script
+        ``shop = shop.commands:cli``, ``python manage.py run``."""
+        given, words = so.parse_options("flask", rest)
+        module = self.locator.index.modules.get(found.target.path or "")
+        if found.server is not None or texts(words[:1]) != ("run",) or module is None or not flask_commands(module.facts, group):
+            return found
+        return replace(found, server=_FLASK, options=so.resolved(given, variables))
 
     def console_script(self, entry: a.ScriptEntry, folder: str) -> Resolved | None:
         """What a script declared in a folder runs, None when its module is not of the repository."""

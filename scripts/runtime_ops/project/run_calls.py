@@ -38,6 +38,37 @@ def run_call(facts: m.ModuleFacts, function: str | None, variables: Variables) -
     return name, options
 
 
+FLASK_GROUP = "flask.cli.FlaskGroup"
+
+
+def flask_commands(facts: m.ModuleFacts, group: str) -> bool:
+    """Whether the commands of a file are those of Flask, its ``run`` among them (flask 3.1.3, cli.py: ``FlaskGroup`` adds
+    ``run_command`` unless ``add_default_commands=False``). ``group``: the name of the group, empty for any of the file."""
+    names = _imports(facts.functions[0].body)
+    if any(own.name == "run" and own.decorators for own in facts.functions):
+        return False  # a command of its own by that name
+    for own in facts.functions:
+        if group in ("", own.name) and any(_makes_flask_commands(d, names) for d in own.decorators):
+            return True
+    return any(
+        isinstance(stmt, m.Assign)
+        and any(isinstance(t, m.Name) and group in ("", t.id) for t in stmt.targets)
+        and _makes_flask_commands(stmt.value, names)
+        for stmt in facts.functions[0].body
+    )
+
+
+def _makes_flask_commands(expr: m.Expr | None, names: Mapping[str, str]) -> bool:
+    """``@click.group(cls=FlaskGroup)`` or ``FlaskGroup(create_app=…)``, with the default commands."""
+    if not isinstance(expr, m.Call):
+        return False
+    default = expr.keyword("add_default_commands")
+    if isinstance(default, m.Const) and default.value is False:
+        return False
+    given = expr.keyword("cls")
+    return _dotted(expr.func if given is None else given, names) == FLASK_GROUP
+
+
 def _imports(block: m.Block) -> dict[str, str]:
     """Bound names to what they are imported from, in a block and the blocks below it."""
     return {node.bound: node.target for node in m.walk(block) if isinstance(node, m.Import)}

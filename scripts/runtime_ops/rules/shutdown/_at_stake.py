@@ -32,6 +32,11 @@ OF_A_STOP = frozenset("KeyboardInterrupt SystemExit BaseException CancelledError
 """What is raised where a program is told to stop."""
 TAKES = frozenset("lpop rpop blpop brpop spop zpopmin bzpopmin lmove blmove rpoplpush brpoplpush".split())
 """Takings after which the item stands nowhere but in memory, or in a list that somebody must look through."""
+TRANSACTIONS = frozenset(
+    """sqlalchemy.orm.sessionmaker.begin sqlalchemy.orm.Session.begin sqlalchemy.orm.scoped_session.begin sqlalchemy.engine.Engine.begin
+    django.db.transaction.atomic peewee.Database.atomic""".split()
+)
+"""What commits at its end (SQLAlchemy 2.0, orm/session.py; Django 5, db/transaction.py; peewee 3.17, class ``_atomic``)."""
 RENAMES = frozenset("os.replace os.rename shutil.move pathlib.Path.replace pathlib.Path.rename".split())
 WRITES = frozenset({"pathlib.Path.write_text", "pathlib.Path.write_bytes"})
 
@@ -82,7 +87,7 @@ def in_hand(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether work is seen that a death cuts off: an item that was taken, a file or claim half made, a change of a database."""
     life = project.lives[entrypoint]
     cut = next(_taken(project, life), None) or next(_left_behind(project, life), None)
-    return cut is not None or _writes(project, entrypoint)
+    return cut is not None or _writes(project, entrypoint) or transacts(life)
 
 
 def hands_back(site: Site) -> bool:
@@ -172,7 +177,7 @@ def _writes_file(site: Site) -> bool:
 def at_stake(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether anything may be lost when the entrypoint dies at once."""
     life = project.lives[entrypoint]
-    return _cleanup(life) or _works_elsewhere(project, life) or _writes(project, entrypoint)
+    return _cleanup(life) or _works_elsewhere(project, life) or _writes(project, entrypoint) or transacts(life)
 
 
 def _cleanup(life: Life) -> bool:
@@ -194,6 +199,15 @@ def _works_elsewhere(project: Project, life: Life) -> bool:
             if phases and phases != {"import"} and not (closed and phases <= WITHOUT_SERVING):
                 return True
     return False
+
+
+def transacts(life: Life) -> bool:
+    """A transaction that the program's own turns begin while it serves, whatever is done in it: who only reads begins none."""
+    return any(
+        site.dotted in TRANSACTIONS and "serving" in life.at(func, site.line, site.steps)
+        for func in life.spine
+        for site in func.sites
+    )
 
 
 def _writes(project: Project, entrypoint: Entrypoint) -> bool:

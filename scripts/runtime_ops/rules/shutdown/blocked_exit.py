@@ -16,7 +16,7 @@ from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.shutdown._long_running import owners
 from runtime_ops.rules.shutdown._running import lasting_phases, waits_by_call
-from runtime_ops.rules.shutdown.unhandled_termination import handled
+from runtime_ops.rules.shutdown.unhandled_termination import for_interrupts_alone, handled, stopped_otherwise
 
 RULE = Rule(
     __name__,
@@ -27,6 +27,7 @@ RULE = Rule(
 SHORTEST_GRACE = 10.0  # seconds: Docker, Compose, Cloud Run
 OPEN = frozenset({"unbounded", "disabled", "expression"})
 UNKNOWN = frozenset({"partly", "unknown"})
+ABRUPT = frozenset({"os._exit", "os.abort", "os.kill", "os.killpg"})
 EXECUTORS = ("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor")
 
 
@@ -65,13 +66,30 @@ def _endless_threads(project: Project) -> Iterator[Finding]:
             f"The thread that runs {target} is not daemon and {why}: at exit the interpreter joins it for ever, so each stop ends "
             "in SIGKILL",
             "let the loop look at a stop Event that the signal handler sets, and join(timeout=…) in the main flow",
+            confidence="certain" if not resource.loop_ends and any(_leaves_in_order(project, e, resource) for e in waiting) else "likely",
             kinds=("service", "worker"),
         )
 
 
 def _ends_by_python(project: Project, entrypoint: Entrypoint) -> bool:
-    """Whether SIGTERM makes the program leave main (and join its threads), instead of killing it."""
-    return not entrypoint.app and handled(project, entrypoint) is not None
+    """Whether what the platform sends makes the program leave main (and join its threads), instead of killing it: SIGTERM, or SIGINT
+    where an artifact says so."""
+    if entrypoint.app:
+        return False
+    if handled(project, entrypoint) is not None:
+        return True
+    return stopped_otherwise(project, entrypoint) and for_interrupts_alone(project, entrypoint) is not None
+
+
+def _leaves_in_order(project: Project, entrypoint: Entrypoint, resource: Resource) -> bool:
+    """Whether the program surely starts the thread, and its handler ends main by an exception: nothing then cuts the join short."""
+    life = project.lives[entrypoint]
+    if resource.started_at is None or not life.sure(resource.started_at.function):
+        return False
+    found = [r for r in (handled(project, entrypoint), for_interrupts_alone(project, entrypoint)) if r is not None]
+    return bool(found) and all(
+        any(act.kind in ("raise", "exit") for act in r.acts) and not any(act.name in ABRUPT for act in r.acts) for r in found
+    )
 
 
 def _stopped_by_exit_hook(project: Project, resource: Resource) -> bool:

@@ -18,7 +18,7 @@ from runtime_ops.project.resources import Resource
 from runtime_ops.project.serving_places import ServingPlace
 from runtime_ops.project.signals import Registration
 from runtime_ops.rules.api import Rule, as_one
-from runtime_ops.rules.shutdown._at_stake import at_stake, given_up, hands_back, in_hand, lost, skipped
+from runtime_ops.rules.shutdown._at_stake import at_stake, given_up, hands_back, in_hand, lost, skipped, transacts
 from runtime_ops.rules.shutdown._launched import own_image
 from runtime_ops.rules.shutdown._long_running import as_pid1, registrations_of, serving_places
 from runtime_ops.rules.shutdown._reloading import reloads
@@ -56,7 +56,9 @@ def check(project: Project) -> Iterator[Finding]:
         place = next((p for p in serving_places(project, entrypoint) if _left_open(project, entrypoint, p)), None)
         if place is None:
             continue
-        if signal_stays_outside(entrypoint) or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
+        # a shell that stays is another mend where the program itself would end in order, and it would not: it waits for Ctrl-C alone
+        outside = signal_stays_outside(entrypoint) and for_interrupts_alone(project, entrypoint) is None
+        if outside or written_in_image(project, entrypoint) or _loses_nothing(project, entrypoint, place):
             continue
         finding = _finding(project, entrypoint, place, lost(project, entrypoint))
         if (finding.path, finding.line) in reported:
@@ -176,6 +178,14 @@ def handled(project: Project, entrypoint: Entrypoint) -> Registration | None:
     return None
 
 
+def for_interrupts_alone(project: Project, entrypoint: Entrypoint) -> Registration | None:
+    """The handler of a program that something deploys, by which it ends for SIGINT, when it has none for SIGTERM."""
+    if all(x.platform in BY_HAND for x in entrypoint.production) or handled(project, entrypoint) is not None:
+        return None
+    found = (r for r in registrations_of(project, entrypoint) if r.signals == ("SIGINT",) and not r.disposition)
+    return next((r for r in found if r.handler is not None and any(act.kind in ("raise", "exit", "set") for act in r.acts)), None)
+
+
 def at_the_desk(entrypoint: Entrypoint, place: ServingPlace) -> bool:
     """A framework's development server that no artifact starts."""
     server = server_run_by(place.site.dotted) if place.site is not None and place.site.dotted is not None else None
@@ -231,7 +241,12 @@ def _finding(project: Project, entrypoint: Entrypoint, place: ServingPlace, loss
     seen = loss is not None or child is not None
     path, line, end = place.function.path, place.line if child is None else child.line, 0
     by_hand = _interrupt(project, entrypoint, place) if child is None else None
-    if by_hand is not None:
+    registered = for_interrupts_alone(project, entrypoint) if child is None else None
+    if registered is not None:
+        path, line = registered.site.path, registered.site.line
+        trace.append(Evidence(place.function.path, place.line, "serves here"))
+        effect += ", and the handler that is written is for SIGINT alone"
+    elif by_hand is not None:
         path, line, end = by_hand.func.path, by_hand.attempt.line, by_hand.line
         trace.append(Evidence(place.function.path, place.line, "serves here"))
         effect += ", and the way down that is written for KeyboardInterrupt is one for Ctrl-C alone"
@@ -282,21 +297,24 @@ def _interrupt(project: Project, entrypoint: Entrypoint, place: ServingPlace) ->
 def _confidence(project: Project, entrypoint: Entrypoint, place: ServingPlace, *, seen: bool) -> str:
     """How sure it is that somebody is hurt. A server as PID 1 cuts its requests at each stop. Else what is lost must be
     seen: a turn that the next run simply does again may die at any time, and many are meant to."""
-    if _stopped_otherwise(project, entrypoint):
+    if stopped_otherwise(project, entrypoint):
         return "possible"
+    if for_interrupts_alone(project, entrypoint) is not None:
+        return "certain"  # an end is written, and what stops it for good never asks for it
     if as_pid1(entrypoint) is not None and (seen or place.how == "call"):
         # where it has a server beside that ends by SIGTERM, the container's arguments may choose that one
         chosen = all(leaves_sigterm(other) for other in serving_places(project, entrypoint))
         return "certain" if chosen else "likely"
     if as_pid1(entrypoint) is not None and at_stake(project, entrypoint):
-        return "likely"  # the end of its turns is SIGKILL, always
+        # the end of its turns is SIGKILL, always; that one is seen to cut a transaction
+        return "certain" if transacts(project.lives[entrypoint]) else "likely"
     if given_up(project, entrypoint) is not None and any(x.platform not in BY_HAND for x in entrypoint.production):
         return "certain"  # a supervisor stops it by SIGTERM, and its way down is written for exceptions that nothing raises then
     typed = not entrypoint.launches and bool(project.launches)
     return "likely" if seen and not typed else "possible"
 
 
-def _stopped_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
+def stopped_otherwise(project: Project, entrypoint: Entrypoint) -> bool:
     """Whether the platform interrupts the program as Ctrl-C does, by its stop signal or in a ``preStop`` hook."""
     started = [x for x in entrypoint.production if x.platform not in BY_HAND]
     placed = [image for x in started if x.platform != "dockerfile" for image in x.artifacts]

@@ -21,6 +21,7 @@ from runtime_ops.rules.shutdown._long_running import serving_places
 from runtime_ops.rules.shutdown.unhandled_termination import for_debugging
 
 RELOADS = "its reloader watches the files and starts the application again when one changes"
+ASIDE = frozenset({"contrib", "example", "examples", "samples", "docs"})
 DEBUGS = "debug mode shows the traceback to whoever causes an error"
 
 
@@ -114,10 +115,16 @@ def _real_server(project: Project, development: set[str], launch: Launch) -> boo
     nobody = ("packaging", "shell") if launch.platform in CLUSTERS else ("packaging",)
     return any(
         x.server is not None and x.server not in development and x.target.kind == "app" and x.platform not in nobody
+        and not (_shown(x) and not _shown(launch))
         for e in project.entrypoints
         if e.kind == "service"
         for x in (*e.production, *(y for y in e.launches if y.role == "main" and merged_by_default(y.path)))
     )
+
+
+def _shown(launch: Launch) -> bool:
+    """Whether what starts it lies in a folder of things to copy from: a server's configuration that no image takes."""
+    return not ASIDE.isdisjoint(launch.path.lower().split("/")[:-1])
 
 
 def _by_code(project: Project, entrypoint: Entrypoint) -> Iterator[Finding]:

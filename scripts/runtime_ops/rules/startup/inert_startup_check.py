@@ -18,6 +18,7 @@ from runtime_ops.project.model import Func, Place, Site
 from runtime_ops.project.source_text import source_of
 from runtime_ops.project.uwsgi_logic import conditional
 from runtime_ops.rules.api import Rule, as_one
+from runtime_ops.rules.startup._constant_tests import constant_tests
 from runtime_ops.rules.startup._reads import for_development
 
 RULE = Rule(
@@ -49,6 +50,22 @@ def check(project: Project) -> Iterator[Finding]:
         yield from _one_try(project, func)
         yield from _lost_backup(project, func)
     yield from as_one(finding for effects in project.failures for finding in _only_constructed(project, effects))
+    yield from _never_refused(project)
+
+
+def _never_refused(project: Project) -> Iterator[Finding]:
+    """``if not (USER, PASSWORD): raise``: a tuple with something in it is true, whatever that is."""
+    for found in constant_tests(project):
+        if for_development(found.func.path):
+            continue
+        what = "the first" if isinstance(found.stmt, m.Assert) else "each"
+        yield RULE.in_function(
+            project, found.func, found.stmt.line,
+            f"this tests a display of {found.names} value{'s' * (found.names > 1)}, which is true whatever they are: the check refuses "
+            "nothing, and what is missing shows only where it is used",
+            f"test {what} value itself: all((a, b)), or a and b",
+            end_line=found.stmt.end_line, severity="medium", confidence="certain",
+        )  # fmt: skip
 
 
 def _uwsgi(project: Project) -> Iterator[Finding]:
