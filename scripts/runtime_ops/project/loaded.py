@@ -14,6 +14,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.development import development_path
 from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.model import Func, Module, Site, own_expressions
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import UNKNOWN, text_of
 from runtime_ops.project.versions import upward
 
@@ -21,6 +22,8 @@ LOADERS = frozenset(("import_module", "__import__", "import_string", "load_modul
 LISTERS = frozenset(("iter_modules", "walk_packages"))
 OWN_NAMES = ("__name__", "__package__", "__spec__.name", "__spec__.parent")
 STARS = {"*": "[^/]*", "**": ".*"}
+DOTTED = re.compile(r"[a-z_]\w*(?:\.\w+)+")
+"""The full name of a package."""
 DEPTH = 3  # functions that hand on the package that is looked through
 
 
@@ -205,7 +208,8 @@ def _folder(links: Links, module: Module, dotted: str) -> str | None:
 
 def _listed(links: Links, site: Site) -> Iterator[Module]:
     """What ``pkgutil`` finds in the packages that a call looks through."""
-    for package in _packages(links, site.call.argument("path", 0), site.function, DEPTH):
+    found = tuple(_packages(links, site.call.argument("path", 0), site.function, DEPTH))
+    for package in found or _written(links, site.function.module):
         deep = site.method == "walk_packages"
         for path, other in links.index.modules.items():
             if not path.startswith(f"{package}/") or not _may_be(path):
@@ -213,6 +217,14 @@ def _listed(links: Links, site: Site) -> Iterator[Module]:
             below = path[len(package) + 1 :].removesuffix("/__init__.py")
             if deep or "/" not in below:
                 yield other
+
+
+def _written(links: Links, module: Module) -> Iterator[str]:
+    """The packages whose full names a module writes that looks through packages by names which are not followed: those of its
+    own plug-ins, ``packages["shop.plugins"] = …``, stand in one table with what an operator adds."""
+    texts = {text for func in module.functions.values() for text in func.inventory.texts}
+    folders = (_folder(links, module, text) for text in sorted(texts) if DOTTED.fullmatch(text))
+    yield from dict.fromkeys(folder for folder in folders if folder is not None)
 
 
 def _packages(links: Links, expr: m.Expr | None, func: Func, depth: int) -> Iterator[str]:
@@ -239,7 +251,14 @@ def _named_package(links: Links, expr: m.Expr, func: Func, depth: int) -> Iterat
         folder = _folder(links, func.module, expr.value)
         if folder is not None:
             yield folder
+    elif isinstance(expr, m.Call) and expr.args:
+        # ``import_module(name)``, also within ``reload(…)``
+        if source_of(expr.func).rpartition(".")[2] in (*LOADERS, "reload"):
+            yield from _named_package(links, expr.args[0], func, depth)
     elif isinstance(expr, m.Name) and depth:
+        for binding in func.bindings.get(expr.id, ()):
+            if binding.kind == "assign" and isinstance(binding.expr, m.Call):
+                yield from _named_package(links, binding.expr, func, depth - 1)
         param = func.param(expr.id)
         for edge in links.callers.get(func, ()):
             passed = param is not None and edge.how == "call" and edge.caller is not func
