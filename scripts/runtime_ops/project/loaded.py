@@ -24,6 +24,7 @@ OWN_NAMES = ("__name__", "__package__", "__spec__.name", "__spec__.parent")
 STARS = {"*": "[^/]*", "**": ".*"}
 DOTTED = re.compile(r"[a-z_]\w*(?:\.\w+)+")
 """The full name of a package."""
+LEAST = 4  # letters of a class's name that are written
 DEPTH = 3  # functions that hand on the package that is looked through
 
 
@@ -58,7 +59,7 @@ def _named(links: Links, site: Site) -> Iterator[Module]:
         yield from _fitting(links, site.function.module, text)
 
 
-def taken_from_loaded(module: Module) -> frozenset[str]:
+def taken_from_loaded(links: Links, module: Module) -> frozenset[str]:
     """The names that code of a module takes from what it loads so: ``import_module(name).Plugin``, ``getattr(found, "Plugin")``,
     ``found.Plugin()``, where ``found`` is what a loader gave."""
     names = set()
@@ -79,7 +80,21 @@ def taken_from_loaded(module: Module) -> frozenset[str]:
                         loaded = given in loaders or (isinstance(given, m.Name) and given.id in held)
                         if loaded and isinstance(name, m.Const) and isinstance(name.value, str):
                             names.add(name.value)
+                        elif loaded:
+                            names.update(_classes_called(links, name, func))
     return frozenset(names)
+
+
+def _classes_called(links: Links, name: m.Expr, func: Func) -> Iterator[str]:
+    """The names of classes that a name may be which is put together around some letters: ``getattr(found, f"{kind}Parser")``."""
+    for expr in _values(name, func):
+        written = [part.value for part in expr.parts if isinstance(part, m.Const)] if isinstance(expr, m.Format) else []
+        texts = [text for text in written if isinstance(text, str)]
+        if not isinstance(expr, m.Format) or len("".join(texts)) < LEAST:
+            continue
+        shape = "".join(re.escape(p.value) if isinstance(p, m.Const) and isinstance(p.value, str) else r"\w+" for p in expr.parts)
+        for other in links.index:
+            yield from (klass for klass in other.classes if re.fullmatch(shape, klass))
 
 
 def _globbed(links: Links, site: Site) -> Iterator[Module]:

@@ -399,6 +399,8 @@ def remedy_for(wait: WaitSite) -> str:
     row = wait.row
     if not row.parameters:
         member = wait.dotted.rpartition(".")[2]
+        if row.distribution == "Twisted":
+            return f"{member}(…).addTimeout(seconds, reactor), below the limit of whoever waits for this"
         return f"{member} takes no limit: put an outer deadline around it, or use a call that takes one"
     if wait.dotted.startswith("django.core.cache.") and "OPTIONS.socket_timeout" in row.parameters:
         return "set OPTIONS.socket_timeout here (django-redis: SOCKET_TIMEOUT, SOCKET_CONNECT_TIMEOUT), below the limit of whoever waits"
