@@ -9,6 +9,7 @@ from dataclasses import replace
 from runtime_ops.findings import CONFIDENCES, SEVERITIES, Evidence, Finding
 from runtime_ops.plain import dataclass
 from runtime_ops.project.build import Project
+from runtime_ops.project.model import Func
 from runtime_ops.rules.api import Rule
 
 
@@ -78,7 +79,16 @@ def doubted(project: Project, finding: Finding) -> Finding:
     func = project.function_at(finding.path, finding.line)
     if func is None or func in project.jobs.by_func or not project.doubtful(func):
         return finding
+    if func.name == "__init__" and func.cls is not None and _works(project, func, finding):
+        return finding
     return replace(finding, confidence="possible")
+
+
+def _works(project: Project, made: Func, finding: Finding) -> bool:
+    """Whether a method of the class that ``made`` makes, at which the finding says that something happens, is seen to run: then an
+    object of it was made, be it by a table of classes that was not followed."""
+    named = (project.function_at(place.path, place.line) for place in finding.also)
+    return any(func is not None and func.cls is made.cls and func is not made and not project.doubtful(func) for func in named)
 
 
 def run_by_hand(project: Project, finding: Finding) -> bool:

@@ -456,3 +456,18 @@ spec:
     assert [(x.path, x.program) for x in found] == [("k8s/prod/jobs.yaml", "celery")]
     assert found[0].grace is not None and found[0].grace.seconds == 90
     assert [p.role for p, path in found[0].probes if path == "k8s/prod/jobs.yaml" and p.line <= patch.count("\n")] == ["liveness"]
+
+
+@pytest.mark.parametrize(
+    ("copied", "command", "path"),
+    [
+        ("COPY sync.py /usr/local/bin/sync-shop", '["sync-shop", "-h"]', "sync.py"),
+        ("COPY sync.py /usr/local/bin/", '["sync.py"]', "sync.py"),
+        ("COPY sync.py /srv/sync-shop", '["sync-shop"]', None),
+        ("COPY sync.py /usr/local/bin/gunicorn", '["gunicorn", "shop.wsgi:app"]', None),
+        ("COPY other.sh /usr/local/bin/sync-shop", '["sync-shop"]', None),
+    ],
+)
+def test_python_file_that_a_container_has_under_a_bare_name(copied: str, command: str, path: str | None) -> None:
+    files = {"Dockerfile": f"FROM python:3.12\n{copied}\nCMD {command}\n", "sync.py": "print('a')\n", "other.sh": "exec true\n"}
+    assert {launch.target.path for launch in launches(files)} == ({path} if "other" not in copied else set())

@@ -180,3 +180,23 @@ def test_files_of_a_glob_that_are_read_are_not_loaded(tmp_path: Path) -> None:
                 import_module(name.replace("/", "."))
     """
     assert not loaded(tmp_path, text)
+
+
+@pytest.mark.parametrize(("name", "found"), [("shop.tools", True), ("shop.none", False), ("tools", False)])
+def test_packages_whose_names_are_written_beside_others(tmp_path: Path, name: str, found: bool) -> None:
+    """The names of the packages come out of a table that an operator adds to; those of the project stand in the module."""
+    text = f"""
+        import importlib, pkgutil
+
+        def load(settings):
+            packages = dict(settings)
+            packages["{name}"] = None
+            for package in packages:
+                look(package)
+
+        def look(package):
+            found = importlib.reload(importlib.import_module(package))
+            for name in [n for _, n, _ in pkgutil.walk_packages(path=found.__path__)]:
+                importlib.import_module(package + "." + name)
+    """
+    assert ("shop/tools/plain.py" in loaded(tmp_path, text)) is found

@@ -23,6 +23,8 @@ class OptionLimit:
     source: str
     named: tuple[str, ...] = ()
     """Names or texts that, anywhere in the program, mean that the limit may be set in another way."""
+    texts: tuple[str, ...] = ()
+    """Texts of the configuration of which the module that makes it writes one where there is a peer; empty where there always is."""
     works_by: tuple[str, ...] = ()
     """Methods of the object of which the program names one where it does the work; empty where making it is enough."""
     address: str = ""

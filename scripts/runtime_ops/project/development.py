@@ -17,6 +17,7 @@ _WORDS = frozenset(
     "tutorials demo demos hack docs".split()
 )
 _SERVICE_WORDS = _WORDS - {"docs", "sample", "samples", "demo", "demos", "hack", "override", "integration", "mock", "mocks"}
+_CODE_WORDS = _WORDS - {"integration"}
 DESK_FOLDERS = frozenset(("demo", "demos", "hack", "playground", "sandbox"))
 """Folders of programs that show or try out the project: people run them by hand, and nothing of production."""
 _DESK_FILES = frozenset(("dev", "devel", "develop", "development"))
@@ -33,7 +34,11 @@ WINDOWS = (("system", "Windows"), ("name", "nt"), ("platform", "win32"))
 
 def development_path(path: str) -> bool:
     """Whether the name of a file or of one of its folders says that it is for development."""
-    return bool(set(_SPLIT.split(path.lower().replace("usr/local/", "usr/"))) & _WORDS)
+    lower = path.lower().replace("usr/local/", "usr/")
+    folder, _, name = lower.rpartition("/")
+    if name.endswith(".py"):  # ``mail_integration.py`` joins two products; what tests that is ``test_integration.py``
+        return bool(set(_SPLIT.split(folder)) & _WORDS or set(_SPLIT.split(name)) & _CODE_WORDS)
+    return bool(set(_SPLIT.split(lower)) & _WORDS)
 
 
 def merged_by_default(path: str) -> bool:

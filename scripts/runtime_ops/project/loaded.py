@@ -14,6 +14,7 @@ from runtime_ops.facts import model as m
 from runtime_ops.project.development import development_path
 from runtime_ops.project.links import Links, argument_of
 from runtime_ops.project.model import Func, Module, Site, own_expressions
+from runtime_ops.project.source_text import source_of
 from runtime_ops.project.texts import UNKNOWN, text_of
 from runtime_ops.project.versions import upward
 
@@ -21,6 +22,9 @@ LOADERS = frozenset(("import_module", "__import__", "import_string", "load_modul
 LISTERS = frozenset(("iter_modules", "walk_packages"))
 OWN_NAMES = ("__name__", "__package__", "__spec__.name", "__spec__.parent")
 STARS = {"*": "[^/]*", "**": ".*"}
+DOTTED = re.compile(r"[a-z_]\w*(?:\.\w+)+")
+"""The full name of a package."""
+LEAST = 4  # letters of a class's name that are written
 DEPTH = 3  # functions that hand on the package that is looked through
 
 
@@ -61,7 +65,7 @@ def _named(links: Links, site: Site) -> Iterator[Module]:
         yield from _fitting(links, site.function.module, text)
 
 
-def taken_from_loaded(module: Module) -> frozenset[str]:
+def taken_from_loaded(links: Links, module: Module) -> frozenset[str]:
     """The names that code of a module takes from what it loads so: ``import_module(name).Plugin``, ``getattr(found, "Plugin")``,
     ``found.Plugin()``, where ``found`` is what a loader gave."""
     names = set()
@@ -82,7 +86,21 @@ def taken_from_loaded(module: Module) -> frozenset[str]:
                         loaded = given in loaders or (isinstance(given, m.Name) and given.id in held)
                         if loaded and isinstance(name, m.Const) and isinstance(name.value, str):
                             names.add(name.value)
+                        elif loaded:
+                            names.update(_classes_called(links, name, func))
     return frozenset(names)
+
+
+def _classes_called(links: Links, name: m.Expr, func: Func) -> Iterator[str]:
+    """The names of classes that a name may be which is put together around some letters: ``getattr(found, f"{kind}Parser")``."""
+    for expr in _values(name, func):
+        written = [part.value for part in expr.parts if isinstance(part, m.Const)] if isinstance(expr, m.Format) else []
+        texts = [text for text in written if isinstance(text, str)]
+        if not isinstance(expr, m.Format) or len("".join(texts)) < LEAST:
+            continue
+        shape = "".join(re.escape(p.value) if isinstance(p, m.Const) and isinstance(p.value, str) else r"\w+" for p in expr.parts)
+        for other in links.index:
+            yield from (klass for klass in other.classes if re.fullmatch(shape, klass))
 
 
 def _globbed(links: Links, site: Site) -> Iterator[Module]:
@@ -211,7 +229,8 @@ def _folder(links: Links, module: Module, dotted: str) -> str | None:
 
 def _listed(links: Links, site: Site) -> Iterator[Module]:
     """What ``pkgutil`` finds in the packages that a call looks through."""
-    for package in _packages(links, site.call.argument("path", 0), site.function, DEPTH):
+    found = tuple(_packages(links, site.call.argument("path", 0), site.function, DEPTH))
+    for package in found or _written(links, site.function.module):
         deep = site.method == "walk_packages"
         for path, other in links.index.modules.items():
             if not path.startswith(f"{package}/") or not _may_be(path):
@@ -219,6 +238,14 @@ def _listed(links: Links, site: Site) -> Iterator[Module]:
             below = path[len(package) + 1 :].removesuffix("/__init__.py")
             if deep or "/" not in below:
                 yield other
+
+
+def _written(links: Links, module: Module) -> Iterator[str]:
+    """The packages whose full names a module writes that looks through packages by names which are not followed: those of its
+    own plug-ins, ``packages["shop.plugins"] = …``, stand in one table with what an operator adds."""
+    texts = {text for func in module.functions.values() for text in func.inventory.texts}
+    folders = (_folder(links, module, text) for text in sorted(texts) if DOTTED.fullmatch(text))
+    yield from dict.fromkeys(folder for folder in folders if folder is not None)
 
 
 def _packages(links: Links, expr: m.Expr | None, func: Func, depth: int) -> Iterator[str]:
@@ -245,7 +272,14 @@ def _named_package(links: Links, expr: m.Expr, func: Func, depth: int) -> Iterat
         folder = _folder(links, func.module, expr.value)
         if folder is not None:
             yield folder
+    elif isinstance(expr, m.Call) and expr.args:
+        # ``import_module(name)``, also within ``reload(…)``
+        if source_of(expr.func).rpartition(".")[2] in (*LOADERS, "reload"):
+            yield from _named_package(links, expr.args[0], func, depth)
     elif isinstance(expr, m.Name) and depth:
+        for binding in func.bindings.get(expr.id, ()):
+            if binding.kind == "assign" and isinstance(binding.expr, m.Call):
+                yield from _named_package(links, binding.expr, func, depth - 1)
         param = func.param(expr.id)
         for edge in links.callers.get(func, ()):
             passed = param is not None and edge.how == "call" and edge.caller is not func

@@ -55,7 +55,7 @@ class LoadedPlugins:
     def _taken_in(self, module: Module) -> frozenset[str]:
         """The names that a module takes from what it loads by name."""
         if module not in self._taken:
-            self._taken[module] = taken_from_loaded(module) if self.loads_by_name(module) else frozenset()
+            self._taken[module] = taken_from_loaded(self.links, module) if self.loads_by_name(module) else frozenset()
         return self._taken[module]
 
     def _asked_in(self, module: Module) -> frozenset[tuple[str, Func]]:

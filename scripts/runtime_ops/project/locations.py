@@ -10,6 +10,7 @@ from runtime_ops.project.layout import Layout, Tree, absolute, join
 from runtime_ops.project.modules import ModuleIndex
 
 _SYSTEM_FOLDERS = ("/usr/bin/", "/usr/local/bin/", "/bin/", "/sbin/", "/usr/sbin/")
+_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,12 @@ class Locator:
         if (text.startswith(_SYSTEM_FOLDERS) and not text.endswith(".sh")) or ("/bin/" in text and "." not in parts[-1]):
             return None  # an installed program, whatever else has its name; no distribution names one ``run_worker.sh``
         return self._unique(relative)
+
+    def on_path(self, name: str, where: Surroundings) -> str | None:
+        """The Python file of the repository that a container has under a bare name where its PATH is looked through
+        (``COPY watcher.py /usr/local/bin/watcher``)."""
+        placed = (where.layout.find(f"{folder}/{name}", self.tree) for folder in _PATH)
+        return next((path for path in placed if path in self.index.modules), None)
 
     def _working_folder(self, where: Surroundings) -> str:
         """The repository's folder that a working directory ends with, where nothing tells how it came there: a unit's

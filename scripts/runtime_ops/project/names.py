@@ -14,6 +14,7 @@ from runtime_ops.libraries import names as libraries
 from runtime_ops.project.elements import element
 from runtime_ops.project.model import Binding, Func, Klass, Module, Origin, Value, make
 from runtime_ops.project.modules import ModuleIndex
+from runtime_ops.project.picked import choices
 
 TRAITLETS = ("traitlets.config.", "jupyter_core.application.", "jupyter_server.")
 """Where applications come from whose ``launch_instance()`` makes one, initializes it and calls its ``start()``
@@ -23,6 +24,12 @@ UNASKED = Value("", "")
 """Stands for an answer that is not remembered."""
 ANNOTATION_WRAPPERS = re.compile(r"^(?:typing\.)?(?:Optional|Annotated|Final|ClassVar)\[(.+)\]$")
 OF_A_CLASS = re.compile(r"^(?:typing\.)?[Tt]ype\[(.+)\]$")
+GETATTR = "getattr"
+BY_VERB = frozenset(
+    "requests requests.api requests.Session requests.sessions.Session httpx httpx.Client httpx.AsyncClient aiohttp.ClientSession".split()
+)
+"""Clients that have a method for each verb and one ``request`` (requests 2.32.3, api.py; httpx 0.28.1, _api.py, _client.py;
+aiohttp 3.11.18, client.py)."""
 CASTS = ("typing.cast", "typing_extensions.cast")
 STAND_INS = frozenset(
     """werkzeug.local.LocalProxy celery.local.Proxy celery.local.PromiseProxy django.utils.functional.SimpleLazyObject
@@ -68,7 +75,7 @@ class Names:
             known = function.known.get(expr.id, UNASKED)
             return self.name(expr.id, function, depth) if known is UNASKED else known
         if isinstance(expr, m.Call):
-            return self.result(expr, function, depth)
+            return self.result(expr, function, depth) or self.picked(expr, function, depth)
         if isinstance(expr, m.Attr):
             return self.member(self.value(expr.value, function, depth + 1), expr.name, depth + 1)
         if isinstance(expr, m.Const):
@@ -107,7 +114,18 @@ class Names:
         base = self.value(expr.value, function, depth + 1)
         if base is not None and base.kind in ("external", "made"):
             return Value("made", f"{base.name}[]", origin=base.origin)
-        return None
+        return self.picked(expr, function, depth)
+
+    def picked(self, expr: m.Expr, function: Func, depth: int) -> Value | None:
+        """The first of the functions of one library that code picks from a table: their arguments, and how they wait, are alike.
+        None where the table holds anything else."""
+        found = [self.value(each, function, depth + 1) for each in choices(expr, function)]
+        first = found[0] if found else None
+        if first is None or first.kind != "external" or "." not in first.name:
+            return None
+        owner = first.name.rpartition(".")[0]
+        same = all(v is not None and v.kind == "external" and v.name.rpartition(".")[0] == owner for v in found)
+        return first if same else None
 
     def name(self, dotted: str, function: Func, depth: int = 0) -> Value | None:
         """What a dotted name stands for where it is written. Remembered for each function."""
@@ -488,6 +506,10 @@ class Names:
             if handed is not None and handed.kind == "made":
                 return handed
             return self._of_receiver(self.returned_by(callee.target, depth + 1), callee.target, call, function, depth + 1)
+        if callee.name == GETATTR and len(call.args) >= 2:
+            method = self.by_verb(call, function, depth + 1)
+            if method is not None:
+                return method
         if callee.name in CASTS and len(call.args) == 2:
             return self.value(call.args[1], function, depth + 1) or self.instance(
                 self.value(call.args[0], function, depth + 1) or callee, None
@@ -513,6 +535,14 @@ class Names:
         if isinstance(called, m.Name) and called.id.partition(".")[0] in made.params:
             return None  # whatever it is given
         return self.value(made.body, level, depth + 1)
+
+    def by_verb(self, call: m.Call, function: Func, depth: int) -> Value | None:
+        """``getattr(requests, method.lower())``: a client's method that is picked by the verb of HTTP. All of them are what its
+        ``request`` is with the verb as first argument; their other arguments are the same, and given by name."""
+        owner = self.value(call.args[0], function, depth)
+        if owner is None or owner.kind not in ("external", "made") or isinstance(call.args[1], m.Const | m.Format):
+            return None
+        return self.attribute(f"{owner.name}.request", owner.origin) if owner.name in BY_VERB else None
 
     def given_by(self, maker: m.Expr, function: Func, depth: int) -> Value | None:
         """What calling ``maker`` gives, where that is an object of the project: of a function, a class, a lambda, or an object of

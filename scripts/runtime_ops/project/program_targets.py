@@ -97,6 +97,9 @@ class Programs:
             found = self.locator.file(path_text, where)
             if found in self.locator.index.modules and name not in self._known:
                 return self._script(words, found, variables)
+        copied = self.locator.on_path(name, where) if "/" not in path_text and not self.known(name) else None
+        if copied is not None:
+            return self._script(words, copied, variables)
         if name in self.console:
             made = self._console(name, words, where, variables)
             if made is not None:

@@ -48,7 +48,7 @@ DISTRIBUTIONS = {
         kubernetes kubernetes_asyncio docker hvac gql selenium python-telegram-bot minio boto3 botocore s3fs gcsfs fsspec
         google-cloud-storage google-cloud-bigquery google-api-core azure-core azure-storage-blob sentry-sdk influxdb-client
         py-consul python-consul python-etcd grpcio grpclib elasticsearch opensearch-py dulwich gitpython testcontainers trino
-        clickhouse-connect""",
+        clickhouse-connect twisted""",
     "database": """psycopg psycopg-pool psycopg2-binary asyncpg pymysql aiomysql mysql-connector-python sqlalchemy django peewee pg8000
         pymssql pyodbc oracledb snowflake-connector-python pymongo motor redis valkey cassandra-driver clickhouse-driver neo4j aiosqlite
         pymemcache python-memcached etcd3 ldap3""",

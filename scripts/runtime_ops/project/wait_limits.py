@@ -19,6 +19,10 @@ from runtime_ops.project.texts import text_of
 from runtime_ops.project.versions import Versions
 
 URL_PARAMETERS = ("url", "dsn", "conninfo", "uri", "host", "servers", "name_or_url")
+WRAPPED = ("http_client", "client", "transport", "session", "request", "client_config", "get_updates_request")
+"""Parameters by which a client takes another, which has the limit."""
+CREDENTIALS = 2
+"""Arguments that are given by position and say who asks, not how."""
 OPTION_PARAMETERS = ("options", "connect_args", "engine_options", "OPTIONS")
 
 
@@ -83,6 +87,9 @@ class Limits:
                 return given
         if row.socket_default and self.socket_default is not None:
             return self.socket_default
+        if construction is None and (wrapped := self._wrapped_plainly(chain, row)) is not None:
+            self.assumed[(site.path, site.line, row.name)] = wrapped
+            return self.default(row, site.path)
         if construction is None and _takes_construction(row, dotted):
             return self._of_maker(row, site, origin) or self._of_any_construction(row, site)
         return self.default(row, site.path)
@@ -230,6 +237,16 @@ class Limits:
                     return self.judge.given(
                         m.Const(value), origin.function, row, parameter, "connect string", origin.call.line
                     )
+        return None
+
+    def _wrapped_plainly(self, chain: tuple[Construction, ...], row: Wait) -> Construction | None:
+        """The construction of an object that takes a client which has the limit, and is given none: it makes one of its own, without
+        a limit (``twilio.rest.Client(sid, token)``)."""
+        for construction in chain:
+            made = construction.origin.call
+            if construction.klass is None and not row.changed and not set(row.wrappers).isdisjoint(libraries.spellings(construction.name)):
+                plain = not made.expands and len(made.args) <= CREDENTIALS and not any(made.keyword(name) is not None for name in WRAPPED)
+                return construction if plain else None
         return None
 
     def _of_maker(self, row: Wait, site: Site, origin: Origin | None) -> Deadline | None:

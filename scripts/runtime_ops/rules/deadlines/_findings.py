@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
+from runtime_ops.libraries.names import spellings
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.source_text import source_of
@@ -93,8 +94,12 @@ def remedy_for(wait: WaitSite) -> str:
     row = wait.row
     if not row.parameters:
         member = wait.dotted.rpartition(".")[2]
+        if row.distribution == "Twisted":
+            return f"{member}(…).addTimeout(seconds, reactor), below the limit of whoever waits for this"
         return f"{member} takes no limit: put an outer deadline around it, or use a call that takes one"
     if wait.dotted.startswith("django.core.cache.") and "OPTIONS.socket_timeout" in row.parameters:
         return "set OPTIONS.socket_timeout here (django-redis: SOCKET_TIMEOUT, SOCKET_CONNECT_TIMEOUT), below the limit of whoever waits"
+    if wait.construction is not None and not set(row.wrappers).isdisjoint(spellings(wait.construction.name)):
+        return f"hand it {row.constructors[0]}({row.parameters[0]}=…), below the limit of whoever waits for this"
     where = "where the client is constructed" if "constructor" in row.where and "call" not in row.where else "here"
     return f"set {' / '.join(row.parameters[:3])} {where}, below the limit of whoever waits for this"

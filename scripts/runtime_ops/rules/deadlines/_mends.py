@@ -37,7 +37,7 @@ def one_a_mend(told: list[tuple[WaitSite, Finding]]) -> Iterator[tuple[Finding, 
         elif wait.row.distribution in EACH_CALL:
             key = ("file", finding.path, wait.row.versioned_by)
         else:
-            key = ("client", wait.row.versioned_by)
+            key = ("client", wait.row.versioned_by, wait.row.holds)
         habits.setdefault((*key, finding.confidence == "possible"), []).append(finding)
     for (kind, *_), findings in habits.items():
         if kind == "file":

@@ -28,7 +28,7 @@ class Unlimited(NamedTuple):
 def unlimited_objects(project: Project) -> Iterator[Unlimited]:
     """The first place of each library that gives none of its options, where a service imports it."""
     for row in all_option_limits():
-        made = sorted(_made(project, row), key=lambda x: (x.module.path, x.line))
+        made = sorted((x for x in _made(project, row) if _has_peer(row, x.module)), key=lambda x: (x.module.path, x.line))
         if not made or any(name in words for name in row.named for words in _words(project)):
             continue
         if row.works_by and not any(_works_by(func, row.works_by) for func in project.functions):
@@ -36,6 +36,11 @@ def unlimited_objects(project: Project) -> Iterator[Unlimited]:
         first = next((x for x in made if not for_the_desk(x.module.path) and project.imported_by(x.module, "service")), None)
         if first is not None and without_limit(project, row, first.module):
             yield first
+
+
+def _has_peer(row: OptionLimit, module: Module) -> bool:
+    """Whether the module writes what says that there is somebody to ask, where a row has such texts."""
+    return not row.texts or any(text in func.inventory.texts for func in module.functions.values() for text in row.texts)
 
 
 def _made(project: Project, row: OptionLimit) -> Iterator[Unlimited]:

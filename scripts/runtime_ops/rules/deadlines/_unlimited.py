@@ -14,6 +14,8 @@ from runtime_ops.rules.deadlines._apart import limited_for_all, returns_at_once,
 from runtime_ops.rules.deadlines._doubts import ENGINES, declared_drivers, inside_one_process, set_by_caller
 from runtime_ops.rules.deadlines._meant_to_last import lasts
 
+CANCELS = frozenset(("addTimeout", "callLater", "cancel"))
+"""Methods by which a program limits a Deferred (Twisted 26.10.0, internet/defer.py addTimeout, cancel)."""
 OWN_TASKS = re.compile(r"^(?:anyio|trio)\.(?:.*\.)?(?:Event|Lock|Semaphore|Condition|CapacityLimiter|Memory\w+)\.")
 
 
@@ -29,6 +31,8 @@ def unlimited(project: Project, wait: WaitSite) -> bool:
         return False
     if set_by_caller(project, wait) or inside_one_process(wait):
         return False
+    if wait.row.distribution == "Twisted" and _cancelled(wait):
+        return False
     if returns_at_once(wait) or limited_for_all(project, wait) or wraps_unknown(project, wait):
         return False
     if wait.row.distribution in ENGINES and (_only_files(project) or _only_compiles(wait)):
@@ -39,6 +43,11 @@ def unlimited(project: Project, wait: WaitSite) -> bool:
         return False  # the calls are judged where they stand
     # a row that is bounded in every version has no unlimited default: the answer came from a caller that gives nothing
     return not (wait.row.bounded == "yes" and not wait.row.changed)
+
+
+def _cancelled(wait: WaitSite) -> bool:
+    """Whether the module ends a Deferred by a timer, one of its own or Twisted's: it may be this one."""
+    return any(site.method in CANCELS for func in wait.site.function.module.functions.values() for site in func.sites)
 
 
 def _of_own_tasks(wait: WaitSite) -> bool:

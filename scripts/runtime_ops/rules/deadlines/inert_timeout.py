@@ -17,6 +17,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._alarms import replaced_alarms
 from runtime_ops.rules.deadlines._elapsed import lost_days
+from runtime_ops.rules.deadlines._left_pools import left_pools
 from runtime_ops.rules.startup._reads import ENVIRONMENT, read_for_development
 
 RULE = Rule(
@@ -49,6 +50,8 @@ def check(project: Project) -> Iterator[Finding]:
                 yield from _inside_pool(project, site)
             if site.method == "wait":
                 yield from _after_reading(project, site)
+            if site.steps and site.method == "shutdown":
+                yield from _before_shutdown(project, site)
         for line, text, how in lost_days(project, func):
             yield RULE.in_function(
                 project,
@@ -200,6 +203,20 @@ def _inside_pool(project: Project, site: Site) -> Iterator[Finding]:
                 confidence="certain",  # the pool, the job and the way out are all in the block
             )
             return
+
+
+def _before_shutdown(project: Project, site: Site) -> Iterator[Finding]:
+    """``except TimeoutError: pool.shutdown()``: it waits for the job that took too long."""
+    for left in left_pools(project, site, POOLS):
+        if _reached(project, site.function) and not _bounded_job(project, left.job):
+            yield RULE.at(
+                project,
+                left.shutdown,
+                f"{site.text}() waits for the job that {left.timed.text}() (line {left.timed.line}) gave up on: a job that hangs holds "
+                "this thread all the same, and its timeout has no effect",
+                "shutdown(wait=False, cancel_futures=True), and end the processes of a pool of processes",
+                confidence="certain",
+            )
 
 
 def _no_wait(site: Site) -> bool:
