@@ -58,8 +58,10 @@ def test_a_repository_that_measures_nothing_is_told_once(tmp_path: Path) -> None
 def test_a_grown_service_is_told_wherever_it_runs(tmp_path: Path) -> None:
     parts = {f"part{n}.py": "" for n in range(10)}
     app = "".join(f"import part{n}\n" for n in range(10)) + APP
-    (finding,) = shown(tmp_path, "missing-signals", {**SERVED, **parts, "app.py": app})
+    (finding,) = shown(tmp_path / "a", "missing-signals", {**SERVED, **parts, "app.py": app})
     assert (finding.severity, finding.confidence) == ("low", "certain")
+    desk = IMAGE.replace('"gunicorn", "-k", "gevent", "app:app"', '"flask", "--app", "app", "run", "--host", "0.0.0.0"')
+    assert not shown(tmp_path / "b", "missing-signals", {**parts, "app.py": app, "Dockerfile": desk})  # an image to develop with
 
 
 def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:

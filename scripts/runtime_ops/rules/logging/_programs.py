@@ -96,7 +96,13 @@ def operated(program: Program) -> bool:
     """Whether somebody operates the program, who queries what it tells: a platform's artifact places it, or an image or a compose
     file starts a grown service, or a grown worker of a job system."""
     serves = program.entrypoint.kind == "service" or program.entrypoint.framework in WORKER_PROGRAMS
-    return placed(program) or (serves and len(program.modules) >= GROWN)
+    return placed(program) or (serves and len(program.modules) >= GROWN and not _at_desks(program))
+
+
+def _at_desks(program: Program) -> bool:
+    """Whether all that starts it is a framework's development server, which is what developers look at their work with."""
+    servers = [x.server or "" for e in program.all for x in e.production if x.role == "main" and x.platform in CONTAINERS]
+    return bool(servers) and all(server.endswith("development server") for server in servers)
 
 
 LOGS_AROUND = "opentelemetry-instrument"
