@@ -124,7 +124,7 @@ def test_a_request_and_a_long_sleep_in_a_coroutine_count(tmp_path: Path, call: s
         ("store.exists()", "upload(url)", True),
         ("store.upload_from_string(name) if name else None", "upload(url)", True),
         ("if name.startswith('local:'):\n        return\n    store.exists()", "upload(url)", True),
-        ("if not name.startswith('local:'):\n        store.exists()", "upload(url)", False),  # perhaps not for this caller
+        ("if not name.startswith('local:'):\n        store.exists()", "await asyncio.sleep(0)\n    upload(url)", False),  # perhaps not here
         ("store.exists()", "await asyncio.to_thread(upload, url)", False),
     ],
 )

@@ -1,10 +1,11 @@
 """Where libraries call the program back: what serves, what makes a function a handler, a job, a command, a thread.
 
-``data/surface.json``: one row a name. ``role`` is ``serve`` (the call that serves until the process stops),
-``serve-wait`` (a wait that serves when main ends in it), ``app`` (makes an application), ``handler-decorator``,
-``job-decorator``, ``command-decorator``, ``handler-base`` (methods of subclasses are called by the library),
-``handler-registration`` (functions handed over are handlers), ``starter`` (the function runs in a thread, task or
-process of its own), ``on-signal``, ``on-exit``. A name that ends in ``.*`` covers everything below it.
+``data/surface.json``: one row a name. ``role`` is ``serve`` (the call that serves until the process stops), ``serve-
+wait`` (a wait that serves when main ends in it), ``app`` (makes an application), ``handler-decorator``, ``job-
+decorator``, ``command-decorator``, ``handler-base`` (methods of subclasses are called by the library), ``handler-
+registration`` (functions handed over are handlers), ``handler-object`` (methods of an object that is handed over are),
+``starter`` (the function runs in a thread, task or process of its own), ``on-signal``, ``on-exit``. A name that ends in
+``.*`` covers everything below it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Surface:
     kind: str = ""
     match: str = ""
     """``overrides`` for base classes, ``instances`` for those of which the library makes one for each request; ``enqueue`` where
-    the function runs later, in another process."""
+    the function runs later, in another process; for ``handler-object`` how the names of the methods begin, apart by blanks."""
     sigterm: str = ""
     """For ``serve``: ``none`` where SIGTERM is left to its default; empty: it is handled, or `servers` knows."""
 

@@ -643,7 +643,7 @@ class EntrypointFinder:
             if func in seen:
                 continue
             seen.add(func)
-            if any(site.dotted and server_run_by(site.dotted) for site in func.sites):
+            if any(site.dotted and (server_run_by(site.dotted) or surface("handler-object", site.dotted)) for site in func.sites):
                 return True
             pending.extend(e.callee for e in self.links.callees.get(func, ()) if e.how in ("call", "reference", "kept"))
         return False

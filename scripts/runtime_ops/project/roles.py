@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from runtime_ops.facts import model as m
-from runtime_ops.libraries.surface import surface
+from runtime_ops.libraries.surface import Surface, all_surfaces, surface
 from runtime_ops.plain import cached_property
 from runtime_ops.project.decorators import decorated_by, is_job
 from runtime_ops.project.development import debug_only, defined_for_debugging
@@ -74,6 +74,9 @@ class Roles:
                 if row is not None and row.match == "instances":
                     return Role(row.kind, Seed("made per request", func.name, base))
         if func.cls is not None and not func.name.startswith("__"):
+            handed = self._handed.get(func.cls)
+            if handed is not None and func.name.startswith(tuple(handed.match.split())):
+                return Role(handed.kind, Seed("handler class", func.name, handed.name))
             for base in func.cls.external_bases:
                 row = surface("handler-base", base)
                 if row is not None and not base.endswith(("threading.Thread", ".Process")):
@@ -86,6 +89,23 @@ class Roles:
                 if row is not None:
                     return Role(row.kind, Seed("handler", func.name))
         return Role("service", Seed("handler", func.name)) if func in self.answers else None
+
+    @cached_property
+    def _handed(self) -> dict[Klass, Surface]:
+        """The classes of which an object is handed to a library that calls its methods by their names, whatever class it is."""
+        found: dict[Klass, Surface] = {}
+        names = {row.name.rpartition(".")[2] for row in all_surfaces() if row.role == "handler-object"}
+        for module in in_order(self.links.modules()):
+            for func in module.functions.values():
+                for site in func.sites:
+                    last = site.dotted.rpartition(".")[2] if site.dotted is not None else ""
+                    row = surface("handler-object", site.dotted) if site.dotted is not None and last in names else None
+                    for given in (*site.call.args, *(value for _, value in site.call.keywords)) if row is not None else ():
+                        value = self.links.names.value(given, func)
+                        klass = value.target if value is not None and value.kind == "instance" else None
+                        if row is not None and isinstance(klass, Klass):
+                            found |= {k: row for k in klass.ancestry if isinstance(k, Klass)}
+        return found
 
     def _made(self, klass: Klass) -> bool:
         """Whether any call of the project makes the class (or one below it): a servicer that nobody makes serves nothing."""

@@ -12,6 +12,7 @@ from runtime_ops.libraries.blocking import Blocking, blocks_loop
 from runtime_ops.libraries.timeouts import waits
 from runtime_ops.project.build import Project
 from runtime_ops.project.deadlines import not_blocking
+from runtime_ops.project.decorators import decorated_by
 from runtime_ops.project.mains import is_main
 from runtime_ops.project.model import Func, Origin, Site, own_expressions
 from runtime_ops.project.source_text import source_of
@@ -45,7 +46,8 @@ SHORT_COMMANDS = frozenset(
     sismember scard zadd zrem zscore zcard lpush rpush lpop rpop llen publish ping getset getdel set_many get_many""".split()
 )
 """Commands that do not wait, and whose answers do not grow with what is stored."""
-NEAR = 3  # plain functions between a coroutine and the call that blocks
+NEAR = 3  # plain functions between a coroutine and the call that blocks, whose callers are all coroutines
+DEEP = 12  # plain functions between a coroutine and the call that blocks
 SHORT = 0.1  # seconds of sleep that nobody notices
 LONG_NAME = 60
 LONG = 0.5  # seconds of sleep that everybody who waits does
@@ -57,6 +59,9 @@ ELSEWHERE = (
     "smtplib.", "imaplib.", "ftplib.", "paramiko.", "git.Repo.clone_from",
 )  # fmt: skip
 """What asks a service of somebody else over the Internet: tens of milliseconds where all is well, and as long as it likes else."""
+
+TRACING = ("sentry_sdk.trace", "newrelic.agent.", "ddtrace.", "opentelemetry.", "elasticapm.", "staticmethod", "classmethod")
+"""How the decorators begin that run a function where it is called."""
 
 
 @RULE.check
@@ -209,28 +214,44 @@ def _on_the_loop(project: Project, site: Site) -> bool:
 
 
 def _through_helpers(project: Project, site: Site) -> Iterator[tuple[Site, Site]]:
-    """The calls in coroutines that serve, of a plain function which asks somebody else over the Internet on every way through it,
-    by itself or by what it calls, with that call. Others may call the function from a thread or a program without a loop."""
-    if site.function.facts.is_async or not _on_every_way(site):
+    """The calls in coroutines that serve, of a plain function which asks somebody else over the Internet, by itself or by what it
+    calls, with that call: on every way through it, or on some where the coroutine awaits nothing, so that all of its work is done
+    on the loop. Others may call the function from a thread or a program without a loop."""
+    if site.function.facts.is_async:
         return
-    level = [site.function]
+    level = {site.function: _on_every_way(site)}
     seen = set(level)
-    for _ in range(NEAR):
-        above: list[Func] = []
-        for func in level:
+    for _ in range(DEEP):
+        above: dict[Func, bool] = {}
+        for func, always in level.items():
             nested = func.parent is not None and not func.parent.is_module
-            if func.is_module or func.facts.decorators or nested:
+            if func.is_module or nested or not _as_it_is(project, func):
                 continue
             for edge in project.links.callers.get(func, ()):
-                if edge.how != "call" or edge.site.weak or edge.site.targets != (func,) or not _on_every_way(edge.site):
+                if edge.how != "call" or edge.site.weak or edge.site.targets != (func,):
                     continue
+                every = always and _on_every_way(edge.site)
                 if not edge.caller.facts.is_async:
                     if edge.caller not in seen:
                         seen.add(edge.caller)
-                        above.append(edge.caller)
-                elif _on_the_loop(project, edge.site) and not _in_lambda(edge.site):
+                        above[edge.caller] = every
+                elif (every or _awaits_nothing(edge.caller)) and _on_the_loop(project, edge.site) and not _in_lambda(edge.site):
                     yield edge.site, site
         level = above
+
+
+def _as_it_is(project: Project, func: Func) -> bool:
+    """Whether no decorator may run the function elsewhere."""
+    return all(
+        (name := decorated_by(decorator, func, project.links)) is not None and name.startswith(TRACING)
+        for decorator in func.facts.decorators
+    )
+
+
+def _awaits_nothing(func: Func) -> bool:
+    """Whether a coroutine is a plain function but for its name."""
+    waits = any(isinstance(node, m.Await) for place in func.places for expr in own_expressions(place.stmt) for node in m.walk(expr))
+    return not waits and not any(isinstance(place.stmt, m.For | m.With) and place.stmt.is_async for place in func.places)
 
 
 def _on_every_way(site: Site) -> bool:

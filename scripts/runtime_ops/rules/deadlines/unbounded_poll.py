@@ -36,6 +36,8 @@ FETCHES = re.compile(
 """Methods of a client of unknown class that ask for a state."""
 ENDS_THERE = frozenset({"activeDeadlineSeconds", "active_deadline_seconds"})
 """How a job is given a deadline where it runs (Kubernetes API, JobSpec)."""
+READS = frozenset({"recv", "recvfrom", "read", "readline", "read1"})
+LEAVES = frozenset({"break", "return", "raise"})
 THREADS = frozenset({"threading.Thread", "multiprocessing.Process", "multiprocessing.context.Process"})
 SUPERVISES = frozenset("poll is_alive returncode exitcode waitpid wait".split())
 
@@ -109,7 +111,7 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
         return False
     if counts_attempts(loop, func) is not None or _clocked(loop) or _measured(loop, func) or _clocked_below(loop, func):
         return False
-    if literal and _once_unless_asked(loop):
+    if literal and (_once_unless_asked(loop) or _reads_to_the_end(loop, func)):
         return False
     if any(site.method in SUPERVISES and _of_process(site) for site in sites_in(loop.test, func)):
         return False
@@ -119,6 +121,23 @@ def _polls(project: Project, func: Func, place: Place) -> bool:
     if not literal and not _outside(loop, func):
         return False
     return all(project.outer_limits.around(s, s.awaited) is None for s in pauses)
+
+
+def _reads_to_the_end(loop: m.While, func: Func) -> bool:
+    """``data = sock.recv(4096)``, ``if not data: break``: it takes in what comes until the peer is done, and asks for no state."""
+    read = {
+        target.id
+        for site in sites_in(loop.body, func)
+        if site.method in READS and isinstance(site.stmt, m.Assign)
+        for target in site.stmt.targets
+        if isinstance(target, m.Name)
+    }
+    return any(
+        isinstance(stmt, m.If)
+        and not ends(stmt.body).isdisjoint(LEAVES)
+        and any(isinstance(n, m.Name) and n.id in read for n in m.walk(stmt.test))
+        for stmt in loop.body
+    )
 
 
 def _empties(loop: m.While) -> bool:
