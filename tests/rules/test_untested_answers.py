@@ -162,3 +162,44 @@ def news():
     return front_page()
 """)
     assert [f.confidence for f in said(tmp_path, "ignored-outcome", files)] == ["possible"]
+
+
+PAGES = """
+def ask(url):
+    answer = requests.get(url, timeout=3)
+{looks}    return answer.json()
+
+
+@app.get("/items")
+def items():
+    found = ask("http://shelf/items")
+{takes}
+"""
+EMPTY = "    return str(len(found.get('items', [])))"
+
+
+@pytest.mark.parametrize(
+    ("looks", "takes", "told"),
+    [
+        ("", EMPTY, True),
+        ("", EMPTY.replace("[]", "None"), False),  # None fails, or is looked for
+        ("", EMPTY.replace("found.get('items', [])", "found['items']"), False),
+        ("", "    if 'error' in found:\n        return ''\n" + EMPTY, False),
+        ("", "    print(found.get('status'))\n" + EMPTY, False),
+        ("    answer.raise_for_status()\n", EMPTY, False),
+    ],
+)
+def test_an_empty_list_in_place_of_an_error(tmp_path: Path, looks: str, takes: str, told: bool) -> None:
+    found = shown(tmp_path, "ignored-outcome", served(PAGES.format(looks=looks, takes=takes)))
+    assert [f.severity for f in found] == (["medium"] if told else [])
+
+
+def test_an_empty_list_in_the_function_that_asks(tmp_path: Path) -> None:
+    body = """
+@app.get("/items")
+def items():
+    found = requests.get("http://shelf/items", timeout=3).json().get("answer", {}).get("items", [])
+    return str(len(found))
+"""
+    assert shown(tmp_path / "a", "ignored-outcome", served(body))
+    assert not said(tmp_path / "b", "ignored-outcome", served(body.replace("[])", "None) or None")))

@@ -47,6 +47,8 @@ CONTENT_NAMES = frozenset("download file attachment image media payload key cert
 """Words of functions whose answer is taken as it is."""
 CACHES = re.compile(r"(?i)cache|redis|memcache")
 
+MISSING = "takes an empty list where {} is not there"
+
 
 class Taken(NamedTuple):
     """``site``: the request; ``does``: what becomes of the content; ``line``: where; ``sure``: whether an error surely passes for it:
@@ -67,6 +69,72 @@ def untested_answers(project: Project) -> Iterator[Taken]:
                     taken = _taken(site)
                     if taken is not None:
                         yield taken
+
+
+def taken_for_nothing(project: Project) -> Iterator[Taken]:
+    """The first place of each request where of what was parsed a list is taken that is empty where it is not there:
+    ``answer.json().get("items", [])``, in the function that asks or in those that it gives the whole to."""
+    for dotted, sites in project.links.by_dotted.items():
+        if any(ASKS.match(name) for name in spellings(dotted)):
+            for site in sites:
+                if site.used and not _by_itself(project.links, site):
+                    found = _empty(project.links, site)
+                    if found is not None:
+                        yield found
+
+
+def _empty(links: Links, site: Site) -> Taken | None:
+    answer = _Answer(site)
+    name = answer.name
+    if (name is None and not _chained(site)) or (name is not None and ("." in name or _looked_at(site.function, name))):
+        return None
+    returned = False
+    for place in site.function.places:
+        answer.learn(place.stmt)
+        for expr in own_expressions(place.stmt):
+            for node in m.walk(expr):
+                if _empty_part(node) and isinstance(node, m.Call) and answer.grade(node) == "maybe":
+                    told = _found_out(answer, place, parsed=True)
+                    return None if told else Taken(site, MISSING.format(source_of(node.args[0])), node.line, True)
+        if isinstance(place.stmt, m.Return) and answer.grade(place.stmt.value) == "json":
+            returned = True
+    if not returned or _found_out(answer, place, parsed=True):
+        return None
+    used = [_part_of(edge.site) for edge in links.callers.get(site.function, ()) if edge.how == "call"]
+    first = used[0] if used else None
+    return Taken(site, MISSING.format(first[0]), first[1], True) if first is not None and all(used) else None
+
+
+def _part_of(call: Site) -> tuple[str, int] | None:
+    """The key, and line, by which a caller takes a list of what it is given; None where it asks for anything that must be there."""
+    stmt = call.stmt
+    value = stmt.value if isinstance(stmt, m.Assign) else None
+    value = value.value if isinstance(value, m.Await) else value
+    if value is not call.call or not isinstance(stmt, m.Assign) or len(stmt.targets) != 1 or not isinstance(stmt.targets[0], m.Name):
+        return None
+    name, found = stmt.targets[0].id, None
+    for place in call.function.places:
+        for expr in own_expressions(place.stmt):
+            for node in m.walk(expr):
+                if isinstance(node, m.Subscript) and isinstance(node.value, m.Name) and node.value.id == name:
+                    return None
+                if isinstance(node, m.Compare) and any(isinstance(right, m.Name) and right.id == name for right in node.rights):
+                    return None
+                if isinstance(node, m.Call) and isinstance(node.func, m.Name) and node.func.id == f"{name}.get":
+                    if any(text.lower() in BODY_TELLS for text in m.texts(node.args[:1])):
+                        return None
+                    if _empty_part(node):
+                        found = found or (source_of(node.args[0]), node.line)
+    return found
+
+
+def _empty_part(node: object) -> bool:
+    """``….get("items", [])``."""
+    if not isinstance(node, m.Call) or len(node.args) != 2:
+        return False
+    method = node.func.id.rpartition(".")[2] if isinstance(node.func, m.Name) else node.func.name if isinstance(node.func, m.Attr) else ""
+    default = node.args[1]
+    return method == "get" and isinstance(default, m.Sequence) and not default.items
 
 
 def _by_itself(links: Links, site: Site) -> bool:

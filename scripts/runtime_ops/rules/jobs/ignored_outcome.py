@@ -19,7 +19,7 @@ from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._ways import likely_way
 from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
 from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
-from runtime_ops.rules.jobs._untested_answers import Taken, untested_answers
+from runtime_ops.rules.jobs._untested_answers import Taken, taken_for_nothing, untested_answers
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
 from runtime_ops.rules.startup._reads import for_development
 
@@ -40,6 +40,7 @@ def check(project: Project) -> Iterator[Finding]:
     # the answers of one client in one file are dropped by one habit
     yield from together(f for site in _written(project) if (f := _response(project, site)) is not None)
     yield from together(f for taken in untested_answers(project) if (f := _untested(project, taken)) is not None)
+    yield from together(f for taken in taken_for_nothing(project) if (f := _untested(project, taken)) is not None)
     for site in project.links.sites(*PARTIAL):
         if site.used or _one_byte(site) or _to_pipe(site) or not _runs(project, site.function):
             continue
