@@ -170,6 +170,9 @@ MAIL = HEAD + "from django.core.mail import EmailMessage\n" + VIEW + "    messag
         ({"settings.py": "EMAIL_BACKEND = 'django.core.mail.backends.console.EmailBackend'\n"}, None),
         ({}, "app.py"),
         ({"settings.py": "EMAIL_HOST = 'mail'\nEMAIL_TIMEOUT = 5\n"}, None),
+        ({"settings.py": "MAILERS = {'default': {'OPTIONS': {'host': 'mail'}}}\n"}, "settings.py"),
+        ({"settings.py": "MAILERS = {'default': {'OPTIONS': {'host': 'mail', 'timeout': 5}}}\n"}, None),
+        ({"settings.py": "MAILERS = {'default': {'OPTIONS': {'timeout': 5}}, 'bulk': {}}\n"}, "settings.py"),
     ],
 )
 def test_mail_is_told_at_the_settings_of_production(tmp_path: Path, settings: dict[str, str], path: str | None) -> None:

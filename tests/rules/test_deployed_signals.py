@@ -77,9 +77,10 @@ def test_a_service_is_told_at_its_application(tmp_path: Path) -> None:
         {"requirements.txt": "flask\nstatsd==4\n"},
         {"other.py": "import company.telemetry\n"},
         {".env.example": "DD_AGENT_HOST=localhost\n"},
+        {"uwsgi.ini": "[uwsgi]\nstats = 127.0.0.1:9191\n"},
         {"docker-compose.yml": "services:\n  web:\n    build: .\n  prometheus:\n    image: prom/prometheus\n"},
     ],
-    ids=["requirement", "import", "variable", "image"],
+    ids=["requirement", "import", "variable", "server", "image"],
 )
 def test_whatever_names_something_that_measures_leaves_it_open(tmp_path: Path, more: dict[str, str]) -> None:
     assert not shown(tmp_path, "missing-signals", {**SERVED, **PLACED, **more})

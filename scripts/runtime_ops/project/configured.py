@@ -37,6 +37,11 @@ class Configuration:
             if "constructor" in row.where and not parameter.isupper():
                 continue  # of both kinds the settings are in capitals
             outer, _, inner = parameter.rpartition(".")
+            if ".*." in parameter:
+                at_each = self._of_each(parameter, row)
+                if at_each is not None:
+                    return at_each
+                continue
             for found in self.named(outer.rpartition(".")[2] or inner):
                 if "OPTIONS" in parameter.split(".") and found.name != "OPTIONS":
                     continue  # Django's key; other names that end so mean other things
@@ -55,6 +60,16 @@ class Configuration:
                         return limits
                 else:
                     return self.judge.given(found.expr, found.function, row, inner, "config", found.line)
+        return None
+
+    def _of_each(self, parameter: str, row: Wait) -> Deadline | None:
+        """The limit of a setting that holds one mapping for each of several things, ``MAILERS.*.OPTIONS.timeout``, where each has one."""
+        setting, _, within = parameter.partition(".*.")
+        for found in self.named(setting):
+            each = [value for _, value in found.expr.items] if isinstance(found.expr, m.Mapping) else []
+            limits = [part for value in each if (part := _within(value, within.split("."))) is not None]
+            if each and len(limits) == len(each):
+                return self.judge.given(limits[0], found.function, row, within.rpartition(".")[2], "config", found.line)
         return None
 
     def named(self, parameter: str) -> list[Configured]:
@@ -107,6 +122,17 @@ class Configuration:
                                     if isinstance(target, m.Name):
                                         add(target.id, stmt.value, func, stmt.line)
         return index
+
+
+def _within(expr: m.Expr, keys: list[str]) -> m.Expr | None:
+    """What a mapping of mappings holds below some keys."""
+    for key in keys:
+        items = expr.items if isinstance(expr, m.Mapping) else ()
+        found = next((value for k, value in items if isinstance(k, m.Const) and k.value == key), None)
+        if found is None:
+            return None
+        expr = found
+    return expr
 
 
 def _configures(func: Func) -> bool:

@@ -99,6 +99,10 @@ def remedy_for(wait: WaitSite) -> str:
         return f"{member} takes no limit: put an outer deadline around it, or use a call that takes one"
     if wait.dotted.startswith("django.core.cache.") and "OPTIONS.socket_timeout" in row.parameters:
         return "set OPTIONS.socket_timeout here (django-redis: SOCKET_TIMEOUT, SOCKET_CONNECT_TIMEOUT), below the limit of whoever waits"
+    if wait.place.text == "MAILERS":
+        return "set OPTIONS.timeout of each mailer, below the limit of whoever waits for this"
+    if "EMAIL_TIMEOUT" in row.parameters:
+        return "set EMAIL_TIMEOUT here, below the limit of whoever waits for this"
     if wait.construction is not None and not set(row.wrappers).isdisjoint(spellings(wait.construction.name)):
         return f"hand it {row.constructors[0]}({row.parameters[0]}=…), below the limit of whoever waits for this"
     where = "where the client is constructed" if "constructor" in row.where and "call" not in row.where else "here"

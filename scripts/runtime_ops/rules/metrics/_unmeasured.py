@@ -22,6 +22,9 @@ EXPOSED = ("# HELP ", "# TYPE ")
 """How the lines begin that say what a number of Prometheus's text format is."""
 BROKERS = frozenset("celery rq rqworker dramatiq arq huey_consumer huey_consumer.py taskiq faust".split())
 """Workers that take from a queue, by program."""
+UWSGI_NUMBERS = ("stats", "stats-push", "stats-server", "metric", "enable-metrics", "carbon", "snmp")
+"""Options by which uWSGI gives or sends the numbers that it keeps of every worker: requests, their time, exceptions (uWSGI 2.0,
+core/metrics.c, core/stats.c)."""
 TAKES = frozenset("blpop brpop brpoplpush blmove bzpopmin xreadgroup receive_message receive_messages basic_consume basic_get".split())
 """Methods of clients that take the next item of a list, a stream or a queue outside of the process."""
 
@@ -68,6 +71,8 @@ def _words(project: Project) -> Iterator[str]:
         for container in (c for w in manifest.workloads for c in w.containers):
             yield from (variable.name for variable in container.env)
             yield container.image.text if container.image is not None else ""
+    for config in project.artifacts_of(a.UwsgiConfig):
+        yield from ("uwsgi metrics" for option in UWSGI_NUMBERS if config.get(option) is not None)
     for dotenv in project.artifacts_of(a.DotenvFile):
         yield from (variable.name for variable in dotenv.variables)
 
