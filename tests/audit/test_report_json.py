@@ -9,6 +9,7 @@ import jsonschema
 import made_reports as made
 import pytest
 
+from runtime_ops.cli.audit import exit_code
 from runtime_ops.findings import (
     CONCERNS,
     CONFIDENCES,
@@ -110,6 +111,13 @@ def test_drill_settles_what_reading_could_not() -> None:
     assert merged["settled"] == ["health"]
     found = json.loads(json_format.render(report, LINKS, merged))
     jsonschema.Draft202012Validator(schema()).validate(found)
+
+
+@pytest.mark.parametrize(("verdict", "level", "code"), [("broken", "high", 1), ("kept", "high", 0), ("broken", "never", 0)])
+def test_a_promise_that_broke_in_a_run_fails_the_audit(verdict: str, level: str, code: int) -> None:
+    scenario = {"name": "readiness", "promise": "health", "verdict": verdict, "reason": "", "evidence": []}
+    report, merged = with_drill(made.report(entrypoints=made.shop().entrypoints), drill(scenarios=[scenario]))
+    assert exit_code(report, level, allow_incomplete=False, drill=merged) == code
 
 
 def test_drill_of_an_unknown_entrypoint_or_schema() -> None:

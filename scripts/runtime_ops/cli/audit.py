@@ -28,7 +28,8 @@ DRILL_LIMIT = 20_000_000
 PIECE = 1_000_000
 
 EPILOG = """\
-exit codes: 0 no finding at or above the --fail-on level, 1 findings, 2 wrong usage or configuration,
+exit codes: 0 no finding at or above the --fail-on level, 1 findings, or a promise that broke in the run of --with-drill,
+            2 wrong usage or configuration,
             3 the audit is incomplete: a file could not be read, or a rule failed (see --allow-incomplete)
 
 configuration: [tool.runtime-operations] in PATH/pyproject.toml, or PATH/.runtime-operations.toml
@@ -150,7 +151,7 @@ def audited(arguments: argparse.Namespace, colour: bool) -> tuple[str, int]:
         except ValueError as error:
             raise UsageError(f"--with-drill {arguments.with_drill}: {error}") from None
     fail_on = arguments.fail_on or configuration.fail_on or DEFAULT_FAIL_ON
-    return rendered(report, arguments, colour, merged), exit_code(report, fail_on, arguments.allow_incomplete)
+    return rendered(report, arguments, colour, merged), exit_code(report, fail_on, arguments.allow_incomplete, merged)
 
 
 def judges() -> tuple[Any, dict[str, Rule]]:
@@ -184,12 +185,14 @@ def rendered(report: Report, arguments: argparse.Namespace, colour: bool, drill:
     return text.render(report, called(), colour)
 
 
-def exit_code(report: Report, fail_on: str, allow_incomplete: bool) -> int:
-    """3 for an incomplete audit, else 1 when a finding is at or above the level, else 0."""
+def exit_code(report: Report, fail_on: str, allow_incomplete: bool, drill: dict[str, Any] | None = None) -> int:
+    """3 for an incomplete audit, else 1 when a finding is at or above the level or the run of ``drill`` broke a promise, else 0."""
     if not report.complete and not allow_incomplete:
         return INCOMPLETE
     if fail_on == "never":
         return OK
+    if drill is not None and drill["broken"]:
+        return FINDINGS  # what broke in a run is broken, whatever level was asked for
     level = SEVERITIES.index(fail_on)
     return FINDINGS if any(SEVERITIES.index(finding.severity) <= level for finding in report.findings) else OK
 

@@ -28,13 +28,15 @@ def merge(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"the {name}'s report has schema {found!r}; expected 1")
     merged = copy.deepcopy(report)
     entrypoint = _drilled(merged, drill)
-    settled, disagreements = [], []
+    settled, broken, disagreements = [], [], []
     for clause in entrypoint.get("contract", []):
         promise, read = clause["promise"], clause["verdict"]
         scenarios = [s for s in drill.get("scenarios", []) if s["promise"] == promise and s["verdict"] in PROVES]
         if not scenarios:
             continue
         run = "broken" if any(s["verdict"] == "broken" for s in scenarios) else "met"
+        if run == "broken":
+            broken.append(promise)
         evidence = clause.setdefault("evidence", [])
         if read == "unknown":
             clause["verdict"] = run
@@ -51,6 +53,7 @@ def merge(report: dict[str, Any], drill: dict[str, Any]) -> dict[str, Any]:
         "entrypoint": entrypoint.get("id"),
         "complete": bool(drill.get("complete")),
         "settled": settled,
+        "broken": broken,
         "disagreements": disagreements,
     }
     return merged
