@@ -2,24 +2,25 @@
 
 Tried only after the file did not parse. What is rewritten says nothing about run time: type parameters
 (``class A[T](B)``, ``def f[T](x)``, PEP 695), ``type X = …`` statements, ``except A, B:`` without parentheses (PEP
-758), and quotes of the own kind nested in an f-string's braces (PEP 701). Line numbers stay as they are.
+758), and what only newer f-strings hold in their braces (PEP 701, `newer_fstrings`). Line numbers stay as they are.
 """
 
 from __future__ import annotations
 
 import re
 
+from runtime_ops.facts.newer_fstrings import rewritten_fstrings
+
 TYPE_PARAMETERS = re.compile(r"^(\s*(?:async\s+def|def|class)\s+\w+)\[", re.M)
 TYPE_STATEMENT = re.compile(r"^(\s*)type\s+(\w+)\s*(\[[^\]=]*\])?\s*=", re.M)
 EXCEPT_LIST = re.compile(r"^(\s*except\*?)\s+([\w.]+(?:\s*,\s*[\w.]+)+)\s*:", re.M)
-FSTRING = re.compile(r"\b(?:[fF][rR]?|[rR][fF])(\"\"\"|'''|\"|')")
 
 
 def rewritten(text: str) -> str:
     """The text with newer syntax rewritten; the same text when nothing was found."""
     text = EXCEPT_LIST.sub(lambda f: f"{f.group(1)} ({f.group(2)}):", text)
     text = TYPE_STATEMENT.sub(lambda f: f"{f.group(1)}{f.group(2)} =", text)
-    return _nested_quotes(_type_parameters(text))
+    return rewritten_fstrings(_type_parameters(text))
 
 
 def _type_parameters(text: str) -> str:
@@ -38,49 +39,3 @@ def _type_parameters(text: str) -> str:
         place = end
     parts.append(text[place:])
     return "".join(parts)
-
-
-def _nested_quotes(text: str) -> str:
-    """In an f-string's braces, turn quotes of the string's own kind into the other kind."""
-    parts: list[str] = []
-    place = 0
-    for found in FSTRING.finditer(text):
-        if found.start() < place:
-            continue
-        quote = found.group(1)
-        end, body = _fstring(text, found.end(), quote)
-        parts.append(text[place : found.end()])
-        parts.append(body)
-        place = end
-    parts.append(text[place:])
-    return "".join(parts)
-
-
-def _fstring(text: str, start: int, quote: str) -> tuple[int, str]:
-    """The place of the closing quote of an f-string that begins at ``start``, and its body rewritten."""
-    other = "'" if quote[0] == '"' else '"'
-    depth, place = 0, start
-    body: list[str] = []
-    while place < len(text):
-        letter = text[place]
-        if depth == 0 and text.startswith(quote, place):
-            return place, "".join(body)
-        if depth == 0 and letter == "\n" and len(quote) == 1:
-            break  # no string that is closed: leave it as it is
-        if letter == "\\" and place + 1 < len(text):
-            body.append(text[place : place + 2] if depth == 0 else "")
-            place += 2
-            continue
-        if letter == "{":
-            if depth == 0 and text.startswith("{{", place):
-                body.append("{{")
-                place += 2
-                continue
-            depth += 1
-        elif letter == "}" and depth:
-            depth -= 1
-        body.append(
-            other if depth and letter == quote[0] else " " if depth and letter == "\n" and len(quote) == 1 else letter
-        )
-        place += 1
-    return start, ""
