@@ -38,6 +38,8 @@ _TELLERS = frozenset(
     add_parser exit fail append_message""".split()
 )
 """Functions that tell a text to somebody."""
+_ASKED = ("environ.get", "getenv")
+"""Calls that give a variable's value, or else their second argument."""
 _VALUED = ("-W", "-X")
 _BEFORE = frozenset("exec nohup nice env sudo uv poetry pipenv run".split())
 _MAX_TEXT = 160
@@ -190,6 +192,8 @@ def path_text(links: Links, expr: m.Expr, func: Func, depth: int = 0) -> str:
     """The text of a path, also of one that is put together: ``os.path.join(here, "job.py")``, ``str(HERE / "job.py")``."""
     if depth < 4:
         if isinstance(expr, m.Call):
+            if isinstance(expr.func, m.Name) and expr.func.id.endswith(_ASKED):
+                return path_text(links, expr.args[1], func, depth + 1) if len(expr.args) > 1 else UNKNOWN
             parts = expr.args if isinstance(expr.func, m.Name) and expr.func.id.endswith("path.join") else expr.args[:1]
             inner = expr.func.value if isinstance(expr.func, m.Attr) else None
             if isinstance(expr.func, m.Name) and expr.func.id.rpartition(".")[2] in ("as_posix", "resolve", "absolute"):

@@ -157,17 +157,18 @@ class Follower:
             bare = unwrap(begun.words).words
             key = f"{begun.words[0].path}:{begun.words[0].line}"
             name = base_name(bare[0].text) if bare else ""
-            if key in way.running or not (name in SHELLS or self.programs.known(name)):
+            script = begun.background and name.endswith(".py")  # what a start script leaves running beside the server
+            if key in way.running or not (script or name in SHELLS or self.programs.known(name)):
                 continue
-            inner = replace(way, running=way.running | {key}, development=way.development or begun.development, probes=())
-            if begun.replaces:
-                inner = replace(inner, probes=way.probes)
-            else:
+            # what the program waits for is the container's work: its probe asks that
+            probes = () if begun.background else way.probes
+            inner = replace(way, running=way.running | {key}, development=way.development or begun.development, probes=probes)
+            if not begun.replaces:
                 word = begun.words[0]
                 link = Link(word.path, word.line, base_name(word.text))
                 inner = replace(inner, alone=False, background=way.background or begun.background).through_shell("unknown", link)
             launches = self.follow(inner, begun.words, depth + 1)
-            if not any(x.server is not None or (begun.replaces and x.target.path is not None) for x in launches):
+            if not any(x.server is not None or ((begun.replaces or script) and x.target.path is not None) for x in launches):
                 continue
             made.extend(launches)
             replaced = replaced or (begun.replaces and always and not begun.development)

@@ -69,9 +69,21 @@ def written(links: Links, site: Site) -> list[Words]:
         return []
     shell = call.keyword("shell")
     if site.dotted in _TEXTS or (isinstance(shell, m.Const) and shell.value is True):
+        joined = _joined(given)
+        if joined is not None:
+            ways = reader.lists(joined, at)
+            return [x._replace(words=("/bin/sh", "-c", " ".join(x.words))) for x in ways if x.words and not x.words[0].startswith(OPEN)]
         text = text_of(links, given, at.function).replace(UNKNOWN, OPEN)
         return [Words(("/bin/sh", "-c", text))] if not text.startswith(OPEN) else []
     return reader.lists(given, at)
+
+
+def _joined(expr: m.Expr) -> m.Expr | None:
+    """The list in ``" ".join(words)``."""
+    if not isinstance(expr, m.Call) or len(expr.args) != 1 or not isinstance(expr.func, m.Attr) or expr.func.name != "join":
+        return None
+    between = expr.func.value
+    return expr.args[0] if isinstance(between, m.Const) and between.value == " " else None
 
 
 def for_development(steps: tuple[Step, ...]) -> bool:
