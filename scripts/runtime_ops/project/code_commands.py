@@ -18,6 +18,9 @@ from runtime_ops.project.entrypoints import Closure, command_name, is_command, i
 from runtime_ops.project.model import Func, Module, Site
 
 _NOT_WAITED = frozenset(("subprocess.Popen", "os.popen"))
+_DEAF = frozenset(("os.system", "subprocess.call", "subprocess.run", "subprocess.check_call", "subprocess.check_output"))
+"""Calls that wait for the child and give nobody its number: what signals the program does not reach the child by them."""
+_HANDLES = ("signal.signal", "asyncio.AbstractEventLoop.add_signal_handler")
 _WAITS = frozenset(("wait", "communicate", "poll"))
 _RELOADERS = re.compile(r"autoreload|run_with_reloader|watchfiles|hupper|livereload")
 _MOST_ABOVE = 200  # functions looked through above a call
@@ -33,6 +36,8 @@ class Started(NamedTuple):
     """``os.exec*``: the program becomes it."""
     background: bool
     """Nothing waits for it."""
+    deaf: bool
+    """The program waits for it in a call that cannot tell it of a signal."""
     development: bool
 
 
@@ -67,10 +72,18 @@ class CodeCommands:
                         site.function,
                         (site.dotted or "").startswith("os.exec"),
                         _left_alone(site),
+                        self._deaf(site),
                         development or wc.for_development(site.steps) or development_path(site.path),
                     )
                 )
         return tuple(made)
+
+    def _deaf(self, site: Site) -> bool:
+        """Whether the program waits in the call and installs no handler: those of Python run when ``os.system`` has come back, and
+        others may end the child (CPython 3.13, subprocess.run kills it on any exception)."""
+        if site.dotted not in _DEAF:
+            return False
+        return site.dotted == "os.system" or not any(True for _ in self.links.sites(*_HANDLES))
 
     def of(self, program: Resolved, given: tuple[str, ...]) -> Iterator[tuple[Started, bool]]:
         """What a program of the repository starts, ``given`` its arguments, each with whether it always comes to it (its main

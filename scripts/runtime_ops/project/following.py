@@ -166,7 +166,8 @@ class Follower:
             if not begun.replaces:
                 word = begun.words[0]
                 link = Link(word.path, word.line, base_name(word.text))
-                inner = replace(inner, alone=False, background=way.background or begun.background).through_shell("unknown", link)
+                inner = replace(inner, alone=False, background=way.background or begun.background)
+                inner = inner.through_shell("parent" if begun.deaf and not begun.background else "unknown", link)
             launches = self.follow(inner, begun.words, depth + 1)
             if not any(x.server is not None or ((begun.replaces or script) and x.target.path is not None) for x in launches):
                 continue

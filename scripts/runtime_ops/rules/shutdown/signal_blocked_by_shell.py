@@ -145,9 +145,13 @@ def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, turns: bo
     link = launch.shell_link or launch.chain[-1]
     # load that is made, not work that is done; a clock that puts work into queues; a pause as long as the grace, before the signal
     idle = entrypoint.framework == "locust" or is_clock(launch.argv) or _drained_before(project, launch)
+    code = link.path.endswith(".py")
+    parent = f"{link.path} is" if code else "the shell is"
     how = (
         "is started with & and waited for"
         if launch.background
+        else "runs as the child of a Python program that waits for it"
+        if code
         else "runs as the child of a shell that does not replace itself"
     )
     told = (
@@ -159,10 +163,12 @@ def _finding(project: Project, entrypoint: Entrypoint, launch: Launch, turns: bo
         link.line,
         told
         if turns
-        else f"{launch.program} {how}: the shell is what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
+        else f"{launch.program} {how}: {parent} what the platform signals, it passes no SIGTERM on, so the {entrypoint.kind} "
         "runs until SIGKILL at the end of the grace period",
         "trap TERM, run the program in the background, forward the signal to it and wait; or let the platform's scheduler run it"
         if turns
+        else f"become it as the last thing that the program does: os.execvp({launch.program!r}, words)"
+        if code
         else 'start it by exec (exec form CMD ["…"], or exec as the script\'s last command), or trap TERM, forward it and wait',
         severity="low" if idle else "medium" if launch.platform in BY_HAND else None,
         confidence=("certain" if launch.platform in ("dockerfile", "compose", "kubernetes") else "likely") if sure else "possible",
