@@ -128,3 +128,17 @@ def test_a_configuration_to_copy_from_is_no_real_server(tmp_path: Path) -> None:
     unit = "[Service]\nExecStart=/usr/bin/gunicorn --chdir /app shop.wsgi:app\n"
     assert certain(tmp_path / "a", "dev-server", {**files, "contrib/shop.service": unit})
     assert not certain(tmp_path / "b", "dev-server", {**files, "shop.service": unit})
+
+
+@pytest.mark.parametrize(
+    ("wait", "silent"),
+    [
+        ("signal.sigwait({signal.SIGTERM, signal.SIGINT})", True),
+        ("while True:\n    got = signal.sigwait([signal.SIGTERM, signal.SIGHUP])\n    if got == signal.SIGTERM:\n        break", True),
+        ("while True:\n    signal.sigwait([signal.SIGHUP])", False),
+        ("while True:\n    time.sleep(9)", False),
+    ],
+)
+def test_a_signal_that_the_program_waits_for(tmp_path: Path, wait: str, silent: bool) -> None:
+    code = f"import signal\nimport time\n\nsignal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})\n{wait}\n"
+    assert not said(tmp_path, "unhandled-termination", {"work.py": code, "Dockerfile": IMAGE}) is silent

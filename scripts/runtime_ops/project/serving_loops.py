@@ -21,7 +21,7 @@ WAITING = frozenset(
     (
         "sleep wait get recv recvfrom recv_json recv_multipart poll accept receive_message receive_messages read readline "
         "get_message xread xreadgroup blpop brpop blmove brpoplpush consume select pop fetch run_pending pull receive "
-        "receive_many dequeue reserve get_job work run"
+        "receive_many dequeue reserve get_job work run sigwait sigwaitinfo sigtimedwait pause"
     ).split()
 )
 """Methods by which a turn waits for work or for time to pass."""

@@ -17,6 +17,8 @@ from runtime_ops.project.links import Links
 from runtime_ops.project.model import Func, Klass, Module, Site
 
 TERMINATION = frozenset(("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"))
+WAITS = frozenset(("signal.sigwait", "signal.sigwaitinfo", "signal.sigtimedwait"))
+"""Calls in which a thread takes a signal that is blocked (CPython 3.13, signal)."""
 RAISING_CALLS = frozenset(("sys.exit", "exit", "quit", "os._exit", "os.abort"))
 
 
@@ -35,8 +37,8 @@ class Act:
 class Registration:
     """One registration of a signal handler.
 
-    ``signals``: names as ``SIGTERM``; empty when they cannot be read. ``how``: ``signal`` (`signal.signal`) or ``loop``
-    (``add_signal_handler``). ``handler``: the project's function when it is one. ``disposition``: ``SIG_IGN`` or
+    ``signals``: names as ``SIGTERM``; empty when they cannot be read. ``how``: ``signal`` (`signal.signal`), ``loop``
+    (``add_signal_handler``) or ``wait`` (``sigwait``, behind which the program itself does what there is to do). ``handler``: the project's function when it is one. ``disposition``: ``SIG_IGN`` or
     ``SIG_DFL`` when that is set. ``lambda_``: the lambda's body. ``callback``: dotted name of a library's bound method
     handed over (``asyncio.Event.set``).
     """
@@ -60,6 +62,8 @@ def find_registrations(links: Links) -> tuple[Registration, ...]:
     """Every signal registration of the project, in path and line order."""
     found: list[Registration] = []
     for dotted, sites in links.by_dotted.items():
+        if dotted in WAITS:
+            found.extend(_waited_for(site, links) for site in sites)
         row = surface("on-signal", dotted)
         if row is None:
             continue
@@ -74,6 +78,12 @@ def find_registrations(links: Links) -> tuple[Registration, ...]:
                 ):
                     found.extend(_registrations(site, "add_signal_handler", links))
     return tuple(sorted(found, key=lambda r: (r.site.path, r.site.line)))
+
+
+def _waited_for(site: Site, links: Links) -> Registration:
+    given = site.call.argument("sigset", 0)
+    signals = tuple(dict.fromkeys(_signal_names(given, site, links))) if given is not None else ()
+    return Registration(site, signals, "wait", None, acts=(Act("call", site.text, site.line, site),))
 
 
 def _registrations(site: Site, dotted: str, links: Links) -> Iterator[Registration]:
