@@ -141,4 +141,4 @@ def test_a_configuration_to_copy_from_is_no_real_server(tmp_path: Path) -> None:
 )
 def test_a_signal_that_the_program_waits_for(tmp_path: Path, wait: str, silent: bool) -> None:
     code = f"import signal\nimport time\n\nsignal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})\n{wait}\n"
-    assert not said(tmp_path, "unhandled-termination", {"work.py": code, "Dockerfile": IMAGE}) is silent
+    assert said(tmp_path, "unhandled-termination", {"work.py": code, "Dockerfile": IMAGE}) is not silent
