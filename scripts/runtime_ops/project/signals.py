@@ -38,9 +38,10 @@ class Registration:
     """One registration of a signal handler.
 
     ``signals``: names as ``SIGTERM``; empty when they cannot be read. ``how``: ``signal`` (`signal.signal`), ``loop``
-    (``add_signal_handler``) or ``wait`` (``sigwait``, behind which the program itself does what there is to do). ``handler``: the project's function when it is one. ``disposition``: ``SIG_IGN`` or
-    ``SIG_DFL`` when that is set. ``lambda_``: the lambda's body. ``callback``: dotted name of a library's bound method
-    handed over (``asyncio.Event.set``).
+    (``add_signal_handler``) or ``wait`` (``sigwait``, behind which the program itself does what there is to do).
+    ``handler``: the project's function when it is one. ``disposition``: ``SIG_IGN`` or ``SIG_DFL`` when that is set.
+    ``lambda_``: the lambda's body. ``callback``: dotted name of a library's bound method handed over
+    (``asyncio.Event.set``).
     """
 
     site: Site
