@@ -95,6 +95,30 @@ def test_options(tmp_path: Path, arguments: str, severities: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "use", "told"),
+    [
+        ("default=30", "waited > args.limit", True),
+        ("default=LIMIT", "args.limit - waited", True),
+        ("default=30", "time.sleep(args.limit)", True),
+        ("default=30, type=int", "waited > args.limit", False),
+        ("default='30'", "waited > args.limit", False),
+        ("default=30", "waited > int(args.limit)", False),
+        ("default=30", "print(args.limit)", False),
+        ("default=30", "'a' < args.limit", False),
+        ("default=30", "waited > other.limit", False),
+        ("default=30, nargs=2", "waited > args.limit", False),
+    ],
+)
+def test_an_option_that_is_a_number_until_it_is_given(tmp_path: Path, given: str, use: str, told: bool) -> None:
+    text = (
+        "import argparse\nimport time\n\nLIMIT = 30\n\n\ndef main():\n    parser = argparse.ArgumentParser()\n"
+        f"    parser.add_argument('--limit', {given})\n    args = parser.parse_args()\n    waited = time.time()\n    other = args\n"
+        f"    print(args.limit)\n    {use}\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert [f.line for f in said(tmp_path, "inert-option", {"tool.py": text})] == ([9] if told else [])
+
+
+@pytest.mark.parametrize(
     ("statement", "count"),
     [
         ("log.error('no {name}')", 1),

@@ -60,3 +60,20 @@ def test_the_probe_of_the_container_asks_the_server_that_the_program_waits_for(t
     files = {**SERVED, "start.py": f"{START}subprocess.run(words)\n", "compose.yaml": compose}
     assert not shown(tmp_path / "a", "missing-probe", {**files, "Dockerfile": image})
     assert shown(tmp_path / "b", "missing-probe", files)
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ('os.system("flask db upgrade")', True),
+        ('subprocess.run(["alembic", "upgrade", "head"])', True),
+        ('subprocess.run(["alembic", "upgrade", "head"], check=True)', False),
+        ('subprocess.check_call(["alembic", "upgrade", "head"])', False),
+        ('if os.system("flask db upgrade"):\n    raise SystemExit(1)', False),
+        ('os.system("flask routes")', False),
+    ],
+)
+def test_a_migration_whose_status_is_dropped(tmp_path: Path, step: str, told: bool) -> None:
+    start = f"{START}{step}\nos.execvp(words[0], words)\n"
+    found = [f for f in shown(tmp_path, "fragile-start-script", {**SERVED, "start.py": start}) if "status" in f.message]
+    assert [(f.path, f.line) for f in found] == ([("start.py", 7)] if told else [])

@@ -1,4 +1,4 @@
-"""A command-line option that changes nothing, or that only ever says yes."""
+"""A command-line option that changes nothing, that only ever says yes, or that fails once it is given."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from runtime_ops.project.build import Project
 from runtime_ops.project.model import Func, Site
 from runtime_ops.project.texts import spelled
 from runtime_ops.rules.api import Rule
+from runtime_ops.rules.cli._untyped_options import needs_number
 
 RULE = Rule(
     __name__,
     severity="medium",
-    summary="An option of argparse is declared so that giving it, or giving it another value, changes nothing.",
+    summary="An option of argparse is declared so that giving it, or giving it another value, changes nothing, or fails.",
 )
 FLAGS = {"store_true": True, "store_false": False}
 
@@ -88,6 +89,14 @@ def _set_by_another(site: Site) -> bool:
     return any(_stored_as(other) == stored for other in others)
 
 
+def _literal(expr: m.Expr | None, func: Func) -> object:
+    """The value of a literal, or of the one that a name of the module stands for."""
+    if isinstance(expr, m.Name) and expr.id not in func.bindings:
+        bound = func.module.level.bindings.get(expr.id, ())
+        expr = bound[0].expr if len(bound) == 1 and bound[0].kind == "assign" else None
+    return expr.value if isinstance(expr, m.Const) else None
+
+
 def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
     action = site.call.keyword("action")
     known = action.value if isinstance(action, m.Const) else None
@@ -113,4 +122,14 @@ def _wrong(project: Project, site: Site) -> tuple[str, str, str | None] | None:
             "action=argparse.BooleanOptionalAction, or a function that reads the words",
             None,
         )
+    number = _literal(default, site.function)
+    plain = action is None and kind is None and site.call.keyword("nargs") is None and not _set_by_another(site)
+    if plain and isinstance(number, int | float) and not isinstance(number, bool):
+        used = needs_number(_stored_as(site), tuple(site.function.module.functions.values()))
+        if used is not None:
+            return (
+                f"has a number as its default and no type: whoever gives it gives a text, and line {used[1]} ({used[0]}) raises TypeError",
+                f"type={type(number).__name__}",
+                None,
+            )
     return None

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 from runtime_ops.facts import artifacts as a
+from runtime_ops.facts import model as m
 from runtime_ops.findings import Evidence, Finding
 from runtime_ops.project.build import Project
 from runtime_ops.project.entrypoints import Entrypoint
 from runtime_ops.project.launch import Launch
+from runtime_ops.project.written_commands import written
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.startup._reads import for_development
 
@@ -29,6 +31,8 @@ PREPARES = re.compile(
     r"|\b(?:airflow|superset) db (?:upgrade|migrate|init)\b|\bpiccolo migrations forwards\b|\baerich upgrade\b"
 )
 """Steps that bring the schema of the database to what the program needs."""
+UNCHECKED = ("os.system", "subprocess.run", "subprocess.call")
+"""Calls that raise nothing for the status of what they ran."""
 HOOKS = frozenset(("bin/pre_compile", "bin/post_compile"))
 """Run by the buildpack, which ends the build where they end with a failure (heroku-buildpack-python 022d6061, lib/hooks.sh run_hook)."""
 GIVEN = frozenset("@ * # ? ! $ 0 1 2 3 4 5 6 7 8 9 HOME PATH PWD USER HOSTNAME UID EUID SHELL LANG".split())
@@ -44,7 +48,8 @@ def check(project: Project) -> Iterator[Finding]:
         for launch in entrypoint.production:
             if launch.platform in ("packaging", "shell") or entrypoint.framework == "locust":
                 continue
-            for finding in (*_commands(entrypoint, launch), *_scripts(entrypoint, launch), *_unchecked(entrypoint, launch)):
+            told = (*_commands(entrypoint, launch), *_scripts(entrypoint, launch), *_unchecked(entrypoint, launch))
+            for finding in (*told, *_in_code(project, entrypoint, launch)):
                 key = (finding.path, finding.line, finding.anchor)
                 if key not in seen:
                     seen.add(key)
@@ -195,6 +200,35 @@ def _unchecked(entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
                 trace=[Evidence(x.path, x.line, x.text) for x in launch.chain],
                 anchor=f"unchecked:{text[:40]}",
             )
+            return
+
+
+def _in_code(project: Project, entrypoint: Entrypoint, launch: Launch) -> Iterator[Finding]:
+    """The same in a start script in Python: ``os.system("flask db upgrade")`` raises nothing, and its status is dropped."""
+    if (launch.server or "").endswith("development server"):
+        return
+    for link in launch.chain:
+        module = project.links.index.modules.get(link.path)
+        if module is None or for_development(link.path):
+            continue
+        for site in project.links.sites(*UNCHECKED):
+            if site.used or site.function.module is not module or (site.function.is_module and site.line >= link.line):
+                continue
+            checked = site.call.keyword("check")
+            if checked is not None and not (isinstance(checked, m.Const) and checked.value is False):
+                continue
+            text = next((text for way in written(project.links, site) if PREPARES.search(text := " ".join(way.words))), None)
+            if text is None:
+                continue
+            text = text.removeprefix("/bin/sh -c ")
+            yield RULE.finding(
+                site.path, site.line,
+                f"nothing looks at the status of {text[:60]!r}: after a failure (the database is not up yet, a migration that breaks) the "
+                f"script goes on and starts {launch.program} against a database that does not fit",
+                "subprocess.run([…], check=True): the start then fails, and the platform tries again",
+                confidence="certain", phase="startup", entrypoints=(entrypoint,),
+                trace=[Evidence(x.path, x.line, x.text) for x in launch.chain], anchor=f"unchecked:{text[:40]}",
+            )  # fmt: skip
             return
 
 
