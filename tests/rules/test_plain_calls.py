@@ -17,7 +17,9 @@ IMAGE = 'FROM python:3.12\nCOPY . /\nCMD ["gunicorn", "-k", "gevent", "app:app"]
         ("import requests", "requests.get('http://a')", "likely"),
         ("import requests", "requests.request('GET', 'http://a')", "likely"),
         ("import urllib.request", "urllib.request.urlopen('http://a')", "likely"),
-        ("import requests\nsession = requests.Session()", "session.get('http://a')", "possible"),
+        ("import requests\nsession = requests.Session()", "session.get('http://a')", "likely"),
+        ("import urllib.request", "urllib.request.urlretrieve('http://a', '/tmp/a')", "likely"),
+        ("def fetch(session: 'requests.Session'):\n    return session.get('http://a')\nimport requests", "fetch(made())", "possible"),
         ("import smtplib", "smtplib.SMTP('a')", "likely"),
         ("import requests", "requests.Session().get('http://a')", "likely"),
         ("import requests", "session = requests.Session(); session.get('http://a')", "likely"),
@@ -80,3 +82,36 @@ def test_a_goodbye_alone_is_no_wait_to_tell(tmp_path: Path, method: str, confide
     files = {"app.py": app, "Dockerfile": IMAGE.replace('"gunicorn", "-k", "gevent"', '"uvicorn"'), "requirements.txt": "asyncpg==0.31.0\n"}
     found = [f for f in said(tmp_path, "call-without-timeout", files) if f.line > 5]
     assert {f.confidence for f in found} == {confidence}
+
+
+GENAI = """from flask import Flask
+from google import genai
+from google.genai import types
+app = Flask(__name__)
+class Model:
+    client: genai.Client
+    def __init__(self, given):
+        self.client = self._made(given)
+    def _made(self, given):
+        {}
+        return genai.Client(api_key='a', http_options=types.HttpOptions(**options))
+    def ask(self):
+        return self.client.models.generate_content(model='a', contents=[])
+@app.get('/a')
+def a():
+    return Model({{}}).ask()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("options = {'timeout': 5000}", False),
+        ("options = {'timeout': 5000}; options.update(given)", False),
+        ("options = {'api_version': 'v1'}", True),
+    ],
+)
+def test_options_that_are_unpacked_into_an_object(tmp_path: Path, options: str, told: bool) -> None:
+    """The limit may be among them; that the attribute is annotated besides does not hide how the client was made."""
+    found = said(tmp_path, "call-without-timeout", {"app.py": GENAI.format(options), "Dockerfile": IMAGE})
+    assert bool(found) is told

@@ -482,13 +482,19 @@ class Names:
             return None
         self._busy.add(key)
         fallback: Value | None = None
+        told: Value | None = None  # by ``client: Client``, to which a later binding may add how it was made
         try:
             for function, binding in klass.attributes.get(name, ()):
                 found = self.binding(binding, function, depth + 1)
-                if found is not None and found.kind != "const":
-                    fallback = found
+                if found is None or (told is not None and not _tells_making(found, told)):
+                    continue
+                if found.kind == "const":
+                    fallback = fallback or found
+                    continue
+                fallback = found
+                if binding.kind != "annotation" or found.kind != "made" or found.origin is not None:
                     break
-                fallback = fallback or found
+                told = found
         finally:
             self._busy.discard(key)
         self._values[key] = fallback
@@ -634,6 +640,11 @@ class Names:
             return expr.value  # type: ignore[no-any-return]
         value = self.value(expr, function)
         return value.const if value is not None and value.kind == "const" else None
+
+
+def _tells_making(value: Value, told: Value) -> bool:
+    """Whether a value is of the type that an annotation has told, and its making is known besides."""
+    return value.origin is not None and (value.kind, value.name, value.target) == (told.kind, told.name, told.target)
 
 
 def idle(value: Value) -> bool:

@@ -163,15 +163,17 @@ class Limits:
             value = next((v for k, v in expr.items if isinstance(k, m.Const) and k.value == inner), None)
             return self.judge.given(value, func, row, inner, how, call.line) if value is not None else None
         value_of = self.links.names.value(expr, func) if expr is not None else None
-        made = (
-            expr
+        made, where = (
+            (expr, func)
             if isinstance(expr, m.Call)
-            else value_of.origin.call
+            else (value_of.origin.call, value_of.origin.function)
             if value_of is not None and value_of.origin is not None
-            else None
+            else (None, func)
         )
         if made is not None and (given := made.keyword(inner)) is not None:
-            return self.judge.given(given, func, row, inner, how, call.line)
+            return self.judge.given(given, where, row, inner, how, call.line)
+        if made is not None and made.expands:  # ``HttpOptions(**options)``
+            return self.constructions.unpacked(made, where, row, inner, how)
         if expr is not None and made is None:
             return Deadline(
                 "unknown",
@@ -359,6 +361,8 @@ def _takes_construction(row: Wait, dotted: str) -> bool:
     if not at_construction(row):
         return False
     owner = dotted.rpartition(".")[0]
+    if any(owner.startswith(f"{name}.") for name in row.constructors):
+        return True  # ``client.models.generate_content``
     return only_constructor(row) or libraries.type_of(owner) is not None or owner.rpartition(".")[2][:1].isupper()
 
 

@@ -15,7 +15,7 @@ from runtime_ops.project.waits import WaitSite
 from runtime_ops.rules.api import Rule
 from runtime_ops.rules.deadlines._apart import before_a_person
 from runtime_ops.rules.deadlines._databases import Database, unlimited_databases
-from runtime_ops.rules.deadlines._doubts import doubtful, limits_connecting
+from runtime_ops.rules.deadlines._doubts import ENGINES, doubtful, limits_connecting
 from runtime_ops.rules.deadlines._downloads import unlimited_downloads
 from runtime_ops.rules.deadlines._findings import finding_of, grouped, remedy_for
 from runtime_ops.rules.deadlines._harm import hurts, way_seen
@@ -44,7 +44,7 @@ STATEMENTS = {
 }
 """How statements are limited, by kind of server, where requests alone are served: what takes long on purpose shares the settings."""
 DIRECT = re.compile(
-    r"requests\.(?:api\.)?(?:get|post|put|patch|delete|head|request)|urllib\.request\.urlopen|(?:psycopg2?|pymysql|MySQLdb)\.connect"
+    r"requests\.(?:api\.)?(?:get|post|put|patch|delete|head|request)|urllib\.request\.url(?:open|retrieve)|(?:psycopg2?|pymysql|MySQLdb)\.connect"
     r"|smtplib\.SMTP(?:_SSL)?"
 )
 """Calls that make the client and wait in one: nothing made, configured or replaced elsewhere has a say in their limit. Of 128 findings
@@ -80,10 +80,10 @@ def check(project: Project) -> Iterator[Finding]:
                 group = tuple(sorted(group, key=lambda w: not _runs_in(project, w, phase, entrypoints)))
                 every_wait = [that_answer(project, entry.function, phase, entrypoints) for w in group for entry in w.entries]
                 entrypoints = tuple(e for e in entrypoints if any(e in each for each in every_wait))
-            direct = all(map(_direct, group))
+            direct = all(_direct(w) or _made_beside(w) for w in group)
             finding = _of_group(project, group, severity, phase, entrypoints, seen=waits is sure, direct=direct)
             told.append((group[0], finding))
-            if direct:
+            if direct or (finding.severity != "low" and all(map(_made_in_sight, group))):
                 plain.add((finding.path, finding.line))
         for finding, apart in one_a_mend(told):
             settled = _settled(finding, plain)
@@ -131,6 +131,20 @@ def _direct(wait: WaitSite) -> bool:
     if made is None or made.function is not func or wait.site.made is not None:
         return False
     return any(site.call is made.call and not site.targets for site in func.sites)
+
+
+def _made_beside(wait: WaitSite) -> bool:
+    """Whether a class of the same file makes the client plainly (``self.session = requests.Session()``)."""
+    made = wait.site.origin
+    return made is not None and made.function.module is wait.site.function.module and made.function.cls is not None
+
+
+def _made_in_sight(wait: WaitSite) -> bool:
+    """Whether it is seen how the client is made that waits, or the library is asked without one. Engines take their limits from
+    options and addresses that stand elsewhere, and so do caches that a setting names."""
+    if wait.row.distribution in ENGINES or wait.place.text.isupper():
+        return False
+    return wait.constructs or wait.construction is not None or wait.site.origin is not None or wait.site.method == ""
 
 
 def _settled(finding: Finding, plain: set[tuple[str, int]]) -> Finding:
