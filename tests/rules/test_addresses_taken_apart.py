@@ -74,3 +74,40 @@ def test_an_address_that_may_have_been_found_without_one(tmp_path: Path, line: s
     app = APP.replace("{taken}", SPLIT).replace("{logged}", line).replace("            log.error(text, exc_info=True)\n", "")
     found = said(tmp_path, "secret-in-log", {"app.py": app, **PLACED})
     assert [f.confidence for f in found] == [told]
+
+
+SENDER = """
+import logging
+import requests
+from flask import Flask
+app = Flask(__name__)
+log = logging.getLogger("sender")
+{first}
+class Sender:
+    def __init__(self, webhook_url, proxy_url):
+        self.webhook_url = webhook_url
+        self.proxy_url = proxy_url
+    def send(self, text):
+        {logged}
+        {sent}
+@app.post("/a")
+def a():
+    Sender(app.config["HOOK"], app.config["PROXY"]).send("new")
+    return ""
+"""
+POSTS = "requests.post(self.webhook_url, json=text, timeout=5)"
+
+
+@pytest.mark.parametrize(
+    ("first", "logged", "sent", "told"),
+    [
+        ("", "log.info('sending to %s', self.webhook_url)", POSTS, ["certain"]),
+        ("", "log.info('registered %s', self.webhook_url)", "pass", ["possible"]),  # it may be a route of the program's own
+        ("", "log.debug('sending to %s', self.webhook_url)", POSTS, []),
+        ("logging.basicConfig(level=logging.DEBUG)", "log.debug('sending to %s', self.webhook_url)", POSTS, ["certain"]),
+        ("if __name__ == 'nobody':\n    logging.basicConfig(level=logging.DEBUG)", "log.debug('to %s', self.webhook_url)", POSTS, []),
+    ],
+)
+def test_an_address_that_is_a_credential(tmp_path: Path, first: str, logged: str, sent: str, told: list[str]) -> None:
+    app = SENDER.format(first=first, logged=logged, sent=sent)
+    assert [f.confidence for f in said(tmp_path, "secret-in-log", {"app.py": app, **PLACED})] == told

@@ -128,6 +128,26 @@ def test_a_loop_that_a_failure_can_end(tmp_path: Path, body: str, fires: bool) -
 
 
 @pytest.mark.parametrize(
+    ("test", "after", "confidence"),
+    [
+        ("not STOP.is_set()", "pass", "certain"),
+        ("not STOP.wait(5)", "pass", "certain"),
+        ("not STOP.is_set()", "STOP.set()", "possible"),  # the thread itself may lower it, and end the process
+        ("RUNNING", "pass", "possible"),
+    ],
+)
+def test_a_loop_until_it_is_told(tmp_path: Path, test: str, after: str, confidence: str) -> None:
+    text = (
+        f"import threading, time\n{APP}STOP = threading.Event()\nRUNNING = True\n"
+        f"def watch():\n    while {test}:\n        {ASK}.raise_for_status()\n        time.sleep(9)\n    {after}\n"
+        "@app.get('/')\ndef index():\n    return ''\ndef main():\n    threading.Thread(target=watch, daemon=True).start()\n"
+        "    app.run()\nif __name__ == '__main__':\n    main()\n"
+    )
+    told = said(tmp_path, "logging/unwatched-thread", {"app.py": text})
+    assert [(f.confidence, text.splitlines()[f.line - 1].strip()) for f in told] == [(confidence, f"{ASK}.raise_for_status()")]
+
+
+@pytest.mark.parametrize(
     ("start", "work", "fires"),
     [
         ("    {}\n", ASK, True),

@@ -33,10 +33,8 @@ def default_levels(project: Project, main: Module, modules: frozenset[Module]) -
     for use in project.log_parts:
         if use.site is None or use.function.module not in modules or use.role != "configure":
             continue
-        if any(
-            isinstance(step.stmt, m.If) and step.stmt is not main_block(use.function.module) for step in use.site.steps
-        ):
-            continue
+        if any(isinstance(step.stmt, m.If) and step.stmt is not main_block(main) for step in use.site.steps):
+            continue  # the block of another module runs when that one is the program
         for expr in (use.site.call.keyword("level"), use.site.call.keyword("handlers")):
             for node in m.walk(expr) if expr is not None else ():
                 found |= _level(project, node, use.function)

@@ -9,12 +9,14 @@ from runtime_ops.facts import model as m
 from runtime_ops.libraries.credentials import words_of
 from runtime_ops.project.build import Project
 from runtime_ops.project.links import argument_of
-from runtime_ops.project.model import Func, Site
+from runtime_ops.project.model import Func, Klass, Site
 from runtime_ops.rules.logging._logged_parts import dotted_name, own_nodes, shown
 from runtime_ops.rules.logging._secret_names import MADE_SECRET
 from runtime_ops.rules.logging._secret_origins import bound_to, from_source
 
 WITH_PASSWORD = re.compile(r"://[^/\s:@]+:[^@/\s]+@")
+LOOKS_UP = re.compile(r"(?:^|\.)get$|_from_env(?:iron(?:ment)?)?$")
+SENDS = frozenset("post request send fetch urlopen Request".split())
 PARSERS = frozenset({"urlparse", "urlsplit", "make_url"})
 
 
@@ -35,6 +37,8 @@ def proves_address(project: Project, name: str, site: Site) -> bool:
     func = site.function
     if MADE_SECRET & set(words_of(name.rpartition(".")[2])):
         return True
+    if name.startswith("self.") and func.cls is not None and "webhook" in words_of(name) and _sent_to(name, func.cls):
+        return True
     if any(node.id.endswith((".password", ".username")) for node in own_nodes(func) if isinstance(node, m.Name)):
         return True  # what is parsed out of it
     if name.rpartition(".")[0].lower().endswith(("settings", "config")):
@@ -53,11 +57,20 @@ def proves_address(project: Project, name: str, site: Site) -> bool:
     ) or any(_configured(expr) for _, expr in given)
 
 
+def _sent_to(name: str, klass: Klass) -> bool:
+    """Whether a class sends to the address: then it is the one of somebody else's webhook, and no route of the program's own."""
+    return any(
+        site.method in SENDS and any(isinstance(n, m.Name) and n.id == name for n in m.walk((*site.call.args, *site.call.keywords)))
+        for method in klass.methods.values()
+        for site in method.sites
+    )
+
+
 def _configured(expr: m.Expr | None) -> bool:
     """A look-up: in the environment, the settings, a store of what users entered."""
     if expr is None:
         return False
-    looked = any(isinstance(n, m.Call) and dotted_name(n.func).rpartition(".")[2] == "get" for n in m.walk(expr))
+    looked = any(isinstance(n, m.Call) and LOOKS_UP.search(dotted_name(n.func)) for n in m.walk(expr))
     return looked or isinstance(expr, m.Subscript) or from_source(expr)
 
 

@@ -66,6 +66,10 @@ CHECKS = re.compile(r"(?i)decode|verify|validate|authenticate|check")
 """How calls are named that refuse what they are given."""
 WITH_PASSWORD = frozenset("database db dsn broker amqp redis mongo mongodb postgres postgresql mysql sqlalchemy".split())
 """Words in the names of addresses that are written with a password as a rule."""
+CARRIES = frozenset("webhook webhooks proxy redis broker amqp".split())
+"""Words in the names of addresses of which readers of code call the record wrong as it stands: a proxy, a broker and redis take their
+password in the address alone, and who has the address of a webhook can send (Slack documentation, Sending messages using incoming
+webhooks). An address of a database is as often one of a file, or had its password taken out before."""
 
 
 @RULE.check
@@ -113,6 +117,9 @@ def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: To
         return True
     if what.inside:
         return call is not None and call.level != "debug"
+    if what.kind == "address":
+        shown = call is not None and (call.level != "debug" or _debug_is_on(project, site, call))
+        return shown and (what.opened or not (CARRIES | MADE_SECRET).isdisjoint(words_of(what.name)))
     served = any("serving" in found for found in project.phases(site).values())
     if not served or (call is not None and call.level == "debug" and what.kind != "secret"):
         return False
@@ -125,7 +132,7 @@ def _proven_in_full(project: Project, site: Site, call: LogCall | None, what: To
     if what.kind == "secret":
         named = in_path(what.name, site.function) and opens(what.name, site.function)  # /screen/<token>, session["token"] = token
         return call is not None and (named or _given(project, site, what.name))
-    return what.kind == "address" and (what.opened or not MADE_SECRET.isdisjoint(words_of(what.name)))
+    return False
 
 
 def _signed_call(site: Site, name: str) -> bool:
@@ -175,7 +182,7 @@ def _excused(project: Project, site: Site, call: LogCall | None, what: Told) -> 
     phases = project.phases(site)
     if not phases or (what.kind == "secret" and _refused_credential(site, what.name)) or _switched_on(site):
         return True
-    if call is not None and call.level == "debug" and PASSWORDS.isdisjoint(words_of(what.name)):
+    if call is not None and call.level == "debug" and not _debug_is_on(project, site, call) and PASSWORDS.isdisjoint(words_of(what.name)):
         return True  # who switches DEBUG on looks for such values
     if call is not None:
         return False
@@ -400,7 +407,7 @@ def _takes_records(project: Project, site: Site) -> bool:
 
 def _bare(what: Told) -> bool:
     """Whether an address is of a kind that is as often written without a password."""
-    return what.kind == "address" and not what.opened and WITH_PASSWORD.isdisjoint(words_of(what.name))
+    return what.kind == "address" and not what.opened and (WITH_PASSWORD | CARRIES | MADE_SECRET).isdisjoint(words_of(what.name))
 
 
 def _variables_in_tracebacks(project: Project) -> Iterator[Finding]:

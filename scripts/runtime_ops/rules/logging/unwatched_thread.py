@@ -152,17 +152,31 @@ def _loop(project: Project, resource: Resource) -> Finding | None:
     exposed = failing or next(iter(all_exposed), None)
     if exposed is None or _outer_arm(loop) or left_behind(exposed, loop.stmt):
         return None
-    return _at_start(
-        project,
-        resource,
-        exposed,
+    # a flag that several threads look at may be lowered by the one that fails first, and end the process
+    sure = failing is not None and isinstance(loop.stmt, m.While) and _until_told(loop.stmt.test, target)
+    return RULE.finding(
+        exposed.path,
+        exposed.line,
         f"An exception of {exposed.text}() ends the loop of thread {target.name} for good: the traceback goes to stderr, the process "
         "stays up and looks healthy, and its work is no longer done",
         "catch and log inside the loop (with a pause), or set threading.excepthook to log and stop the process",
-        "medium",
-        # a flag that several threads look at may be lowered by the one that fails first, and end the process
-        "certain" if failing is not None and isinstance(loop.stmt, m.While) and isinstance(loop.stmt.test, m.Const) else "possible",
+        end_line=exposed.call.end_line,
+        severity="medium",
+        phase="serving",
+        entrypoints=project.runs_in(resource.site, "serving", "startup", kinds=KINDS),
+        anchor=f"{target.qualname}:{exposed.text}",
+        confidence="certain" if sure else "possible",
+        trace=(Evidence(resource.site.path, resource.site.line, "starts the thread"),),
     )
+
+
+def _until_told(test: m.Expr, func: Func) -> bool:
+    """Whether a loop never ends by itself: ``while True``, or until an event is set that its own function never sets."""
+    if isinstance(test, m.Const):
+        return True
+    asked = [source_of(call.func).rpartition(".") for call in m.calls(test)]
+    events = {owner for owner, _, method in asked if method in ("is_set", "wait")}
+    return bool(events) and len(asked) == len(events) and not any(site.text == f"{event}.set" for event in events for site in func.sites)
 
 
 def ending_call(func: Func) -> Site | None:
