@@ -60,6 +60,9 @@ ELSEWHERE = (
 )  # fmt: skip
 """What asks a service of somebody else over the Internet: tens of milliseconds where all is well, and as long as it likes else."""
 
+CHILDREN = frozenset("subprocess.run subprocess.check_output subprocess.check_call subprocess.call os.system os.popen".split())
+"""Calls that start a program and wait for its end."""
+
 TRACING = ("sentry_sdk.trace", "newrelic.agent.", "ddtrace.", "opentelemetry.", "elasticapm.", "staticmethod", "classmethod")
 """How the decorators begin that run a function where it is called."""
 
@@ -174,8 +177,24 @@ def _lasts(project: Project, site: Site) -> bool:
         given = site.call.argument("secs", 0)
         long = isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value >= LONG
     else:
-        long = dotted.startswith(ELSEWHERE)
+        child = dotted in CHILDREN and _begins_on_the_loop(project, site)
+        long = child or dotted.startswith(ELSEWHERE) or _of_another_loop(site)
     return long and _lasts_there(project, site)
+
+
+def _begins_on_the_loop(project: Project, site: Site) -> bool:
+    """Whether the way to the call begins in a coroutine that the server runs, and not in a thread that has a loop of its own."""
+    running = project.runs_in(site, "serving", kinds=("service", "worker"))
+    return any(project.lives[e].begin(site.function, "serving").facts.is_async for e in running)
+
+
+def _of_another_loop(site: Site) -> bool:
+    """``run_coroutine_threadsafe(work(), loop).result()``: as long as the work of the other loop takes; the loop itself for ever."""
+    made = site.origin
+    if site.method != "result" or made is None or not source_of(made.call.func).endswith("run_coroutine_threadsafe"):
+        return False
+    given = site.call.argument("timeout", 0)
+    return given is None or not (isinstance(given, m.Const) and isinstance(given.value, int | float) and given.value < LONG)
 
 
 def _lasts_there(project: Project, site: Site) -> bool:
