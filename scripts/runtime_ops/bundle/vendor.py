@@ -21,6 +21,11 @@ PLATFORM = (
 )
 COMPILED = (".so", ".pyd", ".dylib")
 LEFT_OUT = ("/tests/", "/test/")
+UNUSED = (
+    *("packaging/licenses/", "packaging/metadata.py", "packaging/pylock.py", "packaging/direct_url.py", "packaging/dependency_groups.py"),
+    *("markdown_it/cli/", "markdown_it/port.yaml"),
+)
+"""Parts that neither the scripts nor the rest of their library import; the archive must stay small."""
 LICENCE = re.compile(r"(?:licen[cs]e|copying|notice|authors)", re.IGNORECASE)
 SECONDS = 300
 
@@ -43,7 +48,7 @@ def entries(lock: str, wheels: Path | None = None) -> dict[str, Entry]:
             found |= unpack(wheel)
     if not pinned:
         raise BuildError("the lock file named no library, or pip brought none")
-    note = "Third-party libraries, unchanged but for compiled parts and tests left out; licences beside.\n"
+    note = "Third-party libraries, unchanged but for compiled parts, tests and unused parts left out; licences beside.\n"
     found[f"{VENDOR}/PINNED.txt"] = Entry((note + "\n".join(pinned) + "\n").encode())
     return found
 
@@ -78,7 +83,7 @@ def unpack(wheel: Path) -> dict[str, Entry]:
                     licences += 1
                     distribution = path.parts[0].removesuffix(".dist-info")
                     found[f"{VENDOR}/LICENSES/{distribution}/{path.name}"] = Entry(archive.read(info))
-            elif not path.name.endswith(COMPILED) and not any(part in f"/{path}" for part in LEFT_OUT):
+            elif not (path.name.endswith(COMPILED) or any(part in f"/{path}" for part in LEFT_OUT) or str(path).startswith(UNUSED)):
                 found[f"{VENDOR}/{path}"] = Entry(archive.read(info))
     if not licences:
         raise BuildError(f"{wheel.name} brings no licence file; it cannot be passed on without one")
