@@ -18,6 +18,7 @@ from runtime_ops.project.source_text import source_of
 from runtime_ops.rules.api import Rule, together
 from runtime_ops.rules.deadlines._ways import likely_way
 from runtime_ops.rules.jobs._partial_batches import Batch, dropped_batches
+from runtime_ops.rules.jobs._ready_results import taken_when_ready
 from runtime_ops.rules.jobs._unread_children import CHECKED, unread_children
 from runtime_ops.rules.jobs._untested_answers import Taken, taken_for_nothing, untested_answers
 from runtime_ops.rules.jobs._words import DELIVERS, SAVES, aside, optional, stated, words
@@ -55,6 +56,7 @@ def check(project: Project) -> Iterator[Finding]:
         )  # fmt: skip
     for func in project.functions:
         yield from _state_not_asked(project, func)
+    yield from _ready_not_asked(project)
     yield from _told_by_result(project)
     yield from together(_batch(project, site, batch) for site, batch in dropped_batches(project) if _runs(project, site.function))
     yield from together(
@@ -313,6 +315,20 @@ def _state_not_asked(project: Project, func: Func) -> Iterator[Finding]:
             # rq's names: celery gives the exception as the result of a task that failed
             confidence="certain" if failed == f"{owner}.is_failed" and f"{owner}.is_finished" in names else "likely",
         )  # fmt: skip
+
+
+def _ready_not_asked(project: Project) -> Iterator[Finding]:
+    for func, name, line in taken_when_ready(project):
+        if _runs(project, func):
+            yield RULE.in_function(
+                project,
+                func,
+                line,
+                f"{name}.ready() is true of a job that failed as well, whose result is the exception: {func.name}() takes it for what the "
+                "job was to bring",
+                f"ask {name}.successful(), and answer with the failure when it is not; {name}.get() raises it",
+                confidence="certain",
+            )
 
 
 def _told_by_result(project: Project) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ def written_twice(project: Project, rule: Rule) -> Iterator[Finding]:
         if found:
             first, above = found[0]
             named = dict.fromkeys(logger.name for logger, _ in found)
+            shared = any(set(logger.handlers) & set(upper.handlers) for logger, upper in found)
             yield rule.finding(
                 config.path,
                 first.line,
@@ -51,6 +52,7 @@ def written_twice(project: Project, rule: Rule) -> Iterator[Finding]:
                 f"{above.name}, which writes them to the same output: every record comes twice, and counts twice in alerts",
                 'set "propagate": False on them, or leave the handlers to the logger above',
                 severity="low",
+                confidence="certain" if shared and config.module is not None else "likely",
                 entrypoints=users,
                 phase="startup",
                 trace=[Evidence(config.path, above.line, "writes them once more")],
@@ -71,9 +73,11 @@ def _users(project: Project, config: LogConfig) -> tuple[Entrypoint, ...]:
 def _same(config: LogConfig, one: str, other: str) -> bool:
     """Whether two handlers write each record to one output: one and the same, or both to the terminal without a choice."""
     first, second = config.handler(one), config.handler(other)
-    if first is None or second is None or first.selective or second.selective:
+    if first is None or second is None:
         return False
-    return (one == other and not first.kind.endswith("NullHandler")) or (_terminal(first) and _terminal(second))
+    if one == other:  # what it lets through comes by both
+        return not first.kind.endswith("NullHandler")
+    return not (first.selective or second.selective) and _terminal(first) and _terminal(second)
 
 
 def _terminal(handler: a.HandlerEntry) -> bool:
