@@ -19,6 +19,7 @@ from runtime_ops.rules.deadlines._findings import finding_of, grouped
 from runtime_ops.rules.deadlines._meant_to_last import unbounded_below
 from runtime_ops.rules.deadlines._severity import matters, weight
 from runtime_ops.rules.deadlines._worker_limits import job_limit_holds
+from runtime_ops.rules.logging.unwatched_thread import can_fail
 
 RULE = Rule(
     __name__,
@@ -63,18 +64,22 @@ def check(project: Project) -> Iterator[Finding]:
         if severity not in ("high", "medium") or phase is None or job_limit_holds(project, entrypoints):
             continue
         first = waiting[0]
+        unset = next((told for w in waiting if (told := _set_on_success_only(w)) is not None), None)
+        ends = "when the other side dies or hangs, this thread is lost"
+        if unset is not None:
+            sets, failing = unset
+            ends = f"line {sets.line} alone sets it, and when {failing.text}() (line {failing.line}) fails before that, it waits for ever"
         yield finding_of(
             RULE,
             project,
             waiting,
-            f"{first.place.text}() in serving waits for {WORK[first.kind]} without a bound: when the other side "
-            "dies or hangs, this thread is lost",
+            f"{first.place.text}() in serving waits for {WORK[first.kind]} without a bound: {ends}",
             "give a timeout (for a pipe: poll(n) first) and handle its expiry: answer an error, end the helper",
             severity="medium",
             phase=phase,
             entrypoints=entrypoints,
             confidence=(
-                "certain" if any(_keeps_other_end(w.site) for w in waiting)
+                "certain" if unset is not None or any(_keeps_other_end(w.site) for w in waiting)
                 else "likely" if any(_may_be_lost(project, w) for w in waiting) else "possible"
             ),
         )
@@ -181,6 +186,8 @@ def _can_hang(project: Project, wait: WaitSite) -> bool:
         return not (site.method == "put" and not _has_size(project, site))
     if wait.kind == "child":
         return True  # a child can be killed, and a pipe whose other end the parent still holds gives no end of file
+    if _set_on_success_only(wait) is not None:
+        return True
     started = _started(project, site)
     if not started:
         return wait.kind != "event"
@@ -226,6 +233,29 @@ def _done_on_success_only(project: Project, site: Site) -> bool:
         if other.method == "task_done" and (other.text.rpartition(".")[0].rpartition(".")[2] == name or func in _started(project, site))
     ]
     return bool(told) and not any(step.arm in ("final", "handler") for other in told for step in other.steps)
+
+
+def _set_on_success_only(wait: WaitSite) -> tuple[Site, Site] | None:
+    """The one call that sets an event of the same class, and the call before it whose failure passes it over."""
+    owner = wait.site.text.rpartition(".")[0]
+    if wait.kind != "event" or not owner.startswith("self.") or wait.site.function.cls is None:
+        return None
+    sets = [
+        other for method in wait.site.function.cls.methods.values() for other in method.sites if other.text == f"{owner}.set"
+    ]
+    if len(sets) != 1 or any(isinstance(step.stmt, m.Try) for step in sets[0].steps):
+        return None
+    before = (other for other in sets[0].function.sites if other.line < sets[0].line and (_handed_in(other) or can_fail(other)))
+    failing = next((other for other in before if not any(isinstance(s.stmt, m.Try) and s.arm == "body" for s in other.steps)), None)
+    return (sets[0], failing) if failing is not None else None
+
+
+def _handed_in(site: Site) -> bool:
+    """``self.fetch(path)`` where ``fetch`` is what the class was given: whoever gave it knows how it fails, this class does not."""
+    func, (owner, _, name) = site.function, site.text.rpartition(".")
+    made = func.cls.methods.get("__init__") if owner == "self" and func.cls is not None else None
+    bound = made.attribute_bindings.get(site.text, ()) if made is not None and not site.targets else ()
+    return made is not None and any(isinstance(b.expr, m.Name) and made.param(b.expr.id) is not None for b in bound) and name != ""
 
 
 def _has_size(project: Project, site: Site) -> bool:
